@@ -1,0 +1,51 @@
+/*
+ * Every heap allocation of Kith goes through here, so that "fail the n-th allocation, for every n"
+ * is a loop in a test (alloc_fault_*), and so that sizes from outside are multiplied with a check.
+ *
+ * Out of memory is an error (KITH_ENOMEM), never an abort. mem_free(NULL) is a no-op.
+ * The fault counter is process-wide state: one of the few permitted globals, inert (one relaxed
+ * load per allocation) unless a test arms it.
+ */
+#ifndef KITH_BASE_ALLOC_H
+#define KITH_BASE_ALLOC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+KITH_NODISCARD void *mem_alloc(size_t size);             /* uninitialised; NULL when exhausted */
+KITH_NODISCARD void *mem_zalloc(size_t size);            /* zeroed */
+KITH_NODISCARD void *mem_realloc(void *ptr, size_t size); /* as realloc; old stays on failure */
+KITH_NODISCARD void *mem_alloc_aligned(size_t size, size_t align); /* align: power of two; mem_free */
+KITH_NODISCARD char *mem_strdup(const char *text);
+KITH_NODISCARD char *mem_strndup(const char *text, size_t len);
+void mem_free(void *ptr);
+
+/* count * size in one checked step. */
+KITH_NODISCARD void *mem_alloc_array(size_t count, size_t size);
+KITH_NODISCARD void *mem_zalloc_array(size_t count, size_t size);
+
+/* false on overflow, *out untouched. */
+static inline bool size_mul(size_t a, size_t b, size_t *out)
+{
+    size_t r;
+    if (__builtin_mul_overflow(a, b, &r)) return false;
+    *out = r;
+    return true;
+}
+static inline bool size_add(size_t a, size_t b, size_t *out)
+{
+    size_t r;
+    if (__builtin_add_overflow(a, b, &r)) return false;
+    *out = r;
+    return true;
+}
+
+/* Test hooks. Arm: the n-th allocation from now (1 = next) fails, once or from then on. */
+void alloc_fault_arm(uint64_t nth, bool sticky);
+void alloc_fault_disarm(void);
+uint64_t alloc_fault_count(void); /* allocations seen since arm */
+
+#endif
