@@ -1,0 +1,525 @@
+/*
+ * libkith: collections of typed rows with vectors, in files, inside your process.
+ *
+ * Conventions, everywhere below:
+ *  - A function returns 0 (KITH_OK) or a negative enum kith_status. Results come through out
+ *    parameters, untouched on error. `err` is always last and may be NULL.
+ *  - Option structs start with `size`: set it to sizeof the struct you compiled with (the KITH_..._INIT
+ *    macros do); fields that your version does not know are taken as zero. Zero is the default.
+ *  - Handles are opaque and thread-safe: any thread may call, any number may search beside writers.
+ *  - Memory you pass in is borrowed for the call only. What comes out is owned by you and released
+ *    by the matching ..._free.
+ *  - `call` (nullable) carries a deadline and a cancel token; it is honoured at bounded intervals.
+ *  - Metrics are distances, smaller is better: squared L2; negated inner product; 1 - cosine (1.0
+ *    when either vector is zero); Hamming count; 1 - Jaccard. Ties are ordered by primary key.
+ *  - `database` names a name space inside the files; NULL means "default".
+ *  - A write is acknowledged when it is as durable as the `sync` policy says and visible to every
+ *    later read: nobody reads what a crash takes back.
+ */
+#ifndef KITH_H
+#define KITH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <kith/status.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define KITH_API __attribute__((visibility("default")))
+#define KITH_MUST_CHECK __attribute__((warn_unused_result))
+#else
+#define KITH_API
+#define KITH_MUST_CHECK
+#endif
+
+#define KITH_VERSION_TEXT "0.1.0"
+
+struct kith_db;
+struct kith_collection;
+struct kith_cancel;
+struct kith_iterator;
+struct kith_ann;
+
+/* ------------------------------------------------------------------ types */
+
+/* Numbers are those of the Milvus protocol, so that no door has to translate. */
+enum kith_type {
+    KITH_BOOL = 1,
+    KITH_INT8 = 2,
+    KITH_INT16 = 3,
+    KITH_INT32 = 4,
+    KITH_INT64 = 5,
+    KITH_FLOAT = 10,
+    KITH_DOUBLE = 11,
+    KITH_VARCHAR = 21,
+    KITH_ARRAY = 22,
+    KITH_JSON = 23,
+    KITH_GEOMETRY = 24,    /* reserved */
+    KITH_TEXT = 25,        /* reserved */
+    KITH_TIMESTAMPTZ = 26, /* reserved */
+    KITH_BINARY_VECTOR = 100,
+    KITH_FLOAT_VECTOR = 101,
+    KITH_FLOAT16_VECTOR = 102,
+    KITH_BFLOAT16_VECTOR = 103,
+    KITH_SPARSE_VECTOR = 104,
+    KITH_INT8_VECTOR = 105
+};
+
+enum kith_metric {
+    KITH_METRIC_DEFAULT = 0, /* L2 for dense, IP for sparse, Hamming for binary vectors */
+    KITH_L2 = 1,
+    KITH_IP = 2,
+    KITH_COSINE = 3,
+    KITH_HAMMING = 4,
+    KITH_JACCARD = 5
+};
+
+enum kith_duplicate { /* what an insert of an existing primary key does */
+    KITH_DUPLICATE_DEFAULT = 0, /* error */
+    KITH_DUPLICATE_ERROR = 1,   /* refuse the whole batch: KITH_EEXISTS */
+    KITH_DUPLICATE_IGNORE = 2,  /* the first wins; reported in the count */
+    KITH_DUPLICATE_REPLACE = 3, /* becomes an upsert */
+    KITH_DUPLICATE_ALLOW = 4    /* both rows exist; get returns the newest, delete removes all */
+};
+
+enum kith_sync { /* what an acknowledgement promises */
+    KITH_SYNC_DEFAULT = 0,  /* always */
+    KITH_SYNC_ALWAYS = 1,   /* fsync before the reply */
+    KITH_SYNC_EVERYSEC = 2, /* written before the reply, fsync within a second */
+    KITH_SYNC_NO = 3        /* written before the reply; the system syncs when it likes */
+};
+
+struct kith_str { /* borrowed bytes; need not end in NUL */
+    const char *data;
+    size_t len;
+};
+
+enum kith_field_flag {
+    KITH_FIELD_PRIMARY = 1,       /* exactly one: INT64 or VARCHAR */
+    KITH_FIELD_AUTO_ID = 2,       /* with PRIMARY: the engine makes the key */
+    KITH_FIELD_NULLABLE = 4,      /* not the primary key */
+    KITH_FIELD_PARTITION_KEY = 8, /* at most one: INT64 or VARCHAR */
+    KITH_FIELD_DYNAMIC = 16       /* out only: the hidden JSON field "$meta" */
+};
+
+struct kith_value { /* one scalar; for defaults and keys */
+    enum kith_type type; /* BOOL, INT8..INT64 (in i), FLOAT/DOUBLE (in d), VARCHAR/JSON (in s); 0: none */
+    int64_t i;           /* BOOL: 0 or 1 */
+    double d;
+    struct kith_str s;
+};
+
+struct kith_field {
+    size_t size;
+    const char *name; /* 1..255 bytes of UTF-8, no control characters */
+    enum kith_type type;
+    unsigned flags;        /* enum kith_field_flag */
+    uint32_t dim;          /* vectors but sparse: 1..65,536 (bits of binary: multiple of 8, to 262,144) */
+    uint32_t max_length;   /* VARCHAR: bytes, 1..65,535; 0 means 65,535 */
+    uint32_t max_capacity; /* ARRAY: 1..4,096 */
+    enum kith_type element_type;  /* ARRAY: BOOL, INT*, FLOAT, DOUBLE, VARCHAR */
+    enum kith_metric metric;      /* vectors; an index may name it again but not another */
+    struct kith_value default_value; /* type 0: none */
+};
+#define KITH_FIELD_INIT { .size = sizeof(struct kith_field) }
+
+struct kith_schema {
+    size_t size;
+    const struct kith_field *fields;
+    size_t field_count;
+    const char *description; /* nullable */
+    bool dynamic;            /* rows may carry other keys, in the JSON field "$meta" */
+    enum kith_duplicate on_duplicate;
+    uint32_t key_partitions; /* with a partition key: 1..1,024, 0 means 16 */
+};
+#define KITH_SCHEMA_INIT { .size = sizeof(struct kith_schema) }
+
+/*
+ * One column of a batch or a result. `data` by type, with `rows` elements:
+ *   BOOL uint8_t (0/1) · INT8..INT64 · FLOAT float · DOUBLE double · VARCHAR, JSON struct kith_str ·
+ *   FLOAT_VECTOR float[dim] · FLOAT16/BFLOAT16 uint16_t[dim] · INT8_VECTOR int8_t[dim] ·
+ *   BINARY_VECTOR uint8_t[dim / 8] ·
+ *   ARRAY struct kith_str, packed little-endian elements (VARCHAR elements: u32 length + bytes each) ·
+ *   SPARSE_VECTOR struct kith_str, (u32 index, f32 value) pairs, indices strictly ascending.
+ * Alignment: natural for the type.
+ */
+struct kith_column {
+    const char *field;
+    enum kith_type type;  /* in batches 0 means: as the schema says */
+    uint32_t dim;         /* in batches 0 means: as the schema says */
+    const void *data;
+    const uint8_t *valid; /* one byte a row, 0 = null; NULL: all valid */
+    bool compact;         /* with valid: data holds only the valid rows, in order */
+};
+
+struct kith_batch {
+    size_t size;
+    size_t rows;
+    const struct kith_column *columns;
+    size_t column_count;
+    const char *partition; /* NULL: "_default"; must be NULL with a partition key */
+};
+#define KITH_BATCH_INIT { .size = sizeof(struct kith_batch) }
+
+/* Primary keys: exactly one of the two arrays. */
+struct kith_keys {
+    size_t count;
+    const int64_t *ints;
+    const struct kith_str *strings;
+};
+
+/* ------------------------------------------------------------------ calls */
+
+struct kith_call {
+    size_t size;
+    uint32_t timeout_ms; /* 0: none */
+    const struct kith_cancel *cancel;
+};
+
+KITH_API KITH_MUST_CHECK int kith_cancel_new(struct kith_cancel **out);
+KITH_API void kith_cancel_fire(struct kith_cancel *cancel); /* from any thread, also a signal handler */
+KITH_API void kith_cancel_free(struct kith_cancel *cancel);
+
+/* --------------------------------------------------------------- database */
+
+struct kith_open_opts {
+    size_t size;
+    bool read_only;         /* beside one writing process, or alone */
+    bool must_exist;        /* do not create */
+    enum kith_sync sync;
+    uint32_t threads;       /* search and background threads each; 0: CPUs; see no_threads */
+    bool no_threads;        /* start none: writers do due background work in bounded steps */
+    uint64_t memory_bytes;  /* budget of this database; 0: half of the machine's memory */
+    bool no_pin;            /* do not copy hot sections into memory; serve from mapped files */
+    uint64_t seal_rows;     /* a growing segment is sealed at this; 0: 65,536 */
+    uint64_t seal_bytes;    /* ... or at this; 0: 256 MiB */
+    void (*log)(void *ctx, int level, const char *text); /* level 0 error, 1 warning, 2 info */
+    void *log_ctx;
+};
+#define KITH_OPEN_OPTS_INIT { .size = sizeof(struct kith_open_opts) }
+
+/* Opens or creates the directory `path`. KITH_ELOCKED when another process writes to it.
+ * Costs milliseconds at any size: maps, verifies the manifest, replays a bounded log tail. */
+KITH_API KITH_MUST_CHECK int kith_open(const char *path, const struct kith_open_opts *opts,
+                                       struct kith_db **out, struct kith_error *err);
+/* Waits for running background work; never loses an acknowledged write. NULL is a no-op. Collection
+ * handles stay valid to release but answer KITH_ECLOSED. */
+KITH_API void kith_close(struct kith_db *db);
+
+KITH_API KITH_MUST_CHECK int kith_database_create(struct kith_db *db, const char *database,
+                                                  struct kith_error *err);
+KITH_API KITH_MUST_CHECK int kith_database_drop(struct kith_db *db, const char *database,
+                                                struct kith_error *err); /* must be empty */
+struct kith_names {
+    size_t count;
+    char **names; /* sorted */
+};
+KITH_API KITH_MUST_CHECK int kith_database_list(struct kith_db *db, struct kith_names *out,
+                                                struct kith_error *err);
+KITH_API void kith_names_free(struct kith_names *names); /* frees the content */
+
+/* Makes everything up to now part of the files and trims the log. Never needed for durability. */
+KITH_API KITH_MUST_CHECK int kith_checkpoint(struct kith_db *db, const struct kith_call *call,
+                                             struct kith_error *err);
+/* A consistent copy of the whole database in the new directory `path`; opens as a database. */
+KITH_API KITH_MUST_CHECK int kith_snapshot(struct kith_db *db, const char *path,
+                                           const struct kith_call *call, struct kith_error *err);
+
+/* ------------------------------------------------------------ collections */
+
+KITH_API KITH_MUST_CHECK int kith_collection_create(struct kith_db *db, const char *database,
+                                                    const char *name,
+                                                    const struct kith_schema *schema,
+                                                    struct kith_error *err);
+/* Name or alias. The handle counts as a use: it stays readable after a rename, and answers
+ * KITH_ECLOSED after a drop. */
+KITH_API KITH_MUST_CHECK int kith_collection_open(struct kith_db *db, const char *database,
+                                                  const char *name, struct kith_collection **out,
+                                                  struct kith_error *err);
+/* Opens it, or creates it with the schema first. KITH_EEXISTS when it is there with another schema. */
+KITH_API KITH_MUST_CHECK int kith_collection_get_or_create(struct kith_db *db, const char *database,
+                                                           const char *name,
+                                                           const struct kith_schema *schema,
+                                                           struct kith_collection **out,
+                                                           struct kith_error *err);
+KITH_API void kith_collection_release(struct kith_collection *collection); /* NULL is a no-op */
+KITH_API KITH_MUST_CHECK int kith_collection_list(struct kith_db *db, const char *database,
+                                                  struct kith_names *out, struct kith_error *err);
+KITH_API KITH_MUST_CHECK int kith_collection_rename(struct kith_db *db, const char *database,
+                                                    const char *name, const char *new_name,
+                                                    struct kith_error *err);
+KITH_API KITH_MUST_CHECK int kith_collection_drop(struct kith_db *db, const char *database,
+                                                  const char *name, struct kith_error *err);
+
+struct kith_index_params {
+    size_t size;
+    const char *kind;         /* "FLAT", "HNSW", or NULL for AUTO: HNSW where it pays */
+    enum kith_metric metric;  /* 0: the field's */
+    uint32_t m;               /* HNSW: 2..512 links a node on upper layers, 2M at the bottom; 0: adaptive */
+    uint32_t ef_construction; /* HNSW: 0: adaptive */
+};
+#define KITH_INDEX_PARAMS_INIT { .size = sizeof(struct kith_index_params) }
+
+struct kith_index_info {
+    char *field;
+    char *kind;
+    enum kith_metric metric;
+    uint32_t m; /* 0: adaptive */
+    uint32_t ef_construction;
+    uint64_t indexed_rows; /* rows in segments that have this index built */
+    uint64_t total_rows;
+};
+
+struct kith_collection_info {
+    char *name;
+    char *database;
+    char *description;
+    struct kith_schema schema; /* fields owned by this struct */
+    char **partitions;
+    size_t partition_count;
+    char **aliases;
+    size_t alias_count;
+    struct kith_index_info *indexes;
+    size_t index_count;
+    uint64_t rows; /* live */
+    uint64_t id;
+    int64_t created_ms;
+};
+KITH_API KITH_MUST_CHECK int kith_collection_describe(struct kith_collection *collection,
+                                                      struct kith_collection_info **out,
+                                                      struct kith_error *err);
+KITH_API void kith_collection_info_free(struct kith_collection_info *info);
+
+KITH_API KITH_MUST_CHECK int kith_partition_create(struct kith_collection *collection,
+                                                   const char *partition, struct kith_error *err);
+KITH_API KITH_MUST_CHECK int kith_partition_drop(struct kith_collection *collection,
+                                                 const char *partition, struct kith_error *err);
+KITH_API KITH_MUST_CHECK int kith_alias_set(struct kith_db *db, const char *database,
+                                            const char *alias, const char *name,
+                                            struct kith_error *err); /* creates or moves */
+KITH_API KITH_MUST_CHECK int kith_alias_drop(struct kith_db *db, const char *database,
+                                             const char *alias, struct kith_error *err);
+
+/* ----------------------------------------------------------------- writes */
+
+struct kith_written {
+    uint64_t inserted; /* rows written */
+    uint64_t ignored;  /* KITH_DUPLICATE_IGNORE: rows that were there already */
+    uint64_t deleted;  /* rows that an upsert or a delete removed */
+    uint64_t timestamp; /* commit timestamp: (unix_ms << 18) | n */
+    int64_t *int_ids;   /* auto id: `inserted` keys, in order; owned, see kith_written_free */
+};
+KITH_API void kith_written_free(struct kith_written *written); /* frees the content; zeroed is fine */
+
+/* All or nothing in one log record. `out` is nullable. */
+KITH_API KITH_MUST_CHECK int kith_insert(struct kith_collection *collection,
+                                         const struct kith_batch *batch,
+                                         const struct kith_call *call, struct kith_written *out,
+                                         struct kith_error *err);
+/* Delete and insert with one timestamp, visible at once. */
+KITH_API KITH_MUST_CHECK int kith_upsert(struct kith_collection *collection,
+                                         const struct kith_batch *batch,
+                                         const struct kith_call *call, struct kith_written *out,
+                                         struct kith_error *err);
+/* Missing keys are skipped; out->deleted counts. */
+KITH_API KITH_MUST_CHECK int kith_delete(struct kith_collection *collection,
+                                         const struct kith_keys *keys, const struct kith_call *call,
+                                         struct kith_written *out, struct kith_error *err);
+KITH_API KITH_MUST_CHECK int kith_delete_where(struct kith_collection *collection,
+                                               const char *filter, const struct kith_call *call,
+                                               struct kith_written *out, struct kith_error *err);
+
+/* ------------------------------------------------------------------ reads */
+
+struct kith_search_stats {
+    uint64_t segments;
+    uint64_t nodes_visited;      /* graph nodes expanded */
+    uint64_t distances;          /* of navigation codes and exact ones */
+    uint64_t exact_distances;
+    uint64_t filter_rows;        /* rows the filter was evaluated on */
+    uint64_t matched_rows;       /* rows that pass it */
+};
+
+/*
+ * Rows that a read returned. columns[0] is the primary key. For a search, query q has rows
+ * [offsets[q], offsets[q + 1]) in ascending distance; for get and query there is one "query".
+ */
+struct kith_result {
+    size_t query_count;
+    const size_t *offsets; /* query_count + 1 */
+    size_t rows;
+    const float *distances; /* searches only, else NULL */
+    const uint8_t *found;   /* kith_get only: one byte per key asked; rows are in the order asked */
+    const struct kith_column *columns;
+    size_t column_count;
+    bool complete; /* false: a damaged segment or a limit kept rows out */
+    struct kith_search_stats stats;
+};
+KITH_API void kith_result_free(struct kith_result *result); /* NULL is a no-op */
+
+/* Output fields: names, "*" for all scalar fields, or any dynamic key ("$meta" whole). count 0: only
+ * the primary key. */
+struct kith_output {
+    const char *const *fields;
+    size_t count;
+};
+
+KITH_API KITH_MUST_CHECK int kith_get(struct kith_collection *collection,
+                                      const struct kith_keys *keys, const struct kith_output *output,
+                                      const struct kith_call *call, struct kith_result **out,
+                                      struct kith_error *err);
+
+struct kith_query_opts {
+    size_t size;
+    const char *filter; /* NULL or "": every row */
+    const char *const *partitions; /* NULL: all */
+    size_t partition_count;
+    struct kith_output output;
+    uint64_t offset;
+    uint64_t limit; /* 0: no limit */
+};
+#define KITH_QUERY_OPTS_INIT { .size = sizeof(struct kith_query_opts) }
+
+/* Rows in the order of insertion (an update moves a row to the end); offset and limit count in it. */
+KITH_API KITH_MUST_CHECK int kith_query(struct kith_collection *collection,
+                                        const struct kith_query_opts *opts,
+                                        const struct kith_call *call, struct kith_result **out,
+                                        struct kith_error *err);
+KITH_API KITH_MUST_CHECK int kith_count(struct kith_collection *collection, const char *filter,
+                                        const struct kith_call *call, uint64_t *out,
+                                        struct kith_error *err);
+
+struct kith_search_opts {
+    size_t size;
+    const char *field;   /* NULL: the only vector field */
+    const void *queries; /* query_count vectors in the field's layout (see struct kith_column) */
+    size_t query_count;
+    enum kith_type query_type; /* 0: the field's; FLOAT_VECTOR is converted to f16, bf16 fields */
+    uint64_t k;
+    uint64_t offset; /* skips that many nearest rows; offset + k <= 16,384 */
+    uint32_t ef;     /* 0: adaptive */
+    bool exact;      /* scan everything, no index */
+    const char *filter;
+    const char *const *partitions;
+    size_t partition_count;
+    struct kith_output output;
+    bool has_range; /* keep range_inner <= distance < range_outer */
+    float range_inner;
+    float range_outer;
+};
+#define KITH_SEARCH_OPTS_INIT { .size = sizeof(struct kith_search_opts) }
+
+/* The k nearest rows of each query, nearest first; always min(k, rows that match). */
+KITH_API KITH_MUST_CHECK int kith_search(struct kith_collection *collection,
+                                         const struct kith_search_opts *opts,
+                                         const struct kith_call *call, struct kith_result **out,
+                                         struct kith_error *err);
+
+/* Walks what kith_query would return as of one instant, batch_rows at a time. The instant stays
+ * readable while the iterator is open. kith_iterator_next: *out is NULL at the end. */
+KITH_API KITH_MUST_CHECK int kith_iterator_open(struct kith_collection *collection,
+                                                const struct kith_query_opts *opts,
+                                                size_t batch_rows, struct kith_iterator **out,
+                                                struct kith_error *err);
+KITH_API KITH_MUST_CHECK int kith_iterator_next(struct kith_iterator *iterator,
+                                                const struct kith_call *call,
+                                                struct kith_result **out, struct kith_error *err);
+KITH_API void kith_iterator_close(struct kith_iterator *iterator);
+
+/* ---------------------------------------------------- indexes, maintenance */
+
+/* Registers the index and builds it in the background; kith_flush waits for it. */
+KITH_API KITH_MUST_CHECK int kith_index_create(struct kith_collection *collection, const char *field,
+                                               const struct kith_index_params *params,
+                                               struct kith_error *err);
+KITH_API KITH_MUST_CHECK int kith_index_drop(struct kith_collection *collection, const char *field,
+                                             struct kith_error *err);
+
+/* Seals the growing segment, builds due indexes and waits until both are in the files. */
+KITH_API KITH_MUST_CHECK int kith_flush(struct kith_collection *collection,
+                                        const struct kith_call *call, struct kith_error *err);
+/* Merges all segments into one, without dead rows, and indexes it; waits. */
+KITH_API KITH_MUST_CHECK int kith_compact(struct kith_collection *collection,
+                                          const struct kith_call *call, struct kith_error *err);
+
+struct kith_stats {
+    size_t size;
+    uint64_t rows;            /* live */
+    uint64_t deleted_rows;    /* dead, not yet compacted */
+    uint64_t growing_rows;
+    uint64_t sealed_segments;
+    uint64_t indexed_segments;
+    uint64_t damaged_segments; /* quarantined */
+    uint64_t disk_bytes;       /* segment, index and tombstone files */
+    uint64_t log_bytes;
+    uint64_t growing_bytes; /* anonymous memory */
+    uint64_t hot_bytes;     /* anonymous copies of hot sections */
+    int64_t updated_ms;
+};
+KITH_API KITH_MUST_CHECK int kith_collection_stats(struct kith_collection *collection,
+                                                   struct kith_stats *out, struct kith_error *err);
+
+/* -------------------------------------------------------- checking a database */
+
+struct kith_check_report {
+    uint64_t files;
+    uint64_t bytes;
+    uint64_t problems;
+};
+/* Verifies every checksum and invariant under `path` without opening it for writing. `problem` is
+ * called with file, byte offset and text for each finding. 0 also when problems were found. */
+KITH_API KITH_MUST_CHECK int kith_check(const char *path,
+                                        void (*problem)(void *ctx, const char *file,
+                                                        uint64_t offset, const char *text),
+                                        void *ctx, struct kith_check_report *out,
+                                        struct kith_error *err);
+
+/* -------------------------------------------------- a bare index, no database */
+
+struct kith_ann_params {
+    size_t size;
+    const char *kind; /* "FLAT" or "HNSW" */
+    enum kith_type type; /* FLOAT_VECTOR (default), FLOAT16_, BFLOAT16_, INT8_, BINARY_VECTOR */
+    enum kith_metric metric;
+    uint32_t dim;
+    uint32_t m;
+    uint32_t ef_construction;
+    uint32_t threads; /* of the build; the result does not depend on it. 0: 1 */
+    void (*progress)(void *ctx, uint64_t done, uint64_t total); /* nullable */
+    void *progress_ctx;
+};
+#define KITH_ANN_PARAMS_INIT { .size = sizeof(struct kith_ann_params) }
+
+/* Builds over n vectors (borrowed until kith_ann_free, and not changed). Ids are 0..n-1. */
+KITH_API KITH_MUST_CHECK int kith_ann_build(const struct kith_ann_params *params,
+                                            const void *vectors, size_t n, struct kith_ann **out,
+                                            struct kith_error *err);
+/* ids and distances have room for k each; *found says how many were written. stats is nullable. */
+KITH_API KITH_MUST_CHECK int kith_ann_search(const struct kith_ann *ann, const void *query, size_t k,
+                                             uint32_t ef, uint32_t *ids, float *distances,
+                                             size_t *found, struct kith_search_stats *stats,
+                                             struct kith_error *err);
+KITH_API uint64_t kith_ann_bytes(const struct kith_ann *ann); /* index without the raw vectors */
+/* One checksummed file that holds index and vectors; opened by mapping, without a load step. */
+KITH_API KITH_MUST_CHECK int kith_ann_save(const struct kith_ann *ann, const char *path,
+                                           struct kith_error *err);
+KITH_API KITH_MUST_CHECK int kith_ann_open(const char *path, bool pin, struct kith_ann **out,
+                                           struct kith_error *err);
+KITH_API void kith_ann_free(struct kith_ann *ann);
+
+/* ------------------------------------------------------------------ others */
+
+KITH_API const char *kith_version(void);
+/* Space-separated: instruction set in use, optional parts of this build. */
+KITH_API const char *kith_features(void);
+/* The name of a status in words. */
+KITH_API const char *kith_status_text(int status);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

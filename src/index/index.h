@@ -1,0 +1,132 @@
+/*
+ * The one vtable behind which every vector index lives.
+ *
+ * An index is built over the vectors of one sealed segment (rows 0..n-1 of one field) into a set of
+ * named sections, which storage writes into `<segment>.<field>.idx` with page checksums; it is opened
+ * over those same sections, mapped or copied hot, without a load step. What it reads is untrusted
+ * until section_touch() passed; ids are compared with n before they are followed.
+ *
+ * Ids that go in and come out are row numbers of the segment. Distances are those of kernel.h,
+ * always exact (reranked against the raw vectors).
+ *
+ * Building is deterministic: same rows, order, parameters and format version give the same bytes
+ * for any number of threads and any instruction set.
+ */
+#ifndef KITH_INDEX_INDEX_H
+#define KITH_INDEX_INDEX_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bitset.h"
+#include "base/budget.h"
+#include "base/error.h"
+#include "base/pages.h"
+#include "base/topk.h"
+#include "kernel/kernel.h"
+#include "os/pool.h"
+
+#define INDEX_SECTIONS_MAX 16
+
+/* The raw vectors an index is over: dense, fixed stride, row i at data + i * stride. */
+struct vectors {
+    struct section rows; /* verified lazily when it has a guard */
+    size_t stride_bytes;
+    size_t count;
+    uint32_t dim;
+    enum kernel_type type;
+    enum kernel_metric metric;
+};
+
+struct index_params {
+    uint32_t m;               /* 0: adaptive */
+    uint32_t ef_construction; /* 0: adaptive */
+};
+
+struct index_job { /* what a build may use */
+    const struct os *os;
+    struct pool *pool;  /* nullable */
+    unsigned threads;   /* >= 1 */
+    struct budget *budget; /* nullable */
+    const atomic_bool *cancel; /* nullable; polled */
+    void (*progress)(void *ctx, uint64_t done, uint64_t total); /* nullable */
+    void *progress_ctx;
+};
+
+struct index_section {
+    uint32_t id;     /* meaning is the index kind's */
+    uint8_t *data;   /* owns (mem_alloc, or os_pages when `pages`) */
+    size_t len;
+    bool pages;
+    bool hot;        /* storage should copy it into huge pages when the budget allows */
+};
+
+struct index_image { /* a built index, before it is written */
+    struct index_section sections[INDEX_SECTIONS_MAX];
+    size_t count;
+};
+void index_image_release(const struct os *os, struct index_image *image);
+
+struct index_view_section {
+    uint32_t id;
+    struct section bytes;
+};
+
+struct index_stats {
+    uint64_t nodes_visited;
+    uint64_t distances;
+    uint64_t exact_distances;
+};
+
+struct index_search {
+    const void *query;  /* one vector, same type and dim as the rows */
+    size_t k;
+    uint32_t ef;        /* 0: adaptive to k and n */
+    const struct bitset *allowed; /* nullable: rows that may be returned */
+    size_t allowed_count;         /* with allowed: its population */
+    float bound;        /* only distances < bound matter (+inf: all) */
+    int (*poll)(void *ctx);  /* nullable; every 64 hops or 4,096 rows; non-zero stops the search */
+    void *poll_ctx;
+    struct index_stats *stats; /* nullable; added to */
+};
+
+struct index; /* opened; the kind's own struct starts with its ops */
+
+struct index_ops {
+    const char *kind; /* "FLAT", "HNSW" */
+    KITH_NODISCARD int (*build)(const struct vectors *vectors, const struct index_params *params,
+                                const struct index_job *job, struct index_image *out,
+                                struct kith_error *err);
+    /* Borrows sections and vectors until close. Checks headers and sizes, not the graph. */
+    KITH_NODISCARD int (*open)(const struct os *os, const struct index_view_section *sections,
+                               size_t count, const struct vectors *vectors, struct index **out,
+                               struct kith_error *err);
+    /* hits has room for k; ascending by (distance, row). Returns min(k, allowed rows) of them
+     * whenever the graph can reach as many; the caller falls back to a scan when fewer came.
+     * KITH_ECORRUPT when a page or an id is bad. Thread-safe. */
+    KITH_NODISCARD int (*search)(const struct index *index, const struct index_search *search,
+                                 struct hit *hits, size_t *count, struct kith_error *err);
+    /* Slow whole-structure validator for `kith check` and tests. */
+    KITH_NODISCARD int (*validate)(const struct index *index, struct kith_error *err);
+    void (*close)(struct index *index);
+};
+struct index {
+    const struct index_ops *ops;
+};
+
+/* NULL when the kind is unknown. */
+const struct index_ops *index_ops_find(const char *kind);
+
+/* Exact scan of `allowed` (NULL: all) rows; FLAT, the growing segment and the fallback all use it. */
+KITH_NODISCARD int index_scan(const struct vectors *vectors, const struct index_search *search,
+                              struct hit *hits, size_t *count, struct kith_error *err);
+
+/* The adaptive rules, one table: parameters for n rows of dim, ef for a query. */
+struct index_params index_params_adapt(struct index_params given, size_t n, uint32_t dim);
+uint32_t index_ef_adapt(uint32_t ef, size_t k, size_t n);
+/* Below this many rows a segment is scanned and no graph is built. */
+size_t index_min_rows(uint32_t dim);
+
+#endif
