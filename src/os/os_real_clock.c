@@ -1,0 +1,67 @@
+/*
+ * Clocks, entropy and identity of the real machine.
+ */
+#include "os/os_real.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+int64_t real_now_us(const struct os *os)
+{
+    (void)os;
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int64_t real_wall_ms(const struct os *os)
+{
+    (void)os;
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* With these flags getrandom fails only when interrupted; going on with weak bytes after any
+ * other failure would be worse than stopping. */
+void real_random(const struct os *os, void *buf, size_t len)
+{
+    (void)os;
+    uint8_t *at = buf;
+    while (len) {
+        ssize_t n = getrandom(at, len, 0);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) abort();
+        at += n;
+        len -= (size_t)n;
+    }
+}
+
+void real_sleep_us(const struct os *os, int64_t us)
+{
+    int64_t now = real_now_us(os);
+    int64_t end = us > INT64_MAX - now ? INT64_MAX : now + us;
+    struct timespec until = {.tv_sec = end / 1000000, .tv_nsec = (end % 1000000) * 1000};
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR) continue;
+}
+
+/* The CPUs this process may run on, which a container or taskset can make fewer than there are. */
+unsigned real_cpu_count(const struct os *os)
+{
+    (void)os;
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0)
+        return (unsigned)CPU_COUNT(&set);
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 0 ? (unsigned)n : 1;
+}
+
+uint64_t real_process_id(const struct os *os)
+{
+    (void)os;
+    return (uint64_t)getpid();
+}
