@@ -1,8 +1,11 @@
 /*
  * The twins of the real machine, for tests.
  *
- * 1. os_fault: a decorator over any os. Counts every operation that can fail (open, read, write,
- *    sync, rename, unlink, link, truncate, allocate, list, stat, map, mkdir) and makes the n-th
+ * 1. os_fault: a decorator over any os. Counts every operation that can fail, named as in os.h
+ *    without the prefix ("open", "pread", "pwrite", "sync", "size", "truncate", "allocate", "lock",
+ *    "mkdir", "rename", "link", "unlink", "rmdir", "sync_dir", "stat", "list", "disk_free", "map",
+ *    "map_shared", "pages_alloc", "thread_start"; the path of rename and link is the new name, of
+ *    pages_alloc "", of thread_start the thread's name), and makes the n-th
  *    fail with a chosen status, once or from then on; or calls a hook there (a test kills itself).
  * 2. os_sim: a machine in memory, drawn from a seed. Files live in memory; what was not synced is
  *    lost, torn at 512 bytes or zero-filled in os_sim_crash(), as a power cut would (names too:
@@ -17,18 +20,22 @@
 
 struct os_fault {
     struct os os; /* first: pass &fault->os */
-    const struct os *inner;
-    uint64_t count;    /* operations seen (atomic) */
-    uint64_t fail_at;  /* 1-based; 0: never */
+    const struct os *inner; /* borrows; outlives the fault and every file opened through it */
+    uint64_t count;    /* operations seen (atomic: read it with os_fault_count) */
+    uint64_t fail_at;  /* 1-based; 0: never. Set while no other thread is in the machine */
     bool sticky;       /* from fail_at on */
+    bool partial;      /* a failing pwrite writes the first half before it fails */
     int fail_status;   /* KITH_EIO, KITH_ENOSPC, ... */
-    void (*hook)(void *ctx, const char *operation, const char *path); /* at fail_at, instead of failing */
+    void (*hook)(void *ctx, const char *operation, const char *path); /* at fail_at, instead of
+                          failing: it is called before the operation, which then goes on. With
+                          sticky, before every operation from there on */
     void *hook_ctx;
-    /* When set, only operations for which this returns true are counted. */
+    /* When set, only operations for which this returns true are counted. Called by any thread. */
     bool (*select)(void *ctx, const char *operation, const char *path);
     void *select_ctx;
 };
-void os_fault_init(struct os_fault *fault, const struct os *inner);
+void os_fault_init(struct os_fault *fault, const struct os *inner); /* fail_status KITH_EIO */
+uint64_t os_fault_count(const struct os_fault *fault);
 
 struct os_sim; /* owns its files */
 KITH_NODISCARD struct os_sim *os_sim_new(uint64_t seed);
