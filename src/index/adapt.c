@@ -1,0 +1,79 @@
+/*
+ * The adaptive rules, in one place: what is chosen when nothing was asked for, and when a filtered
+ * search scans instead of walking. Each figure was set against measured recall (README, bench/).
+ */
+#include "index/adapt.h"
+
+#include <math.h>
+
+#include "index/graph_internal.h"
+#include "index/index.h"
+
+/* A distance in a scan (an exact row, in order) costs about this many of a walk (a code, anywhere). */
+#define SCAN_COST 2.0
+/* A walk's hop meets this share of its node's neighbours for the first time. */
+#define FRESH_SHARE 0.5
+
+struct m_rule {
+    uint32_t dim_max;
+    uint32_t m;
+};
+static const struct m_rule m_rules[] = {{256, 16}, {1024, 24}, {UINT32_MAX, 32}};
+
+struct ef_rule {
+    size_t rows_below;
+    uint32_t ef_construction;
+};
+static const struct ef_rule ef_rules[] = {{10000, 100}, {1000000, 200}, {SIZE_MAX, 300}};
+
+static uint32_t clamp(uint32_t value, uint32_t least, uint32_t most)
+{
+    return value < least ? least : value > most ? most : value;
+}
+
+struct index_params index_params_adapt(struct index_params given, size_t n, uint32_t dim)
+{
+    struct index_params p = given;
+    for (size_t i = 0; p.m == 0; i++) {
+        if (dim <= m_rules[i].dim_max) p.m = m_rules[i].m;
+    }
+    for (size_t i = 0; p.ef_construction == 0; i++) {
+        if (n <= ef_rules[i].rows_below - 1) p.ef_construction = ef_rules[i].ef_construction;
+    }
+    p.m = clamp(p.m, 2, GRAPH_CAPACITY_MAX / 2);
+    p.ef_construction = clamp(p.ef_construction, p.m, 4096);
+    return p;
+}
+
+uint32_t index_ef_adapt(uint32_t ef, size_t k, size_t n)
+{
+    const size_t most = GRAPH_EF_MAX;
+    size_t width = ef;
+    if (ef == 0) {
+        const double grow = 4.0 + 4.0 * log10((double)n / 1000.0 + 1.0);
+        width = (size_t)((double)(k < most ? k : most) * grow);
+        if (width < 64) width = 64;
+        if (width > 1000) width = 1000;
+    }
+    if (width < k) width = k;
+    return (uint32_t)(width < most ? width : most);
+}
+
+size_t index_min_rows(uint32_t dim)
+{
+    return dim <= 256 ? 4096 : 2048;
+}
+
+struct index_walk_plan index_walk_adapt(uint32_t ef, size_t k, size_t rows, size_t allowed,
+                                        uint32_t degree)
+{
+    const size_t width = index_ef_adapt(ef, k, rows);
+    struct index_walk_plan plan = {.ef = width, .pool = width};
+    if (k > GRAPH_EF_MAX) plan.scan = true;
+    if (allowed == 0 || allowed >= rows) return plan;
+    const double widened = (double)width * (double)rows / (double)allowed;
+    const double walk_cost = widened * (double)degree * FRESH_SHARE;
+    if (widened > (double)GRAPH_EF_MAX || walk_cost > (double)allowed * SCAN_COST) plan.scan = true;
+    plan.pool = plan.scan ? width : (size_t)widened;
+    return plan;
+}

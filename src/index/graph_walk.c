@@ -1,0 +1,280 @@
+/*
+ * The walk: best-first search over one layer of integer codes, for searches and for the build.
+ *
+ * The idea of HNSW's Algorithm 2 (Malkov and Yashunin 2016), arranged for memory. How we differ:
+ * - one sorted array of 64-bit keys instead of two heaps; a key says distance, node and whether it
+ *   was expanded, so an insertion is a search and a move of a few cache lines;
+ * - two hops in flight: the neighbours of the second-best candidate are being fetched while the
+ *   distances to those of the best are computed. The second-best is expanded next in all but a few
+ *   cases anyway; what the guess costs is a hop now and then, what it saves is the wait of every hop;
+ * - "seen" is one bit a node (41 KB for 331,479 nodes: first-level cache, not memory).
+ *
+ * Untrusted graphs: each id is compared with the number of nodes in walk_expand, each block's pages
+ * are verified before it is read. A walk ends: a node is entered once, and keys only fall.
+ * Threading: a beam belongs to one search at a time; layers are read-only.
+ */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/endian.h"
+#include "index/graph_internal.h"
+
+#define POLL_HOPS 64u
+
+/* ---- memory ---- */
+
+int beam_init(struct beam *beam, uint32_t nodes, size_t chunks, uint32_t dim)
+{
+    *beam = (struct beam){.seen_words = BITSET_WORDS((size_t)nodes)};
+    beam->seen = mem_zalloc_array(beam->seen_words + 1, sizeof *beam->seen);
+    beam->query = mem_alloc_aligned(chunks * WALK_CHUNK, WALK_CHUNK);
+    beam->row = mem_alloc_array(dim, sizeof *beam->row);
+    if (beam->seen && beam->query && beam->row) return 0;
+    beam_release(beam);
+    return KITH_ENOMEM;
+}
+
+void beam_release(struct beam *beam)
+{
+    mem_free(beam->seen);
+    mem_free(beam->pool);
+    mem_free(beam->found);
+    mem_free(beam->query);
+    mem_free(beam->row);
+    *beam = (struct beam){0};
+}
+
+static int keys_reserve(uint64_t **keys, size_t *room, size_t need)
+{
+    if (need <= *room) return 0;
+    uint64_t *more = mem_alloc_array(need, sizeof *more);
+    if (!more) return KITH_ENOMEM;
+    mem_free(*keys);
+    *keys = more;
+    *room = need;
+    return 0;
+}
+
+int beam_reserve(struct beam *beam, size_t ef, size_t found)
+{
+    beam->ef = ef;
+    beam->found_max = found;
+    if (keys_reserve(&beam->pool, &beam->pool_room, ef + 1)) return KITH_ENOMEM;
+    return keys_reserve(&beam->found, &beam->found_room, found + 1);
+}
+
+/* ---- sorted keys ---- */
+
+/* How many of keys[0, count) are below key. */
+static inline size_t keys_below(const uint64_t *keys, size_t count, uint64_t key)
+{
+    const uint64_t *base = keys;
+    size_t len = count;
+    while (len > 1) {
+        const size_t half = len / 2;
+        base += base[half - 1] < key ? half : 0;
+        len -= half;
+    }
+    return (size_t)(base - keys) + (len == 1 && *base < key);
+}
+
+/* Inserts a key that belongs among the best `max`; the worst falls out. Returns its place. */
+static inline size_t keys_insert(uint64_t *keys, size_t *count, size_t max, uint64_t key)
+{
+    const size_t at = keys_below(keys, *count, key);
+    const size_t kept = *count < max ? *count : max - 1;
+    memmove(keys + at + 1, keys + at, (kept - at) * sizeof *keys);
+    keys[at] = key;
+    *count = kept + 1;
+    return at;
+}
+
+static inline bool keys_admit(const uint64_t *keys, size_t count, size_t max, uint64_t key)
+{
+    return count < max || (max > 0 && key < keys[max - 1]);
+}
+
+/* ---- hops ---- */
+
+struct hop { /* one node being expanded */
+    size_t count;
+    uint32_t ids[GRAPH_CAPACITY_MAX];
+    int32_t distances[GRAPH_CAPACITY_MAX];
+};
+
+static int verify_block(const struct graph_layer *layer, uint32_t node)
+{
+    const size_t at = layer->guarded_offset + (size_t)node * layer->codes.stride;
+    return section_touch(layer->guarded, at, layer->codes.stride);
+}
+
+static int verify_blocks(const struct graph_layer *layer, const uint32_t *nodes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (verify_block(layer, nodes[i])) return KITH_ECORRUPT;
+    }
+    return 0;
+}
+
+/* Lists the unseen neighbours of node and asks the memory for their codes. */
+static int hop_begin(struct beam *beam, const struct graph_layer *layer, uint32_t node,
+                     struct hop *hop)
+{
+    const struct walk_links links = {layer_links(layer, node), layer->capacity, node, layer->count};
+    const int found = layer->kernel->expand(&layer->codes, &links, beam->seen, hop->ids);
+    if (found < 0) return KITH_ECORRUPT;
+    hop->count = (size_t)found;
+    beam->hops++;
+    return layer->guarded ? verify_blocks(layer, hop->ids, hop->count) : 0;
+}
+
+static inline bool u32_read(const struct section *section, size_t i, uint32_t *out)
+{
+    if (section_touch(section, i * sizeof *out, sizeof *out)) return false;
+    *out = le32_get(section->data + i * sizeof *out);
+    return true;
+}
+
+/* Whether some row of the node may be returned. What cannot be read is not allowed: whoever reads
+ * it for a result reports the damage. */
+static bool node_allowed(const struct beam_filter *filter, uint32_t node)
+{
+    uint32_t first = node;
+    uint32_t end = node + 1;
+    if (filter->first && !(u32_read(filter->first, node, &first) &&
+                           u32_read(filter->first, (size_t)node + 1, &end))) {
+        return false;
+    }
+    for (uint32_t i = first; i < end; i++) {
+        uint32_t row;
+        if (!u32_read(filter->rows, i, &row)) return false;
+        if (row < filter->allowed->bits && bitset_get(filter->allowed, row)) return true;
+    }
+    return false;
+}
+
+static inline void prefetch_links(const struct graph_layer *layer, uint32_t node)
+{
+    const uint8_t *list = layer->links + (size_t)node * layer->link_stride;
+    __builtin_prefetch(list, 0, 3);
+    __builtin_prefetch(list + WALK_CHUNK, 0, 3);
+}
+
+/* Offers the hop's neighbours to the pool; *cursor falls to the best new one. */
+static void hop_end(struct beam *beam, const struct graph_layer *layer, struct hop *hop,
+                    const struct beam_filter *filter, size_t *cursor)
+{
+    layer->kernel->distances(&layer->codes, &beam->code, hop->ids, hop->count, hop->distances);
+    beam->distances += hop->count;
+    for (size_t i = 0; i < hop->count; i++) {
+        const uint64_t key = key_make(hop->distances[i], hop->ids[i]);
+        if (keys_admit(beam->pool, beam->pool_count, beam->ef, key)) {
+            const size_t at = keys_insert(beam->pool, &beam->pool_count, beam->ef, key);
+            if (at <= *cursor + 1) prefetch_links(layer, hop->ids[i]);
+            if (at < *cursor) *cursor = at;
+        }
+        if (filter && keys_admit(beam->found, beam->found_count, beam->found_max, key) &&
+            node_allowed(filter, hop->ids[i])) {
+            keys_insert(beam->found, &beam->found_count, beam->found_max, key);
+        }
+    }
+}
+
+/* Takes the best candidate that was not expanded. */
+static inline bool pool_pick(struct beam *beam, size_t *cursor, uint32_t *node)
+{
+    size_t at = *cursor;
+    while (at < beam->pool_count && (beam->pool[at] & KEY_EXPANDED)) at++;
+    *cursor = at;
+    if (at == beam->pool_count) return false;
+    beam->pool[at] |= KEY_EXPANDED;
+    *node = key_node(beam->pool[at]);
+    return true;
+}
+
+/* ---- walks ---- */
+
+static int beam_enter(struct beam *beam, const struct graph_layer *layer, uint32_t entry,
+                      const struct beam_filter *filter)
+{
+    if (entry >= layer->count) return KITH_ECORRUPT;
+    if (layer->guarded && verify_block(layer, entry)) return KITH_ECORRUPT;
+    int32_t distance;
+    layer->kernel->distances(&layer->codes, &beam->code, &entry, 1, &distance);
+    beam->distances++;
+    beam->pool[0] = key_make(distance, entry);
+    beam->pool_count = 1;
+    beam->found_count = 0;
+    memset(beam->seen, 0, BITSET_WORDS((size_t)layer->count) * sizeof *beam->seen);
+    beam->seen[entry >> 6] |= UINT64_C(1) << (entry & 63);
+    if (filter && beam->found_max > 0 && node_allowed(filter, entry)) {
+        beam->found[beam->found_count++] = beam->pool[0];
+    }
+    return 0;
+}
+
+int beam_walk(struct beam *beam, const struct graph_layer *layer, uint32_t entry,
+              const struct beam_filter *filter, const struct beam_poll *poll)
+{
+    int rc = beam_enter(beam, layer, entry, filter);
+    if (rc) return rc;
+    struct hop hops[2];
+    struct hop *current = &hops[0];
+    struct hop *next = &hops[1];
+    bool pending = false;
+    size_t cursor = 0;
+    uint32_t node;
+    for (unsigned polled = 1;; polled++) {
+        if (!pending) {
+            if (!pool_pick(beam, &cursor, &node)) return 0;
+            if ((rc = hop_begin(beam, layer, node, current))) return rc;
+        }
+        pending = pool_pick(beam, &cursor, &node);
+        if (pending && (rc = hop_begin(beam, layer, node, next))) return rc;
+        hop_end(beam, layer, current, filter, &cursor);
+        struct hop *swap = current;
+        current = next;
+        next = swap;
+        if (poll && poll->fn && polled % POLL_HOPS == 0 && (rc = poll->fn(poll->ctx))) return rc;
+    }
+}
+
+/* The neighbours of node; count, or -1 when an id or a page is bad. */
+static int list_neighbours(const struct graph_layer *layer, uint32_t node, uint32_t *out)
+{
+    if (layer->guarded && verify_block(layer, node)) return -1;
+    const uint32_t *list = layer_links(layer, node);
+    int count = 0;
+    while ((uint32_t)count < layer->capacity && list[count] != node) {
+        if (list[count] >= layer->count) return -1;
+        if (layer->guarded && verify_block(layer, list[count])) return -1;
+        out[count] = list[count];
+        count++;
+    }
+    return count;
+}
+
+int beam_descend(struct beam *beam, const struct graph_layer *layer, uint32_t *node)
+{
+    if (*node >= layer->count) return KITH_ECORRUPT;
+    if (layer->guarded && verify_block(layer, *node)) return KITH_ECORRUPT;
+    struct hop hop;
+    int32_t distance;
+    layer->kernel->distances(&layer->codes, &beam->code, node, 1, &distance);
+    uint64_t best = key_make(distance, *node);
+    for (;;) {
+        const uint64_t before = best;
+        const int count = list_neighbours(layer, key_node(best), hop.ids);
+        if (count < 0) return KITH_ECORRUPT;
+        layer->kernel->distances(&layer->codes, &beam->code, hop.ids, (size_t)count, hop.distances);
+        beam->distances += (uint64_t)count;
+        beam->hops++;
+        for (int i = 0; i < count; i++) {
+            const uint64_t key = key_make(hop.distances[i], hop.ids[i]);
+            if (key < best) best = key;
+        }
+        if (best == before) break;
+    }
+    *node = key_node(best);
+    return 0;
+}

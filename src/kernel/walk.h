@@ -1,0 +1,61 @@
+/*
+ * The inner loop of a graph walk: which neighbours are new, and how far their codes are.
+ *
+ * A code is `chunks` blocks of 64 bytes: one u8 a dimension, then anything (the last four bytes
+ * hold the row's bias, i32 little-endian). A query is as many signed bytes, zero past the
+ * dimension, 64-byte aligned, so that whatever follows the dimensions in a code multiplies with
+ * zero. The navigation distance is an exact integer,
+ *
+ *     base + bias(row) - 2 * sum code[j] * query[j]          (mod 2^32; it fits by construction)
+ *
+ * which quant/scalar.h makes a squared Euclidean distance or a negated dot product. u8 times i8 is
+ * what VNNI multiplies, and one sum serves every metric. Integer sums have no order: every
+ * instruction set gives the same numbers, hence the same graphs.
+ *
+ * Rows are untrusted only through ids: walk_expand compares each with `count` before it is used.
+ * No state, thread-safe.
+ */
+#ifndef KITH_KERNEL_WALK_H
+#define KITH_KERNEL_WALK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define WALK_CHUNK 64u
+
+struct walk_codes {
+    const uint8_t *base; /* borrows: the code of row i is at base + i * stride */
+    size_t stride;
+    size_t chunks; /* >= 1; bias is the last four bytes of the last chunk */
+};
+
+struct walk_query {
+    const int8_t *code; /* borrows: chunks * 64 bytes, 64-byte aligned */
+    int32_t base;
+};
+
+struct walk_links {
+    const uint32_t *ids; /* borrows: a list ends at its capacity or at the node's own id */
+    uint32_t capacity;
+    uint32_t self;
+    uint32_t count; /* nodes of the graph: every id must be below */
+};
+
+struct walk_kernel {
+    /* out[i] = navigation distance of row ids[i]. */
+    void (*distances)(const struct walk_codes *codes, const struct walk_query *query,
+                      const uint32_t *ids, size_t count, int32_t *out);
+    /* Appends the neighbours whose bit in `seen` is clear to out, sets the bits, and asks the
+     * memory for their codes. Returns how many, or -1 when an id is out of range. */
+    int (*expand)(const struct walk_codes *codes, const struct walk_links *links, uint64_t *seen,
+                  uint32_t *out);
+};
+
+/* The kernel for kernel_isa(). Never NULL. */
+const struct walk_kernel *walk_kernel_get(void);
+
+extern const struct walk_kernel walk_kernel_serial;
+extern const struct walk_kernel walk_kernel_avx2;
+extern const struct walk_kernel walk_kernel_avx512;
+
+#endif
