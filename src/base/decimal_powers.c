@@ -10,7 +10,7 @@
  *     s = 127 - f
  *     g = -(-(n << max(s, 0)) // (d << max(-s, 0)))
  *
- * A test (tests/base/test_decimal.c) recomputes the table from its exact part.
+ * tests/base/test_decimal.c checks each entry against the one before it.
  */
 #include "base/json_internal.h"
 
