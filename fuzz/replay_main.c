@@ -14,7 +14,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The target sees an allocation of exactly the file's size, so a sanitizer sees one byte too far. */
+/* The target sees exactly the file's size: a sanitizer sees one byte too far. */
 static int run_file(const char *path)
 {
     struct stat info;

@@ -11,7 +11,7 @@
 
 static const uint8_t EMPTY[1];
 
-/* data is never NULL afterwards, so an empty slice of an empty input is not mistaken for failure. */
+/* data is never NULL afterwards: an empty slice of nothing is not a failure. */
 void cursor_init(struct cursor *cur, const void *data, size_t len)
 {
     *cur = (struct cursor){.data = data ? data : EMPTY, .len = data ? len : 0};

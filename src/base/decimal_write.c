@@ -30,7 +30,7 @@ static uint64_t multiply_to_odd(const uint64_t power[2], uint64_t x)
     return (uint64_t)(high >> 64) | ((uint64_t)high > 1);
 }
 
-/* Of s and s + 1 (in units of 10^k): the one inside the interval, else the nearer, else the even. */
+/* Of s and s + 1 (in units of 10^k): the one inside, else the nearer, else the even. */
 static uint64_t pick(uint64_t s, uint64_t lower, uint64_t upper, uint64_t value)
 {
     bool below_inside = lower <= 4 * s;

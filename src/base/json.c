@@ -143,7 +143,7 @@ static bool scan_scalar(struct json_scan *scan, struct json_value *value)
     if (c == '-' || (c >= '0' && c <= '9')) return scan_number(scan, value);
     if (c == 't' || c == 'f') return scan_bool(scan, value, c == 't');
     if (c == 'n') return scan_word(scan, "null", 4); /* a cleared value is null */
-    return fail(scan, left(scan) ? "a value is expected here" : "the text ends where a value should be");
+    return fail(scan, left(scan) ? "a value is expected here" : "the text ends before a value");
 }
 
 static bool in_object(const struct json_scan *scan)
@@ -210,7 +210,7 @@ static bool close_levels(struct json_scan *scan, unsigned floor)
             return !object || skip_key(scan);
         }
         if (c != (object ? '}' : ']')) {
-            return fail(scan, object ? "',' or '}' is expected here" : "',' or ']' is expected here");
+            return fail(scan, object ? "expected ',' or '}' here" : "expected ',' or ']' here");
         }
         scan->pos++;
         scan->depth--;

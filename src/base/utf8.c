@@ -8,7 +8,7 @@
 
 static bool continues(uint8_t byte) { return (byte & 0xc0) == 0x80; }
 
-/* The second byte carries the limits that forbid overlong forms, surrogates and too large values. */
+/* The second byte carries the limits that forbid overlong, surrogate and too large forms. */
 static bool second_byte_fits(uint8_t first, uint8_t second)
 {
     if (first == 0xe0) return second >= 0xa0;

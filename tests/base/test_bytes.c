@@ -116,8 +116,8 @@ static void fill_file(struct file *file)
 static int touch_all(const struct file *file, uint64_t file_id, uint64_t first_page, bool *damaged)
 {
     struct page_guard guard;
-    assert_int_equal(page_guard_init(&guard, file->data, BYTES, file->sums, 11, file_id, first_page),
-                     0);
+    int opened = page_guard_init(&guard, file->data, BYTES, file->sums, 11, file_id, first_page);
+    assert_int_equal(opened, 0);
     struct section section = {.data = file->data, .len = BYTES, .guard = &guard};
     int rc = section_touch(&section, 0, BYTES);
     assert_int_equal(section_touch(&section, BYTES, 1), KITH_ECORRUPT);

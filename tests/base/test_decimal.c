@@ -48,7 +48,8 @@ static void test_hard_cases(void **state)
         "9007199254740993", "9007199254740992.99999999999999999999999999999", "1e23",
         "9007199254740993.00000000000000000000000000000", "8.5e22", "6.02214076e23",
         "9007199254740993.00000000000000000000000000001", "0.000000000000000000000000000001e30",
-        "100000000000000000000000000000000000000000000000000000e-53", "123456789012345678901234567890",
+        "100000000000000000000000000000000000000000000000000000e-53",
+        "123456789012345678901234567890",
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) assert_reads_like_strtod(cases[i]);
 }
@@ -61,7 +62,7 @@ static void test_middles(void **state)
     rng_init(&rng, SEED);
     static char text[1300];
     for (int i = 0; i < 300; i++) {
-        uint64_t bits = rng_below(&rng, 0x3ffull << 52) + 1; /* below 1: the middle is exact in %Lf */
+        uint64_t bits = rng_below(&rng, 0x3ffull << 52) + 1; /* below 1 */
         if (i % 3 == 0) bits %= 1ull << 53;
         double a, b;
         memcpy(&a, &bits, sizeof a);
@@ -185,7 +186,7 @@ static void test_layout(void **state)
     buffer_release(&buf);
 }
 
-/* Exact where 64 bits hold the power; from each entry the next is ten times it, to the last unit. */
+/* Exact where 64 bits hold the power; each next one is ten times it, to the last unit. */
 static void test_powers(void **state)
 {
     (void)state;

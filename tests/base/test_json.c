@@ -75,7 +75,7 @@ static void test_good_and_bad(void **state)
         struct kith_error err = {0};
         int rc = json_validate(BAD[i].text, strlen(BAD[i].text), &err);
         if (rc != KITH_EINVAL || err.position != BAD[i].offset) {
-            fail_msg("'%s': %d at %d, not at %u", BAD[i].text, rc, (int)err.position, BAD[i].offset);
+            fail_msg("'%s': %d at %d", BAD[i].text, rc, (int)err.position);
         }
     }
     assert_int_equal(json_validate("1\0", 2, NULL), KITH_EINVAL);
@@ -86,7 +86,8 @@ static void test_good_and_bad(void **state)
 static void test_every_prefix(void **state)
 {
     (void)state;
-    const char *text = "{\"k\\u00e9y\":[1,-2.5e+3,\"str\\n\xc3\xa9 longer than eight\",true,null,{}]}";
+    const char *text =
+        "{\"k\\u00e9y\":[1,-2.5e+3,\"str\\n\xc3\xa9 longer than eight\",true,null,{}]}";
     for (size_t len = 0; len < strlen(text); len++) {
         char *copy = malloc(len ? len : 1);
         assert_non_null(copy);
@@ -161,7 +162,8 @@ static void test_find(void **state)
     (void)state;
     const char *text = "{\"skip\":{\"a\":[9]},\"a\":{\"b\":[10,{\"c\\u0064\":\"hit\"}]},\"a\":0}";
     struct json_step path[] = {
-        {.key = "a", .key_len = 1}, {.key = "b", .key_len = 1}, {.index = 1}, {.key = "cd", .key_len = 2}};
+        {.key = "a", .key_len = 1}, {.key = "b", .key_len = 1}, {.index = 1},
+        {.key = "cd", .key_len = 2}};
     struct json_value value;
     assert_int_equal(json_find(text, strlen(text), path, 4, &value), 0);
     assert_true(json_string_equals(&value, "hit", 3));
@@ -203,7 +205,7 @@ static void test_strings_both_ways(void **state)
     buffer_release(&buf);
 }
 
-/* Every byte string of up to two bytes comes back as itself when it is UTF-8, and always as JSON. */
+/* Every byte string of up to two bytes comes back as itself when it is UTF-8, always as JSON. */
 static void test_write_then_read(void **state)
 {
     (void)state;
