@@ -37,21 +37,29 @@ struct os_fault {
 void os_fault_init(struct os_fault *fault, const struct os *inner); /* fail_status KITH_EIO */
 uint64_t os_fault_count(const struct os_fault *fault);
 
+/* One thread from outside at a time, and those started through the machine, may call into it. A
+ * thread that waits for ever while nobody can wake it, a mutex locked twice by one thread and the
+ * like are reported on stderr with the seed, and abort. */
 struct os_sim; /* owns its files */
-KITH_NODISCARD struct os_sim *os_sim_new(uint64_t seed);
-void os_sim_free(struct os_sim *sim);
+KITH_NODISCARD struct os_sim *os_sim_new(uint64_t seed); /* NULL: no memory */
+void os_sim_free(struct os_sim *sim); /* after its files are closed and its threads joined */
 const struct os *os_sim_os(struct os_sim *sim);
+/* A hash of every choice of who runs next so far: equal for equal seeds and programs. */
+uint64_t os_sim_trace(const struct os_sim *sim);
 
 enum os_sim_loss {
     OS_SIM_KEEP_SYNCED, /* everything unsynced is gone */
     OS_SIM_KEEP_ALL,    /* a killed process: nothing is gone */
-    OS_SIM_RANDOM       /* each unsynced write and name change is kept, dropped, torn or zero-filled */
+    OS_SIM_RANDOM       /* each unsynced write and name change is kept, dropped, torn or zero-filled;
+                           for one seed in four, a prefix of them is kept and the rest is gone */
 };
-/* A new machine as the disk of `sim` would be found after losing power now. `sim` is unchanged, so
- * one run yields many crash states; call it at any point (from a fault hook, too). */
+/* A new machine as the disk of `sim` would be found after losing power now, with `seed` for its
+ * threads too. NULL: no memory. `sim` is unchanged, so one run yields many crash states; call it
+ * at any point (from a fault hook, too). */
 KITH_NODISCARD struct os_sim *os_sim_crash(const struct os_sim *sim, enum os_sim_loss loss,
                                            uint64_t seed);
-/* Flips, overwrites or truncates bytes of a stored file; for corruption tests. */
+/* The bytes of a stored file, to be flipped or overwritten in place (os_truncate cuts it); for
+ * corruption tests. Borrowed until os_sim_free. KITH_ENOTFOUND. */
 KITH_NODISCARD int os_sim_file_bytes(struct os_sim *sim, const char *path, uint8_t **data, size_t *len);
 /* The disk's size: writes and allocations past it fail with KITH_ENOSPC. 0: unlimited. */
 void os_sim_disk_limit(struct os_sim *sim, uint64_t bytes);
