@@ -78,6 +78,7 @@ static bool always_present(void)
 static const struct candidate candidates[] = {
 #if defined(__x86_64__)
     {&kernel_isa_avx512, avx512_present},
+    {&kernel_isa_avx2, avx2_present},
 #endif
 #if defined(__aarch64__)
     {&kernel_isa_neon, always_present}, /* part of the architecture */

@@ -65,10 +65,6 @@ extern const struct kernel kernel_floats_avx512[KERNEL_PLAIN_METRICS][KERNEL_FLO
 extern const struct kernel kernel_ints_avx512[KERNEL_PLAIN_METRICS][KERNEL_INT_TYPES];
 extern const struct kernel kernel_bits_avx512[2];
 extern const struct kernel_int kernel_codes_avx512;
-extern const struct kernel kernel_floats_avx2[KERNEL_PLAIN_METRICS][KERNEL_FLOAT_TYPES];
-extern const struct kernel kernel_ints_avx2[KERNEL_PLAIN_METRICS][KERNEL_INT_TYPES];
-extern const struct kernel kernel_bits_avx2[2];
-extern const struct kernel_int kernel_codes_avx2;
 #endif
 
 /* The cosine distance in double precision, for norms near the ends of the f32 range. */
