@@ -131,8 +131,9 @@ static void recall_table(const Bench &bench, const Search *kith, const Search *p
     std::printf("%6s %12s %12s %12s %12s %8s %8s %8s\n", "ef", "recall kith", "hnswlib", "qps kith",
                 "hnswlib", "hops", "dists", "exact");
     for (uint32_t ef : EFS) {
-        const double a = bench.recall(*kith, ef);
         struct kith_side_stats stats;
+        kith_side_stats(side, &stats);
+        const double a = bench.recall(*kith, ef);
         kith_side_stats(side, &stats);
         const double n = static_cast<double>(bench.queries.count);
         const double qps = n / bench.seconds(*kith, ef, bench.queries.count);

@@ -255,11 +255,11 @@ void scalar_code_query(const struct scalar_quantizer *quantizer, const uint8_t *
                        int8_t *out, int32_t *base)
 {
     const size_t dim = quantizer->dim;
-    for (size_t j = 0; j < dim; j++) out[j] = (int8_t)(code[j] ^ 0x80);
-    memset(out + dim, 0, padded - dim);
     *base = quantizer->metric == KERNEL_DOT
                 ? (int32_t)(2u * CODE_BIAS * (sum_of(code, dim) - CODE_BIAS * (uint32_t)dim))
                 : (int32_t)sum_of_squares(code, dim);
+    for (size_t j = 0; j < dim; j++) out[j] = (int8_t)(code[j] ^ 0x80); /* may be in place */
+    memset(out + dim, 0, padded - dim);
 }
 
 float scalar_factor(const struct scalar_quantizer *quantizer)

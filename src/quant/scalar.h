@@ -75,7 +75,7 @@ void scalar_encode(const struct scalar_quantizer *quantizer, const float *row, u
 void scalar_encode_query(const struct scalar_quantizer *quantizer, const void *raw, float *row,
                          size_t padded, struct scalar_query *query);
 
-/* The query form of a stored code: w = u - 128, zero past dim. */
+/* The query form of a code: w = u - 128, zero past dim. out may be code itself. */
 void scalar_code_query(const struct scalar_quantizer *quantizer, const uint8_t *code, size_t padded,
                        int8_t *out, int32_t *base);
 
