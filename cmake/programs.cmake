@@ -27,3 +27,11 @@ if(EXISTS ${CMAKE_SOURCE_DIR}/src/base/rng.c)
   target_include_directories(kith-make-data PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
   target_link_libraries(kith-make-data PRIVATE PkgConfig::XXHASH m)
 endif()
+
+# Micro-benchmarks: bench/<subject>_bench.c, built by name only (`ninja kernel_bench`).
+file(GLOB bench_files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/bench/*_bench.c)
+foreach(file ${bench_files})
+  get_filename_component(name ${file} NAME_WE)
+  add_executable(${name} EXCLUDE_FROM_ALL ${file})
+  target_link_libraries(${name} PRIVATE kith_all)
+endforeach()
