@@ -80,9 +80,6 @@ static const struct candidate candidates[] = {
     {&kernel_isa_avx512, avx512_present},
     {&kernel_isa_avx2, avx2_present},
 #endif
-#if defined(__aarch64__)
-    {&kernel_isa_neon, always_present}, /* part of the architecture */
-#endif
     {&kernel_isa_serial, always_present},
 };
 

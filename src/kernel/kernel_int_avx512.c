@@ -12,8 +12,7 @@
  *   L2         d = |a-b| as u8; sum d (d-128) = L2 - 128 sum d
  *
  * L2 costs six instructions for 64 elements: max, min, subtract, flip and two dot products. Widening
- * to 16 bits (vpmovzxbw, vpsubw, vpdpwssd) takes eight and splitting d into even and odd bytes seven;
- * README.md has the times.
+ * to 16 bits (vpmovzxbw, vpsubw, vpdpwssd) takes eight and splitting d into even and odd bytes seven.
  *
  * int32 sums run over KERNEL_INT_CHUNK elements and join an int64. Unsigned lanes wrap in between,
  * and the total is in range.

@@ -55,9 +55,6 @@ extern const struct kernel_isa kernel_isa_serial;
 extern const struct kernel_isa kernel_isa_avx2;
 extern const struct kernel_isa kernel_isa_avx512;
 #endif
-#if defined(__aarch64__)
-extern const struct kernel_isa kernel_isa_neon;
-#endif
 
 /* The tables of an instruction set that spans several files. */
 #if defined(__x86_64__)
