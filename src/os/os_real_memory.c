@@ -31,7 +31,7 @@ static int map_file(struct os_file *file, size_t len, int protection, void **out
 
 int real_map(struct os_file *file, size_t len, const uint8_t **out, struct kith_error *err)
 {
-    void *ptr;
+    void *ptr = NULL;
     int rc = map_file(file, len, PROT_READ, &ptr, err);
     if (rc == 0) *out = ptr;
     return rc;
@@ -40,7 +40,7 @@ int real_map(struct os_file *file, size_t len, const uint8_t **out, struct kith_
 int real_map_shared(struct os_file *file, size_t len, bool writable, uint8_t **out,
                     struct kith_error *err)
 {
-    void *ptr;
+    void *ptr = NULL;
     int rc = map_file(file, len, writable ? PROT_READ | PROT_WRITE : PROT_READ, &ptr, err);
     if (rc == 0) *out = ptr;
     return rc;

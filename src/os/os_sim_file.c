@@ -279,7 +279,7 @@ int sim_map_shared(struct os_file *file, size_t len, bool writable, uint8_t **ou
                    struct kith_error *err)
 {
     (void)writable;
-    const uint8_t *ptr;
+    const uint8_t *ptr = NULL;
     int rc = map_any(file_of(file), len, true, &ptr, err);
     if (rc == 0) *out = (uint8_t *)(uintptr_t)ptr;
     return rc;
