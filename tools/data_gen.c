@@ -8,7 +8,7 @@
  *     x = A z + noise * h                    h ~ N(0, I), `dim` components
  *
  * with A a random dim x latent matrix of columns of about length 1, centres ~ N(0, I), spread per
- * cluster uniform in [0.5, 1.0] (clusters overlap and differ in density) and cluster weights that
+ * cluster uniform in [1.0, 2.5] (clusters overlap and differ in density) and cluster weights that
  * fall as 1 / (1 + 4 c / clusters). The noise gives every vector full rank, as a real embedding.
  *
  * Each row has a random stream of its own, seeded by (seed, row): the first n rows of a set are
@@ -21,7 +21,7 @@
 #include "base/rng.h"
 #include "make_data.h"
 
-#define NOISE 0.05
+#define NOISE 0.3
 
 struct mixture {
     const struct gen_options *options; /* borrows */
@@ -46,7 +46,7 @@ static void mixture_init(struct mixture *m, const struct gen_options *options)
     for (size_t i = 0; i < projection; i++) m->projection[i] = (float)(rng_gauss(&rng) * column);
     for (size_t i = 0; i < centres; i++) m->centres[i] = (float)rng_gauss(&rng);
     for (uint32_t c = 0; c < options->clusters; c++) {
-        m->spread[c] = (float)(0.5 + 0.5 * rng_f64(&rng));
+        m->spread[c] = (float)(1.0 + 1.5 * rng_f64(&rng));
         total += 1 / (1 + 4.0 * c / options->clusters);
         m->weight[c] = total;
     }
