@@ -170,7 +170,7 @@ static int reader_new(const char *path, const struct import_options *options,
 int import_open(const struct os *os, const char *path, const struct import_options *options,
                 struct import_reader **out, struct kith_error *err)
 {
-    struct import_reader *reader;
+    struct import_reader *reader = NULL;
     int rc = reader_new(path, options, &reader, err);
     if (rc) return rc;
     rc = os_open(os, path, OS_READ, &reader->file, err);
@@ -185,7 +185,7 @@ int import_open_bytes(const void *bytes, size_t len, const char *name,
                       const struct import_options *options, struct import_reader **out,
                       struct kith_error *err)
 {
-    struct import_reader *reader;
+    struct import_reader *reader = NULL;
     int rc = reader_new(name, options, &reader, err);
     if (rc) return rc;
     reader->memory = bytes;
