@@ -42,7 +42,7 @@ bool build_cancelled(const struct graph_build *b)
 
 static int worker_init(const struct graph_build *b, struct build_worker *worker)
 {
-    const size_t ef = b->header.ef_construction;
+    const size_t ef = BUILD_EF(b->header.ef_construction);
     const size_t lists = (size_t)b->link_room + BUILD_BATCH_MAX;
     worker->room = (ef > lists ? ef : lists) + 1;
     worker->candidates = mem_alloc_array(worker->room, sizeof *worker->candidates);
@@ -305,7 +305,8 @@ static int build_nodes(struct graph_build *b)
     const size_t tasks = (b->header.nodes + BLOCK_TASK - 1) / BLOCK_TASK;
     rc = pool_for(b->job->pool, b->job->threads, tasks, prune_task, b);
     if (rc) return error_set(b->err, rc, "building a graph was stopped");
-    rc = build_connect(b);
+    rc = build_balance(b);
+    if (!rc) rc = build_connect(b);
     if (!rc) rc = build_order(b);
     if (!rc && !b->quantizer.lossless) {
         const uint32_t samples = b->header.nodes < ERROR_NODES ? b->header.nodes : ERROR_NODES;

@@ -13,6 +13,7 @@
 #include "quant/scalar.h"
 
 #define BUILD_SLACK 16u      /* ids a list may have above capacity before it is pruned */
+#define BUILD_EF(ef) ((ef) + (ef) / 2) /* width of the search for candidates */
 #define BUILD_BATCH_MAX 4096u /* nodes inserted at once */
 
 struct build_worker { /* scratch of one thread */
@@ -91,6 +92,8 @@ void build_prune(const struct graph_build *b, struct build_worker *worker,
 /* Inserts every position (graph_build_insert.c). */
 KITH_NODISCARD int build_insert(struct graph_build *b);
 
+/* Gives every node a least number of incoming edges where it can (graph_balance.c). */
+KITH_NODISCARD int build_balance(struct graph_build *b);
 /* Every position can be reached from position 0 afterwards (graph_order.c). */
 KITH_NODISCARD int build_connect(struct graph_build *b);
 /* Root mean square error of navigation distances between neighbours, of `samples` nodes. */

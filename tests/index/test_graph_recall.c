@@ -1,0 +1,142 @@
+/*
+ * Recall floors on generated sets, for each metric and element type, and what filters do to it.
+ */
+#include "graph_help.h"
+
+#include "kernel/kernel.h"
+
+#define ROWS 6000
+#define QUERIES 60
+#define DIM 48
+
+static void floor_of(enum kernel_metric metric, uint32_t ef, double floor)
+{
+    struct sample s = sample_make(ROWS, QUERIES, DIM, metric, 11);
+    struct opened o;
+    opened_make(&o, &s.vectors, (struct index_params){16, 100});
+    assert_int_equal(o.index->ops->validate(o.index, NULL), 0);
+    const uint8_t *queries = (const uint8_t *)(s.rows + ROWS * DIM);
+    const struct index_search search = {.k = 10, .ef = ef};
+    const double recall = recall_of(o.index, &s.vectors, queries, QUERIES, search);
+    print_message("metric %d ef %u: recall %.4f\n", (int)metric, ef, recall);
+    assert_true(recall >= floor);
+    opened_release(&o);
+    sample_free(&s);
+}
+
+static void metrics(void **state)
+{
+    (void)state;
+    floor_of(KERNEL_L2, 10, 0.85);
+    floor_of(KERNEL_L2, 80, 0.99);
+    floor_of(KERNEL_COSINE, 80, 0.99);
+    floor_of(KERNEL_DOT, 120, 0.95);
+}
+
+/* The same rows in every element type; bytes are lossless, so their distances come from codes. */
+static void types(void **state)
+{
+    (void)state;
+    struct sample s = sample_make(ROWS, QUERIES, DIM, KERNEL_L2, 12);
+    const size_t values = (size_t)(ROWS + QUERIES) * DIM;
+    uint16_t *halves = malloc(values * sizeof *halves);
+    int8_t *bytes = malloc(values);
+    float *whole = malloc(values * sizeof *whole);
+    for (size_t i = 0; i < values; i++) {
+        const float x = roundf(s.rows[i] * 4.0f);
+        bytes[i] = (int8_t)(x < -100.0f ? -100.0f : x > 100.0f ? 100.0f : x);
+        whole[i] = (float)bytes[i];
+    }
+    for (int type = KERNEL_F32; type <= KERNEL_U8; type++) {
+        const void *rows = whole;
+        if (type == KERNEL_F16) kernel_f32_to_f16(s.rows, halves, values);
+        if (type == KERNEL_BF16) kernel_f32_to_bf16(s.rows, halves, values);
+        if (type == KERNEL_F16 || type == KERNEL_BF16) rows = halves;
+        if (type == KERNEL_I8 || type == KERNEL_U8) rows = bytes;
+        for (size_t i = 0; type == KERNEL_U8 && i < values; i++) bytes[i] = (int8_t)(bytes[i] + 100);
+        const struct vectors v =
+            vectors_over(rows, ROWS, DIM, (enum kernel_type)type, KERNEL_L2);
+        struct opened o;
+        opened_make(&o, &v, (struct index_params){16, 100});
+        const uint8_t *queries = (const uint8_t *)rows + ROWS * v.stride_bytes;
+        struct index_stats stats = {0};
+        const struct index_search search = {.k = 10, .ef = 80, .stats = &stats};
+        assert_true(recall_of(o.index, &v, queries, QUERIES, search) >= 0.99);
+        opened_release(&o);
+    }
+    free(whole);
+    free(bytes);
+    free(halves);
+    sample_free(&s);
+}
+
+static void allow_share(struct bitset *allowed, double share, uint64_t seed)
+{
+    struct rng rng;
+    rng_init(&rng, seed);
+    bitset_fill(allowed, false);
+    for (size_t i = 0; i < allowed->bits; i++) {
+        if (rng_f64(&rng) < share) bitset_set(allowed, i);
+    }
+}
+
+static void filters(void **state)
+{
+    (void)state;
+    struct sample s = sample_make(ROWS, QUERIES, DIM, KERNEL_L2, 13);
+    struct opened o;
+    opened_make(&o, &s.vectors, (struct index_params){16, 100});
+    struct bitset allowed;
+    assert_int_equal(bitset_init(&allowed, ROWS, false), 0);
+    const uint8_t *queries = (const uint8_t *)(s.rows + ROWS * DIM);
+    static const double shares[] = {0.0, 0.001, 0.01, 0.03, 0.1, 0.3, 0.6, 0.9, 1.0};
+    for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
+        allow_share(&allowed, shares[i], i);
+        const struct index_search search = {.k = 10, .allowed = &allowed,
+                                            .allowed_count = bitset_count(&allowed)};
+        const double recall = recall_of(o.index, &s.vectors, queries, QUERIES, search);
+        print_message("share %.3f: recall %.4f\n", shares[i], recall);
+        assert_true(recall >= 0.95);
+    }
+    /* A filter that knows the place: only rows far from the query may be returned. */
+    bitset_fill(&allowed, false);
+    for (size_t i = 0; i < ROWS; i++) {
+        if (s.rows[i * DIM] > 0.0f) bitset_set(&allowed, i);
+    }
+    const struct index_search search = {.k = 10, .allowed = &allowed,
+                                        .allowed_count = bitset_count(&allowed)};
+    assert_true(recall_of(o.index, &s.vectors, queries, QUERIES, search) >= 0.95);
+    bitset_release(&allowed);
+    opened_release(&o);
+    sample_free(&s);
+}
+
+/* bound: only what is nearer comes back, and no scan is started for what is missing. */
+static void bounded(void **state)
+{
+    (void)state;
+    struct sample s = sample_make(ROWS, 1, DIM, KERNEL_L2, 14);
+    struct opened o;
+    opened_make(&o, &s.vectors, (struct index_params){16, 100});
+    struct hit all[10];
+    struct hit near[10];
+    struct index_search search = {.query = s.rows + ROWS * DIM, .k = 10, .ef = 100,
+                                  .bound = INFINITY};
+    assert_int_equal(search_ids(o.index, &search, all), 10);
+    search.bound = all[4].distance;
+    assert_int_equal(search_ids(o.index, &search, near), 4);
+    assert_memory_equal(all, near, 4 * sizeof *all);
+    opened_release(&o);
+    sample_free(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(metrics),
+        cmocka_unit_test(types),
+        cmocka_unit_test(filters),
+        cmocka_unit_test(bounded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
