@@ -14,8 +14,9 @@ struct index_walk_plan {
     size_t pool; /* width of the walk: ef, widened when few rows are allowed */
 };
 
-/* How to search `rows` rows of which `allowed` may be returned, in a graph of `degree`. */
+/* How to search `rows` rows of which `allowed` may be returned, in a graph of `degree`; an exact
+ * row has row_bytes. */
 struct index_walk_plan index_walk_adapt(uint32_t ef, size_t k, size_t rows, size_t allowed,
-                                        uint32_t degree);
+                                        uint32_t degree, size_t row_bytes);
 
 #endif

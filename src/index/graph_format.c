@@ -109,6 +109,9 @@ static int decode_levels(const uint8_t *in, struct graph_header *header, struct 
         }
         below = header->level_count[l];
     }
+    for (uint32_t l = header->levels; l < GRAPH_LEVELS_MAX; l++) {
+        if (le32_get(in + 56 + 4 * l) != 0) return corrupt(err, 56, "a count of no level");
+    }
     return 0;
 }
 

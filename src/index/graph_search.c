@@ -235,7 +235,8 @@ int graph_search(const struct index *index, const struct index_search *search, s
         return 0;
     }
     const struct index_walk_plan plan =
-        index_walk_adapt(search->ef, search->k, rows, allowed, graph->header.capacity);
+        index_walk_adapt(search->ef, search->k, rows, allowed, graph->header.capacity,
+                         graph->vectors->stride_bytes);
     if (!plan.scan) {
         const int rc = search_graph(graph, search, plan, hits, &found);
         if (rc) return fail(rc, err);
