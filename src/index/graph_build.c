@@ -19,6 +19,7 @@
 #define LEVEL_LEAST 64u
 #define ERROR_NODES 256u
 #define BLOCK_TASK 256u
+#define PAGES_LEAST ((size_t)1 << 20) /* bytes from which a section is made of huge pages */
 
 /* ---- workers ---- */
 
@@ -176,11 +177,12 @@ static int prune_task(void *ctx, size_t task)
 /* ---- the image ---- */
 
 static uint8_t *section_add(const struct graph_build *b, struct index_image *image, uint32_t id,
-                            size_t len, bool hot)
+                            size_t len)
 {
     struct index_section *section = &image->sections[image->count];
-    *section = (struct index_section){.id = id, .len = len, .hot = hot, .pages = hot};
-    section->data = hot ? os_pages_alloc(b->job->os, len) : mem_alloc(len);
+    *section = (struct index_section){.id = id, .len = len, .hot = true};
+    section->pages = len >= PAGES_LEAST;
+    section->data = section->pages ? os_pages_alloc(b->job->os, len) : mem_alloc(len);
     if (!section->data) return NULL;
     image->count++;
     return section->data;
@@ -226,7 +228,7 @@ static int write_blocks(const struct graph_build *b, struct index_image *image)
 {
     struct block_job job = {.b = b};
     job.block_bytes = graph_block_bytes(b->quantizer.dim, b->header.capacity);
-    job.out = section_add(b, image, GRAPH_SECTION_BLOCKS, b->header.nodes * job.block_bytes, true);
+    job.out = section_add(b, image, GRAPH_SECTION_BLOCKS, b->header.nodes * job.block_bytes);
     if (!job.out) return KITH_ENOMEM;
     const size_t tasks = (b->header.nodes + BLOCK_TASK - 1) / BLOCK_TASK;
     return pool_for(b->job->pool, b->job->threads, tasks, block_task, &job);
@@ -239,7 +241,7 @@ static int write_upper(const struct graph_build *b, struct index_image *image)
     if (nodes == 0) return 0;
     const size_t block_bytes = graph_block_bytes(b->quantizer.dim, b->header.capacity);
     const struct block_job job = {.b = b, .block_bytes = block_bytes};
-    uint8_t *out = section_add(b, image, GRAPH_SECTION_UPPER, nodes * block_bytes, true);
+    uint8_t *out = section_add(b, image, GRAPH_SECTION_UPPER, nodes * block_bytes);
     if (!out) return KITH_ENOMEM;
     for (uint32_t l = 0; l < b->header.levels; l++) {
         const uint32_t *links = b->levels[l].links;
@@ -248,8 +250,7 @@ static int write_upper(const struct graph_build *b, struct index_image *image)
                         NULL);
         }
     }
-    uint8_t *down = section_add(b, image, GRAPH_SECTION_DOWN, 4 * (size_t)b->header.level_count[0],
-                                false);
+    uint8_t *down = section_add(b, image, GRAPH_SECTION_DOWN, 4 * (size_t)b->header.level_count[0]);
     if (!down) return KITH_ENOMEM;
     for (uint32_t i = 0; i < b->header.level_count[0]; i++) {
         le32_put(down + 4 * (size_t)i, b->place[i]);
@@ -262,7 +263,7 @@ static int write_rows(const struct graph_build *b, struct index_image *image)
 {
     const uint32_t rows = b->header.rows;
     const uint32_t nodes = b->header.nodes;
-    uint8_t *out = section_add(b, image, GRAPH_SECTION_ROWS, 4 * (size_t)rows, false);
+    uint8_t *out = section_add(b, image, GRAPH_SECTION_ROWS, 4 * (size_t)rows);
     if (!out) return KITH_ENOMEM;
     uint32_t *first = mem_zalloc_array((size_t)nodes + 1, sizeof *first);
     if (!first) return KITH_ENOMEM;
@@ -270,7 +271,7 @@ static int write_rows(const struct graph_build *b, struct index_image *image)
     for (uint32_t i = 0; i < nodes; i++) first[i + 1] += first[i];
     uint8_t *saved = NULL;
     if (b->header.shared_nodes) {
-        saved = section_add(b, image, GRAPH_SECTION_FIRST, 4 * ((size_t)nodes + 1), false);
+        saved = section_add(b, image, GRAPH_SECTION_FIRST, 4 * ((size_t)nodes + 1));
         if (saved) memcpy(saved, first, 4 * ((size_t)nodes + 1));
     }
     for (uint32_t row = 0; row < rows; row++) {

@@ -20,6 +20,8 @@
 #include "index/graph_internal.h"
 
 #define POLL_HOPS 64u
+/* From this size on (128 KB of bits) bits are cleared one by one, where they were set. */
+#define LARGE_WORDS ((size_t)16384)
 
 /* ---- memory ---- */
 
@@ -29,7 +31,12 @@ int beam_init(struct beam *beam, uint32_t nodes, size_t chunks, uint32_t dim)
     beam->seen = mem_zalloc_array(beam->seen_words + 1, sizeof *beam->seen);
     beam->query = mem_alloc_aligned(chunks * WALK_CHUNK, WALK_CHUNK);
     beam->row = mem_alloc_array(dim, sizeof *beam->row);
-    if (beam->seen && beam->query && beam->row) return 0;
+    if (beam->seen_words >= LARGE_WORDS) {
+        beam->entered_room = beam->seen_words / 4;
+        beam->entered = mem_alloc_array(beam->entered_room, sizeof *beam->entered);
+    }
+    const bool listed = beam->entered || beam->entered_room == 0;
+    if (beam->seen && beam->query && beam->row && listed) return 0;
     beam_release(beam);
     return KITH_ENOMEM;
 }
@@ -37,6 +44,7 @@ int beam_init(struct beam *beam, uint32_t nodes, size_t chunks, uint32_t dim)
 void beam_release(struct beam *beam)
 {
     mem_free(beam->seen);
+    mem_free(beam->entered);
     mem_free(beam->pool);
     mem_free(beam->found);
     mem_free(beam->query);
@@ -116,15 +124,40 @@ static int verify_blocks(const struct graph_layer *layer, const uint32_t *nodes,
     return 0;
 }
 
+/* Remembers which bits of `seen` were set. */
+static inline void note_entered(struct beam *beam, const struct hop *hop)
+{
+    if (beam->entered_count + hop->count <= beam->entered_room) {
+        memcpy(beam->entered + beam->entered_count, hop->ids, hop->count * sizeof *hop->ids);
+    }
+    beam->entered_count += hop->count;
+}
+
+static void clear_seen(struct beam *beam, uint32_t nodes)
+{
+    if (beam->entered_room == 0) {
+        memset(beam->seen, 0, BITSET_WORDS((size_t)nodes) * sizeof *beam->seen);
+    } else if (beam->entered_count > beam->entered_room) {
+        memset(beam->seen, 0, beam->seen_words * sizeof *beam->seen);
+    } else {
+        for (size_t i = 0; i < beam->entered_count; i++) beam->seen[beam->entered[i] >> 6] = 0;
+    }
+    beam->entered_count = 0;
+}
+
 /* Lists the unseen neighbours of node and asks the memory for their codes. */
 static int hop_begin(struct beam *beam, const struct graph_layer *layer, uint32_t node,
                      struct hop *hop)
 {
     const struct walk_links links = {layer_links(layer, node), layer->capacity, node, layer->count};
     const int found = layer->kernel->expand(&layer->codes, &links, beam->seen, hop->ids);
-    if (found < 0) return KITH_ECORRUPT;
+    if (found < 0) {
+        beam->entered_count = SIZE_MAX / 2; /* which bits were set is not known */
+        return KITH_ECORRUPT;
+    }
     hop->count = (size_t)found;
     beam->hops++;
+    if (beam->entered_room > 0) note_entered(beam, hop);
     return layer->guarded ? verify_blocks(layer, hop->ids, hop->count) : 0;
 }
 
@@ -205,8 +238,9 @@ static int beam_enter(struct beam *beam, const struct graph_layer *layer, uint32
     beam->pool[0] = key_make(distance, entry);
     beam->pool_count = 1;
     beam->found_count = 0;
-    memset(beam->seen, 0, BITSET_WORDS((size_t)layer->count) * sizeof *beam->seen);
+    clear_seen(beam, layer->count);
     beam->seen[entry >> 6] |= UINT64_C(1) << (entry & 63);
+    if (beam->entered_room > 0) beam->entered[beam->entered_count++] = entry;
     if (filter && beam->found_max > 0 && node_allowed(filter, entry)) {
         beam->found[beam->found_count++] = beam->pool[0];
     }

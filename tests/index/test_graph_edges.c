@@ -98,6 +98,25 @@ static void dimensions(void **state)
     }
 }
 
+/* More than a million rows on few codes: long lists of rows, and bits cleared one by one. */
+static void many_rows_few_codes(void **state)
+{
+    (void)state;
+    const size_t rows = 1060000;
+    uint8_t *data = malloc(2 * (rows + 10));
+    struct rng rng;
+    rng_init(&rng, 39);
+    for (size_t i = 0; i < 2 * (rows + 10); i++) data[i] = (uint8_t)rng_below(&rng, 100);
+    const struct vectors v = vectors_over(data, rows, 2, KERNEL_U8, KERNEL_L2);
+    struct opened o;
+    opened_make(&o, &v, (struct index_params){4, 10});
+    assert_int_equal(o.index->ops->validate(o.index, NULL), 0);
+    const struct index_search search = {.k = 20, .ef = 10};
+    assert_true(recall_of(o.index, &v, data + 2 * rows, 10, search) >= 0.99);
+    opened_release(&o);
+    free(data);
+}
+
 static void cancel_at_half(void *ctx, uint64_t done, uint64_t total)
 {
     if (2 * done >= total) atomic_store((atomic_bool *)ctx, true);
@@ -174,6 +193,7 @@ int main(void)
         cmocka_unit_test(duplicates),
         cmocka_unit_test(zero_vectors),
         cmocka_unit_test(dimensions),
+        cmocka_unit_test(many_rows_few_codes),
         cmocka_unit_test(cancelled),
         cmocka_unit_test(full_budget),
         cmocka_unit_test(every_allocation_fails),
