@@ -193,24 +193,38 @@ static inline void prefetch_links(const struct graph_layer *layer, uint32_t node
     __builtin_prefetch(list + WALK_CHUNK, 0, 3);
 }
 
+static void offer_allowed(struct beam *beam, const struct hop *hop, const struct beam_filter *filter)
+{
+    for (size_t i = 0; i < hop->count; i++) {
+        const uint64_t key = key_make(hop->distances[i], hop->ids[i]);
+        if (!keys_admit(beam->found, beam->found_count, beam->found_max, key)) continue;
+        if (!node_allowed(filter, hop->ids[i])) continue;
+        keys_insert(beam->found, &beam->found_count, beam->found_max, key);
+    }
+}
+
 /* Offers the hop's neighbours to the pool; *cursor falls to the best new one. */
 static void hop_end(struct beam *beam, const struct graph_layer *layer, struct hop *hop,
                     const struct beam_filter *filter, size_t *cursor)
 {
     layer->kernel->distances(&layer->codes, &beam->code, hop->ids, hop->count, hop->distances);
     beam->distances += hop->count;
+    uint64_t *const pool = beam->pool;
+    const size_t max = beam->ef;
+    size_t count = beam->pool_count;
+    size_t best = *cursor;
+    uint64_t bound = count < max ? UINT64_MAX : pool[max - 1];
     for (size_t i = 0; i < hop->count; i++) {
         const uint64_t key = key_make(hop->distances[i], hop->ids[i]);
-        if (keys_admit(beam->pool, beam->pool_count, beam->ef, key)) {
-            const size_t at = keys_insert(beam->pool, &beam->pool_count, beam->ef, key);
-            if (at <= *cursor + 1) prefetch_links(layer, hop->ids[i]);
-            if (at < *cursor) *cursor = at;
-        }
-        if (filter && keys_admit(beam->found, beam->found_count, beam->found_max, key) &&
-            node_allowed(filter, hop->ids[i])) {
-            keys_insert(beam->found, &beam->found_count, beam->found_max, key);
-        }
+        if (key >= bound) continue;
+        const size_t at = keys_insert(pool, &count, max, key);
+        if (at <= best + 1) prefetch_links(layer, hop->ids[i]);
+        best = at < best ? at : best;
+        bound = count < max ? UINT64_MAX : pool[max - 1];
     }
+    beam->pool_count = count;
+    *cursor = best;
+    if (filter) offer_allowed(beam, hop, filter);
 }
 
 /* Takes the best candidate that was not expanded. */
