@@ -1,0 +1,50 @@
+/*
+ * Local `meta`: a small append-only journal of transactions over a map of keys to values, rewritten at
+ * twice its live size. File `meta-<number>.kv`; the newest complete one counts. Catalog entries
+ * and each collection's manifest are values here, so publishing a new manifest is one atomic, synced
+ * transaction: the single commit point of storage. Format in docs/formats/meta.md.
+ *
+ * Threads: an internal mutex; any thread may call. A failed sync poisons it: writes fail, reads go on.
+ */
+#ifndef KITH_LOG_JOURNAL_H
+#define KITH_LOG_JOURNAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "os/os.h"
+
+#define JOURNAL_KEY_MAX 1024
+#define JOURNAL_VALUE_MAX (64u << 20)
+
+struct journal;
+
+struct journal_change {
+    const char *key;   /* NUL-terminated */
+    const void *value; /* NULL: remove */
+    size_t len;
+};
+
+/* Creates it when missing (unless read_only). KITH_ECORRUPT when no complete file verifies; a torn
+ * last transaction is cut. */
+KITH_NODISCARD int journal_open(const struct os *os, const char *dir, uint64_t database_id,
+                                bool read_only, struct journal **out, struct kith_error *err);
+void journal_close(struct journal *journal);
+
+/* All changes or none; durable when it returns 0. */
+KITH_NODISCARD int journal_commit(struct journal *journal, const struct journal_change *changes,
+                                  size_t count, struct kith_error *err);
+/* Appends the value to out. KITH_ENOTFOUND. */
+KITH_NODISCARD int journal_get(struct journal *journal, const char *key, struct buffer *out);
+/* Calls fn for each key with the prefix, in key order; stops at a non-zero return. */
+KITH_NODISCARD int journal_range(struct journal *journal, const char *prefix,
+                                 int (*fn)(void *ctx, const char *key, const uint8_t *value, size_t len),
+                                 void *ctx);
+/* Verifies and describes a file without changing it. */
+KITH_NODISCARD int journal_inspect(const struct os *os, const char *path, uint64_t database_id,
+                                   void (*line)(void *ctx, const char *text),
+                                   void (*problem)(void *ctx, uint64_t offset, const char *text),
+                                   void *ctx, struct kith_error *err);
+#endif

@@ -1,0 +1,37 @@
+/*
+ * A normalised batch: one column per schema field, in schema order, full length (not compact), nulls
+ * and defaults filled in, every value checked against the schema. It is what the log holds and what
+ * a growing segment takes, so replay and insert are one path.
+ *
+ * Encoded form (little-endian; docs/formats/wal.md refers here):
+ *   u32 rows · u32 columns · per column: u8 type · u8 has_valid · u16 0 · u32 dim ·
+ *     [has_valid: rows bytes of 0/1] · fixed: rows * width bytes, or
+ *     variable: rows x u32 length, then the bytes of all rows
+ *   columns in schema order.
+ */
+#ifndef KITH_MODEL_BATCH_H
+#define KITH_MODEL_BATCH_H
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "model/schema.h"
+
+/* Checks `given` and fills `out` (columns in the arena; data borrowed from `given` where no
+ * conversion was needed). Automatic keys are not made here: with AUTO_ID the key column must be
+ * absent and out's primary column has data == NULL for the caller to fill. */
+KITH_NODISCARD int batch_normalise(const struct schema *schema, const struct kith_batch *given,
+                                   struct arena *arena, struct kith_batch *out,
+                                   struct kith_error *err);
+/* Appends the encoded form of rows; out's sticky failure means no memory. */
+void batch_encode(const struct schema *schema, const struct kith_batch *batch, struct buffer *out);
+/* Decodes untrusted bytes; columns borrow from them (strings and unaligned data are laid out in the
+ * arena). Checks shape and lengths, and everything batch_normalise checks. */
+KITH_NODISCARD int batch_decode(const struct schema *schema, struct cursor *cur,
+                                struct arena *arena, struct kith_batch *out,
+                                struct kith_error *err);
+/* A batch of the given rows only (in the arena), for policies that skip some. */
+KITH_NODISCARD int batch_select(const struct schema *schema, const struct kith_batch *batch,
+                                const uint32_t *rows, size_t count, struct arena *arena,
+                                struct kith_batch *out);
+
+#endif

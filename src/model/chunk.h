@@ -1,0 +1,48 @@
+/*
+ * A run of rows of one field, as filters and output read it: the same view over growing chunks
+ * (4,096 rows) and sealed row groups (65,536 rows).
+ */
+#ifndef KITH_MODEL_CHUNK_H
+#define KITH_MODEL_CHUNK_H
+
+#include <kith/kith.h>
+
+#include "base/bitset.h"
+#include "base/endian.h"
+
+struct chunk {
+    enum kith_type type;
+    size_t rows;
+    size_t width;            /* bytes a row of fixed types, else 0 */
+    const uint8_t *data;     /* fixed types: rows * width bytes, naturally aligned; BOOL one byte */
+    const uint64_t *valid;   /* one bit a row; NULL: all valid */
+    const struct kith_str *strs; /* variable types, growing: one a row */
+    const uint8_t *offsets;  /* variable types, sealed: u32 LE x (rows + 1), into bytes */
+    const uint8_t *bytes;
+    size_t bytes_len;
+};
+
+static inline bool chunk_valid(const struct chunk *chunk, size_t row)
+{
+    return !chunk->valid || ((chunk->valid[row >> 6] >> (row & 63)) & 1);
+}
+
+/* The value of a variable-width row; damaged offsets give an empty value, never a wild pointer. */
+static inline struct kith_str chunk_str(const struct chunk *chunk, size_t row)
+{
+    if (chunk->strs) return chunk->strs[row];
+    uint32_t from = le32_get(chunk->offsets + 4 * row);
+    uint32_t to = le32_get(chunk->offsets + 4 * row + 4);
+    if (from > to || to > chunk->bytes_len) return (struct kith_str){ "", 0 };
+    return (struct kith_str){ (const char *)chunk->bytes + from, to - from };
+}
+
+/* Where chunks come from. field numbers are the schema's. */
+struct chunk_source {
+    void *ctx;
+    size_t rows;       /* rows of the whole source */
+    size_t chunk_rows; /* a multiple of 64; every chunk but the last has as many */
+    int (*get)(void *ctx, size_t field, size_t chunk_number, struct chunk *out); /* 0 or KITH_ECORRUPT */
+};
+
+#endif

@@ -1,0 +1,66 @@
+/*
+ * The schema of a collection: owned, validated, encoded. Field order is the caller's; a dynamic
+ * schema has one more field, "$meta" (JSON, KITH_FIELD_DYNAMIC), last. Immutable once made, so it is
+ * shared between threads without a lock.
+ */
+#ifndef KITH_MODEL_SCHEMA_H
+#define KITH_MODEL_SCHEMA_H
+
+#include <kith/kith.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+
+#define SCHEMA_META_FIELD "$meta"
+
+struct schema_field {
+    char *name; /* owns */
+    enum kith_type type;
+    unsigned flags;
+    uint32_t dim;
+    uint32_t max_length;
+    uint32_t max_capacity;
+    enum kith_type element_type;
+    enum kith_metric metric;         /* resolved: never DEFAULT for vectors */
+    struct kith_value default_value; /* s.data owned */
+    size_t width; /* bytes a row of a fixed-width type; 0: variable (VARCHAR JSON ARRAY SPARSE) */
+};
+
+struct schema {
+    struct schema_field *fields; /* owns */
+    size_t field_count;
+    size_t primary; /* field numbers */
+    size_t meta;    /* SIZE_MAX: not dynamic */
+    size_t partition_key; /* SIZE_MAX: none */
+    char *description; /* owns */
+    enum kith_duplicate on_duplicate; /* resolved */
+    uint32_t key_partitions;
+};
+
+/* Validates and copies. KITH_EINVAL with the field's name and the rule that it breaks. */
+KITH_NODISCARD int schema_from_public(const struct kith_schema *given, struct schema *out,
+                                      struct kith_error *err);
+void schema_release(struct schema *schema); /* accepts a zeroed struct */
+void schema_encode(const struct schema *schema, struct buffer *out);
+/* Untrusted bytes; validates as schema_from_public does. */
+KITH_NODISCARD int schema_decode(struct cursor *cur, struct schema *out, struct kith_error *err);
+bool schema_equal(const struct schema *a, const struct schema *b);
+/* A copy in the public form; free with schema_public_release. */
+KITH_NODISCARD int schema_to_public(const struct schema *schema, struct kith_schema *out);
+void schema_public_release(struct kith_schema *schema);
+
+/* SIZE_MAX when there is none. */
+size_t schema_find(const struct schema *schema, const char *name, size_t len);
+static inline const struct schema_field *schema_primary(const struct schema *schema)
+{
+    return &schema->fields[schema->primary];
+}
+
+bool type_is_vector(enum kith_type type);
+bool type_is_fixed(enum kith_type type);    /* fixed width a row, given the dim */
+size_t type_width(enum kith_type type, uint32_t dim); /* bytes a row; 0: variable */
+const char *type_name(enum kith_type type); /* "Int64", "FloatVector" */
+const char *metric_name(enum kith_metric metric); /* "L2", "COSINE" */
+bool name_valid(const char *name); /* 1..255 bytes of UTF-8, no control characters */
+
+#endif

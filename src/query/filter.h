@@ -1,0 +1,38 @@
+/*
+ * Filter expressions: parse -> check against a schema -> evaluate into a bitset.
+ *
+ * This is the first form of the language of spec chapter "Filter language": literals, fields, JSON
+ * paths and dynamic keys, array elements, == != < <= > >=, chains a < f <= b, in / not in,
+ * like, is null / is not null, exists, and / or / not (&& || !), arithmetic `f op c cmp c2`,
+ * json_contains / array_contains (and _all, _any), array_length. The tree holds the whole language; forms that
+ * are not evaluated yet are refused by name with KITH_EFILTER.
+ *
+ * Three-valued logic: a comparison with null or absent is unknown; a row passes only on true.
+ */
+#ifndef KITH_QUERY_FILTER_H
+#define KITH_QUERY_FILTER_H
+
+#include "base/arena.h"
+#include "base/bitset.h"
+#include "model/chunk.h"
+#include "model/schema.h"
+
+struct filter; /* in the arena it was made in; immutable, so threads may share it */
+
+/* text is NUL-terminated. err: KITH_EFILTER with the offset and what was expected. */
+KITH_NODISCARD int filter_compile(const char *text, const struct schema *schema,
+                                  struct arena *arena, struct filter **out, struct kith_error *err);
+
+/* Sets bit i of out for every row i of the source for which the filter is true, clears the others;
+ * only rows set in `within` (nullable, same size) are evaluated. poll (nullable) is called at
+ * least every 4,096 rows. */
+KITH_NODISCARD int filter_evaluate(const struct filter *filter, const struct chunk_source *source,
+                                   const struct bitset *within, struct bitset *out,
+                                   int (*poll)(void *ctx), void *poll_ctx, struct kith_error *err);
+/* "field == constant" or "field in [...]" on the primary key alone: then *keys are the only
+ * candidates (in the arena). false: no such shortcut. */
+struct key;
+bool filter_primary_keys(const struct filter *filter, const struct schema *schema,
+                         const struct key **keys, size_t *count);
+
+#endif
