@@ -1,0 +1,53 @@
+# The front door: everything here drives CMake and Ninja. `make help` lists it.
+# The binaries of `make` are in build/; the sanitizers have build directories of their own.
+.DEFAULT_GOAL := build
+.PHONY: build setup test check check-asan check-tsan bench demo install clean help
+
+BUILD ?= build
+JOBS ?= 2
+PREFIX ?= /usr/local
+export JOBS
+
+# What `make check` runs under the thread sanitizer: the rooms that start threads.
+THREADED ?= ^(os|index|log|storage|query|engine|cmd)\.
+
+build: ## build the library, the program and the tests
+	@test -f $(BUILD)/build.ninja || cmake -S . -B $(BUILD) -G Ninja -DCMAKE_INSTALL_PREFIX=$(PREFIX)
+	@ninja -C $(BUILD) -j$(JOBS)
+
+setup: ## install the Debian packages that are missing
+	@scripts/setup.sh
+
+test: setup ## build and run every test; the last line is `N passed, N failed`
+	@$(MAKE) --no-print-directory build
+	@tests/run.sh $(BUILD)
+
+check: check-asan check-tsan ## the long one: the tests under ASan + UBSan, then under TSan
+
+check-asan: setup
+	@cmake --preset asan >/dev/null
+	@ninja -C build-asan -j$(JOBS)
+	@ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1 \
+	    tests/run.sh build-asan
+
+check-tsan: setup
+	@cmake --preset tsan >/dev/null
+	@ninja -C build-tsan -j$(JOBS)
+	@TSAN_OPTIONS=halt_on_error=1 tests/run.sh build-tsan -R '$(THREADED)'
+
+bench: ## build and run the micro-benchmarks of bench/
+	@$(MAKE) --no-print-directory build
+	@for file in bench/*_bench.c; do name=$$(basename $$file .c); \
+	    ninja -C $(BUILD) -j$(JOBS) $$name && $(BUILD)/$$name || exit 1; done
+
+demo: build ## a short tour of the program on the sample that is in the tree
+	@scripts/demo.sh $(BUILD)/kith
+
+install: build ## install to PREFIX (default /usr/local)
+	@cmake --install $(BUILD) --prefix $(PREFIX)
+
+clean: ## remove what make built
+	@rm -rf $(BUILD) build-asan build-tsan build-debug build-release build-fuzz build-coverage
+
+help: ## this list
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' Makefile | expand -t 16

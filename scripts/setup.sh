@@ -1,0 +1,38 @@
+#!/bin/bash
+# Installs the Debian packages that building and testing Kith need, and only those that are
+# missing. With everything present it neither asks for rights nor touches the network.
+set -u
+
+packages=(make cmake ninja-build gcc libc6-dev pkg-config libxxhash-dev libcmocka-dev libhdf5-dev)
+
+is_installed() {
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+if ! command -v dpkg-query >/dev/null; then
+    echo "setup: this is not a Debian system; install the equivalents of: ${packages[*]}"
+    exit 0
+fi
+
+missing=()
+for package in "${packages[@]}"; do
+    is_installed "$package" || missing+=("$package")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+echo "setup: installing ${missing[*]}"
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null; then
+        echo "setup: neither root nor sudo; ask an administrator for:" >&2
+        echo "  apt-get install ${missing[*]}" >&2
+        exit 1
+    fi
+    as_root=(sudo)
+fi
+if ! { "${as_root[@]}" apt-get -q update &&
+       "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+           apt-get -q install -y --no-install-recommends "${missing[@]}"; } </dev/null; then
+    echo "setup: could not install; by hand: apt-get install ${missing[*]}" >&2
+    exit 1
+fi
