@@ -1,0 +1,153 @@
+/*
+ * A segment: rows of one collection, either growing (in memory, appended to) or sealed (an immutable
+ * file). Everything above reads both through this one interface.
+ *
+ * Rows are numbered 0..n-1 in order of insertion; numbers never leave the engine.
+ *
+ * Visibility at ts: a growing segment's rows carry ascending insert timestamps, so the visible ones
+ * are a prefix; every row of a sealed segment is visible to every view that holds it. A row killed
+ * at ts k is gone for views with ts >= k. Kills live in `struct tombstones` for both kinds: a
+ * dense bitset of dead rows and a list of (ts, row) in ts order, so a view older than the
+ * newest kills walks back over just those.
+ *
+ * Threading: appends and kills are made by one writer at a time (the collection's write lock); any
+ * number of readers run beside it without a lock on rows (they see rows below the count they took
+ * with acquire). References: segment_ref/unref from any thread; the last one releases memory,
+ * mappings and, when segment_doom() was called, unlinks its files.
+ */
+#ifndef KITH_STORAGE_SEGMENT_H
+#define KITH_STORAGE_SEGMENT_H
+
+#include <kith/kith.h>
+
+#include "base/bitset.h"
+#include "base/budget.h"
+#include "index/index.h"
+#include "model/chunk.h"
+#include "model/key.h"
+#include "model/schema.h"
+#include "os/os.h"
+
+#define GROWING_CHUNK_ROWS 4096u
+#define SEALED_CHUNK_ROWS 65536u
+
+struct segment;
+
+void segment_ref(struct segment *segment);
+void segment_unref(struct segment *segment); /* NULL is a no-op */
+uint64_t segment_id(const struct segment *segment);
+bool segment_is_growing(const struct segment *segment);
+/* Rows that a reader may look at now (growing: appended so far, acquire). */
+size_t segment_rows(const struct segment *segment);
+/* Rows with insert timestamp <= ts: a prefix. Sealed: all. */
+size_t segment_rows_at(const struct segment *segment, uint64_t ts);
+size_t segment_dead(const struct segment *segment);   /* killed rows */
+uint64_t segment_max_ts(const struct segment *segment); /* largest insert ts; 0 when empty */
+uint64_t segment_memory_bytes(const struct segment *segment); /* anonymous memory held */
+uint64_t segment_disk_bytes(const struct segment *segment);
+/* A page of it failed its checksum: its answers are incomplete. */
+bool segment_damaged(const struct segment *segment);
+void segment_set_damaged(struct segment *segment);
+
+/* Initialises `out` (owned by the caller) to the rows visible at ts: segment_rows_at() bits, less the dead. */
+KITH_NODISCARD int segment_visible(const struct segment *segment, uint64_t ts, struct bitset *out);
+bool segment_row_visible(const struct segment *segment, size_t row, uint64_t ts);
+/* Clears the bits of rows that are in none of the partitions. */
+KITH_NODISCARD int segment_keep_partitions(const struct segment *segment, const uint32_t *ids,
+                                           size_t count, struct bitset *rows);
+uint32_t segment_partition(const struct segment *segment, size_t row);
+
+/* Chunks of the first `rows` rows. The source borrows the segment. */
+void segment_source(const struct segment *segment, size_t rows, struct chunk_source *out);
+/* The chunk that holds `row`, and the row's place in it. */
+KITH_NODISCARD int segment_cell(const struct segment *segment, size_t field, size_t row,
+                                struct chunk *chunk, size_t *at);
+KITH_NODISCARD int segment_key(const struct segment *segment, size_t row, struct key *out);
+
+/* Dense vector fields as contiguous pieces: piece p covers rows [first, first + vectors->count).
+ * Sealed: one piece. Growing: one per chunk, cut at `rows`. KITH_ENOTFOUND past the last piece.
+ * Rows with a null vector are in there as zeros; valid (nullable out) is their bitset or NULL. */
+KITH_NODISCARD int segment_vectors(const struct segment *segment, size_t field, size_t rows,
+                                   size_t piece, struct vectors *vectors, size_t *first,
+                                   const uint64_t **valid);
+/* The opened index of a field, or NULL. Borrows the segment. */
+const struct index *segment_index(const struct segment *segment, size_t field);
+
+/* Rows with this key, newest first, visible at ts: up to `room`; returns how many (or < 0). */
+int segment_find(const struct segment *segment, struct key key, uint64_t ts, uint32_t *rows,
+                 size_t room);
+
+/* Under the write lock. Marks the row dead at ts; a no-op when it is dead already. */
+KITH_NODISCARD int segment_kill(struct segment *segment, size_t row, uint64_t ts);
+/* Kills number `from` and later, in ts order: fn for each; for carrying them over to a successor. */
+size_t segment_kill_count(const struct segment *segment);
+KITH_NODISCARD int segment_kills_since(const struct segment *segment, size_t from,
+                                       int (*fn)(void *ctx, size_t row, uint64_t ts), void *ctx);
+
+/* ---- growing ---- */
+
+/* schema is borrowed for the segment's life. rows_max: it never takes more. */
+KITH_NODISCARD int growing_new(const struct os *os, const struct schema *schema,
+                               struct budget *budget, uint64_t id, size_t rows_max,
+                               struct segment **out);
+/* Under the write lock. `batch` is normalised, with keys; values are copied. partitions: one id a row.
+ * All or nothing: KITH_ENOMEM / KITH_EBUSY (budget) leave it unchanged. Rows become readable (count
+ * released) at return; visibility is by ts. */
+KITH_NODISCARD int growing_append(struct segment *segment, const struct kith_batch *batch,
+                                  const uint32_t *partitions, uint64_t ts, struct kith_error *err);
+uint64_t growing_bytes(const struct segment *segment);
+/* Drops rows with ts above `ts` (a write whose log record failed). Under the write lock. */
+void growing_cut(struct segment *segment, uint64_t ts);
+
+/* ---- sealed ---- */
+
+struct seal_input {
+    const struct os *os;
+    const char *dir;
+    uint64_t database_id;
+    uint64_t id; /* of the new segment */
+    const struct schema *schema;
+    struct segment *const *segments; /* merged in order, dead rows at `ts` left out */
+    size_t count;
+    uint64_t ts;
+    const atomic_bool *cancel; /* nullable */
+};
+/* Writes <id>.seg (to a temporary name; synced, renamed, directory synced). row_maps[i] (nullable
+ * array, mem_alloc'ed by the callee, owned by the caller) maps old rows of segments[i] to new ones,
+ * UINT32_MAX for dropped. *rows: 0 when nothing is left (then no file is made). */
+KITH_NODISCARD int sealed_write(const struct seal_input *input, uint32_t **row_maps, size_t *rows,
+                                struct kith_error *err);
+
+struct sealed_index_file { /* an index of this segment, as the manifest names it */
+    size_t field;
+    const char *kind;
+};
+struct sealed_opts {
+    const struct os *os;
+    const char *dir;
+    uint64_t database_id;
+    uint64_t id;
+    const struct schema *schema; /* borrowed for the segment's life */
+    struct budget *budget;
+    bool pin;           /* copy hot sections into huge pages when the budget allows */
+    uint64_t dead_file; /* number of the .del file, 0: none */
+    const struct sealed_index_file *indexes;
+    size_t index_count;
+};
+/* Maps and checks header, directory and sizes; pages are verified at first touch. An index that
+ * does not open is left out (*index_missing counts them): it is derived data. */
+KITH_NODISCARD int sealed_open(const struct sealed_opts *opts, struct segment **out,
+                               size_t *index_missing, struct kith_error *err);
+/* Builds the index of `field` and writes <id>.<field>.idx; *built false when the segment is below
+ * index_min_rows() or the field has nulls or a type that is scanned: then there is no file. */
+KITH_NODISCARD int sealed_build_index(const struct sealed_opts *opts, const struct segment *segment,
+                                      size_t field, const char *kind,
+                                      const struct index_params *params, const struct index_job *job,
+                                      bool *built, struct kith_error *err);
+/* Writes the kills up to ts as <id>.<number>.del. */
+KITH_NODISCARD int sealed_write_dead(const struct sealed_opts *opts, const struct segment *segment,
+                                     uint64_t ts, uint64_t number, struct kith_error *err);
+/* Its files (.seg, .idx, .del) are unlinked with the last reference. */
+void segment_doom(struct segment *segment);
+
+#endif
