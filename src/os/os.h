@@ -101,4 +101,7 @@ void os_sleep_us(const struct os *os, int64_t us);
 unsigned os_cpu_count(const struct os *os);
 uint64_t os_process_id(const struct os *os);
 
+/* ---- the program's own descriptors ---- */
+bool os_is_terminal(int fd); /* 1: standard output, 2: standard error */
+
 #endif
