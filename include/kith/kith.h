@@ -4,7 +4,8 @@
  * Conventions, everywhere below:
  *  - A function returns 0 (KITH_OK) or a negative enum kith_status. Results come through out
  *    parameters, untouched on error. `err` is always last and may be NULL.
- *  - Option structs start with `size`: set it to sizeof the struct you compiled with (the KITH_..._INIT
+ *  - Option structs start with `size`: set it to sizeof the struct you compiled with (the
+ *    KITH_..._INIT
  *    macros do); fields that your version does not know are taken as zero. Zero is the default.
  *  - Handles are opaque and thread-safe: any thread may call, any number may search beside writers.
  *  - Memory you pass in is borrowed for the call only. What comes out is owned by you and released
@@ -107,7 +108,8 @@ enum kith_field_flag {
 };
 
 struct kith_value { /* one scalar; for defaults and keys */
-    enum kith_type type; /* BOOL, INT8..INT64 (in i), FLOAT/DOUBLE (in d), VARCHAR/JSON (in s); 0: none */
+    /* BOOL, INT8..INT64 (in i), FLOAT/DOUBLE (in d), VARCHAR/JSON (in s); 0: none */
+    enum kith_type type;
     int64_t i;           /* BOOL: 0 or 1 */
     double d;
     struct kith_str s;
@@ -118,7 +120,8 @@ struct kith_field {
     const char *name; /* 1..255 bytes of UTF-8, no control characters */
     enum kith_type type;
     unsigned flags;        /* enum kith_field_flag */
-    uint32_t dim;          /* vectors but sparse: 1..65,536 (bits of binary: multiple of 8, to 262,144) */
+    /* vectors but sparse: 1..65,536 (bits of binary: multiple of 8, to 262,144) */
+    uint32_t dim;
     uint32_t max_length;   /* VARCHAR: bytes, 1..65,535; 0 means 65,535 */
     uint32_t max_capacity; /* ARRAY: 1..4,096 */
     enum kith_type element_type;  /* ARRAY: BOOL, INT*, FLOAT, DOUBLE, VARCHAR */
@@ -140,10 +143,12 @@ struct kith_schema {
 
 /*
  * One column of a batch or a result. `data` by type, with `rows` elements:
- *   BOOL uint8_t (0/1) · INT8..INT64 · FLOAT float · DOUBLE double · VARCHAR, JSON struct kith_str ·
+ *   BOOL uint8_t (0/1) · INT8..INT64 · FLOAT float · DOUBLE double · VARCHAR,
+ *   JSON struct kith_str ·
  *   FLOAT_VECTOR float[dim] · FLOAT16/BFLOAT16 uint16_t[dim] · INT8_VECTOR int8_t[dim] ·
  *   BINARY_VECTOR uint8_t[dim / 8] ·
- *   ARRAY struct kith_str, packed little-endian elements (VARCHAR elements: u32 length + bytes each) ·
+ *   ARRAY struct kith_str, packed little-endian elements (VARCHAR elements: u32 length + bytes
+ *   each) ·
  *   SPARSE_VECTOR struct kith_str, (u32 index, f32 value) pairs, indices strictly ascending.
  * Alignment: natural for the type.
  */
@@ -181,7 +186,8 @@ struct kith_call {
 };
 
 KITH_API KITH_MUST_CHECK int kith_cancel_new(struct kith_cancel **out);
-KITH_API void kith_cancel_fire(struct kith_cancel *cancel); /* from any thread, also a signal handler */
+/* from any thread, also a signal handler */
+KITH_API void kith_cancel_fire(struct kith_cancel *cancel);
 KITH_API void kith_cancel_free(struct kith_cancel *cancel);
 
 /* --------------------------------------------------------------- database */
@@ -240,7 +246,8 @@ KITH_API KITH_MUST_CHECK int kith_collection_create(struct kith_db *db, const ch
 KITH_API KITH_MUST_CHECK int kith_collection_open(struct kith_db *db, const char *database,
                                                   const char *name, struct kith_collection **out,
                                                   struct kith_error *err);
-/* Opens it, or creates it with the schema first. KITH_EEXISTS when it is there with another schema. */
+/* Opens it, or creates it with the schema first. KITH_EEXISTS when it is there with another
+ * schema. */
 KITH_API KITH_MUST_CHECK int kith_collection_get_or_create(struct kith_db *db, const char *database,
                                                            const char *name,
                                                            const struct kith_schema *schema,
@@ -259,7 +266,8 @@ struct kith_index_params {
     size_t size;
     const char *kind;         /* "FLAT", "HNSW", or NULL for AUTO: HNSW where it pays */
     enum kith_metric metric;  /* 0: the field's */
-    uint32_t m;               /* HNSW: 2..512 links a node on upper layers, 2M at the bottom; 0: adaptive */
+    /* HNSW: 2..512 links a node on upper layers, 2M at the bottom; 0: adaptive */
+    uint32_t m;
     uint32_t ef_construction; /* HNSW: 0: adaptive */
 };
 #define KITH_INDEX_PARAMS_INIT { .size = sizeof(struct kith_index_params) }
@@ -313,7 +321,8 @@ struct kith_written {
     uint64_t timestamp; /* commit timestamp: (unix_ms << 18) | n */
     int64_t *int_ids;   /* auto id: `inserted` keys, in order; owned, see kith_written_free */
 };
-KITH_API void kith_written_free(struct kith_written *written); /* frees the content; zeroed is fine */
+/* frees the content; zeroed is fine */
+KITH_API void kith_written_free(struct kith_written *written);
 
 /* All or nothing in one log record. `out` is nullable. */
 KITH_API KITH_MUST_CHECK int kith_insert(struct kith_collection *collection,
@@ -361,15 +370,16 @@ struct kith_result {
 };
 KITH_API void kith_result_free(struct kith_result *result); /* NULL is a no-op */
 
-/* Output fields: names, "*" for all scalar fields, or any dynamic key ("$meta" whole). count 0: only
- * the primary key. */
+/* Output fields: names, "*" for all scalar fields, or any dynamic key ("$meta" whole). count 0:
+ * only the primary key. */
 struct kith_output {
     const char *const *fields;
     size_t count;
 };
 
 KITH_API KITH_MUST_CHECK int kith_get(struct kith_collection *collection,
-                                      const struct kith_keys *keys, const struct kith_output *output,
+                                      const struct kith_keys *keys,
+                                      const struct kith_output *output,
                                       const struct kith_call *call, struct kith_result **out,
                                       struct kith_error *err);
 
@@ -384,7 +394,8 @@ struct kith_query_opts {
 };
 #define KITH_QUERY_OPTS_INIT { .size = sizeof(struct kith_query_opts) }
 
-/* Rows in the order of insertion (an update moves a row to the end); offset and limit count in it. */
+/* Rows in the order of insertion (an update moves a row to the end); offset and limit count in
+ * it. */
 KITH_API KITH_MUST_CHECK int kith_query(struct kith_collection *collection,
                                         const struct kith_query_opts *opts,
                                         const struct kith_call *call, struct kith_result **out,
@@ -433,7 +444,8 @@ KITH_API void kith_iterator_close(struct kith_iterator *iterator);
 /* ---------------------------------------------------- indexes, maintenance */
 
 /* Registers the index and builds it in the background; kith_flush waits for it. */
-KITH_API KITH_MUST_CHECK int kith_index_create(struct kith_collection *collection, const char *field,
+KITH_API KITH_MUST_CHECK int kith_index_create(struct kith_collection *collection,
+                                               const char *field,
                                                const struct kith_index_params *params,
                                                struct kith_error *err);
 KITH_API KITH_MUST_CHECK int kith_index_drop(struct kith_collection *collection, const char *field,
@@ -499,8 +511,8 @@ KITH_API KITH_MUST_CHECK int kith_ann_build(const struct kith_ann_params *params
                                             const void *vectors, size_t n, struct kith_ann **out,
                                             struct kith_error *err);
 /* ids and distances have room for k each; *found says how many were written. stats is nullable. */
-KITH_API KITH_MUST_CHECK int kith_ann_search(const struct kith_ann *ann, const void *query, size_t k,
-                                             uint32_t ef, uint32_t *ids, float *distances,
+KITH_API KITH_MUST_CHECK int kith_ann_search(const struct kith_ann *ann, const void *query,
+                                             size_t k, uint32_t ef, uint32_t *ids, float *distances,
                                              size_t *found, struct kith_search_stats *stats,
                                              struct kith_error *err);
 KITH_API uint64_t kith_ann_bytes(const struct kith_ann *ann); /* index without the raw vectors */

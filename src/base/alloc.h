@@ -18,7 +18,8 @@
 KITH_NODISCARD void *mem_alloc(size_t size);             /* uninitialised; NULL when exhausted */
 KITH_NODISCARD void *mem_zalloc(size_t size);            /* zeroed */
 KITH_NODISCARD void *mem_realloc(void *ptr, size_t size); /* as realloc; old stays on failure */
-KITH_NODISCARD void *mem_alloc_aligned(size_t size, size_t align); /* align: power of two; mem_free */
+/* align: power of two; mem_free */
+KITH_NODISCARD void *mem_alloc_aligned(size_t size, size_t align);
 KITH_NODISCARD char *mem_strdup(const char *text);
 KITH_NODISCARD char *mem_strndup(const char *text, size_t len);
 void mem_free(void *ptr);

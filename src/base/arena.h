@@ -19,10 +19,12 @@ void arena_init(struct arena *arena);
 void arena_release(struct arena *arena); /* accepts a zeroed struct */
 void arena_reset(struct arena *arena);   /* keeps the largest block */
 
-KITH_NODISCARD void *arena_alloc(struct arena *arena, size_t size); /* 16-byte aligned; NULL: no memory */
+/* 16-byte aligned; NULL: no memory */
+KITH_NODISCARD void *arena_alloc(struct arena *arena, size_t size);
 KITH_NODISCARD void *arena_zalloc(struct arena *arena, size_t size);
 KITH_NODISCARD void *arena_alloc_array(struct arena *arena, size_t count, size_t size);
 KITH_NODISCARD void *arena_alloc_aligned(struct arena *arena, size_t size, size_t align);
-KITH_NODISCARD char *arena_strndup(struct arena *arena, const char *text, size_t len); /* adds NUL */
+/* adds NUL */
+KITH_NODISCARD char *arena_strndup(struct arena *arena, const char *text, size_t len);
 
 #endif

@@ -36,7 +36,10 @@ static inline bool bitset_get(const struct bitset *set, size_t i)
 {
     return (set->words[i >> 6] >> (i & 63)) & 1;
 }
-static inline void bitset_set(struct bitset *set, size_t i) { set->words[i >> 6] |= 1ull << (i & 63); }
+static inline void bitset_set(struct bitset *set, size_t i)
+{
+    set->words[i >> 6] |= 1ull << (i & 63);
+}
 static inline void bitset_clear(struct bitset *set, size_t i)
 {
     set->words[i >> 6] &= ~(1ull << (i & 63));

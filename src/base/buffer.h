@@ -58,6 +58,7 @@ uint64_t cursor_u64(struct cursor *cur);
 float cursor_f32(struct cursor *cur);
 double cursor_f64(struct cursor *cur);
 uint64_t cursor_varint(struct cursor *cur); /* fails on > 10 bytes or overflow */
-const uint8_t *cursor_bytes(struct cursor *cur, size_t *len); /* varint len + bytes; NULL when short */
+/* varint len + bytes; NULL when short */
+const uint8_t *cursor_bytes(struct cursor *cur, size_t *len);
 
 #endif

@@ -20,7 +20,8 @@ int error_set(struct kith_error *err, int code, const char *fmt, ...) KITH_PRINT
 int error_set_at(struct kith_error *err, int code, uint64_t position, const char *fmt, ...)
     KITH_PRINTF(4, 5);
 
-/* Puts "<prefix>: " in front of the text already in err; for context on the way up. Returns code. */
+/* Puts "<prefix>: " in front of the text already in err; for context on the way up. Returns
+ * code. */
 int error_wrap(struct kith_error *err, int code, const char *fmt, ...) KITH_PRINTF(3, 4);
 
 /* The name of a code in words: "corrupt file". Never NULL. */

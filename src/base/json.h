@@ -47,7 +47,8 @@ struct json_iter {
     bool first;
 };
 void json_iter_init(struct json_iter *iter, const struct json_value *container);
-/* 1: *value (and for objects *key, a JSON_STRING value) is the next member; 0: end; < 0: malformed. */
+/* 1: *value (and for objects *key, a JSON_STRING value) is the next member; 0: end; < 0:
+ * malformed. */
 int json_iter_next(struct json_iter *iter, struct json_value *key, struct json_value *value);
 
 /* One step of a path: an object key (plain, unescaped) or an array index. */

@@ -52,8 +52,10 @@ struct json_scan {
 
 void json_skip_blanks(struct json_scan *scan);
 bool json_scan_string(struct json_scan *scan); /* from quote to behind the closing quote */
-bool json_scan_key(struct json_scan *scan, const char **key, size_t *len); /* through ':' and blanks */
-bool json_scan_value(struct json_scan *scan, struct json_value *value); /* value may be NULL: skip */
+/* through ':' and blanks */
+bool json_scan_key(struct json_scan *scan, const char **key, size_t *len);
+/* value may be NULL: skip */
+bool json_scan_value(struct json_scan *scan, struct json_value *value);
 
 /* Bytes of the valid UTF-8 sequence at text (1 to 4), 0 when there is none. */
 size_t utf8_sequence(const char *text, size_t left);

@@ -21,8 +21,10 @@ struct map { /* bytes -> uintptr_t; copies its keys */
 
 void map_init(struct map *map);
 void map_release(struct map *map);
-KITH_NODISCARD int map_put(struct map *map, const void *key, size_t len, uintptr_t value); /* replaces */
-bool map_get(const struct map *map, const void *key, size_t len, uintptr_t *value); /* value may be NULL */
+/* replaces */
+KITH_NODISCARD int map_put(struct map *map, const void *key, size_t len, uintptr_t value);
+/* value may be NULL */
+bool map_get(const struct map *map, const void *key, size_t len, uintptr_t *value);
 bool map_remove(struct map *map, const void *key, size_t len);
 /* Iterates in slot order: *it starts at 0; false at the end. key borrows until the next change. */
 bool map_next(const struct map *map, size_t *it, const void **key, size_t *len, uintptr_t *value);

@@ -77,7 +77,8 @@ struct import_description {
 /* One column of a batch. */
 struct import_values {
     const void *values;   /* borrows: the array its kind says */
-    const uint8_t *nulls; /* borrows: 1 = no value in that row (its array element is zero or ""); NULL: none */
+    /* borrows: 1 = no value in that row (its array element is zero or ""); NULL: none */
+    const uint8_t *nulls;
 };
 
 struct import_batch {

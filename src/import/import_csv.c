@@ -65,7 +65,9 @@ static int split(struct import_reader *reader, const char *text, size_t len,
         *cell = (struct cell){csv->text.len, 0, pos < end && *pos == '"'};
         if (cell->quoted) {
             pos = quoted_cell(&csv->text, pos, end);
-            if (!pos) return bad_record(reader, "a quoted cell does not end; double its quotes", err);
+            if (!pos) {
+                return bad_record(reader, "a quoted cell does not end; double its quotes", err);
+            }
         } else {
             const char *comma = memchr(pos, ',', (size_t)(end - pos));
             const char *stop = comma ? comma : end;

@@ -4,7 +4,8 @@
  *     0  6  magic 0x93 "NUMPY"
  *     6  1  major version; 7  1  minor
  *     8  2  header bytes (version 1), or 8 4 (versions 2 and 3)
- *     .. .  header: a Python dict literal {'descr': '<f4', 'fortran_order': False, 'shape': (n, d), }
+ *     .. .  header: a Python dict literal
+ *           {'descr': '<f4', 'fortran_order': False, 'shape': (n, d), }
  *     .. .  the values
  *
  * The dict is read by a scanner for exactly these three keys in any order; a record type (descr as

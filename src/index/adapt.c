@@ -9,8 +9,8 @@
 #include "index/graph_internal.h"
 #include "index/index.h"
 
-/* What a row of a scan costs, in distances of a walk (those are of codes, but anywhere in memory): a
- * part for its arithmetic and a part for its bytes. Measured: 0.6 at 400 bytes, 1.5 at 3,136. */
+/* What a row of a scan costs, in distances of a walk (those are of codes, but anywhere in memory):
+ * a part for its arithmetic and a part for its bytes. Measured: 0.6 at 400 bytes, 1.5 at 3,136. */
 #define SCAN_COST(row_bytes) (0.5 + (double)(row_bytes) / 3000.0)
 /* A walk's hop meets this share of its node's neighbours for the first time. */
 #define FRESH_SHARE 0.5

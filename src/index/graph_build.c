@@ -2,11 +2,12 @@
  * Building a graph: train, encode, insert, connect, order, write.
  *
  * The result is a function of rows, parameters and format version only: the order of insertion is a
- * fixed shuffle, batches follow from the count, distances are integers, and what is float (training,
- * the error figure) is plain C in a fixed order. Threads and instruction sets change the time.
+ * fixed shuffle, batches follow from the count, distances are integers, and what is float
+ * (training, the error figure) is plain C in a fixed order. Threads and instruction sets change the
+ * time.
  *
- * Memory while building, a row: code (chunks * 64), list ((capacity + slack) * 4), about 20 bytes of
- * numbers, and the blocks being written at the end; reserved from the budget before it is taken.
+ * Memory while building, a row: code (chunks * 64), list ((capacity + slack) * 4), about 20 bytes
+ * of numbers, and the blocks being written at the end; reserved from the budget before it is taken.
  */
 #include "index/graph_build.h"
 
@@ -85,7 +86,8 @@ static int allocate(struct graph_build *b)
     const size_t rows = b->header.rows;
     const uint64_t bytes = scratch_bytes(b);
     if (b->job->budget && !budget_reserve(b->job->budget, BUDGET_BUILD, bytes)) {
-        return error_set(b->err, KITH_EBUSY, "building this graph takes %llu MiB; the budget is full",
+        return error_set(b->err, KITH_EBUSY,
+                         "building this graph takes %llu MiB; the budget is full",
                          (unsigned long long)(bytes >> 20));
     }
     b->reserved_bytes = bytes;

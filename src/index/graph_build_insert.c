@@ -9,8 +9,8 @@
  * A list may grow to capacity + BUILD_SLACK before it is pruned back to capacity, so that a node is
  * pruned once in BUILD_SLACK reverse edges; pruning at each was most of the time of a build.
  *
- * The search for candidates is wider by half than ef_construction asks: a build on integer codes can
- * afford it, and the last hundredth of a percent of recall (fashion, ef 320) needs it.
+ * The search for candidates is wider by half than ef_construction asks: a build on integer codes
+ * can afford it, and the last hundredth of a percent of recall (fashion, ef 320) needs it.
  *
  * Levels are not built: level l is a copy of the graph when it had n / 16^l nodes.
  */

@@ -56,7 +56,9 @@ uint8_t *graph_header_encode(const struct graph_header *header,
     le32_put(out + 44, (uint32_t)quantizer->high);
     lef32_put(out + 48, quantizer->scale);
     lef32_put(out + 52, header->error);
-    for (uint32_t l = 0; l < header->levels; l++) le32_put(out + 56 + 4 * l, header->level_count[l]);
+    for (uint32_t l = 0; l < header->levels; l++) {
+        le32_put(out + 56 + 4 * l, header->level_count[l]);
+    }
     memcpy(out + GRAPH_HEADER_BYTES, quantizer->offset, (size_t)quantizer->dim * sizeof(float));
     return out;
 }

@@ -68,7 +68,8 @@ struct beam_filter {
 struct beam {
     uint64_t *seen; /* owns: one bit a node */
     size_t seen_words;
-    uint32_t *entered; /* owns; NULL for small graphs: nodes whose bit is set, while there is room */
+    /* owns; NULL for small graphs: nodes whose bit is set, while there is room */
+    uint32_t *entered;
     size_t entered_room;
     size_t entered_count; /* above the room: too many, clear everything */
     uint64_t *pool; /* owns: sorted keys, room for ef + 1 */

@@ -1,7 +1,7 @@
 /*
- * The slow whole-structure validator behind `kith check`: everything the walk checks on the way, for
- * every node, and what it does not need: that rows is a permutation, that first ascends, and that
- * every node can be reached from the entry.
+ * The slow whole-structure validator behind `kith check`: everything the walk checks on the way,
+ * for every node, and what it does not need: that rows is a permutation, that first ascends, and
+ * that every node can be reached from the entry.
  */
 #include <string.h>
 

@@ -6,7 +6,8 @@
  *   was expanded, so an insertion is a search and a move of a few cache lines;
  * - two hops in flight: the neighbours of the second-best candidate are being fetched while the
  *   distances to those of the best are computed. The second-best is expanded next in all but a few
- *   cases anyway; what the guess costs is a hop now and then, what it saves is the wait of every hop;
+ *   cases anyway; what the guess costs is a hop now and then, what it saves is the wait of every
+ *   hop;
  * - "seen" is one bit a node (41 KB for 331,479 nodes: first-level cache, not memory).
  *
  * Untrusted graphs: each id is compared with the number of nodes in walk_expand, each block's pages
@@ -193,7 +194,8 @@ static inline void prefetch_links(const struct graph_layer *layer, uint32_t node
     __builtin_prefetch(list + WALK_CHUNK, 0, 3);
 }
 
-static void offer_allowed(struct beam *beam, const struct hop *hop, const struct beam_filter *filter)
+static void offer_allowed(struct beam *beam, const struct hop *hop,
+                          const struct beam_filter *filter)
 {
     for (size_t i = 0; i < hop->count; i++) {
         const uint64_t key = key_make(hop->distances[i], hop->ids[i]);

@@ -2,9 +2,9 @@
  * The one vtable behind which every vector index lives.
  *
  * An index is built over the vectors of one sealed segment (rows 0..n-1 of one field) into a set of
- * named sections, which storage writes into `<segment>.<field>.idx` with page checksums; it is opened
- * over those same sections, mapped or copied hot, without a load step. What it reads is untrusted
- * until section_touch() passed; ids are compared with n before they are followed.
+ * named sections, which storage writes into `<segment>.<field>.idx` with page checksums; it is
+ * opened over those same sections, mapped or copied hot, without a load step. What it reads is
+ * untrusted until section_touch() passed; ids are compared with n before they are followed.
  *
  * Ids that go in and come out are row numbers of the segment. Distances are those of kernel.h,
  * always exact (reranked against the raw vectors).
@@ -119,7 +119,8 @@ struct index {
 /* NULL when the kind is unknown. */
 const struct index_ops *index_ops_find(const char *kind);
 
-/* Exact scan of `allowed` (NULL: all) rows; FLAT, the growing segment and the fallback all use it. */
+/* Exact scan of `allowed` (NULL: all) rows; FLAT, the growing segment and the fallback all use
+ * it. */
 KITH_NODISCARD int index_scan(const struct vectors *vectors, const struct index_search *search,
                               struct hit *hits, size_t *count, struct kith_error *err);
 

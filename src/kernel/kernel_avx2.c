@@ -3,8 +3,8 @@
  *
  * A step is 16 elements: two registers of 8 floats, or one of 16 integers widened to int16 for
  * vpmaddwd. Two rows are answered at once, which with four accumulators each is what 16 registers
- * hold. AVX2 cannot load 16-bit or 8-bit elements under a mask, so the last partial step is copied to
- * a zeroed block first; zeros add nothing to any sum.
+ * hold. AVX2 cannot load 16-bit or 8-bit elements under a mask, so the last partial step is copied
+ * to a zeroed block first; zeros add nothing to any sum.
  *
  * int32 sums run over KERNEL_INT_CHUNK elements and join an int64.
  */

@@ -6,9 +6,9 @@
  * ones as hi, one shift and one mask instead of two widening shuffles.
  *
  * L2 and dot keep four accumulators (two steps), cosine two for each of its sums. Four rows are
- * answered at once: each load (and widening) of the query serves all four, and their horizontal sums
- * share one transposition. The last, partial step loads under a mask: nothing past the end is read
- * and no dimension falls to scalar code.
+ * answered at once: each load (and widening) of the query serves all four, and their horizontal
+ * sums share one transposition. The last, partial step loads under a mask: nothing past the end is
+ * read and no dimension falls to scalar code.
  *
  * The order of additions is the same for one row and for four: see the invariant in
  * kernel_internal.h.

@@ -1,9 +1,9 @@
 /*
  * i8, u8 and bit distances with AVX-512 (F, BW, VNNI, VPOPCNTDQ). Exact.
  *
- * vpdpbusd multiplies unsigned bytes by signed ones and adds four products into each int32. Flipping
- * the top bit moves a byte between the two ranges, x ^ 0x80 = x + 128 for i8 and x - 128 for u8, and
- * the sums below take the 128s out again:
+ * vpdpbusd multiplies unsigned bytes by signed ones and adds four products into each int32.
+ * Flipping the top bit moves a byte between the two ranges, x ^ 0x80 = x + 128 for i8 and x - 128
+ * for u8, and the sums below take the 128s out again:
  *
  *   i8 dot     sum (b+128) a         = dot + 128 sum a       sum a once per query
  *   i8 square  sum (b+128) b - 128 b
@@ -11,8 +11,9 @@
  *   u8 square  sum b (b-128)         = square - 128 sum b
  *   L2         d = |a-b| as u8; sum d (d-128) = L2 - 128 sum d
  *
- * L2 costs six instructions for 64 elements: max, min, subtract, flip and two dot products. Widening
- * to 16 bits (vpmovzxbw, vpsubw, vpdpwssd) takes eight and splitting d into even and odd bytes seven.
+ * L2 costs six instructions for 64 elements: max, min, subtract, flip and two dot products.
+ * Widening to 16 bits (vpmovzxbw, vpsubw, vpdpwssd) takes eight and splitting d into even and odd
+ * bytes seven.
  *
  * int32 sums run over KERNEL_INT_CHUNK elements and join an int64. Unsigned lanes wrap in between,
  * and the total is in range.

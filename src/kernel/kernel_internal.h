@@ -10,8 +10,8 @@
  * linker has no symbol from which to pick a wide version for the baseline code.
  *
  * Invariant: within one instruction set, pair, many and gather give the same bits for the same two
- * vectors, so that a scan and a graph walk agree on ties. Integer and bit kernels give the same bits
- * on every instruction set.
+ * vectors, so that a scan and a graph walk agree on ties. Integer and bit kernels give the same
+ * bits on every instruction set.
  */
 #ifndef KITH_KERNEL_KERNEL_INTERNAL_H
 #define KITH_KERNEL_KERNEL_INTERNAL_H

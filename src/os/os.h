@@ -58,7 +58,8 @@ KITH_NODISCARD int os_allocate(struct os_file *file, uint64_t offset, uint64_t l
 KITH_NODISCARD int os_lock(struct os_file *file, struct kith_error *err);
 
 /* ---- directories ---- */
-KITH_NODISCARD int os_mkdir(const struct os *os, const char *path, struct kith_error *err); /* 0 if present */
+/* 0 if present */
+KITH_NODISCARD int os_mkdir(const struct os *os, const char *path, struct kith_error *err);
 KITH_NODISCARD int os_rename(const struct os *os, const char *from, const char *to,
                              struct kith_error *err); /* replaces `to` */
 KITH_NODISCARD int os_link(const struct os *os, const char *from, const char *to,

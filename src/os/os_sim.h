@@ -144,7 +144,8 @@ void sim_thread_join(struct os_thread *thread);
 void sim_sleep_us(const struct os *os, int64_t us);
 
 /* ---- sim_disk.c: inodes, names and pending changes; the lock is held ---- */
-struct sim_inode *sim_inode_new(struct os_sim *sim, bool is_dir); /* one reference; NULL: no memory */
+/* one reference; NULL: no memory */
+struct sim_inode *sim_inode_new(struct os_sim *sim, bool is_dir);
 struct sim_inode *sim_inode_ref(struct sim_inode *node);
 void sim_inode_unref(struct os_sim *sim, struct sim_inode *node); /* NULL is a no-op */
 struct sim_inode *sim_names_get(const struct sim_names *names, const char *name);

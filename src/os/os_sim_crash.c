@@ -42,7 +42,8 @@ static enum fate draw_fate(struct draw *draw, uint64_t seq)
     return pick < 2 ? FATE_DROP : pick == 2 ? FATE_TORN : FATE_ZERO;
 }
 
-static int replay_torn(struct draw *draw, struct sim_content *content, const struct sim_write *write)
+static int replay_torn(struct draw *draw, struct sim_content *content,
+                       const struct sim_write *write)
 {
     int rc = 0;
     for (uint64_t done = 0; rc == 0 && done < write->len;) {

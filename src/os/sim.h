@@ -50,8 +50,9 @@ uint64_t os_sim_trace(const struct os_sim *sim);
 enum os_sim_loss {
     OS_SIM_KEEP_SYNCED, /* everything unsynced is gone */
     OS_SIM_KEEP_ALL,    /* a killed process: nothing is gone */
-    OS_SIM_RANDOM       /* each unsynced write and name change is kept, dropped, torn or zero-filled;
-                           for one seed in four, a prefix of them is kept and the rest is gone */
+    OS_SIM_RANDOM       /* each unsynced write and name change is kept, dropped, torn or
+                           zero-filled; for one seed in four, a prefix of them is kept and the
+                           rest is gone */
 };
 /* A new machine as the disk of `sim` would be found after losing power now, with `seed` for its
  * threads too. NULL: no memory. `sim` is unchanged, so one run yields many crash states; call it
@@ -60,7 +61,8 @@ KITH_NODISCARD struct os_sim *os_sim_crash(const struct os_sim *sim, enum os_sim
                                            uint64_t seed);
 /* The bytes of a stored file, to be flipped or overwritten in place (os_truncate cuts it); for
  * corruption tests. Borrowed until os_sim_free. KITH_ENOTFOUND. */
-KITH_NODISCARD int os_sim_file_bytes(struct os_sim *sim, const char *path, uint8_t **data, size_t *len);
+KITH_NODISCARD int os_sim_file_bytes(struct os_sim *sim, const char *path, uint8_t **data,
+                                     size_t *len);
 /* The disk's size: writes and allocations past it fail with KITH_ENOSPC. 0: unlimited. */
 void os_sim_disk_limit(struct os_sim *sim, uint64_t bytes);
 

@@ -1,8 +1,8 @@
 /*
- * Training and encoding of scalar codes. Training looks at every row once for losslessness (it stops
- * at the first component that is not an integer) and at up to SAMPLE_ROWS rows for means and range.
- * The range is a quantile, not the maximum: one outlier in 20,000 components is clipped, which costs
- * less than a coarser step for all others.
+ * Training and encoding of scalar codes. Training looks at every row once for losslessness (it
+ * stops at the first component that is not an integer) and at up to SAMPLE_ROWS rows for means and
+ * range. The range is a quantile, not the maximum: one outlier in 20,000 components is clipped,
+ * which costs less than a coarser step for all others.
  */
 #include "quant/scalar.h"
 

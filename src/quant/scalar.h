@@ -1,9 +1,9 @@
 /*
  * Scalar quantization: one byte a dimension, with integer distances between codes.
  *
- * A row x of any type becomes codes u[j] = round((x[j] - offset[j]) * scale) in [low, high], with one
- * scale for all dimensions, so that distances between codes are distances between rows but for a
- * factor (glass, pyglass 2023, calls the symmetric form SQ8U). Two forms:
+ * A row x of any type becomes codes u[j] = round((x[j] - offset[j]) * scale) in [low, high], with
+ * one scale for all dimensions, so that distances between codes are distances between rows but for
+ * a factor (glass, pyglass 2023, calls the symmetric form SQ8U). Two forms:
  *
  *   L2    (metrics L2 and COSINE; cosine rows are normalised first, and |x-y|^2 = 2 - 2 cos)
  *         |u - v|^2 = |u|^2 - 256 sum(u) + |v|^2 - 2 sum u (v - 128)
@@ -17,8 +17,8 @@
  * (within -127..127 for DOT), scale is 1 and the codes are the rows. `exact` says that a query is
  * exactly coded too; then the integer distance is the true one.
  *
- * All float arithmetic here is plain C in a fixed order: the same codes on every machine and for any
- * instruction set. Threading: a quantizer is read-only after training or loading.
+ * All float arithmetic here is plain C in a fixed order: the same codes on every machine and for
+ * any instruction set. Threading: a quantizer is read-only after training or loading.
  */
 #ifndef KITH_QUANT_SCALAR_H
 #define KITH_QUANT_SCALAR_H
