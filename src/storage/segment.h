@@ -57,7 +57,8 @@ KITH_NODISCARD int segment_keep_partitions(const struct segment *segment, const 
                                            size_t count, struct bitset *rows);
 uint32_t segment_partition(const struct segment *segment, size_t row);
 
-/* Chunks of the first `rows` rows. The source borrows the segment. */
+/* Chunks of the first `rows` rows. The source borrows the segment. A chunk of a growing segment may
+ * hold rows past `rows` (appended since): readers go by out->rows, not by the last chunk's. */
 void segment_source(const struct segment *segment, size_t rows, struct chunk_source *out);
 /* The chunk that holds `row`, and the row's place in it. */
 KITH_NODISCARD int segment_cell(const struct segment *segment, size_t field, size_t row,
@@ -70,7 +71,8 @@ KITH_NODISCARD int segment_key(const struct segment *segment, size_t row, struct
 KITH_NODISCARD int segment_vectors(const struct segment *segment, size_t field, size_t rows,
                                    size_t piece, struct vectors *vectors, size_t *first,
                                    const uint64_t **valid);
-/* The opened index of a field, or NULL. Borrows the segment. */
+/* The opened index of a field, or NULL. Borrows the segment. (It changes when segment_warm or
+ * sealed_attach_index swapped it; what was returned before stays good as long as the segment.) */
 const struct index *segment_index(const struct segment *segment, size_t field);
 
 /* Rows with this key, newest first, visible at ts: up to `room`; returns how many (or < 0). */
@@ -79,6 +81,8 @@ int segment_find(const struct segment *segment, struct key key, uint64_t ts, uin
 
 /* Under the write lock. Marks the row dead at ts; a no-op when it is dead already. */
 KITH_NODISCARD int segment_kill(struct segment *segment, size_t row, uint64_t ts);
+/* Takes back kills with a ts above `ts` (a write whose log record failed). Under the write lock. */
+void segment_cut_kills(struct segment *segment, uint64_t ts);
 /* Kills number `from` and later, in ts order: fn for each; for carrying them over to a successor. */
 size_t segment_kill_count(const struct segment *segment);
 KITH_NODISCARD int segment_kills_since(const struct segment *segment, size_t from,
@@ -96,7 +100,7 @@ KITH_NODISCARD int growing_new(const struct os *os, const struct schema *schema,
 KITH_NODISCARD int growing_append(struct segment *segment, const struct kith_batch *batch,
                                   const uint32_t *partitions, uint64_t ts, struct kith_error *err);
 uint64_t growing_bytes(const struct segment *segment);
-/* Drops rows with ts above `ts` (a write whose log record failed). Under the write lock. */
+/* Drops rows and kills with ts above `ts` (a write whose log record failed). Under the write lock. */
 void growing_cut(struct segment *segment, uint64_t ts);
 
 /* ---- sealed ---- */
@@ -147,6 +151,13 @@ KITH_NODISCARD int sealed_build_index(const struct sealed_opts *opts, const stru
 /* Writes the kills up to ts as <id>.<number>.del. */
 KITH_NODISCARD int sealed_write_dead(const struct sealed_opts *opts, const struct segment *segment,
                                      uint64_t ts, uint64_t number, struct kith_error *err);
+/* Copies the hot sections of its indexes into huge pages (verified on the way) as far as the budget
+ * allows, and swaps the index for one over the copies; the old one stays open until release. For a
+ * background thread, one at a time. A no-op when growing, already warm or opened without `pin`. */
+int segment_warm(struct segment *segment);
+/* Opens the index file of `field` (made by sealed_build_index) into a segment that is open. */
+KITH_NODISCARD int sealed_attach_index(const struct sealed_opts *opts, struct segment *segment,
+                                       size_t field, const char *kind, struct kith_error *err);
 /* Its files (.seg, .idx, .del) are unlinked with the last reference. */
 void segment_doom(struct segment *segment);
 
