@@ -1,0 +1,105 @@
+/*
+ * A schema handed out: equality, and a deep copy in the public form.
+ *
+ * Everything in the copy is on the heap and owned by it, though the public struct says const: the
+ * fields array, each name, each text of a default, and the description. The hidden field is shown,
+ * last, with KITH_FIELD_DYNAMIC.
+ */
+#include "model/schema.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+
+static bool text_equal(struct kith_str a, struct kith_str b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+/* By bits, so that -0.0 and 0.0 differ: they are different defaults. */
+static bool value_equal(const struct kith_value *a, const struct kith_value *b)
+{
+    return a->type == b->type && a->i == b->i && memcmp(&a->d, &b->d, sizeof a->d) == 0 &&
+           text_equal(a->s, b->s);
+}
+
+static bool field_equal(const struct schema_field *a, const struct schema_field *b)
+{
+    return strcmp(a->name, b->name) == 0 && a->type == b->type && a->flags == b->flags &&
+           a->dim == b->dim && a->max_length == b->max_length &&
+           a->max_capacity == b->max_capacity && a->element_type == b->element_type &&
+           a->metric == b->metric && value_equal(&a->default_value, &b->default_value);
+}
+
+bool schema_equal(const struct schema *a, const struct schema *b)
+{
+    if (a->field_count != b->field_count || a->meta != b->meta ||
+        a->on_duplicate != b->on_duplicate || a->key_partitions != b->key_partitions) {
+        return false;
+    }
+    if (strcmp(a->description, b->description) != 0) return false;
+    for (size_t i = 0; i < a->field_count; i++) {
+        if (!field_equal(&a->fields[i], &b->fields[i])) return false;
+    }
+    return true;
+}
+
+static int copy_field(const struct schema_field *field, struct kith_field *out)
+{
+    out->size = sizeof *out;
+    out->type = field->type;
+    out->flags = field->flags;
+    out->dim = field->dim;
+    out->max_length = field->max_length;
+    out->max_capacity = field->max_capacity;
+    out->element_type = field->element_type;
+    out->metric = field->metric;
+    out->default_value = field->default_value;
+    out->default_value.s.data = NULL;
+    out->name = mem_strdup(field->name);
+    if (!out->name) return KITH_ENOMEM;
+    if (!field->default_value.s.data) return 0;
+    out->default_value.s.data = mem_strndup(field->default_value.s.data,
+                                              field->default_value.s.len);
+    return out->default_value.s.data ? 0 : KITH_ENOMEM;
+}
+
+int schema_to_public(const struct schema *schema, struct kith_schema *out)
+{
+    struct kith_field *const fields = mem_zalloc_array(schema->field_count, sizeof *fields);
+    struct kith_schema made = {.size = sizeof made, .fields = fields,
+                               .description = mem_strdup(schema->description),
+                               .dynamic = schema->meta != SIZE_MAX,
+                               .on_duplicate = schema->on_duplicate,
+                               .key_partitions = schema->key_partitions};
+    int rc = fields && made.description ? 0 : KITH_ENOMEM;
+    while (rc == 0 && made.field_count < schema->field_count) {
+        const size_t i = made.field_count++;
+        rc = copy_field(&schema->fields[i], &fields[i]);
+    }
+    if (rc) {
+        schema_public_release(&made);
+    } else {
+        *out = made;
+    }
+    return rc;
+}
+
+/* The public struct says const for its readers; this copy is ours to free. */
+static void free_const(const void *ptr)
+{
+    void *owned;
+    memcpy(&owned, &ptr, sizeof owned);
+    mem_free(owned);
+}
+
+void schema_public_release(struct kith_schema *schema)
+{
+    for (size_t i = 0; i < schema->field_count; i++) {
+        free_const(schema->fields[i].name);
+        free_const(schema->fields[i].default_value.s.data);
+    }
+    free_const(schema->fields);
+    free_const(schema->description);
+    memset(schema, 0, sizeof *schema);
+}
