@@ -1,0 +1,96 @@
+/*
+ * `kith bench`: picks the measurement, prints help, turns an error into a line and a status.
+ */
+#include "bench/bench.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "bench/bench_internal.h"
+
+static const char help_all[] =
+    "usage: kith bench <what> [options]\n"
+    "\n"
+    "  ann   recall, speed and size of a vector index over one data set\n"
+    "  gt    exact nearest neighbours of a query set, kept for `ann`\n"
+    "\n"
+    "`kith bench <what> --help` says more.\n";
+
+static const char help_ann[] =
+    "usage: kith bench ann --base F --query F [options]\n"
+    "\n"
+    "Builds an index over the base vectors, searches it with each value of its knob, and prints\n"
+    "recall beside speed. Recall is against exact neighbours; without --truth they are computed\n"
+    "once and kept beside the base file.\n"
+    "\n"
+    "  --base F, --query F  vectors: fvecs, bvecs, fbin, npy, HDF5, ... An HDF5 file of\n"
+    "                       ann-benchmarks needs only --base: it has queries and truth inside\n"
+    "  --truth F            exact neighbours: ivecs, ibin, npy or HDF5\n"
+    "  --metric M           l2, ip or cosine (default: what the data says, else l2)\n"
+    "  --index I            flat, or hnsw[,M=16][,ef_construction=200] (default: hnsw, adaptive)\n"
+    "  --k N                neighbours a query asks for (default 10)\n"
+    "  --sweep A,B,...      values of ef (default 10,16,24,32,48,64,96,128,192,256)\n"
+    "  --build-threads N    default: all cores\n"
+    "  --threads N          threads that search at once (default 1)\n"
+    "  --repeat N           times each point is measured; the best counts (default 3)\n"
+    "  --json OUT           write the results to OUT; - prints them instead of the table\n"
+    "\n"
+    "Example:\n"
+    "  kith bench ann --base base.fvecs --query query.fvecs --metric cosine \\\n"
+    "      --index hnsw,M=16,ef_construction=200 --k 10 --sweep 10,20,40,80 --json out.json\n";
+
+static const char help_gt[] =
+    "usage: kith bench gt --base F --query F [--metric l2|ip|cosine] [--k N] [--out F]\n"
+    "\n"
+    "Computes the exact neighbours of all queries with all cores and keeps them beside the base\n"
+    "file, where `kith bench ann` finds them. --out also writes their numbers as ivecs.\n"
+    "\n"
+    "Example:\n"
+    "  kith bench gt --base base.fvecs --query query.fvecs --metric l2 --out truth.ivecs\n";
+
+struct verb {
+    const char *name;
+    const char *help;
+    int (*run)(const struct bench_options *options, struct kith_error *err);
+};
+static const struct verb verbs[] = {{"ann", help_ann, bench_ann}, {"gt", help_gt, bench_gt}};
+
+static bool is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0;
+}
+
+static int run(const struct verb *verb, int argc, char **argv)
+{
+    struct bench_options options;
+    struct kith_error err = {0};
+    if (bench_options_parse(&options, argc, argv, &err)) {
+        fprintf(stderr, "kith bench %s: %s\nTry `kith bench %s --help`.\n", verb->name, err.text,
+                verb->name);
+        return 2;
+    }
+    if (options.help) {
+        fputs(verb->help, stdout);
+        return 0;
+    }
+    if (verb->run(&options, &err)) {
+        fprintf(stderr, "kith bench %s: %s\n", verb->name, err.text);
+        return 1;
+    }
+    return 0;
+}
+
+int bench_main(int argc, char **argv)
+{
+    if (argc >= 2 && is_help(argv[1])) {
+        fputs(help_all, stdout);
+        return 0;
+    }
+    for (size_t i = 0; argc >= 2 && i < sizeof verbs / sizeof *verbs; i++) {
+        if (strcmp(argv[1], verbs[i].name) == 0) return run(&verbs[i], argc - 1, argv + 1);
+    }
+    if (argc >= 2) fprintf(stderr, "kith bench: there is no '%s'\n", argv[1]);
+    fputs(help_all, stderr);
+    return 2;
+}
