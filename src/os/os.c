@@ -180,6 +180,11 @@ int64_t os_now_us(const struct os *os)
     return os->ops->now_us(os);
 }
 
+int64_t os_now_ns(const struct os *os)
+{
+    return os->ops->now_ns ? os->ops->now_ns(os) : 1000 * os->ops->now_us(os);
+}
+
 int64_t os_wall_ms(const struct os *os)
 {
     return os->ops->wall_ms(os);

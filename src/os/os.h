@@ -96,6 +96,7 @@ void os_pages_free(const struct os *os, void *ptr, size_t len);
 
 /* ---- clock and entropy ---- */
 int64_t os_now_us(const struct os *os);   /* monotonic */
+int64_t os_now_ns(const struct os *os);   /* the same clock, as finely as it counts; to measure */
 int64_t os_wall_ms(const struct os *os);  /* Unix time */
 void os_random(const struct os *os, void *buf, size_t len);
 void os_sleep_us(const struct os *os, int64_t us);

@@ -59,6 +59,7 @@ struct os_ops {
     void (*pages_free)(const struct os *os, void *ptr, size_t len);
 
     int64_t (*now_us)(const struct os *os);
+    int64_t (*now_ns)(const struct os *os); /* nullable: the clock counts microseconds */
     int64_t (*wall_ms)(const struct os *os);
     void (*random)(const struct os *os, void *buf, size_t len);
     void (*sleep_us)(const struct os *os, int64_t us);

@@ -29,6 +29,7 @@ static const struct os_ops real_ops = {
     .pages_alloc = real_pages_alloc,
     .pages_free = real_pages_free,
     .now_us = real_now_us,
+    .now_ns = real_now_ns,
     .wall_ms = real_wall_ms,
     .random = real_random,
     .sleep_us = real_sleep_us,

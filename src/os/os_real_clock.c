@@ -18,6 +18,14 @@ int64_t real_now_us(const struct os *os)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
+int64_t real_now_ns(const struct os *os)
+{
+    (void)os;
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 int64_t real_wall_ms(const struct os *os)
 {
     (void)os;
