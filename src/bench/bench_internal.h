@@ -79,8 +79,8 @@ struct bench_point {
     double recall;
     double qps;     /* of the best repeat */
     double spread;  /* (best - worst) / best of the repeats */
-    uint32_t p50_us; /* of the best repeat */
-    uint32_t p99_us;
+    double p50_us; /* of the best repeat */
+    double p99_us;
     uint64_t short_answers; /* queries that got fewer than min(k, n) rows */
 };
 

@@ -3,9 +3,6 @@
  * keeps what came back; recall is counted afterwards, outside the time. A point is measured several
  * times and the best pass counts, because what disturbs a measurement only ever slows it down; the
  * spread of the passes is reported beside it. Percentiles are of all samples of that pass, sorted.
- *
- * The clock counts microseconds, so single latencies are exact to that; queries per second come from
- * the time of the whole pass.
  */
 #include "bench/bench_measure.h"
 
@@ -20,7 +17,7 @@ struct pass {
     uint32_t knob;
     uint32_t *ids;        /* k a query */
     size_t *found;        /* one a query */
-    uint32_t *latency_us; /* one a query */
+    uint64_t *latency_ns; /* one a query */
     float *distances;     /* k a thread */
     atomic_size_t next;
 };
@@ -33,24 +30,24 @@ static int worker(void *ctx, size_t thread)
     for (;;) {
         const size_t q = atomic_fetch_add_explicit(&pass->next, 1, memory_order_relaxed);
         if (q >= p->query_count) return 0;
-        const int64_t start = os_now_us(r->os);
+        const int64_t start = os_now_ns(r->os);
         const int rc = kith_ann_search(r->ann, p->queries + q * p->dim, r->k, pass->knob,
                                        pass->ids + q * r->k, pass->distances + thread * r->k,
                                        &pass->found[q], NULL, NULL);
-        const int64_t took = os_now_us(r->os) - start;
+        const int64_t took = os_now_ns(r->os) - start;
         if (rc) return rc;
-        pass->latency_us[q] = took < UINT32_MAX ? (uint32_t)took : UINT32_MAX;
+        pass->latency_ns[q] = (uint64_t)took;
     }
 }
 
 static int by_value(const void *a, const void *b)
 {
-    const uint32_t x = *(const uint32_t *)a;
-    const uint32_t y = *(const uint32_t *)b;
+    const uint64_t x = *(const uint64_t *)a;
+    const uint64_t y = *(const uint64_t *)b;
     return (x > y) - (x < y);
 }
 
-uint32_t bench_percentile(const uint32_t *sorted, size_t count, double share)
+uint64_t bench_percentile(const uint64_t *sorted, size_t count, double share)
 {
     const size_t rank = (size_t)ceil(share * (double)count);
     return sorted[rank > 0 ? (rank <= count ? rank - 1 : count - 1) : 0];
@@ -63,17 +60,17 @@ static int run_pass(struct pass *pass, struct bench_point *best, double *worst_q
     const struct bench_runner *r = pass->runner;
     const size_t count = r->problem->query_count;
     atomic_store_explicit(&pass->next, 0, memory_order_relaxed);
-    const int64_t start = os_now_us(r->os);
+    const int64_t start = os_now_ns(r->os);
     const int rc = pool_for(r->pool, r->threads, r->threads, worker, pass);
-    const int64_t took = os_now_us(r->os) - start;
+    const int64_t took = os_now_ns(r->os) - start;
     if (rc) return error_set(err, rc, "a search failed: %s", error_name(rc));
-    const double qps = (double)count * 1e6 / (double)(took > 0 ? took : 1);
+    const double qps = (double)count * 1e9 / (double)(took > 0 ? took : 1);
     if (qps < *worst_qps) *worst_qps = qps;
     if (qps <= best->qps) return 0;
-    qsort(pass->latency_us, count, sizeof *pass->latency_us, by_value);
+    qsort(pass->latency_ns, count, sizeof *pass->latency_ns, by_value);
     best->qps = qps;
-    best->p50_us = bench_percentile(pass->latency_us, count, 0.50);
-    best->p99_us = bench_percentile(pass->latency_us, count, 0.99);
+    best->p50_us = (double)bench_percentile(pass->latency_ns, count, 0.50) * 1e-3;
+    best->p99_us = (double)bench_percentile(pass->latency_ns, count, 0.99) * 1e-3;
     return 0;
 }
 
@@ -112,16 +109,16 @@ int bench_measure(const struct bench_runner *runner, uint32_t knob, struct bench
     size_t count;
     if (size_mul(queries, runner->k, &count)) pass.ids = mem_alloc_array(count, sizeof *pass.ids);
     pass.found = mem_alloc_array(queries, sizeof *pass.found);
-    pass.latency_us = mem_alloc_array(queries, sizeof *pass.latency_us);
+    pass.latency_ns = mem_alloc_array(queries, sizeof *pass.latency_ns);
     pass.distances = mem_alloc_array(runner->threads * runner->k, sizeof *pass.distances);
     int rc = 0;
-    if (!pass.ids || !pass.found || !pass.latency_us || !pass.distances) {
+    if (!pass.ids || !pass.found || !pass.latency_ns || !pass.distances) {
         rc = error_set(err, KITH_ENOMEM, "no memory for the answers");
     }
     if (rc == 0) rc = measure(&pass, &point, err);
     mem_free(pass.ids);
     mem_free(pass.found);
-    mem_free(pass.latency_us);
+    mem_free(pass.latency_ns);
     mem_free(pass.distances);
     if (rc == 0) *out = point;
     return rc;

@@ -21,6 +21,6 @@ KITH_NODISCARD int bench_measure(const struct bench_runner *runner, uint32_t kno
 
 /* The nearest-rank percentile of sorted samples: the smallest one that share of them do not
  * exceed. count > 0, 0 < share <= 1. */
-uint32_t bench_percentile(const uint32_t *sorted, size_t count, double share);
+uint64_t bench_percentile(const uint64_t *sorted, size_t count, double share);
 
 #endif

@@ -19,7 +19,7 @@ void bench_report_head(const struct bench_result *r)
            r->options->build_threads, (double)r->index_bytes / MIB, (double)r->raw_bytes / MIB);
     if (r->load_ms >= 0) printf("opened and searched in %.2f ms\n", r->load_ms);
     else printf("load not measured\n");
-    printf("%s, %u cores, %s; %u search threads, best of %u\n\n",
+    printf("%s, %u cores, %s; searched by %u, best of %u\n\n",
            r->machine.cpu[0] ? r->machine.cpu : "unknown CPU", r->machine.cores, kernel_isa(),
            r->options->threads, r->options->repeat);
     printf("%8s %9s %12s %8s %9s %9s\n", "ef", "recall", "qps", "spread", "p50 us", "p99 us");
@@ -28,7 +28,7 @@ void bench_report_head(const struct bench_result *r)
 
 void bench_report_point(const struct bench_point *p)
 {
-    printf("%8u %9.4f %12.1f %7.1f%% %9u %9u", p->knob, p->recall, p->qps, 100.0 * p->spread,
+    printf("%8u %9.4f %12.1f %7.1f%% %9.1f %9.1f", p->knob, p->recall, p->qps, 100.0 * p->spread,
            p->p50_us, p->p99_us);
     if (p->short_answers > 0) {
         printf("  %llu short answers", (unsigned long long)p->short_answers);
@@ -59,7 +59,11 @@ static void put_point(struct buffer *out, const struct bench_point *p)
     put_number(out, "recall", p->recall);
     buffer_printf(out, ",");
     put_number(out, "qps", p->qps);
-    buffer_printf(out, ",\"p50_us\":%u,\"p99_us\":%u,", p->p50_us, p->p99_us);
+    buffer_printf(out, ",");
+    put_number(out, "p50_us", p->p50_us);
+    buffer_printf(out, ",");
+    put_number(out, "p99_us", p->p99_us);
+    buffer_printf(out, ",");
     put_number(out, "spread", p->spread);
     buffer_printf(out, ",\"short\":%llu}", (unsigned long long)p->short_answers);
 }
