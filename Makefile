@@ -27,7 +27,7 @@ check: check-asan check-tsan ## the long one: the tests under ASan + UBSan, then
 check-asan: setup
 	@cmake --preset asan >/dev/null
 	@ninja -C build-asan -j$(JOBS)
-	@ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1 \
+	@UBSAN_OPTIONS=print_stacktrace=1 \
 	    tests/run.sh build-asan
 
 check-tsan: setup

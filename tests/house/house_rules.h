@@ -126,7 +126,28 @@ static inline size_t columns_of(const char *line, size_t bytes)
     return columns;
 }
 
-/* Lines a file, columns a line, lines a function (its braces stand in column 0). */
+/* Rooms written before their lines were wrapped: told, not failed. The list only gets shorter. */
+static const char rooms_too_wide[] = "model log storage query engine bench cmd";
+
+static inline void rule_columns(const struct page *page, struct findings *out)
+{
+    size_t line = 0;
+    for (const char *at = page->raw; *at;) {
+        size_t bytes = strcspn(at, "\n");
+        line++;
+        if (columns_of(at, bytes) > HOUSE_COLUMNS_MAX) {
+            found(out, "%s:%zu: over %d columns", page->path, line, HOUSE_COLUMNS_MAX);
+        }
+        at += bytes + (at[bytes] == '\n');
+    }
+}
+
+static inline void rule_columns_where_kept(const struct page *page, struct findings *out)
+{
+    if (!in_list(rooms_too_wide, page->room, strlen(page->room))) rule_columns(page, out);
+}
+
+/* Lines a file, lines a function (its braces stand in column 0). */
 static inline void rule_size(const struct page *page, struct findings *out)
 {
     size_t line = 0;
@@ -134,9 +155,6 @@ static inline void rule_size(const struct page *page, struct findings *out)
     for (const char *at = page->raw; *at;) {
         size_t bytes = strcspn(at, "\n");
         line++;
-        if (columns_of(at, bytes) > HOUSE_COLUMNS_MAX) {
-            found(out, "%s:%zu: over %d columns", page->path, line, HOUSE_COLUMNS_MAX);
-        }
         if (*at == '{') body = line;
         if (*at == '}' && body && line - body - 1 >= HOUSE_FUNCTION_MAX) {
             found(out, "%s:%zu: a function of %zu lines", page->path, body, line - body - 1);

@@ -132,6 +132,18 @@ static void test_size(void **state)
     nothing_found();
 }
 
+static void test_columns(void **state)
+{
+    (void)state;
+    check_rooms(root, rule_columns, &out);
+    if (out.count) print_message("%zu lines over %d columns\n", out.count, HOUSE_COLUMNS_MAX);
+    fresh(NULL);
+    check_rooms(root, rule_columns_where_kept, &out);
+    visit_folder(root, "include", "include/kith", rule_columns, &out);
+    visit_folder(root, "house", "tests/house", rule_columns, &out);
+    nothing_found();
+}
+
 static void test_paths(void **state)
 {
     (void)state;
@@ -183,6 +195,28 @@ static void test_public_header(void **state)
     if (system("command -v g++ >/dev/null") == 0) {
         assert_true(compiles(root, cxx, "include/kith/kith.h"));
     }
+}
+
+/* The first C block of README.md is a program that compiles. */
+static void test_readme_example(void **state)
+{
+    (void)state;
+    static const char fence[] = "```c\n";
+    char *readme = load(root, "README.md");
+    assert_non_null(readme);
+    char *text = strstr(readme, fence);
+    assert_non_null(text);
+    text += sizeof fence - 1;
+    char *end = strstr(text, "\n```");
+    assert_non_null(end);
+    end[1] = '\0';
+    plant("example", "example.c", text);
+    free(readme);
+    char file[HOUSE_PATH_MAX + 32];
+    spell(file, sizeof file, "'%s/src/example/example.c'", plant_root);
+    static const char c11[] = "-std=c11 -pedantic -fsyntax-only -Wall -Wextra -Werror -Iinclude "
+                              "-x c";
+    assert_true(compiles(root, c11, file));
 }
 
 /* ---- the rules can see ---- */
@@ -285,12 +319,12 @@ static void test_sees_columns(void **state)
     memset(line, 'x', sizeof line);
     line[HOUSE_COLUMNS_MAX] = '\0';
     plant("os", "a.c", line);
-    check_rooms(plant_root, rule_size, &out);
+    check_rooms(plant_root, rule_columns, &out);
     nothing_found();
     line[HOUSE_COLUMNS_MAX] = 'x';
     line[HOUSE_COLUMNS_MAX + 1] = '\0';
     plant("os", "a.c", line);
-    check_rooms(plant_root, rule_size, &out);
+    check_rooms(plant_root, rule_columns, &out);
     found_once("a.c:1: over 100 columns");
 }
 
@@ -345,12 +379,14 @@ int main(void)
         HERE(test_includes),
         HERE(test_calls),
         HERE(test_size),
+        HERE(test_columns),
         HERE(test_paths),
         HERE(test_opening),
         HERE(test_readmes),
         HERE(test_unique),
         HERE(test_headers),
         HERE(test_public_header),
+        PLANTED(test_readme_example),
         PLANTED(test_sees_includes),
         PLANTED(test_sees_short_includes_and_strangers),
         PLANTED(test_sees_calls),
