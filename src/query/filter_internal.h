@@ -1,0 +1,274 @@
+/*
+ * What the filter files share: tokens, the tree, the checked plan, and values of rows.
+ *
+ * Text becomes tokens (filter_lex), tokens a tree of the whole language (filter_parse), the tree
+ * a plan for one schema (filter_check, with names in filter_names and constants in filter_fold),
+ * and the plan bitsets (filter_eval). Everything lives in the arena given to filter_compile.
+ */
+#ifndef KITH_QUERY_FILTER_INTERNAL_H
+#define KITH_QUERY_FILTER_INTERNAL_H
+
+#include "base/json.h"
+#include "model/key.h"
+#include "query/filter.h"
+
+/* ------------------------------------------------------------------ text and tree */
+
+enum filter_token {
+    TOKEN_END, TOKEN_BOOL, TOKEN_INT, TOKEN_FLOAT, TOKEN_STRING, TOKEN_PATH, TOKEN_CALL,
+    TOKEN_IS_NULL, TOKEN_IS_NOT_NULL, TOKEN_EXISTS, TOKEN_LIKE, TOKEN_IN, TOKEN_INTERVAL,
+    TOKEN_ISO, TOKEN_TEMPLATE, TOKEN_ELEMENT, TOKEN_OPEN, TOKEN_CLOSE, TOKEN_LIST_OPEN,
+    TOKEN_LIST_CLOSE, TOKEN_COMMA, TOKEN_ASSIGN, TOKEN_AND, TOKEN_OR, TOKEN_NOT, TOKEN_EQ,
+    TOKEN_NE, TOKEN_LT, TOKEN_LE, TOKEN_GT, TOKEN_GE, TOKEN_ADD, TOKEN_SUB, TOKEN_MUL, TOKEN_DIV,
+    TOKEN_MOD, TOKEN_POW, TOKEN_SHL, TOKEN_SHR, TOKEN_BIT_AND, TOKEN_BIT_XOR, TOKEN_BIT_OR,
+    TOKEN_BIT_NOT
+};
+
+enum filter_call {
+    CALL_CONTAINS, CALL_CONTAINS_ALL, CALL_CONTAINS_ANY, CALL_LENGTH,
+    CALL_REFUSED /* parsed, not evaluated; the node's text is its name */
+};
+
+/* Also the form of a constant: numbers, text and lists. */
+enum literal_kind { LITERAL_BOOL, LITERAL_INT, LITERAL_FLOAT, LITERAL_STRING, LITERAL_LIST };
+
+struct literal {
+    enum literal_kind kind;
+    bool boolean;
+    int64_t integer;
+    double number;       /* of LITERAL_INT too */
+    struct kith_str s;   /* LITERAL_STRING; in the arena or in the filter's text */
+    const struct literal *items; /* LITERAL_LIST */
+    size_t count;
+};
+
+struct path { /* an identifier with its parts */
+    struct kith_str name;
+    const struct json_step *steps;
+    size_t count;
+};
+
+struct token {
+    enum filter_token kind;
+    size_t at, end; /* byte offsets in the text */
+    bool overflow;  /* TOKEN_INT: 2^63, legal behind a minus only */
+    enum filter_call call;
+    struct literal literal;
+    struct path path;
+};
+
+enum node_kind {
+    NODE_LITERAL, NODE_LIST, NODE_PATH, NODE_UNARY, NODE_BINARY, /* op is the token's kind */
+    NODE_CHAIN, /* children: lower side, path, upper side as written; op and op2 */
+    NODE_IN, NODE_LIKE, NODE_IS_NULL, NODE_IS_NOT_NULL, NODE_EXISTS, NODE_CALL, NODE_REFUSED
+};
+
+struct node {
+    enum node_kind kind;
+    enum filter_token op, op2;
+    enum filter_call call;
+    bool negated;  /* NODE_IN: not in */
+    bool overflow; /* as in struct token */
+    unsigned depth;
+    size_t at, end; /* of its text, without parentheses around it */
+    size_t op_at;
+    struct literal literal;
+    struct path path;
+    struct node **children;
+    size_t count;
+};
+
+struct lexer {
+    const char *text; /* borrows */
+    size_t len, pos;
+    struct arena *arena;
+    struct kith_error *err;
+};
+
+KITH_NODISCARD int lexer_next(struct lexer *lexer, struct token *out);
+KITH_NODISCARD int filter_parse(struct lexer *lexer, struct node **out);
+
+/* Error texts "what, where": `what` and the place. Return KITH_EFILTER. */
+int filter_error(struct kith_error *err, size_t at, const char *fmt, ...) KITH_PRINTF(3, 4);
+
+/* ------------------------------------------------------------------ the plan */
+
+enum operand_form {
+    OPERAND_FIELD,   /* the value of a column, whole */
+    OPERAND_JSON,    /* below the root of a JSON column, or its root */
+    OPERAND_ELEMENT, /* one element of an array column */
+};
+
+struct operand {
+    enum operand_form form;
+    size_t slot;         /* of filter.fields */
+    enum kith_type type; /* of the column */
+    enum kith_type element; /* ARRAY columns */
+    bool nullable;
+    const struct json_step *steps;
+    size_t step_count;
+    size_t index;
+    bool length;           /* the number of elements of it */
+    enum filter_token arith; /* TOKEN_END: none */
+    bool arith_float;
+    struct literal by;
+};
+
+struct like { /* a pattern in items: a byte to match, any one character, any run */
+    const uint16_t *items;
+    size_t count;
+    size_t prefix; /* literal bytes in front */
+};
+#define LIKE_ONE 0x100
+#define LIKE_RUN 0x101
+
+enum plan_kind {
+    PLAN_AND, PLAN_OR, PLAN_NOT,
+    PLAN_NEVER,     /* false for every row that has a value */
+    PLAN_BOUNDS,    /* low <= x <= high, either one optional */
+    PLAN_COLUMNS,   /* left op right */
+    PLAN_TERMS,     /* x is one of values */
+    PLAN_LIKE, PLAN_NULL, PLAN_EXISTS, PLAN_CONTAINS
+};
+
+struct bound {
+    bool given, inclusive;
+    struct literal value;
+};
+
+struct plan {
+    enum plan_kind kind;
+    enum filter_token op; /* PLAN_COLUMNS */
+    bool negated;         /* true and false change places; unknown stays */
+    bool equal;           /* PLAN_BOUNDS: low and high are the same value */
+    bool all;             /* PLAN_CONTAINS: every value, else any */
+    bool ranged;          /* PLAN_BOUNDS on a plain number column: the typed range below */
+    int64_t int_low, int_high;
+    double float_low, float_high;
+    struct plan **children;
+    size_t count;
+    struct operand left, right;
+    struct bound low, high;
+    const struct literal *values;
+    size_t value_count;
+    bool sorted;           /* PLAN_TERMS: values of one kind, ascending */
+    unsigned depth;        /* levels of plans below and with this one */
+    struct like like;
+};
+
+struct filter {
+    const struct plan *root;
+    const size_t *fields; /* schema field numbers by slot */
+    const enum kith_type *types;
+    size_t field_count;
+    const struct key *keys; /* NULL: not a filter on the primary key alone */
+    size_t key_count;
+};
+
+struct checker {
+    const char *text; /* borrows */
+    const struct schema *schema;
+    struct arena *arena;
+    struct kith_error *err;
+    size_t *fields; /* in the arena, grown by doubling */
+    enum kith_type *types;
+    size_t field_count, field_cap;
+};
+
+enum expr_class { EXPR_LITERAL, EXPR_OPERAND, EXPR_PREDICATE };
+
+struct expr { /* what a checked node is */
+    enum expr_class class;
+    const struct node *node;
+    struct literal literal;
+    struct operand operand;
+    struct plan *plan;
+};
+
+KITH_NODISCARD int filter_check(struct checker *checker, const struct node *root,
+                                struct filter *out);
+/* filter_names.c: what a path means in the schema. */
+KITH_NODISCARD int filter_operand(struct checker *checker, const struct node *path,
+                                  struct operand *out);
+const char *operand_type_name(const struct operand *operand);
+/* The type that constants have to fit: the element's below an index, INT64 for lengths. */
+enum kith_type operand_value_type(const struct operand *operand);
+bool type_is_integer(enum kith_type type);
+bool type_is_number(enum kith_type type);
+/* filter_fold.c: constants. */
+KITH_NODISCARD int filter_fold_unary(struct checker *checker, const struct node *node,
+                                     const struct literal *a, struct literal *out);
+KITH_NODISCARD int filter_fold_binary(struct checker *checker, const struct node *node,
+                                      const struct literal *a, const struct literal *b,
+                                      struct literal *out);
+/* Casts to what a type is compared with; false: it does not fit. */
+bool literal_cast(const struct literal *from, enum kith_type type, struct literal *out);
+bool literal_is_number(const struct literal *literal);
+/* -1, 0, 1; two numbers, by value across kinds. */
+int number_compare(bool a_float, int64_t a_int, double a_double, bool b_float, int64_t b_int,
+                   double b_double);
+/* false: of kinds that do not compare. *order is as above. */
+bool literal_compare(const struct literal *a, const struct literal *b, int *order);
+/* filter_like.c */
+KITH_NODISCARD int like_compile(struct arena *arena, struct kith_str pattern, struct like *out);
+bool like_matches(const struct like *like, struct kith_str text);
+
+/* ------------------------------------------------------------------ evaluation */
+
+#define FILTER_BLOCK_ROWS  4096
+#define FILTER_BLOCK_WORDS (FILTER_BLOCK_ROWS / 64)
+
+struct evaluation { /* of one call, so of one thread */
+    const struct filter *filter;
+    const struct chunk_source *source;
+    struct chunk *chunks; /* by slot; owns */
+    bool *loaded;         /* owns */
+    size_t chunk_number;
+    size_t chunk_rows;  /* rows of this chunk */
+    size_t first;       /* row of the block in the chunk, a multiple of 64 */
+    size_t words;       /* of the block */
+    uint64_t *scratch;  /* owns; three runs of FILTER_BLOCK_WORDS a level */
+    struct buffer unescaped, unescaped_right;
+    struct kith_error *err;
+};
+
+/* Rows of one block as two sets; a row in neither is unknown. */
+struct truth {
+    uint64_t *yes, *no;
+};
+
+/* A row's value in one form. VALUE_NONE compares as unknown. */
+enum value_kind { VALUE_NONE, VALUE_LITERAL, VALUE_JSON_LIST, VALUE_ARRAY };
+struct row_value {
+    enum value_kind kind;
+    struct literal literal;
+    struct json_value json; /* VALUE_JSON_LIST */
+    struct kith_str packed; /* VALUE_ARRAY */
+    enum kith_type element;
+};
+
+struct array_iter {
+    const uint8_t *pos, *end; /* borrows */
+    enum kith_type element;
+};
+
+/* filter_row.c: the value of an operand in row `row` of the chunk. */
+void row_value_get(const struct operand *operand, const struct chunk *chunk, size_t row,
+                   struct buffer *unescaped, struct row_value *out);
+bool row_is_present(const struct operand *operand, const struct chunk *chunk, size_t row);
+void array_iter_init(struct array_iter *iter, struct kith_str packed, enum kith_type element);
+bool array_iter_next(struct array_iter *iter, struct literal *out);
+size_t array_length(struct kith_str packed, enum kith_type element);
+/* filter_eval_json.c */
+void json_row_value(const struct operand *operand, struct kith_str text, struct buffer *unescaped,
+                    struct row_value *out);
+bool json_row_present(const struct operand *operand, struct kith_str text);
+bool json_equals_literal(const struct json_value *json, const struct literal *literal);
+bool json_list_has(const struct json_value *list, const struct literal *literal);
+/* filter_range.c: the typed loops. Sets bit i of `yes` when row `first + i` is in the range. */
+void range_bits(const struct plan *plan, const struct chunk *chunk, size_t first, size_t rows,
+                const uint64_t *active, uint64_t *yes);
+/* filter_test.c: 1 true, 0 false, -1 unknown. */
+int plan_test(const struct plan *plan, const struct row_value *left, const struct row_value *right);
+
+#endif
