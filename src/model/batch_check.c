@@ -2,9 +2,9 @@
  * The values of a column: every valid row against its field.
  *
  * A type's check is a function from one row's cell to a verdict: 0 or a text about what is wrong,
- * which the caller completes with the field and the row (also in err.position). Floats are tested on
- * their bits (an exponent of all ones is NaN or infinite), which the compiler turns into vector code
- * and which is the same for the three float formats.
+ * which the caller completes with the field and the row (also in err.position). Floats are tested
+ * on their bits (an exponent of all ones is NaN or infinite), which the compiler turns into vector
+ * code and which is the same for the three float formats.
  */
 #include "model/batch_internal.h"
 
@@ -14,26 +14,26 @@
 #include "base/json.h"
 #include "model/limits.h"
 
-#define F32_EXPONENT UINT32_C(0x7f800000)
-#define F16_EXPONENT 0x7c00u
+#define F32_EXPONENT  UINT32_C(0x7f800000)
+#define F16_EXPONENT  0x7c00u
 #define BF16_EXPONENT 0x7f80u
-#define F64_EXPONENT UINT64_C(0x7ff0000000000000)
+#define F64_EXPONENT  UINT64_C(0x7ff0000000000000)
 
 struct verdict {
     int code;
     const char *problem; /* static text; NULL: all is well */
 };
 
-static const struct verdict good = {0, NULL};
+static const struct verdict good = { 0, NULL };
 
 static struct verdict bad(const char *problem)
 {
-    return (struct verdict){KITH_EINVAL, problem};
+    return (struct verdict){ KITH_EINVAL, problem };
 }
 
 static struct verdict beyond(const char *problem)
 {
-    return (struct verdict){KITH_ELIMIT, problem};
+    return (struct verdict){ KITH_ELIMIT, problem };
 }
 
 static bool finite_f32(const uint8_t *values, size_t count)
@@ -65,11 +65,16 @@ static bool all_finite(enum kith_type type, const uint8_t *values, size_t count)
 {
     switch (type) {
     case KITH_FLOAT:
-    case KITH_FLOAT_VECTOR: return finite_f32(values, count);
-    case KITH_DOUBLE: return finite_f64(values, count);
-    case KITH_FLOAT16_VECTOR: return finite_half(values, count, F16_EXPONENT);
-    case KITH_BFLOAT16_VECTOR: return finite_half(values, count, BF16_EXPONENT);
-    default: return true;
+    case KITH_FLOAT_VECTOR:
+        return finite_f32(values, count);
+    case KITH_DOUBLE:
+        return finite_f64(values, count);
+    case KITH_FLOAT16_VECTOR:
+        return finite_half(values, count, F16_EXPONENT);
+    case KITH_BFLOAT16_VECTOR:
+        return finite_half(values, count, BF16_EXPONENT);
+    default:
+        return true;
     }
 }
 
@@ -94,7 +99,7 @@ static struct verdict check_array_text(const struct schema_field *field, const u
         const size_t used = 4 + (size_t)le32_get(bytes);
         if (++count > field->max_capacity) return bad("has more elements than max_capacity");
         const struct verdict verdict =
-            check_text(field, (struct kith_str){(const char *)bytes + 4, used - 4});
+            check_text(field, (struct kith_str){ (const char *)bytes + 4, used - 4 });
         if (verdict.code) return verdict;
         bytes += used;
         len -= used;
@@ -111,7 +116,7 @@ static struct verdict check_array(const struct schema_field *field, struct kith_
     const size_t count = array.len / width;
     if (count > field->max_capacity) return bad("has more elements than max_capacity");
     return all_finite(field->element_type, bytes, count) ? good
-                                                     : bad("holds a number that is not finite");
+                                                         : bad("holds a number that is not finite");
 }
 
 static struct verdict check_sparse(struct kith_str sparse)
@@ -167,11 +172,16 @@ static struct verdict check_variable(const struct schema *schema, size_t number,
     const struct schema_field *const field = &schema->fields[number];
     if (value.len > UINT32_MAX) return beyond("is too long");
     switch (field->type) {
-    case KITH_VARCHAR: return check_text(field, value);
-    case KITH_JSON: return check_json(schema, number, value);
-    case KITH_ARRAY: return check_array(field, value);
-    case KITH_SPARSE_VECTOR: return check_sparse(value);
-    default: return bad("has a type without values");
+    case KITH_VARCHAR:
+        return check_text(field, value);
+    case KITH_JSON:
+        return check_json(schema, number, value);
+    case KITH_ARRAY:
+        return check_array(field, value);
+    case KITH_SPARSE_VECTOR:
+        return check_sparse(value);
+    default:
+        return bad("has a type without values");
     }
 }
 
@@ -196,7 +206,8 @@ static uint8_t *tame_bools(const uint8_t *bytes, size_t len, struct arena *arena
     return tame;
 }
 
-/* NULL with length 0 becomes "", and elements of Bool arrays 0 or 1: both need a copy of the row. */
+/* NULL with length 0 becomes "", and elements of Bool arrays 0 or 1: both need a copy of the row.
+ */
 static bool needs_repair(const struct schema_field *field, struct kith_str value)
 {
     return !value.data || (field->element_type == KITH_BOOL &&
@@ -206,7 +217,7 @@ static bool needs_repair(const struct schema_field *field, struct kith_str value
 static int repair(struct kith_str *value, struct arena *arena)
 {
     if (!value->data) {
-        *value = (struct kith_str){"", 0};
+        *value = (struct kith_str){ "", 0 };
         return 0;
     }
     const uint8_t *const tame = tame_bools((const uint8_t *)value->data, value->len, arena);
@@ -262,8 +273,8 @@ static int check_fixed_rows(const struct schema_field *field, size_t rows,
     return 0;
 }
 
-int batch_check_values(const struct schema *schema, size_t number, size_t rows,
-                       struct arena *arena, struct kith_column *column, struct kith_error *err)
+int batch_check_values(const struct schema *schema, size_t number, size_t rows, struct arena *arena,
+                       struct kith_column *column, struct kith_error *err)
 {
     const struct schema_field *const field = &schema->fields[number];
     if (field->width == 0) {

@@ -2,10 +2,11 @@
  * The rules of one field: name, flags, dimension, lengths, metric and default value.
  *
  * Each rule is one function that returns 0 or writes a text which names the field, the rule and
- * what was given. Attributes that mean nothing for a type (a dimension of an Int64) are refused, not
- * ignored: a misplaced one is most often a mistake about the type. What is stored is canonical: a
- * metric is never DEFAULT, a VarChar always has its max_length, a Float default is rounded to float,
- * and members of a value that its type does not use are zero. So equal schemas have equal bytes.
+ * what was given. Attributes that mean nothing for a type (a dimension of an Int64) are refused,
+ * not ignored: a misplaced one is most often a mistake about the type. What is stored is canonical:
+ * a metric is never DEFAULT, a VarChar always has its max_length, a Float default is rounded to
+ * float, and members of a value that its type does not use are zero. So equal schemas have equal
+ * bytes.
  */
 #include "model/field_internal.h"
 
@@ -19,9 +20,9 @@
 
 #define AUTO_TEXT_BYTES 20 /* decimal digits and sign of an int64: an automatic VarChar key */
 
-#define FLAGS_KNOWN                                                                       \
-    ((unsigned)KITH_FIELD_PRIMARY | (unsigned)KITH_FIELD_AUTO_ID |                        \
-     (unsigned)KITH_FIELD_NULLABLE | (unsigned)KITH_FIELD_PARTITION_KEY)
+#define FLAGS_KNOWN                                                                                \
+    ((unsigned)KITH_FIELD_PRIMARY | (unsigned)KITH_FIELD_AUTO_ID | (unsigned)KITH_FIELD_NULLABLE | \
+     (unsigned)KITH_FIELD_PARTITION_KEY)
 
 static bool has_flag(const struct schema_field *field, enum kith_field_flag flag)
 {
@@ -53,13 +54,16 @@ static int check_type(const struct schema_field *field, struct kith_error *err)
     case KITH_GEOMETRY:
     case KITH_TEXT:
     case KITH_TIMESTAMPTZ:
-        return error_set(err, KITH_EUNSUPPORTED, "field '%s': the type %s is reserved, not built in",
-                         field->name, type_name(field->type));
+        return error_set(err, KITH_EUNSUPPORTED,
+                         "field '%s': the type %s is reserved, not built in", field->name,
+                         type_name(field->type));
     case KITH_VARCHAR:
     case KITH_ARRAY:
     case KITH_JSON:
-    case KITH_SPARSE_VECTOR: return 0;
-    default: break;
+    case KITH_SPARSE_VECTOR:
+        return 0;
+    default:
+        break;
     }
     if (type_is_fixed(field->type)) return 0;
     return error_set(err, KITH_EINVAL, "field '%s': there is no type %d", field->name,
@@ -186,11 +190,15 @@ static bool metric_fits(enum kith_type type, enum kith_metric metric)
 {
     switch (metric) {
     case KITH_HAMMING:
-    case KITH_JACCARD: return type == KITH_BINARY_VECTOR;
-    case KITH_IP: return type != KITH_BINARY_VECTOR;
+    case KITH_JACCARD:
+        return type == KITH_BINARY_VECTOR;
+    case KITH_IP:
+        return type != KITH_BINARY_VECTOR;
     case KITH_L2:
-    case KITH_COSINE: return type != KITH_BINARY_VECTOR && type != KITH_SPARSE_VECTOR;
-    case KITH_METRIC_DEFAULT: break;
+    case KITH_COSINE:
+        return type != KITH_BINARY_VECTOR && type != KITH_SPARSE_VECTOR;
+    case KITH_METRIC_DEFAULT:
+        break;
     }
     return false;
 }
@@ -210,11 +218,16 @@ static int resolve_metric(struct schema_field *field, struct kith_error *err)
 static bool default_integer_fits(enum kith_type type, int64_t i)
 {
     switch (type) {
-    case KITH_BOOL: return i == 0 || i == 1;
-    case KITH_INT8: return i >= INT8_MIN && i <= INT8_MAX;
-    case KITH_INT16: return i >= INT16_MIN && i <= INT16_MAX;
-    case KITH_INT32: return i >= INT32_MIN && i <= INT32_MAX;
-    default: return true;
+    case KITH_BOOL:
+        return i == 0 || i == 1;
+    case KITH_INT8:
+        return i >= INT8_MIN && i <= INT8_MAX;
+    case KITH_INT16:
+        return i >= INT16_MIN && i <= INT16_MAX;
+    case KITH_INT32:
+        return i >= INT32_MIN && i <= INT32_MAX;
+    default:
+        return true;
     }
 }
 
@@ -234,7 +247,7 @@ static int copy_default_text(struct schema_field *field, struct kith_str text,
     }
     char *const copy = mem_strndup(data, text.len);
     if (!copy) return error_set(err, KITH_ENOMEM, "no memory for a default value");
-    field->default_value.s = (struct kith_str){copy, text.len};
+    field->default_value.s = (struct kith_str){ copy, text.len };
     return 0;
 }
 
@@ -279,8 +292,10 @@ static int copy_name(struct schema_field *out, const char *name, size_t number,
                      struct kith_error *err)
 {
     if (!name_valid(name)) {
-        return error_set(err, KITH_EINVAL, "field number %zu: a name is 1 to %d bytes of UTF-8 "
-                         "without control characters", number, LIMIT_NAME_BYTES);
+        return error_set(err, KITH_EINVAL,
+                         "field number %zu: a name is 1 to %d bytes of UTF-8 "
+                         "without control characters",
+                         number, LIMIT_NAME_BYTES);
     }
     if (strcmp(name, SCHEMA_META_FIELD) == 0) {
         return error_set(err, KITH_EINVAL, "field '%s': the name is reserved", name);

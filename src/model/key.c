@@ -2,8 +2,8 @@
  * Primary keys: hash, equality and order.
  *
  * Integers sort by value, text by unsigned bytes (which for UTF-8 is the order of code points), and
- * a prefix before what it is a prefix of. Keys of both kinds never meet in one collection; were they
- * to, integers come first. The hash is written nowhere, so it may change between versions.
+ * a prefix before what it is a prefix of. Keys of both kinds never meet in one collection; were
+ * they to, integers come first. The hash is written nowhere, so it may change between versions.
  */
 #include "model/key.h"
 

@@ -2,9 +2,9 @@
  * The rules of a whole schema: counts, names that differ, exactly one primary key, at most one
  * partition key, and the hidden field of a dynamic schema. Rules of one field are in field.c.
  *
- * schema_from_public is the only way to make a schema: schema_decode builds the public form and comes
- * through here too, so nothing read from a file is less checked than what a caller gives. Structs of
- * callers are read with their own `size`, and as zero past it.
+ * schema_from_public is the only way to make a schema: schema_decode builds the public form and
+ * comes through here too, so nothing read from a file is less checked than what a caller gives.
+ * Structs of callers are read with their own `size`, and as zero past it.
  */
 #include "model/schema.h"
 
@@ -50,7 +50,7 @@ static int add_hidden(struct schema *out, struct kith_error *err)
     out->meta = out->field_count++;
     field->name = mem_strdup(SCHEMA_META_FIELD);
     char *const empty = mem_strdup("{}");
-    field->default_value = (struct kith_value){.type = KITH_JSON, .s = {empty, 2}};
+    field->default_value = (struct kith_value){ .type = KITH_JSON, .s = { empty, 2 } };
     field->type = KITH_JSON;
     field->flags = KITH_FIELD_DYNAMIC;
     if (field->name && empty) return 0;
@@ -134,7 +134,8 @@ static int check_whole(struct schema *schema, struct kith_error *err)
     rc = find_flagged(schema, KITH_FIELD_PRIMARY, "primary key", &schema->primary, err);
     if (rc) return rc;
     if (schema->primary == SIZE_MAX) {
-        return error_set(err, KITH_EINVAL, "no field is the primary key; flag one Int64 or VarChar");
+        return error_set(err, KITH_EINVAL,
+                         "no field is the primary key; flag one Int64 or VarChar");
     }
     rc = find_flagged(schema, KITH_FIELD_PARTITION_KEY, "partition key", &schema->partition_key,
                       err);
@@ -198,10 +199,11 @@ static int fill(const struct kith_schema *given, struct schema *out, struct kith
 int schema_from_public(const struct kith_schema *given, struct schema *out, struct kith_error *err)
 {
     if (!given || given->size < offsetof(struct kith_schema, description)) {
-        return error_set(err, KITH_EINVAL, "set the size of a schema to sizeof(struct kith_schema)");
+        return error_set(err, KITH_EINVAL,
+                         "set the size of a schema to sizeof(struct kith_schema)");
     }
     struct kith_schema known;
-    struct schema made = {0};
+    struct schema made = { 0 };
     copy_sized(&known, sizeof known, given, given->size);
     int rc = fill(&known, &made, err);
     if (rc) {

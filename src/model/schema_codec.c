@@ -33,7 +33,8 @@
 #include "model/limits.h"
 
 #define SCHEMA_VERSION 1
-#define FIELD_BYTES_MIN 18 /* an encoded field is never shorter: bounds the count before allocating */
+#define FIELD_BYTES_MIN \
+    18 /* an encoded field is never shorter: bounds the count before allocating */
 
 static void encode_default(const struct kith_value *value, struct buffer *out)
 {
@@ -43,12 +44,19 @@ static void encode_default(const struct kith_value *value, struct buffer *out)
     case KITH_INT8:
     case KITH_INT16:
     case KITH_INT32:
-    case KITH_INT64: buffer_put_u64(out, (uint64_t)value->i); break;
+    case KITH_INT64:
+        buffer_put_u64(out, (uint64_t)value->i);
+        break;
     case KITH_FLOAT:
-    case KITH_DOUBLE: buffer_put_f64(out, value->d); break;
+    case KITH_DOUBLE:
+        buffer_put_f64(out, value->d);
+        break;
     case KITH_VARCHAR:
-    case KITH_JSON: buffer_put_bytes(out, value->s.data, value->s.len); break;
-    default: break;
+    case KITH_JSON:
+        buffer_put_bytes(out, value->s.data, value->s.len);
+        break;
+    default:
+        break;
     }
 }
 
@@ -106,12 +114,19 @@ static void decode_default(struct cursor *cur, struct kith_value *out)
     case KITH_INT8:
     case KITH_INT16:
     case KITH_INT32:
-    case KITH_INT64: out->i = (int64_t)cursor_u64(cur); break;
+    case KITH_INT64:
+        out->i = (int64_t)cursor_u64(cur);
+        break;
     case KITH_FLOAT:
-    case KITH_DOUBLE: out->d = cursor_f64(cur); break;
+    case KITH_DOUBLE:
+        out->d = cursor_f64(cur);
+        break;
     case KITH_VARCHAR:
-    case KITH_JSON: out->s.data = (const char *)cursor_bytes(cur, &out->s.len); break;
-    default: break; /* refused with the field: no field of such a type has a default */
+    case KITH_JSON:
+        out->s.data = (const char *)cursor_bytes(cur, &out->s.len);
+        break;
+    default:
+        break; /* refused with the field: no field of such a type has a default */
     }
 }
 
