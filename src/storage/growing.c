@@ -159,6 +159,13 @@ static uint64_t growing_max_ts(const struct segment *segment)
     return rows > 0 ? row_ts(growing_of(segment), rows - 1) : 0;
 }
 
+static void growing_ts_range(const struct segment *segment, size_t rows, uint64_t *least,
+                             uint64_t *greatest)
+{
+    *least = row_ts(growing_of(segment), 0);
+    *greatest = row_ts(growing_of(segment), rows - 1);
+}
+
 static uint64_t growing_memory(const struct segment *segment)
 {
     return atomic_load_explicit(&growing_of(segment)->bytes, memory_order_relaxed);
@@ -256,6 +263,7 @@ static const struct segment_ops growing_ops = {
     .rows = growing_rows,
     .rows_at = growing_rows_at,
     .max_ts = growing_max_ts,
+    .ts_range = growing_ts_range,
     .memory_bytes = growing_memory,
     .disk_bytes = growing_disk,
     .partition = growing_partition,
@@ -348,6 +356,10 @@ static void copy_strings(struct kith_str *to, const struct kith_column *column, 
 static void copy_fixed(uint8_t *to, const struct kith_column *column, size_t from, size_t count,
                        size_t width)
 {
+    if (!column->data) { /* a column of nulls */
+        memset(to, 0, count * width);
+        return;
+    }
     memcpy(to, (const uint8_t *)column->data + from * width, count * width);
     for (size_t i = 0; column->valid && i < count; i++) {
         if (!column->valid[from + i]) memset(to + i * width, 0, width);

@@ -57,7 +57,8 @@ uint64_t segment_disk_bytes(const struct segment *segment)
 
 bool segment_damaged(const struct segment *segment)
 {
-    return atomic_load_explicit(&segment->damaged, memory_order_relaxed);
+    if (atomic_load_explicit(&segment->damaged, memory_order_relaxed)) return true;
+    return segment->ops->damaged && segment->ops->damaged(segment);
 }
 
 void segment_set_damaged(struct segment *segment)

@@ -27,6 +27,10 @@ struct segment_ops {
     size_t (*rows)(const struct segment *segment);
     size_t (*rows_at)(const struct segment *segment, uint64_t ts);
     uint64_t (*max_ts)(const struct segment *segment);
+    /* Least and greatest insert ts of the first `rows` rows; rows > 0. */
+    void (*ts_range)(const struct segment *segment, size_t rows, uint64_t *least,
+                     uint64_t *greatest);
+    bool (*damaged)(const struct segment *segment); /* nullable */
     uint64_t (*memory_bytes)(const struct segment *segment);
     uint64_t (*disk_bytes)(const struct segment *segment);
     uint32_t (*partition)(const struct segment *segment, size_t row);

@@ -1,0 +1,115 @@
+/*
+ * The inside of a sealed segment, and the sections of its files. Byte tables:
+ * docs/formats/segment.md.
+ */
+#ifndef KITH_STORAGE_SEALED_INTERNAL_H
+#define KITH_STORAGE_SEALED_INTERNAL_H
+
+#include "storage/blockfile.h"
+#include "storage/segment_internal.h"
+
+enum sealed_section { /* of .seg, .idx and .del files; never renumbered */
+    SECTION_META = 1,
+    SECTION_DATA = 2,       /* fixed types: rows x width */
+    SECTION_OFFSETS = 3,    /* variable types: u32 x (rows of the group + 1), group after group */
+    SECTION_BASES = 4,      /* variable types: u64 x (groups + 1): where a group's bytes begin */
+    SECTION_BYTES = 5,
+    SECTION_VALID = 6,      /* one bit a row; absent: no nulls */
+    SECTION_PARTITIONS = 7, /* u32 x rows; absent: all rows in the one that meta names */
+    SECTION_KEYS = 8,       /* u64 x rows, ascending */
+    SECTION_KEY_ROWS = 9,   /* u32 x rows: the row of each key; equal keys: newest first */
+    SECTION_INDEX_META = 16,
+    SECTION_DEAD_ROWS = 24,  /* u32 x kills */
+    SECTION_DEAD_TIMES = 25, /* u64 x kills, ascending */
+    SECTION_INDEX_FIRST = 32 /* an index's section i is 32 + i */
+};
+
+enum meta_offset {
+    META_AT_ROWS = 0,
+    META_AT_MIN_TS = 8,
+    META_AT_MAX_TS = 16,
+    META_AT_FINGERPRINT = 24,
+    META_AT_FIELDS = 32,
+    META_AT_PARTITION = 36,
+    META_BYTES = 64
+};
+enum index_meta_offset {
+    INDEX_META_AT_KIND = 0, /* 16 bytes, filled with zeros */
+    INDEX_META_AT_ROWS = 16,
+    INDEX_META_BYTES = 32
+};
+#define INDEX_KIND_BYTES 16u
+#define VALID_GROUP_BYTES (SEALED_CHUNK_ROWS / 8)
+
+struct sealed_column {
+    struct section data;
+    struct section offsets;
+    struct section bases;
+    struct section bytes;
+    struct section valid; /* data NULL: no nulls */
+};
+
+struct sealed_index { /* an opened index; the sections it borrows */
+    struct blockfile *file; /* owns, when `owns_file`: a warm copy shares its predecessor's */
+    bool owns_file;
+    struct index *index;    /* owns */
+    struct index_view_section sections[INDEX_SECTIONS_MAX];
+    bool hot[INDEX_SECTIONS_MAX];
+    size_t count;
+    uint8_t *copy; /* owns: hot sections in huge pages; NULL: served from the mapping */
+    size_t copy_len;
+    struct sealed_index *older; /* owns: those that readers may still be in */
+};
+
+struct sealed_vectors { /* of one field */
+    struct vectors vectors; /* borrowed by its indexes; type is set when count > 0 */
+    _Atomic(struct sealed_index *) index; /* owns; NULL: none */
+};
+
+struct sealed {
+    struct segment segment; /* first */
+    struct blockfile file;
+    struct budget *budget; /* borrows, nullable */
+    char *dir;             /* owns */
+    bool pin;
+    size_t rows;
+    uint64_t min_ts;
+    uint64_t max_ts;
+    uint32_t partition; /* of all rows, without a section of them */
+    struct section partitions;
+    struct section keys;
+    struct section key_rows;
+    struct sealed_column *columns;  /* owns: one a field */
+    struct sealed_vectors *vectors; /* owns: one a field */
+    _Atomic uint64_t hot_bytes;
+    _Atomic uint64_t disk_bytes;
+};
+
+static inline size_t sealed_groups(size_t rows)
+{
+    return (rows + SEALED_CHUNK_ROWS - 1) / SEALED_CHUNK_ROWS;
+}
+static inline size_t sealed_group_rows(size_t rows, size_t group)
+{
+    const size_t left = rows - group * SEALED_CHUNK_ROWS;
+    return left < SEALED_CHUNK_ROWS ? left : SEALED_CHUNK_ROWS;
+}
+
+/* A hash of what decides the layout of a segment: types, dims and nullability of its fields. */
+KITH_NODISCARD int sealed_fingerprint(const struct schema *schema, uint64_t *out);
+
+extern const struct segment_ops sealed_ops;
+int sealed_warm(struct segment *segment);
+/* Opens <id>.<field>.idx over sealed->vectors[field]. */
+KITH_NODISCARD int sealed_index_open(struct sealed *sealed, uint64_t database_id, size_t field,
+                                     const char *kind, struct sealed_index **out,
+                                     struct kith_error *err);
+void sealed_index_free(struct sealed *sealed, struct sealed_index *index); /* with older ones */
+/* Reads <id>.<number>.del into the segment's tombstones. */
+KITH_NODISCARD int sealed_read_dead(struct sealed *sealed, uint64_t database_id, uint64_t number,
+                                    struct kith_error *err);
+/* Every page and the structure inside; `problem` for each finding. For storage_verify. */
+void sealed_check(struct blockfile *file, void (*problem)(void *ctx, uint64_t offset, const char *text),
+                  void *ctx);
+
+#endif
