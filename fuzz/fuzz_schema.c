@@ -1,7 +1,8 @@
 /*
  * Schemas and batches from arbitrary bytes. What must hold:
  *
- * - a schema that decodes encodes to bytes that decode to an equal one, and so does its public copy;
+ * - a schema that decodes encodes to bytes that decode to an equal one, and so does its public
+ * copy;
  * - a batch that decodes against a fixed schema of many types normalises to itself, and its encoded
  *   bytes decode and encode to the same.
  *
@@ -14,23 +15,25 @@
 
 #include "model/batch.h"
 
-#define MUST(condition)                                                               \
-    do {                                                                              \
-        if (!(condition)) {                                                           \
-            (void)fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);     \
-            abort();                                                                  \
-        }                                                                             \
+#define MUST(condition)                                                           \
+    do {                                                                          \
+        if (!(condition)) {                                                       \
+            (void)fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
+            abort();                                                              \
+        }                                                                         \
     } while (0)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define FIELD(...) { .size = sizeof(struct kith_field), __VA_ARGS__ }
+#define FIELD(...)                                     \
+    {                                                  \
+        .size = sizeof(struct kith_field), __VA_ARGS__ \
+    }
 
 static const struct kith_field fields[] = {
     FIELD(.name = "id", .type = KITH_VARCHAR, .flags = KITH_FIELD_PRIMARY, .max_length = 16),
     FIELD(.name = "flag", .type = KITH_BOOL, .flags = KITH_FIELD_NULLABLE),
-    FIELD(.name = "ratio", .type = KITH_FLOAT,
-          .default_value = {.type = KITH_FLOAT, .d = 0.5}),
+    FIELD(.name = "ratio", .type = KITH_FLOAT, .default_value = {.type = KITH_FLOAT, .d = 0.5}),
     FIELD(.name = "words", .type = KITH_ARRAY, .element_type = KITH_VARCHAR, .max_length = 4,
           .max_capacity = 3),
     FIELD(.name = "flags", .type = KITH_ARRAY, .element_type = KITH_BOOL, .max_capacity = 4),

@@ -2,7 +2,6 @@
  * Batches: what is filled in, what is refused and with which row, the codec on intact, cut and
  * altered bytes, and every allocation failing in turn.
  */
-#include <cmocka.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +9,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "base/alloc.h"
 #include "model/key.h"

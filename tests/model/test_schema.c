@@ -2,7 +2,6 @@
  * Schemas: each rule at its limit and one past it, the codec on intact, cut and altered bytes, and
  * every allocation failing in turn. Also keys and names.
  */
-#include <cmocka.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "base/alloc.h"
 #include "model/key.h"
