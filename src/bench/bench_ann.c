@@ -84,7 +84,8 @@ static int build(struct session *s, struct kith_error *err)
     return rc;
 }
 
-/* From the call of open to the first answer. The file was just written, so it is in the page cache. */
+/* From the call of open to the first answer. The file was just written, so it is in the page
+ * cache. */
 static int time_load(const struct session *s, const char *path, double *ms, struct kith_error *err)
 {
     struct kith_ann *ann = NULL;

@@ -88,8 +88,8 @@ static int load_reader(struct bench_vectors *v, struct import_reader *reader, co
     v->metric = metric_of(about->distance);
     v->hdf5 = about->format == IMPORT_HDF5;
     size_t bytes;
-    if (about->rows != IMPORT_ROWS_UNKNOWN && size_mul(about->rows, v->dim * sizeof(float), &bytes) &&
-        buffer_reserve(&v->bytes, bytes)) {
+    if (about->rows != IMPORT_ROWS_UNKNOWN &&
+        size_mul(about->rows, v->dim * sizeof(float), &bytes) && buffer_reserve(&v->bytes, bytes)) {
         return error_set(err, KITH_ENOMEM, "%s: not enough memory for %zu bytes", path, bytes);
     }
     return load_batches(v, reader, column, path, err);
@@ -196,7 +196,8 @@ int bench_count_shared(const struct bench_problem *problem, size_t *count)
     }
     if (ready) {
         qsort(prints, p->query_count, sizeof *prints, by_hash);
-        for (size_t i = 0; i < p->base_count; i++) mark_equal(p, prints, p->base + i * p->dim, marks);
+        for (size_t i = 0; i < p->base_count; i++)
+            mark_equal(p, prints, p->base + i * p->dim, marks);
         *count = 0;
         for (size_t q = 0; q < p->query_count; q++) *count += marks[q];
     }

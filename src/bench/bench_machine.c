@@ -48,8 +48,9 @@ static bool has_word(const char *words, const char *word)
 
 static void read_flags(const char *text, char *out, size_t room)
 {
-    static const char *const wanted[] = {"avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512_vnni",
-                                         "avx512_vpopcntdq", "avx512_bf16", "avx512_fp16",
+    static const char *const wanted[] = {"avx2", "fma", "f16c", "avx512f", "avx512bw",
+                                         "avx512_vnni", "avx512_vpopcntdq", "avx512_bf16",
+                                         "avx512_fp16",
                                          "amx_int8", "asimd", "asimddp", "sve"};
     char flags[8192];
     line_value(text, "\nflags", flags, sizeof flags);

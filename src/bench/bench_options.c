@@ -147,7 +147,8 @@ static int parse_argument(struct bench_options *o, int argc, char **argv, int *i
     if (strncmp(name, "--", 2) != 0) {
         return error_set(err, KITH_EINVAL, "'%s' is not an option", name);
     }
-    if (*i + 1 >= argc) return error_set(err, KITH_EINVAL, "%s has no value, or does not exist", name);
+    if (*i + 1 >= argc)
+        return error_set(err, KITH_EINVAL, "%s has no value, or does not exist", name);
     return parse_one(o, name, argv[++*i], err);
 }
 

@@ -166,7 +166,9 @@ static void put_value(const struct cells_column *cells, size_t row, bool json, s
         return;
     }
     switch (column->type) {
-    case KITH_BOOL: buffer_printf(out, ((const uint8_t *)column->data)[i] ? "true" : "false"); return;
+    case KITH_BOOL:
+        buffer_printf(out, ((const uint8_t *)column->data)[i] ? "true" : "false");
+        return;
     case KITH_INT8: buffer_printf(out, "%d", ((const int8_t *)column->data)[i]); return;
     case KITH_INT16: buffer_printf(out, "%d", ((const int16_t *)column->data)[i]); return;
     case KITH_INT32: buffer_printf(out, "%d", (int)((const int32_t *)column->data)[i]); return;
@@ -177,7 +179,9 @@ static void put_value(const struct cells_column *cells, size_t row, bool json, s
     case KITH_DOUBLE: put_double(((const double *)column->data)[i], out); return;
     case KITH_VARCHAR: put_string(((const struct kith_str *)column->data)[i], json, out); return;
     case KITH_JSON: put_string(((const struct kith_str *)column->data)[i], false, out); return;
-    case KITH_ARRAY: put_array(cells->element, ((const struct kith_str *)column->data)[i], out); return;
+    case KITH_ARRAY:
+        put_array(cells->element, ((const struct kith_str *)column->data)[i], out);
+        return;
     case KITH_SPARSE_VECTOR:
         put_sparse(((const struct kith_str *)column->data)[i], !json, out);
         return;

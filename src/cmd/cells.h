@@ -16,7 +16,8 @@ struct cells_column {
 };
 
 /* `schema` says what the elements of arrays are. */
-struct cells_column cells_column(const struct kith_column *column, const struct kith_schema *schema);
+struct cells_column cells_column(const struct kith_column *column,
+                                 const struct kith_schema *schema);
 void cells_text(const struct cells_column *cells, size_t row, struct buffer *out);
 void cells_json(const struct cells_column *cells, size_t row, struct buffer *out);
 

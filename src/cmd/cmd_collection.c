@@ -113,7 +113,8 @@ static void field_words(const struct kith_field *field, char *out, size_t size)
     size_t used = (size_t)at;
     if (field->dim) used += (size_t)snprintf(out + used, size - used, "(%u)", field->dim);
     if (field->type == KITH_ARRAY) {
-        used += (size_t)snprintf(out + used, size - used, " of %s", cmd_type_name(field->element_type));
+        used +=
+            (size_t)snprintf(out + used, size - used, " of %s", cmd_type_name(field->element_type));
     }
     if (cmd_is_vector(field->type) && field->metric) {
         used += (size_t)snprintf(out + used, size - used, ", %s", cmd_metric_name(field->metric));
@@ -268,7 +269,8 @@ static int drop(const struct collection_options *options, struct kith_error *err
 {
     struct cmd_source source = {0};
     struct kith_db *db = NULL;
-    int rc = cmd_open_source(options->db, options->name, &source, err); /* a text that lists names */
+    /* a text that lists names */
+    int rc = cmd_open_source(options->db, options->name, &source, err);
     cmd_close_source(&source);
     if (!rc) rc = cmd_open_db(options->db, true, &db, err);
     if (!rc) rc = kith_collection_drop(db, NULL, options->name, err);

@@ -81,7 +81,8 @@ static void dump_file(struct dump *dump, const char *path, bool titled)
 static bool can_be_dumped(const char *name)
 {
     const char *dot = strrchr(name, '.');
-    return dot && (strcmp(dot, ".seg") == 0 || strcmp(dot, ".idx") == 0 || strcmp(dot, ".del") == 0);
+    return dot &&
+           (strcmp(dot, ".seg") == 0 || strcmp(dot, ".idx") == 0 || strcmp(dot, ".del") == 0);
 }
 
 static int collect_name(void *ctx, const char *name)

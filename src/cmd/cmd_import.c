@@ -3,10 +3,10 @@
  * description when it is not there.
  *
  * Resuming needs no state of its own. Every batch is one atomic insert, and rows whose key is there
- * already are ignored; so what an interrupted import wrote is a prefix of the file. With --resume the
- * batches from the start are asked for by their keys and skipped as long as all rows are there; the
- * first that is not whole, and everything after it, is inserted. That costs a read of the file and a
- * look-up a row, and is right for any kind of key but those that the engine makes.
+ * already are ignored; so what an interrupted import wrote is a prefix of the file. With --resume
+ * the batches from the start are asked for by their keys and skipped as long as all rows are there;
+ * the first that is not whole, and everything after it, is inserted. That costs a read of the file
+ * and a look-up a row, and is right for any kind of key but those that the engine makes.
  */
 #include <stddef.h>
 #include <stdio.h>
@@ -68,7 +68,8 @@ static const struct args_option options_table[] = {
     {.name = "format", .kind = ARGS_TEXT, .value = "F",
      .help = "the file's format, when neither content nor name tell",
      .offset = offsetof(struct import_line, format)},
-    {.name = "batch", .kind = ARGS_NUMBER, .value = "N", .help = "rows of one insert (default 8192)",
+    {.name = "batch", .kind = ARGS_NUMBER, .value = "N",
+     .help = "rows of one insert (default 8192)",
      .offset = offsetof(struct import_line, batch), .min = 1, .max = LIMIT_BATCH_ROWS},
     {.name = "limit", .kind = ARGS_NUMBER, .value = "N", .help = "only the file's first N rows",
      .offset = offsetof(struct import_line, limit), .min = 1},
@@ -173,7 +174,8 @@ static int check_usage(const struct import_line *line, struct job *job)
         return cmd_usage("import", "--metric takes l2, ip or cosine, not '%s'", line->metric);
     }
     if (!parse_index(line->index, job)) {
-        return cmd_usage("import", "--index takes auto, flat, none or hnsw,M=16,ef_construction=200,"
+        return cmd_usage("import",
+                         "--index takes auto, flat, none or hnsw,M=16,ef_construction=200,"
                          " not '%s'", line->index);
     }
     if (line->auto_id && (line->id || line->resume || line->first_id)) {
@@ -245,7 +247,8 @@ static int create_indexes(struct job *job, const struct kith_collection_info *in
         if (job->no_index || !cmd_is_vector(field->field.type)) continue;
         if (has_index(info, field->name)) {
             if (job->line->index) {
-                cmd_warn("import", "'%s' has an index already; --index changes nothing", field->name);
+                cmd_warn("import", "'%s' has an index already; --index changes nothing",
+                         field->name);
             }
             continue;
         }

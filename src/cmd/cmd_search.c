@@ -152,7 +152,8 @@ static int like_vector(const struct search_options *options, const struct cmd_so
     opts.output = (struct kith_output){&field->name, 1};
     opts.limit = 1;
     if (!rc) rc = kith_query(source->collection, &opts, NULL, &result, err);
-    if (rc == KITH_EFILTER) rc = error_wrap(err, KITH_EINVAL, "--like, as the filter %s", opts.filter);
+    if (rc == KITH_EFILTER)
+        rc = error_wrap(err, KITH_EINVAL, "--like, as the filter %s", opts.filter);
     if (!rc && !result->rows) {
         rc = error_set(err, KITH_ENOTFOUND, "no row has %s; 'kith query' shows what is there",
                        opts.filter);

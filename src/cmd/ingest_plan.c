@@ -249,7 +249,8 @@ int ingest_fit(struct ingest *ingest, const struct kith_schema *schema,
 {
     const char *vector = options->vector_name ? NULL : only_vector_field(schema);
     size_t vectors = 0;
-    for (size_t i = 0; i < ingest->count; i++) vectors += cmd_is_vector(ingest->fields[i].field.type);
+    for (size_t i = 0; i < ingest->count; i++)
+        vectors += cmd_is_vector(ingest->fields[i].field.type);
     for (size_t i = 0; i < ingest->count; i++) {
         struct ingest_field *field = &ingest->fields[i];
         if (vector && vectors == 1 && cmd_is_vector(field->field.type)) {

@@ -112,7 +112,8 @@ static int parse_dense(struct query_vector *vector, const struct kith_field *fie
                        (int)(value.len < 40 ? value.len : 40), value.text);
         break;
     }
-    if (!rc && more < 0) rc = error_set(err, KITH_EINVAL, "the query vector is no valid JSON array");
+    if (!rc && more < 0)
+        rc = error_set(err, KITH_EINVAL, "the query vector is no valid JSON array");
     if (!rc && buffer_failed(&values)) {
         rc = error_set(err, KITH_ENOMEM, "no memory for the query vector");
     }
@@ -144,7 +145,8 @@ static int parse_entry(const struct json_value *key, const struct json_value *va
     if (len < sizeof digits) memcpy(digits, key->text + 1, len);
     if (args_number(digits, &index) || index >= UINT32_MAX ||
         (value->kind != JSON_INT && value->kind != JSON_DOUBLE)) {
-        return error_set(err, KITH_EINVAL, "a sparse query vector is written {\"7\": 0.5, \"90\": 1}: "
+        return error_set(err, KITH_EINVAL,
+                         "a sparse query vector is written {\"7\": 0.5, \"90\": 1}: "
                          "index and value; '%.*s' is neither",
                          (int)(key->len < 40 ? key->len : 40), key->text);
     }

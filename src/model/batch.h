@@ -1,7 +1,7 @@
 /*
- * A normalised batch: one column per schema field, in schema order, full length (not compact), nulls
- * and defaults filled in, every value checked against the schema. It is what the log holds and what
- * a growing segment takes, so replay and insert are one path.
+ * A normalised batch: one column per schema field, in schema order, full length (not compact),
+ * nulls and defaults filled in, every value checked against the schema. It is what the log holds
+ * and what a growing segment takes, so replay and insert are one path.
  *
  * Encoded form (little-endian; docs/formats/wal.md refers here):
  *   u32 rows · u32 columns · per column: u8 type · u8 has_valid · u16 0 · u32 dim ·

@@ -136,6 +136,7 @@ static struct verdict check_sparse(struct kith_str sparse)
 
 static bool is_field_name(const struct schema *schema, const struct json_value *key)
 {
+    if (!key->has_escapes) return schema_find(schema, key->text + 1, key->len - 2) != SIZE_MAX;
     for (size_t i = 0; i < schema->field_count; i++) { /* "$meta" is among them */
         const char *const name = schema->fields[i].name;
         if (json_string_equals(key, name, strlen(name))) return true;

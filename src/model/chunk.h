@@ -42,7 +42,8 @@ struct chunk_source {
     void *ctx;
     size_t rows;       /* rows of the whole source */
     size_t chunk_rows; /* a multiple of 64; every chunk but the last has as many */
-    int (*get)(void *ctx, size_t field, size_t chunk_number, struct chunk *out); /* 0 or KITH_ECORRUPT */
+    /* 0 or KITH_ECORRUPT */
+    int (*get)(void *ctx, size_t field, size_t chunk_number, struct chunk *out);
 };
 
 #endif

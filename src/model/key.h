@@ -15,7 +15,7 @@ struct key {
 };
 
 static inline struct key key_int(int64_t i) { return (struct key){ .i = i }; }
-static inline struct key key_text(struct kith_str s) { return (struct key){ .text = true, .s = s }; }
+static inline struct key key_text(struct kith_str s) { return (struct key){.text = true, .s = s}; }
 uint64_t key_hash(struct key key);
 bool key_equal(struct key a, struct key b);
 int key_compare(struct key a, struct key b); /* ascending: integers by value, text by bytes */

@@ -1,7 +1,7 @@
 /*
  * The schema of a collection: owned, validated, encoded. Field order is the caller's; a dynamic
- * schema has one more field, "$meta" (JSON, KITH_FIELD_DYNAMIC), last. Immutable once made, so it is
- * shared between threads without a lock.
+ * schema has one more field, "$meta" (JSON, KITH_FIELD_DYNAMIC), last. Immutable once made, so it
+ * is shared between threads without a lock.
  */
 #ifndef KITH_MODEL_SCHEMA_H
 #define KITH_MODEL_SCHEMA_H

@@ -1,8 +1,8 @@
 /*
  * Which rows of each segment a read may return: visibility, partitions, filter, as bitmaps.
  *
- * A damaged segment does not fail the read: it is left out, marked, and the answer says that it is not
- * complete.
+ * A damaged segment does not fail the read: it is left out, marked, and the answer says that it is
+ * not complete.
  */
 #include "query/execute.h"
 
@@ -24,7 +24,8 @@ static int allow_filtered(const struct view_rows *rows, struct segment *segment,
     struct chunk_source source;
     segment_source(segment, set->bits, &source);
     struct bitset passed;
-    if (bitset_init(&passed, set->bits, false)) return error_set(err, KITH_ENOMEM, "filter: no memory");
+    if (bitset_init(&passed, set->bits, false))
+        return error_set(err, KITH_ENOMEM, "filter: no memory");
     int rc = filter_evaluate(rows->filter, &source, set, &passed, rows->poll, rows->poll_ctx, err);
     stats->filter_rows += set->bits;
     if (rc == 0) bitset_and(set, &passed);

@@ -3,8 +3,9 @@
  *
  * A search is planned once and bound per segment: rows visible at the view's instant, less other
  * partitions, less what the filter drops, give a bitmap (none when every row of a sealed segment is
- * allowed); then the segment's index walks under that bitmap, or the rows are scanned. The largest segment
- * goes first, and the k-th distance so far bounds the next. The merge orders by (distance, key).
+ * allowed); then the segment's index walks under that bitmap, or the rows are scanned. The largest
+ * segment goes first, and the k-th distance so far bounds the next. The merge orders by (distance,
+ * key).
  */
 #ifndef KITH_QUERY_EXECUTE_H
 #define KITH_QUERY_EXECUTE_H

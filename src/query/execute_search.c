@@ -1,8 +1,9 @@
 /*
  * One vector search over the segments of a view: see execute.h.
  *
- * Per segment the choice is: the index under the bitmap when there is one, else a scan of the allowed
- * rows, piece by piece. Sparse vectors are scanned row by row (an inverted index comes later).
+ * Per segment the choice is: the index under the bitmap when there is one, else a scan of the
+ * allowed rows, piece by piece. Sparse vectors are scanned row by row (an inverted index comes
+ * later).
  */
 #include <math.h>
 #include <stdlib.h>
@@ -88,8 +89,9 @@ static struct index_search search_of(struct walk *walk, const struct bitset *all
     };
 }
 
-static int scan_piece(struct walk *walk, uint32_t number, const struct vectors *vectors, size_t first,
-                      const uint64_t *valid, const struct bitset *allowed, struct kith_error *err)
+static int scan_piece(struct walk *walk, uint32_t number, const struct vectors *vectors,
+                      size_t first, const uint64_t *valid, const struct bitset *allowed,
+                      struct kith_error *err)
 {
     struct bitset piece, copy = { 0 };
     bitset_wrap(&piece, allowed->words + first / 64, vectors->count);
@@ -114,8 +116,8 @@ static int scan_segment(struct walk *walk, uint32_t number, const struct bitset 
         struct vectors vectors;
         size_t first;
         const uint64_t *valid = NULL;
-        int rc = segment_vectors(segment, walk->search->field, allowed->bits, piece, &vectors, &first,
-                                 &valid);
+        int rc = segment_vectors(segment, walk->search->field, allowed->bits, piece, &vectors,
+                                 &first, &valid);
         if (rc == KITH_ENOTFOUND) return 0;
         if (rc == 0) rc = scan_piece(walk, number, &vectors, first, valid, allowed, err);
         if (rc) return rc;
@@ -146,7 +148,8 @@ static int sparse_segment(struct walk *walk, uint32_t number, const struct bitse
     topk_init(&top, walk->hits, walk->k);
     struct chunk chunk = { 0 };
     size_t loaded = SIZE_MAX;
-    for (size_t row = bitset_next(allowed, 0); row < allowed->bits; row = bitset_next(allowed, row + 1)) {
+    for (size_t row = bitset_next(allowed, 0); row < allowed->bits;
+         row = bitset_next(allowed, row + 1)) {
         if (row / source.chunk_rows != loaded) {
             loaded = row / source.chunk_rows;
             int rc = walk_poll(walk);
@@ -155,7 +158,8 @@ static int sparse_segment(struct walk *walk, uint32_t number, const struct bitse
         }
         size_t at = row % source.chunk_rows;
         if (!chunk_valid(&chunk, at)) continue;
-        float distance = sparse_distance(walk->search->query, walk->search->query_len, chunk_str(&chunk, at));
+        float distance =
+            sparse_distance(walk->search->query, walk->search->query_len, chunk_str(&chunk, at));
         walk->stats.exact_distances++;
         if (distance < bound) topk_push(&top, (struct hit){ distance, (uint32_t)row });
     }
@@ -169,8 +173,10 @@ static int search_segment(struct walk *walk, const struct allowed *allowed, uint
     const struct segment *segment = walk->rows->segments[number];
     const struct bitset *set = &allowed->sets[number];
     if (allowed->counts[number] == 0) return 0;
-    if (walk->search->schema_field->type == KITH_SPARSE_VECTOR) return sparse_segment(walk, number, set);
-    const struct index *index = walk->search->exact ? NULL : segment_index(segment, walk->search->field);
+    if (walk->search->schema_field->type == KITH_SPARSE_VECTOR)
+        return sparse_segment(walk, number, set);
+    const struct index *index = walk->search->exact ? NULL
+                                                    : segment_index(segment, walk->search->field);
     if (!index) return scan_segment(walk, number, set, err);
     struct index_search search =
         search_of(walk, allowed->all[number] ? NULL : set, allowed->counts[number]);
@@ -211,13 +217,15 @@ static int run_segments(struct walk *walk, const struct allowed *allowed, bool *
         if (n <= 64) {
             pick = SIZE_MAX;
             for (size_t i = 0; i < n; i++)
-                if (!((done >> i) & 1) && (pick == SIZE_MAX || allowed->counts[i] > allowed->counts[pick]))
+                if (!((done >> i) & 1) &&
+                    (pick == SIZE_MAX || allowed->counts[i] > allowed->counts[pick]))
                     pick = i;
             done |= 1ull << pick;
         }
         int rc = search_segment(walk, allowed, (uint32_t)pick, err);
         if (walk->poll_status)
-            return error_set(err, walk->poll_status, "search stopped: %s", error_name(walk->poll_status));
+            return error_set(err, walk->poll_status, "search stopped: %s",
+                             error_name(walk->poll_status));
         if (rc == KITH_ECORRUPT) {
             segment_set_damaged(walk->rows->segments[pick]);
             *complete = false;
@@ -270,7 +278,8 @@ int execute_search(const struct view_rows *rows, const struct allowed *allowed,
         if (rc || !search->has_range) break;
         size_t seen = walk.count;
         kept = drop_inner(&walk, search->range_inner);
-        /* Rows nearer than the inner radius took places: look deeper until k are left or all were seen. */
+        /* Rows nearer than the inner radius took places: look deeper until k are left or all were
+         * seen. */
         if (kept >= search->k || seen < k || k >= total) break;
         k = k * 4 < total ? k * 4 : total;
     }

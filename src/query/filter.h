@@ -4,8 +4,8 @@
  * This is the first form of the language of spec chapter "Filter language": literals, fields, JSON
  * paths and dynamic keys, array elements, == != < <= > >=, chains a < f <= b, in / not in,
  * like, is null / is not null, exists, and / or / not (&& || !), arithmetic `f op c cmp c2`,
- * json_contains / array_contains (and _all, _any), array_length. The tree holds the whole language; forms that
- * are not evaluated yet are refused by name with KITH_EFILTER.
+ * json_contains / array_contains (and _all, _any), array_length. The tree holds the whole language;
+ * forms that are not evaluated yet are refused by name with KITH_EFILTER.
  *
  * Three-valued logic: a comparison with null or absent is unknown; a row passes only on true.
  */

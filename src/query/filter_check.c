@@ -51,8 +51,9 @@ static const char *expr_type_name(const struct expr *expr)
 static int cannot_compare(const struct checker *checker, const struct node *node,
                           const struct expr *a, const struct expr *b)
 {
-    return filter_error(checker->err, node->op_at, "comparisons between %s and %s are not supported",
-                        expr_type_name(a), expr_type_name(b));
+    return filter_error(checker->err, node->op_at,
+                        "comparisons between %s and %s are not supported", expr_type_name(a),
+                        expr_type_name(b));
 }
 
 static int cannot_cast(const struct checker *checker, const struct node *node, const char *type)
@@ -198,7 +199,8 @@ static void float_range(struct plan *plan)
 {
     const struct bound *low = &plan->low, *high = &plan->high;
     double inf = (double)INFINITY;
-    double from = low->given ? low->value.number : -inf, to = high->given ? high->value.number : inf;
+    double from = low->given ? low->value.number : -inf,
+           to = high->given ? high->value.number : inf;
     bool empty = (low->given && !low->inclusive && from == inf) ||
                  (high->given && !high->inclusive && to == -inf);
     if (low->given && !low->inclusive) from = next_value(plan->left.type, from, inf);
@@ -399,7 +401,8 @@ static int cast_terms(struct checker *checker, const struct node *list, enum kit
         const struct node *item = list->children[i];
         size_t len = item->end - item->at;
         if (!literal_cast(&from->items[i], type, &to[i]))
-            return filter_error(checker->err, item->at, "value '%.*s' in list cannot be casted to %s",
+            return filter_error(checker->err, item->at,
+                                "value '%.*s' in list cannot be casted to %s",
                                 (int)(len < EXCERPT_BYTES ? len : EXCERPT_BYTES),
                                 checker->text + item->at, type_name(type));
     }
@@ -465,8 +468,9 @@ static int check_contains(struct checker *checker, const struct node *node, stru
     const struct operand *operand = &first.operand;
     if (first.class != EXPR_OPERAND || !plain(operand) ||
         (operand->form != OPERAND_JSON && !whole_array(operand)))
-        return error_about(checker, node->children[0],
-                           "contains operation are only supported on json or array fields now, got");
+        return error_about(
+            checker, node->children[0],
+            "contains operation are only supported on json or array fields now, got");
     if (node->call != CALL_CONTAINS &&
         (second.class != EXPR_LITERAL || second.literal.kind != LITERAL_LIST))
         return error_about(checker, node->children[1], node->call == CALL_CONTAINS_ALL ?

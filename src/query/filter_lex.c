@@ -334,7 +334,8 @@ static bool all_upper_of(const char *text, const char *lower, size_t len)
 
 static bool word_is(const char *text, size_t len, const char *lower)
 {
-    return strlen(lower) == len && (memcmp(text, lower, len) == 0 || all_upper_of(text, lower, len));
+    return strlen(lower) == len &&
+           (memcmp(text, lower, len) == 0 || all_upper_of(text, lower, len));
 }
 
 static bool bool_word(const char *text, size_t len, bool *value)
@@ -465,14 +466,15 @@ struct sign {
     enum filter_token kind;
 };
 
-static const struct sign SIGNS[] = { /* longer ones first */
-    { "==", TOKEN_EQ },     { "!=", TOKEN_NE },      { "<=", TOKEN_LE },      { ">=", TOKEN_GE },
-    { "&&", TOKEN_AND },    { "||", TOKEN_OR },      { "**", TOKEN_POW },     { "<<", TOKEN_SHL },
-    { ">>", TOKEN_SHR },    { "<", TOKEN_LT },       { ">", TOKEN_GT },       { "+", TOKEN_ADD },
-    { "-", TOKEN_SUB },     { "*", TOKEN_MUL },      { "/", TOKEN_DIV },      { "%", TOKEN_MOD },
-    { "&", TOKEN_BIT_AND }, { "|", TOKEN_BIT_OR },   { "^", TOKEN_BIT_XOR },  { "~", TOKEN_BIT_NOT },
-    { "!", TOKEN_NOT },     { "=", TOKEN_ASSIGN },   { "(", TOKEN_OPEN },     { ")", TOKEN_CLOSE },
-    { "[", TOKEN_LIST_OPEN }, { "]", TOKEN_LIST_CLOSE }, { ",", TOKEN_COMMA },
+static const struct sign SIGNS[] = {
+    /* longer ones first */
+    {"==", TOKEN_EQ},       {"!=", TOKEN_NE},        {"<=", TOKEN_LE},     {">=", TOKEN_GE},
+    {"&&", TOKEN_AND},      {"||", TOKEN_OR},        {"**", TOKEN_POW},    {"<<", TOKEN_SHL},
+    {">>", TOKEN_SHR},      {"<", TOKEN_LT},         {">", TOKEN_GT},      {"+", TOKEN_ADD},
+    {"-", TOKEN_SUB},       {"*", TOKEN_MUL},        {"/", TOKEN_DIV},     {"%", TOKEN_MOD},
+    {"&", TOKEN_BIT_AND},   {"|", TOKEN_BIT_OR},     {"^", TOKEN_BIT_XOR}, {"~", TOKEN_BIT_NOT},
+    {"!", TOKEN_NOT},       {"=", TOKEN_ASSIGN},     {"(", TOKEN_OPEN},    {")", TOKEN_CLOSE},
+    {"[", TOKEN_LIST_OPEN}, {"]", TOKEN_LIST_CLOSE}, {",", TOKEN_COMMA},
 };
 
 static int sign_token(struct lexer *lexer, struct token *out)

@@ -55,7 +55,8 @@ bool like_matches(const struct like *like, struct kith_str text)
         } else if (item < like->count && at < text.len &&
                    (like->items[item] == LIKE_ONE ||
                     like->items[item] == (unsigned char)text.data[at])) {
-            at += like->items[item] == LIKE_ONE ? character_bytes(text.data + at, text.len - at) : 1;
+            at += like->items[item] == LIKE_ONE ? character_bytes(text.data + at, text.len - at)
+                                                : 1;
             item++;
         } else if (item == like->count && at == text.len) {
             return true;
