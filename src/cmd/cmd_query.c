@@ -90,7 +90,7 @@ static void remarks(const struct query_options *options, uint64_t rows, bool com
     if (!complete) {
         cmd_warn("query", "rows of a damaged segment are missing; 'kith check' says which");
     }
-    if (options->limit && rows == options->limit && !options->json) {
+    if (options->limit && rows == options->limit) {
         fprintf(stderr, "(the first %llu rows; --limit N shows more, --limit 0 all)\n",
                 (unsigned long long)rows);
     }
