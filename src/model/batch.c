@@ -34,7 +34,7 @@ struct filler {
 static struct filler filler_of(const struct schema_field *field)
 {
     const struct kith_value *const value = &field->default_value;
-    struct filler filler = { .text = { "", 0 }, .is_default = value->type != 0 };
+    struct filler filler = {.text = {"", 0}, .is_default = value->type != 0};
     if (!filler.is_default) return filler;
     if (field->type == KITH_FLOAT) {
         lef32_put(filler.bytes, (float)value->d);
@@ -107,7 +107,7 @@ static bool any_valid(const uint8_t *valid, size_t rows)
 
 static struct kith_column column_of(const struct schema_field *field)
 {
-    return (struct kith_column){ .field = field->name, .type = field->type, .dim = field->dim };
+    return (struct kith_column){.field = field->name, .type = field->type, .dim = field->dim};
 }
 
 int batch_take_column(const struct schema *schema, size_t number, const struct kith_column *given,
@@ -155,7 +155,7 @@ static int make_missing(const struct schema *schema, size_t number, size_t rows,
     }
     uint8_t *const valid = arena_zalloc(arena, rows);
     if (!valid) return no_memory(err);
-    const struct kith_column nothing = { .valid = valid };
+    const struct kith_column nothing = {.valid = valid};
     if (expand(field, &nothing, rows, arena, out)) return no_memory(err);
     if (field->default_value.type == 0 && rows > 0) out->valid = valid;
     return 0;
@@ -241,11 +241,11 @@ static int normalise(const struct schema *schema, const struct kith_batch *given
                  : make_missing(schema, i, given->rows, arena, &columns[i], err);
     }
     if (rc) return rc;
-    *out = (struct kith_batch){ .size = sizeof *out,
-                                .rows = given->rows,
-                                .columns = columns,
-                                .column_count = count,
-                                .partition = given->partition };
+    *out = (struct kith_batch){.size = sizeof *out,
+                               .rows = given->rows,
+                               .columns = columns,
+                               .column_count = count,
+                               .partition = given->partition};
     return 0;
 }
 
@@ -255,7 +255,7 @@ int batch_normalise(const struct schema *schema, const struct kith_batch *given,
     if (!given || given->size < offsetof(struct kith_batch, partition)) {
         return error_set(err, KITH_EINVAL, "set the size of a batch to sizeof(struct kith_batch)");
     }
-    struct kith_batch known = { 0 };
+    struct kith_batch known = {0};
     memcpy(&known, given, given->size < sizeof known ? given->size : sizeof known);
     return normalise(schema, &known, arena, out, err);
 }

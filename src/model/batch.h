@@ -18,18 +18,23 @@
 
 /* Checks `given` and fills `out` (columns in the arena; data borrowed from `given` where no
  * conversion was needed). Automatic keys are not made here: with AUTO_ID the key column must be
- * absent and out's primary column has data == NULL for the caller to fill. */
+ * absent and out's primary column has data == NULL for the caller to fill before batch_encode.
+ * KITH_EINVAL names the field, with the row in err's position; KITH_EDIM: another dimension;
+ * KITH_ELIMIT: too many rows, too long a JSON text or sparse vector. out also borrows names and
+ * defaults from the schema. */
 KITH_NODISCARD int batch_normalise(const struct schema *schema, const struct kith_batch *given,
                                    struct arena *arena, struct kith_batch *out,
                                    struct kith_error *err);
 /* Appends the encoded form of rows; out's sticky failure means no memory. */
 void batch_encode(const struct schema *schema, const struct kith_batch *batch, struct buffer *out);
 /* Decodes untrusted bytes; columns borrow from them (strings and unaligned data are laid out in the
- * arena). Checks shape and lengths, and everything batch_normalise checks. */
+ * arena). Checks shape and lengths, and everything batch_normalise checks; what breaks a rule is
+ * KITH_ECORRUPT. Bytes after the batch are left in the cursor; out has no partition. */
 KITH_NODISCARD int batch_decode(const struct schema *schema, struct cursor *cur,
                                 struct arena *arena, struct kith_batch *out,
                                 struct kith_error *err);
-/* A batch of the given rows only (in the arena), for policies that skip some. */
+/* A batch of the given rows only (in the arena), for policies that skip some. The bytes of texts
+ * are shared with `batch`. 0 or KITH_ENOMEM. */
 KITH_NODISCARD int batch_select(const struct schema *schema, const struct kith_batch *batch,
                                 const uint32_t *rows, size_t count, struct arena *arena,
                                 struct kith_batch *out);

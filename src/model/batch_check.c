@@ -24,17 +24,11 @@ struct verdict {
     const char *problem; /* static text; NULL: all is well */
 };
 
-static const struct verdict good = { 0, NULL };
+static const struct verdict good = {0, NULL};
 
-static struct verdict bad(const char *problem)
-{
-    return (struct verdict){ KITH_EINVAL, problem };
-}
+static struct verdict bad(const char *problem) { return (struct verdict){KITH_EINVAL, problem}; }
 
-static struct verdict beyond(const char *problem)
-{
-    return (struct verdict){ KITH_ELIMIT, problem };
-}
+static struct verdict beyond(const char *problem) { return (struct verdict){KITH_ELIMIT, problem}; }
 
 static bool finite_f32(const uint8_t *values, size_t count)
 {
@@ -65,16 +59,11 @@ static bool all_finite(enum kith_type type, const uint8_t *values, size_t count)
 {
     switch (type) {
     case KITH_FLOAT:
-    case KITH_FLOAT_VECTOR:
-        return finite_f32(values, count);
-    case KITH_DOUBLE:
-        return finite_f64(values, count);
-    case KITH_FLOAT16_VECTOR:
-        return finite_half(values, count, F16_EXPONENT);
-    case KITH_BFLOAT16_VECTOR:
-        return finite_half(values, count, BF16_EXPONENT);
-    default:
-        return true;
+    case KITH_FLOAT_VECTOR: return finite_f32(values, count);
+    case KITH_DOUBLE: return finite_f64(values, count);
+    case KITH_FLOAT16_VECTOR: return finite_half(values, count, F16_EXPONENT);
+    case KITH_BFLOAT16_VECTOR: return finite_half(values, count, BF16_EXPONENT);
+    default: return true;
     }
 }
 
@@ -99,7 +88,7 @@ static struct verdict check_array_text(const struct schema_field *field, const u
         const size_t used = 4 + (size_t)le32_get(bytes);
         if (++count > field->max_capacity) return bad("has more elements than max_capacity");
         const struct verdict verdict =
-            check_text(field, (struct kith_str){ (const char *)bytes + 4, used - 4 });
+            check_text(field, (struct kith_str){(const char *)bytes + 4, used - 4});
         if (verdict.code) return verdict;
         bytes += used;
         len -= used;
@@ -144,14 +133,20 @@ static bool is_field_name(const struct schema *schema, const struct json_value *
     return false;
 }
 
+static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+
+/* The text is valid JSON already, so that its ends say what it is without a second scan. */
 static struct verdict check_meta(const struct schema *schema, struct kith_str text)
 {
-    struct json_value object, key, value;
-    size_t used;
-    if (json_read(text.data, text.len, &object, &used, NULL) || object.kind != JSON_OBJECT) {
-        return bad("is not a JSON object");
+    struct json_value object = {.kind = JSON_OBJECT, .text = text.data, .len = text.len};
+    while (object.len > 0 && is_blank(object.text[0])) {
+        object.text++;
+        object.len--;
     }
+    while (object.len > 0 && is_blank(object.text[object.len - 1])) object.len--;
+    if (object.len < 2 || object.text[0] != '{') return bad("is not a JSON object");
     struct json_iter iter;
+    struct json_value key, value;
     json_iter_init(&iter, &object);
     int rc;
     while ((rc = json_iter_next(&iter, &key, &value)) > 0) {
@@ -173,16 +168,11 @@ static struct verdict check_variable(const struct schema *schema, size_t number,
     const struct schema_field *const field = &schema->fields[number];
     if (value.len > UINT32_MAX) return beyond("is too long");
     switch (field->type) {
-    case KITH_VARCHAR:
-        return check_text(field, value);
-    case KITH_JSON:
-        return check_json(schema, number, value);
-    case KITH_ARRAY:
-        return check_array(field, value);
-    case KITH_SPARSE_VECTOR:
-        return check_sparse(value);
-    default:
-        return bad("has a type without values");
+    case KITH_VARCHAR: return check_text(field, value);
+    case KITH_JSON: return check_json(schema, number, value);
+    case KITH_ARRAY: return check_array(field, value);
+    case KITH_SPARSE_VECTOR: return check_sparse(value);
+    default: return bad("has a type without values");
     }
 }
 
@@ -218,7 +208,7 @@ static bool needs_repair(const struct schema_field *field, struct kith_str value
 static int repair(struct kith_str *value, struct arena *arena)
 {
     if (!value->data) {
-        *value = (struct kith_str){ "", 0 };
+        *value = (struct kith_str){"", 0};
         return 0;
     }
     const uint8_t *const tame = tame_bools((const uint8_t *)value->data, value->len, arena);

@@ -81,7 +81,7 @@ static int decode_texts(size_t rows, struct cursor *cur, struct arena *arena,
         const size_t len = le32_get(lengths + 4 * row);
         const uint8_t *const bytes = cursor_take(cur, len);
         if (cursor_failed(cur)) return corrupt(cur, "a value breaks off", err);
-        texts[row] = (struct kith_str){ len > 0 ? (const char *)bytes : "", len };
+        texts[row] = (struct kith_str){len > 0 ? (const char *)bytes : "", len};
     }
     out->data = texts;
     return 0;
@@ -103,7 +103,7 @@ static int decode_column(const struct schema *schema, size_t number, size_t rows
                          struct kith_error *err)
 {
     const struct schema_field *const field = &schema->fields[number];
-    struct kith_column raw = { 0 };
+    struct kith_column raw = {0};
     const uint8_t type = cursor_u8(cur);
     const uint8_t has_valid = cursor_u8(cur);
     const uint16_t zero = cursor_u16(cur);
@@ -137,7 +137,6 @@ int batch_decode(const struct schema *schema, struct cursor *cur, struct arena *
         if (rc) return rc;
     }
     *out = (struct kith_batch){
-        .size = sizeof *out, .rows = rows, .columns = columns, .column_count = count
-    };
+        .size = sizeof *out, .rows = rows, .columns = columns, .column_count = count};
     return 0;
 }

@@ -60,20 +60,15 @@ static int check_type(const struct schema_field *field, struct kith_error *err)
     case KITH_VARCHAR:
     case KITH_ARRAY:
     case KITH_JSON:
-    case KITH_SPARSE_VECTOR:
-        return 0;
-    default:
-        break;
+    case KITH_SPARSE_VECTOR: return 0;
+    default: break;
     }
     if (type_is_fixed(field->type)) return 0;
     return error_set(err, KITH_EINVAL, "field '%s': there is no type %d", field->name,
                      (int)field->type);
 }
 
-static bool key_type(enum kith_type type)
-{
-    return type == KITH_INT64 || type == KITH_VARCHAR;
-}
+static bool key_type(enum kith_type type) { return type == KITH_INT64 || type == KITH_VARCHAR; }
 
 static int check_primary(const struct schema_field *field, struct kith_error *err)
 {
@@ -190,15 +185,11 @@ static bool metric_fits(enum kith_type type, enum kith_metric metric)
 {
     switch (metric) {
     case KITH_HAMMING:
-    case KITH_JACCARD:
-        return type == KITH_BINARY_VECTOR;
-    case KITH_IP:
-        return type != KITH_BINARY_VECTOR;
+    case KITH_JACCARD: return type == KITH_BINARY_VECTOR;
+    case KITH_IP: return type != KITH_BINARY_VECTOR;
     case KITH_L2:
-    case KITH_COSINE:
-        return type != KITH_BINARY_VECTOR && type != KITH_SPARSE_VECTOR;
-    case KITH_METRIC_DEFAULT:
-        break;
+    case KITH_COSINE: return type != KITH_BINARY_VECTOR && type != KITH_SPARSE_VECTOR;
+    case KITH_METRIC_DEFAULT: break;
     }
     return false;
 }
@@ -218,16 +209,11 @@ static int resolve_metric(struct schema_field *field, struct kith_error *err)
 static bool default_integer_fits(enum kith_type type, int64_t i)
 {
     switch (type) {
-    case KITH_BOOL:
-        return i == 0 || i == 1;
-    case KITH_INT8:
-        return i >= INT8_MIN && i <= INT8_MAX;
-    case KITH_INT16:
-        return i >= INT16_MIN && i <= INT16_MAX;
-    case KITH_INT32:
-        return i >= INT32_MIN && i <= INT32_MAX;
-    default:
-        return true;
+    case KITH_BOOL: return i == 0 || i == 1;
+    case KITH_INT8: return i >= INT8_MIN && i <= INT8_MAX;
+    case KITH_INT16: return i >= INT16_MIN && i <= INT16_MAX;
+    case KITH_INT32: return i >= INT32_MIN && i <= INT32_MAX;
+    default: return true;
     }
 }
 
@@ -247,7 +233,7 @@ static int copy_default_text(struct schema_field *field, struct kith_str text,
     }
     char *const copy = mem_strndup(data, text.len);
     if (!copy) return error_set(err, KITH_ENOMEM, "no memory for a default value");
-    field->default_value.s = (struct kith_str){ copy, text.len };
+    field->default_value.s = (struct kith_str){copy, text.len};
     return 0;
 }
 

@@ -50,7 +50,7 @@ static int add_hidden(struct schema *out, struct kith_error *err)
     out->meta = out->field_count++;
     field->name = mem_strdup(SCHEMA_META_FIELD);
     char *const empty = mem_strdup("{}");
-    field->default_value = (struct kith_value){ .type = KITH_JSON, .s = { empty, 2 } };
+    field->default_value = (struct kith_value){.type = KITH_JSON, .s = {empty, 2}};
     field->type = KITH_JSON;
     field->flags = KITH_FIELD_DYNAMIC;
     if (field->name && empty) return 0;
@@ -203,7 +203,7 @@ int schema_from_public(const struct kith_schema *given, struct schema *out, stru
                          "set the size of a schema to sizeof(struct kith_schema)");
     }
     struct kith_schema known;
-    struct schema made = { 0 };
+    struct schema made = {0};
     copy_sized(&known, sizeof known, given, given->size);
     int rc = fill(&known, &made, err);
     if (rc) {

@@ -16,7 +16,7 @@
 struct schema_field {
     char *name; /* owns */
     enum kith_type type;
-    unsigned flags;
+    unsigned flags; /* enum kith_field_flag */
     uint32_t dim;
     uint32_t max_length;
     uint32_t max_capacity;
@@ -37,12 +37,15 @@ struct schema {
     uint32_t key_partitions;
 };
 
-/* Validates and copies. KITH_EINVAL with the field's name and the rule that it breaks. */
+/* Validates and copies. KITH_EINVAL with the field's name and the rule that it breaks; KITH_ELIMIT:
+ * too many fields, vector fields or partitions, or too long a description; KITH_EUNSUPPORTED: a
+ * reserved type. "$meta" as schema_to_public shows it may stand last in a dynamic schema. */
 KITH_NODISCARD int schema_from_public(const struct kith_schema *given, struct schema *out,
                                       struct kith_error *err);
 void schema_release(struct schema *schema); /* accepts a zeroed struct */
 void schema_encode(const struct schema *schema, struct buffer *out);
-/* Untrusted bytes; validates as schema_from_public does. */
+/* Untrusted bytes; validates as schema_from_public does. KITH_ECORRUPT when they break a rule,
+ * KITH_EVERSION when they are of another version. Bytes after the schema are left in the cursor. */
 KITH_NODISCARD int schema_decode(struct cursor *cur, struct schema *out, struct kith_error *err);
 bool schema_equal(const struct schema *a, const struct schema *b);
 /* A copy in the public form; free with schema_public_release. */

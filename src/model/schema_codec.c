@@ -44,19 +44,12 @@ static void encode_default(const struct kith_value *value, struct buffer *out)
     case KITH_INT8:
     case KITH_INT16:
     case KITH_INT32:
-    case KITH_INT64:
-        buffer_put_u64(out, (uint64_t)value->i);
-        break;
+    case KITH_INT64: buffer_put_u64(out, (uint64_t)value->i); break;
     case KITH_FLOAT:
-    case KITH_DOUBLE:
-        buffer_put_f64(out, value->d);
-        break;
+    case KITH_DOUBLE: buffer_put_f64(out, value->d); break;
     case KITH_VARCHAR:
-    case KITH_JSON:
-        buffer_put_bytes(out, value->s.data, value->s.len);
-        break;
-    default:
-        break;
+    case KITH_JSON: buffer_put_bytes(out, value->s.data, value->s.len); break;
+    default: break;
     }
 }
 
@@ -114,19 +107,12 @@ static void decode_default(struct cursor *cur, struct kith_value *out)
     case KITH_INT8:
     case KITH_INT16:
     case KITH_INT32:
-    case KITH_INT64:
-        out->i = (int64_t)cursor_u64(cur);
-        break;
+    case KITH_INT64: out->i = (int64_t)cursor_u64(cur); break;
     case KITH_FLOAT:
-    case KITH_DOUBLE:
-        out->d = cursor_f64(cur);
-        break;
+    case KITH_DOUBLE: out->d = cursor_f64(cur); break;
     case KITH_VARCHAR:
-    case KITH_JSON:
-        out->s.data = (const char *)cursor_bytes(cur, &out->s.len);
-        break;
-    default:
-        break; /* refused with the field: no field of such a type has a default */
+    case KITH_JSON: out->s.data = (const char *)cursor_bytes(cur, &out->s.len); break;
+    default: break; /* refused with the field: no field of such a type has a default */
     }
 }
 

@@ -67,12 +67,12 @@ static int copy_field(const struct schema_field *field, struct kith_field *out)
 int schema_to_public(const struct schema *schema, struct kith_schema *out)
 {
     struct kith_field *const fields = mem_zalloc_array(schema->field_count, sizeof *fields);
-    struct kith_schema made = { .size = sizeof made,
-                                .fields = fields,
-                                .description = mem_strdup(schema->description),
-                                .dynamic = schema->meta != SIZE_MAX,
-                                .on_duplicate = schema->on_duplicate,
-                                .key_partitions = schema->key_partitions };
+    struct kith_schema made = {.size = sizeof made,
+                               .fields = fields,
+                               .description = mem_strdup(schema->description),
+                               .dynamic = schema->meta != SIZE_MAX,
+                               .on_duplicate = schema->on_duplicate,
+                               .key_partitions = schema->key_partitions};
     int rc = fields && made.description ? 0 : KITH_ENOMEM;
     while (rc == 0 && made.field_count < schema->field_count) {
         const size_t i = made.field_count++;
