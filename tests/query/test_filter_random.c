@@ -72,8 +72,9 @@ static struct cell random_cell(enum source source)
                     source == SRC_AS1 ? 2 : source == SRC_FLAG ? 3 : dice(4);
     struct cell cell = { 0 };
     if (kind == 0)
-        return int_cell((source == SRC_A || is_json(source)) && dice(8) == 0 ? large[dice(6)]
-                                                                             : (int64_t)dice(9) - 4);
+        return int_cell((source == SRC_A || is_json(source)) && dice(8) == 0
+                            ? large[dice(6)]
+                            : (int64_t)dice(9) - 4);
     if (kind == 1) return (struct cell){ .kind = CELL_FLOAT, .d = (double)dice(17) / 2 - 4 };
     if (kind == 3) return (struct cell){ .kind = CELL_BOOL, .i = dice(2) };
     cell.kind = CELL_TEXT;
@@ -281,7 +282,8 @@ static int eval_arith(const struct tree *tree, const struct cell *cell)
         double b = tree->by.kind == CELL_INT ? (double)tree->by.i : tree->by.d;
         r.kind = CELL_FLOAT;
         if (tree->arith == 4) return -1;
-        r.d = tree->arith == 0 ? a + b : tree->arith == 1 ? a - b : tree->arith == 2 ? a * b : a / b;
+        const double results[] = { a + b, a - b, a * b, a / b };
+        r.d = results[tree->arith];
     }
     return compare(&r, tree->op, &tree->value);
 }
