@@ -225,6 +225,11 @@ int segment_kill(struct segment *segment, size_t row, uint64_t ts)
     return tombstones_kill(&segment->dead, row, ts);
 }
 
+int segment_kill_reserve(struct segment *segment, size_t more)
+{
+    return tombstones_reserve(&segment->dead, more);
+}
+
 void segment_cut_kills(struct segment *segment, uint64_t ts)
 {
     tombstones_cut(&segment->dead, ts);

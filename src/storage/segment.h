@@ -83,6 +83,8 @@ int segment_find(const struct segment *segment, struct key key, uint64_t ts, uin
 KITH_NODISCARD int segment_kill(struct segment *segment, size_t row, uint64_t ts);
 /* Takes back kills with a ts above `ts` (a write whose log record failed). Under the write lock. */
 void segment_cut_kills(struct segment *segment, uint64_t ts);
+/* Under the write lock. The next `more` kills will not fail. */
+KITH_NODISCARD int segment_kill_reserve(struct segment *segment, size_t more);
 /* Kills number `from` and later, in ts order: fn for each; for carrying them over to a successor. */
 size_t segment_kill_count(const struct segment *segment);
 KITH_NODISCARD int segment_kills_since(const struct segment *segment, size_t from,

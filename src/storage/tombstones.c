@@ -56,6 +56,16 @@ static int make_room(struct tombstones *dead, size_t number)
     return 0;
 }
 
+int tombstones_reserve(struct tombstones *dead, size_t more)
+{
+    const size_t count = atomic_load_explicit(&dead->count, memory_order_relaxed);
+    for (size_t i = 0; i < more; i++) {
+        const int rc = make_room(dead, count + i);
+        if (rc) return rc;
+    }
+    return 0;
+}
+
 static bool bit_is_set(const struct tombstones *dead, size_t row)
 {
     const _Atomic uint64_t *bits = atomic_load_explicit(&dead->dead, memory_order_acquire);

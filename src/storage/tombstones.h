@@ -35,6 +35,8 @@ void tombstones_release(struct tombstones *dead); /* accepts a zeroed struct */
 /* Marks the row dead at ts; a no-op when it is dead. A ts below the newest one is put in its
  * place, which is allowed only while there are no readers. KITH_EINVAL: no such row. */
 KITH_NODISCARD int tombstones_kill(struct tombstones *dead, size_t row, uint64_t ts);
+/* Room for `more` further kills, so that they cannot fail for want of memory. */
+KITH_NODISCARD int tombstones_reserve(struct tombstones *dead, size_t more);
 /* Takes back all kills with a ts above `ts`. */
 void tombstones_cut(struct tombstones *dead, uint64_t ts);
 size_t tombstones_count(const struct tombstones *dead);
