@@ -11,8 +11,9 @@
 
 void bench_progress_begin(struct bench_progress *progress, const struct os *os, const char *what)
 {
-    *progress = (struct bench_progress){.os = os, .what = what, .shown = isatty(STDERR_FILENO) == 1,
-                                        .start_us = os_now_us(os)};
+    const int64_t now = os_now_us(os);
+    *progress = (struct bench_progress){.os = os, .what = what, .start_us = now, .last_us = now,
+                                        .shown = isatty(STDERR_FILENO) == 1};
 }
 
 static void draw(const struct bench_progress *progress, int64_t now, uint64_t done, uint64_t total)

@@ -54,7 +54,7 @@ struct kith_ann {
 
 /* Type, metric, dimension and kind go together; fills in `metric` when it is the default. */
 KITH_NODISCARD int ann_spec_check(struct ann_spec *spec, struct kith_error *err);
-/* Sets ann->vectors over rows.data for a checked spec. KITH_ELIMIT when it does not fit in memory. */
+/* Sets ann->vectors over rows.data for a checked spec. KITH_ELIMIT when they cannot fit. */
 KITH_NODISCARD int ann_vectors_set(struct kith_ann *ann, struct section rows,
                                    struct kith_error *err);
 /* Opens the index over views and vectors, which are set. */

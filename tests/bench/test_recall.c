@@ -1,6 +1,6 @@
 /*
  * The load tester from its command line to its JSON: recall of an exact index is exactly 1, of a
- * graph it grows with ef; shared rows are noticed; wrong command lines are told apart from failures.
+ * graph it grows with ef; shared rows are noticed; wrong command lines are no failures.
  */
 #include "bench_help.h"
 
@@ -140,11 +140,13 @@ static void truth_from_a_file(void **state)
     snprintf(words, sizeof words, "bench gt --base B --query Q --k 10 --out %s", truth_path);
     assert_int_equal(run(words), 0);
     snprintf(words, sizeof words,
-             "bench ann --base B --query Q --truth %s --index flat --repeat 1 --json J", truth_path);
+             "bench ann --base B --query Q --truth %s --index flat --repeat 1 --json J",
+             truth_path);
     assert_int_equal(run(words), 0);
     read_json();
     assert_true(number_at("points", 0, "recall") == 1.0);
-    snprintf(words, sizeof words, "bench ann --base Q --query B --truth %s --index flat", truth_path);
+    snprintf(words, sizeof words, "bench ann --base Q --query B --truth %s --index flat",
+             truth_path);
     assert_int_equal(run(words), 1);
     (void)remove(truth_path);
 }
