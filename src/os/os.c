@@ -200,6 +200,11 @@ void os_sleep_us(const struct os *os, int64_t us)
     if (us > 0) os->ops->sleep_us(os, us);
 }
 
+uint64_t os_memory_bytes(const struct os *os)
+{
+    return os->ops->memory_bytes(os);
+}
+
 unsigned os_cpu_count(const struct os *os)
 {
     return os->ops->cpu_count(os);

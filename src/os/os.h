@@ -101,6 +101,7 @@ int64_t os_wall_ms(const struct os *os);  /* Unix time */
 void os_random(const struct os *os, void *buf, size_t len);
 void os_sleep_us(const struct os *os, int64_t us);
 unsigned os_cpu_count(const struct os *os);
+uint64_t os_memory_bytes(const struct os *os); /* of the machine */
 uint64_t os_process_id(const struct os *os);
 
 /* ---- the program's own descriptors ---- */

@@ -260,6 +260,11 @@ static unsigned fault_cpu_count(const struct os *os)
     return os_cpu_count(inner_of(os));
 }
 
+static uint64_t fault_memory_bytes(const struct os *os)
+{
+    return os_memory_bytes(inner_of(os));
+}
+
 static uint64_t fault_process_id(const struct os *os)
 {
     return os_process_id(inner_of(os));
@@ -313,6 +318,7 @@ static const struct os_ops fault_ops = {
     .random = fault_random,
     .sleep_us = fault_sleep_us,
     .cpu_count = fault_cpu_count,
+    .memory_bytes = fault_memory_bytes,
     .process_id = fault_process_id,
     .mutex_init = fault_mutex_init,
     .cond_init = fault_cond_init,

@@ -64,6 +64,7 @@ struct os_ops {
     void (*random)(const struct os *os, void *buf, size_t len);
     void (*sleep_us)(const struct os *os, int64_t us);
     unsigned (*cpu_count)(const struct os *os);
+    uint64_t (*memory_bytes)(const struct os *os);
     uint64_t (*process_id)(const struct os *os);
 
     int (*mutex_init)(const struct os *os, struct os_mutex *mutex);

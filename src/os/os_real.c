@@ -34,6 +34,7 @@ static const struct os_ops real_ops = {
     .random = real_random,
     .sleep_us = real_sleep_us,
     .cpu_count = real_cpu_count,
+    .memory_bytes = real_memory_bytes,
     .process_id = real_process_id,
     .mutex_init = real_mutex_init,
     .mutex_release = real_mutex_release,

@@ -53,6 +53,7 @@ int64_t real_wall_ms(const struct os *os);
 void real_random(const struct os *os, void *buf, size_t len);
 void real_sleep_us(const struct os *os, int64_t us);
 unsigned real_cpu_count(const struct os *os);
+uint64_t real_memory_bytes(const struct os *os);
 uint64_t real_process_id(const struct os *os);
 
 int real_mutex_init(const struct os *os, struct os_mutex *mutex);

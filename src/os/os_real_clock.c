@@ -73,3 +73,11 @@ uint64_t real_process_id(const struct os *os)
     (void)os;
     return (uint64_t)getpid();
 }
+
+uint64_t real_memory_bytes(const struct os *os)
+{
+    (void)os;
+    const long pages = sysconf(_SC_PHYS_PAGES);
+    const long bytes = sysconf(_SC_PAGESIZE);
+    return pages > 0 && bytes > 0 ? (uint64_t)pages * (uint64_t)bytes : UINT64_C(1) << 32;
+}

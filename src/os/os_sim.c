@@ -42,6 +42,12 @@ static void sim_random(const struct os *os, void *buf, size_t len)
     sim_leave(sim);
 }
 
+static uint64_t sim_memory_bytes(const struct os *os)
+{
+    (void)os;
+    return UINT64_C(1) << 32;
+}
+
 static unsigned sim_cpu_count(const struct os *os)
 {
     (void)os;
@@ -83,6 +89,7 @@ static const struct os_ops sim_ops = {
     .random = sim_random,
     .sleep_us = sim_sleep_us,
     .cpu_count = sim_cpu_count,
+    .memory_bytes = sim_memory_bytes,
     .process_id = sim_process_id,
     .mutex_init = sim_mutex_init,
     .mutex_release = sim_mutex_release,

@@ -1,0 +1,336 @@
+/*
+ * Background work: what is due, in what order, and the thread that does it.
+ *
+ * Order: seal frozen segments (memory), compact (before indexing, so that a graph is built once over
+ * the merged rows), build indexes, copy hot sections. The thread sleeps on a condition while nothing is
+ * due; under everysec it also wakes a second after an unsynced write. Without threads writers and
+ * flush run the same steps.
+ */
+#include "base/alloc.h"
+#include "engine/engine.h"
+
+#define COMPACT_RUN 4        /* neighbours of a tier that are merged */
+#define COMPACT_DEAD_SHARE 5 /* rewritten alone when one row in so many is dead */
+#define COMPACT_DEAD_ROWS 1024
+
+enum step_kind { STEP_NONE, STEP_FREEZE, STEP_MERGE, STEP_KILLS, STEP_INDEX };
+struct step {
+    enum step_kind kind;
+    size_t first, count, field;
+};
+
+static unsigned tier_of(const struct segment *segment)
+{
+    unsigned tier = 0;
+    for (size_t rows = segment_rows(segment); rows > ENGINE_SEAL_ROWS * 2; rows /= COMPACT_RUN) tier++;
+    return tier;
+}
+
+/* A run of COMPACT_RUN neighbours whose tiers are no higher than that of the first of them. */
+static bool due_tiers(const struct version *version, struct step *step)
+{
+    for (size_t end = version->sealed; end >= COMPACT_RUN; end--) {
+        unsigned top = 0;
+        size_t rows = 0, count = 0;
+        for (size_t i = end; i-- > 0 && count < COMPACT_RUN;) {
+            unsigned tier = tier_of(version->segments[i]);
+            if (count == 0) top = tier;
+            if (tier > top || segment_damaged(version->segments[i])) break;
+            rows += segment_rows(version->segments[i]);
+            count++;
+        }
+        if (count < COMPACT_RUN || rows > LIMIT_SEGMENT_ROWS) continue;
+        *step = (struct step){ STEP_MERGE, end - count, count, 0 };
+        return true;
+    }
+    return false;
+}
+
+static bool due_dead(const struct version *version, struct step *step)
+{
+    for (size_t i = 0; i < version->sealed; i++) {
+        const struct segment *segment = version->segments[i];
+        size_t dead = segment_dead(segment);
+        if (dead < COMPACT_DEAD_ROWS || dead < segment_rows(segment) / COMPACT_DEAD_SHARE ||
+            segment_damaged(segment))
+            continue;
+        *step = (struct step){ STEP_MERGE, i, 1, 0 };
+        return true;
+    }
+    return false;
+}
+
+static bool due_index(const struct kith_collection *collection, const struct version *version,
+                      struct step *step)
+{
+    for (size_t i = 0; i < version->sealed; i++) {
+        const struct segment *segment = version->segments[i];
+        if (segment_damaged(segment)) continue;
+        for (size_t f = 0; f < collection->schema->field_count; f++) {
+            if (!index_kind_of(collection, f) || segment_index(segment, f)) continue;
+            if (segment_rows(segment) < index_min_rows(collection->schema->fields[f].dim)) continue;
+            if (map64_get(&collection->unindexable, segment_id(segment) * 1024 + f, NULL)) continue;
+            *step = (struct step){ STEP_INDEX, i, 1, f };
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool all_dead_free(const struct version *version)
+{
+    for (size_t i = 0; i < version->sealed; i++)
+        if (segment_dead(version->segments[i])) return false;
+    return version->sealed <= 1;
+}
+
+/* Under write_lock. */
+static struct step due_step(struct kith_collection *collection)
+{
+    struct step step = { 0 };
+    if (collection->work_status || atomic_load(&collection->dropped)) return step;
+    struct version *version = version_current(collection);
+    uint64_t visible = atomic_load_explicit(&collection->visible_ts, memory_order_relaxed);
+    if (version->count > version->sealed + 1) {
+        if (visible >= version->last_ts[version->sealed])
+            step = (struct step){ STEP_MERGE, version->sealed, 1, 0 };
+        return step;
+    }
+    if (collection->flush_wanted) {
+        if (visible < collection->appended_ts) return step; /* its writer wakes us */
+        if (segment_rows(version->segments[version->sealed])) return (struct step){ .kind = STEP_FREEZE };
+        if (collection_unsaved(collection)) return (struct step){ .kind = STEP_KILLS };
+        collection->flush_wanted = false;
+    }
+    if (collection->compact_wanted) {
+        if (!all_dead_free(version)) return (struct step){ STEP_MERGE, 0, version->sealed, 0 };
+        collection->compact_wanted = false;
+    }
+    if (due_tiers(version, &step) || due_dead(version, &step)) return step;
+    (void)due_index(collection, version, &step);
+    return step;
+}
+
+static int run_step(struct kith_collection *collection, const struct step *step, struct kith_error *err)
+{
+    int rc = 0;
+    switch (step->kind) {
+    case STEP_NONE: break;
+    case STEP_FREEZE:
+        os_mutex_lock(&collection->write_lock);
+        rc = collection_freeze(collection, 0, err);
+        os_mutex_unlock(&collection->write_lock);
+        break;
+    case STEP_MERGE: rc = merge_segments(collection, step->first, step->count, err); break;
+    case STEP_KILLS: rc = save_kills(collection, err); break;
+    case STEP_INDEX: rc = index_segment(collection, step->first, step->field, err); break;
+    }
+    return rc;
+}
+
+static void step_failed(struct kith_collection *collection, int rc, const struct kith_error *why)
+{
+    if (atomic_load(&collection->db->closed) || atomic_load(&collection->dropped)) return;
+    os_mutex_lock(&collection->write_lock);
+    collection->work_status = rc;
+    collection->work_error = *why;
+    os_mutex_unlock(&collection->write_lock);
+    engine_log(collection->db, 0, "collection '%s': background work failed: %s",
+               collection->manifest.name, why->text);
+}
+
+/* Copies hot sections of the current version once; returns whether there was anything to look at. */
+static void warm(struct kith_collection *collection)
+{
+    if (!collection->db->pin || atomic_exchange(&collection->warmed, true)) return;
+    struct view view;
+    view_take(collection, &view);
+    for (size_t i = 0; i < view.version->sealed && !atomic_load(&collection->db->closed); i++)
+        (void)!segment_warm(view.version->segments[i]); /* no room in the budget: stays mapped */
+    view_drop(&view);
+}
+
+static int step_collection(struct kith_collection *collection, bool *did, struct kith_error *err)
+{
+    os_mutex_lock(&collection->write_lock);
+    struct step step = due_step(collection);
+    os_mutex_unlock(&collection->write_lock);
+    if (step.kind == STEP_NONE) {
+        warm(collection);
+        return 0;
+    }
+    *did = true;
+    struct kith_error why = { 0 };
+    int rc = run_step(collection, &step, &why);
+    if (rc) {
+        step_failed(collection, rc, &why);
+        if (err) *err = why;
+    }
+    return rc;
+}
+
+/* A collection with a reference, number i of the catalog; NULL past the end. */
+static struct kith_collection *catalog_at(struct kith_db *db, size_t i)
+{
+    struct kith_collection *collection = NULL;
+    os_mutex_lock(&db->catalog_lock);
+    if (i < db->collection_count) {
+        collection = db->collections[i];
+        atomic_fetch_add_explicit(&collection->refs, 1, memory_order_relaxed);
+    }
+    os_mutex_unlock(&db->catalog_lock);
+    return collection;
+}
+
+int background_step(struct kith_db *db, bool *did, struct kith_error *err)
+{
+    *did = false;
+    int rc = 0;
+    if (db->read_only) return 0;
+    os_mutex_lock(&db->step_lock);
+    struct kith_collection *collection;
+    for (size_t i = 0; !*did && !atomic_load(&db->closed) && (collection = catalog_at(db, i)); i++) {
+        rc = step_collection(collection, did, err);
+        collection_unref(collection);
+    }
+    os_mutex_unlock(&db->step_lock);
+    os_mutex_lock(&db->work_lock);
+    db->work_rounds++;
+    os_cond_broadcast(&db->done_cond);
+    os_mutex_unlock(&db->work_lock);
+    return rc;
+}
+
+void background_wake(struct kith_db *db)
+{
+    os_mutex_lock(&db->work_lock);
+    db->work_due = true;
+    os_cond_signal(&db->work_cond);
+    os_mutex_unlock(&db->work_lock);
+}
+
+int background_wait(struct kith_db *db, struct kith_collection *collection, struct request *request,
+                    struct kith_error *err)
+{
+    (void)collection;
+    int rc = request_poll(request);
+    if (rc) return error_set(err, rc, "waiting for background work: %s", error_name(rc));
+    if (!db->worker) {
+        bool did;
+        return background_step(db, &did, err);
+    }
+    int64_t slice = os_now_us(db->os) + 100000; /* so that a cancel is seen */
+    os_mutex_lock(&db->work_lock);
+    uint64_t round = db->work_rounds;
+    db->work_due = true;
+    os_cond_signal(&db->work_cond);
+    while (db->work_rounds == round && !db->stopping && os_cond_wait(&db->done_cond, &db->work_lock, slice) == 0) {}
+    os_mutex_unlock(&db->work_lock);
+    return 0;
+}
+
+/* A log above its bound is shortened by flushing what pins it. */
+static void bound_log(struct kith_db *db)
+{
+    if (wal_bytes(db->wal) <= ENGINE_LOG_BYTES_MAX) return;
+    struct kith_collection *collection;
+    for (size_t i = 0; (collection = catalog_at(db, i)); i++) {
+        os_mutex_lock(&collection->write_lock);
+        if (collection->manifest.checkpoint_ts < collection->appended_ts) collection->flush_wanted = true;
+        os_mutex_unlock(&collection->write_lock);
+        collection_unref(collection);
+    }
+}
+
+static bool wait_for_work(struct kith_db *db)
+{
+    int64_t deadline = OS_FOREVER;
+    if (db->sync == KITH_SYNC_EVERYSEC && wal_dirty(db->wal)) deadline = os_now_us(db->os) + 1000000;
+    os_mutex_lock(&db->work_lock);
+    int rc = 0;
+    while (!db->work_due && !db->stopping && rc == 0)
+        rc = os_cond_wait(&db->work_cond, &db->work_lock, deadline);
+    db->work_due = false;
+    bool go_on = !db->stopping;
+    os_mutex_unlock(&db->work_lock);
+    return go_on;
+}
+
+void background_main(void *arg)
+{
+    struct kith_db *db = arg;
+    int64_t synced_us = os_now_us(db->os);
+    while (wait_for_work(db)) {
+        bool did = true;
+        bound_log(db);
+        while (did && !atomic_load(&db->closed)) {
+            struct kith_error why = { 0 };
+            (void)!background_step(db, &did, &why);
+        }
+        int64_t now = os_now_us(db->os);
+        if (db->sync == KITH_SYNC_EVERYSEC && now - synced_us >= 900000 && wal_dirty(db->wal)) {
+            struct kith_error why = { 0 };
+            if (wal_sync(db->wal, &why)) engine_log(db, 0, "syncing the log failed: %s", why.text);
+            synced_us = now;
+        }
+    }
+}
+
+/* ------------------------------------------------------------ flush and compact */
+
+static int flush_wait(struct kith_collection *collection, struct request *request, struct kith_error *err)
+{
+    for (;;) {
+        int rc = collection_usable(collection, err);
+        if (rc) return rc;
+        os_mutex_lock(&collection->write_lock);
+        struct step step = due_step(collection);
+        struct version *version = version_current(collection);
+        bool done = step.kind == STEP_NONE && !collection->flush_wanted && version->count == version->sealed + 1;
+        if (collection->work_status) {
+            rc = collection->work_status;
+            if (err) *err = collection->work_error;
+            collection->work_status = 0;
+        }
+        os_mutex_unlock(&collection->write_lock);
+        if (rc || done) return rc;
+        if ((rc = background_wait(collection->db, collection, request, err))) return rc;
+    }
+}
+
+static int flush(struct kith_collection *collection, bool compact, const struct kith_call *call,
+                 struct kith_error *err)
+{
+    int rc = collection_writable(collection, err);
+    if (rc) return rc;
+    struct request request;
+    request_init(&request, collection->db->os, call);
+    os_mutex_lock(&collection->write_lock);
+    collection->flush_wanted = true;
+    collection->compact_wanted |= compact;
+    collection->work_status = 0;
+    os_mutex_unlock(&collection->write_lock);
+    return flush_wait(collection, &request, err);
+}
+
+int kith_flush(struct kith_collection *collection, const struct kith_call *call, struct kith_error *err)
+{
+    return flush(collection, false, call, err);
+}
+
+int kith_compact(struct kith_collection *collection, const struct kith_call *call, struct kith_error *err)
+{
+    return flush(collection, true, call, err);
+}
+
+int kith_checkpoint(struct kith_db *db, const struct kith_call *call, struct kith_error *err)
+{
+    struct kith_collection *collection;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && (collection = catalog_at(db, i)); i++) {
+        rc = flush(collection, false, call, err);
+        if (rc == KITH_ECLOSED && !atomic_load(&db->closed)) rc = 0; /* dropped meanwhile */
+        collection_unref(collection);
+    }
+    return rc;
+}

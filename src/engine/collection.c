@@ -1,0 +1,292 @@
+/*
+ * A collection's life, its manifest, partitions and description.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "engine/engine.h"
+
+static void collection_free(struct kith_collection *collection)
+{
+    struct kith_db *db = collection->db;
+    version_unref(collection->version);
+    map64_release(&collection->unindexable);
+    manifest_release(&collection->manifest);
+    os_mutex_release(&collection->write_lock);
+    os_mutex_release(&collection->version_lock);
+    mem_free(collection);
+    if (atomic_fetch_sub_explicit(&db->handles, 1, memory_order_acq_rel) == 1) mem_free(db);
+}
+
+void collection_unref(struct kith_collection *collection)
+{
+    if (collection && atomic_fetch_sub_explicit(&collection->refs, 1, memory_order_acq_rel) == 1)
+        collection_free(collection);
+}
+
+void kith_collection_release(struct kith_collection *collection) { collection_unref(collection); }
+
+int collection_new(struct kith_db *db, struct manifest *manifest, struct kith_collection **out,
+                   struct kith_error *err)
+{
+    struct kith_collection *collection = mem_zalloc(sizeof *collection);
+    if (!collection) return error_set(err, KITH_ENOMEM, "collection '%s': no memory", manifest->name);
+    collection->db = db;
+    map64_init(&collection->unindexable);
+    atomic_init(&collection->refs, 1);
+    int rc = os_mutex_init(db->os, &collection->write_lock);
+    if (rc == 0) rc = os_mutex_init(db->os, &collection->version_lock);
+    if (rc == 0 && !(collection->version = version_new(0))) rc = KITH_ENOMEM;
+    if (rc) {
+        os_mutex_release(&collection->write_lock);
+        os_mutex_release(&collection->version_lock);
+        mem_free(collection);
+        return error_set(err, rc, "collection '%s': no memory", manifest->name);
+    }
+    atomic_fetch_add_explicit(&db->handles, 1, memory_order_relaxed);
+    collection->manifest = *manifest;
+    memset(manifest, 0, sizeof *manifest);
+    collection->schema = &collection->manifest.schema;
+    atomic_init(&collection->visible_ts, collection->manifest.checkpoint_ts);
+    collection->appended_ts = collection->manifest.checkpoint_ts;
+    atomic_init(&collection->updated_ms, collection->manifest.created_ms);
+    *out = collection;
+    return 0;
+}
+
+int collection_usable(const struct kith_collection *collection, struct kith_error *err)
+{
+    if (atomic_load_explicit(&collection->dropped, memory_order_acquire) ||
+        atomic_load_explicit(&collection->db->closed, memory_order_acquire))
+        return error_set(err, KITH_ECLOSED, "collection is closed: it was dropped, or its database closed");
+    return 0;
+}
+
+int collection_writable(const struct kith_collection *collection, struct kith_error *err)
+{
+    int rc = collection_usable(collection, err);
+    if (rc) return rc;
+    if (collection->db->read_only)
+        return error_set(err, KITH_EREADONLY, "the database is open read-only; open it for writing");
+    return 0;
+}
+
+int collection_save(struct kith_collection *collection, const struct manifest *manifest,
+                    struct kith_error *err)
+{
+    char key[32];
+    (void)snprintf(key, sizeof key, "c/%016llx", (unsigned long long)manifest->id);
+    struct buffer bytes;
+    buffer_init(&bytes);
+    manifest_encode(manifest, &bytes);
+    int rc;
+    if (buffer_failed(&bytes)) {
+        rc = error_set(err, KITH_ENOMEM, "manifest of '%s': no memory", manifest->name);
+    } else {
+        struct journal_change change = { .key = key, .value = bytes.data, .len = bytes.len };
+        rc = journal_commit(collection->db->journal, &change, 1, err);
+    }
+    buffer_release(&bytes);
+    return rc;
+}
+
+int manifest_copy(const struct manifest *manifest, struct manifest *out)
+{
+    struct buffer bytes;
+    buffer_init(&bytes);
+    manifest_encode(manifest, &bytes);
+    int rc = buffer_failed(&bytes) ? KITH_ENOMEM : manifest_decode(bytes.data, bytes.len, out, NULL);
+    buffer_release(&bytes);
+    return rc;
+}
+
+const struct manifest_index *manifest_index_of(const struct manifest *manifest, size_t field)
+{
+    for (uint32_t i = 0; i < manifest->index_count; i++)
+        if (manifest->indexes[i].field == field) return &manifest->indexes[i];
+    return NULL;
+}
+
+int collection_partition(const struct kith_collection *collection, const char *name, uint32_t *id,
+                         struct kith_error *err)
+{
+    const struct manifest *manifest = &collection->manifest;
+    for (uint32_t i = 0; i < manifest->partition_count; i++) {
+        if (strcmp(manifest->partitions[i].name, name) == 0) {
+            *id = manifest->partitions[i].id;
+            return 0;
+        }
+    }
+    return error_set(err, KITH_ENOTFOUND, "partition '%s' not found in collection '%s'", name,
+                     manifest->name);
+}
+
+/* The schema is constant behind collection->schema, so an edited copy gives everything but it. */
+static void manifest_adopt(struct manifest *current, struct manifest *edited)
+{
+    struct schema keep = current->schema;
+    current->schema = edited->schema;
+    edited->schema = keep;
+    struct manifest old = *current;
+    *current = *edited;
+    *edited = old;
+    manifest_release(edited);
+}
+
+static int partition_add(struct manifest *manifest, const char *name)
+{
+    struct manifest_partition *grown = mem_realloc(
+        manifest->partitions, (manifest->partition_count + 1u) * sizeof *manifest->partitions);
+    if (!grown) return KITH_ENOMEM;
+    manifest->partitions = grown;
+    char *copy = mem_strdup(name);
+    if (!copy) return KITH_ENOMEM;
+    grown[manifest->partition_count++] =
+        (struct manifest_partition){ .id = manifest->next_partition++, .name = copy };
+    return 0;
+}
+
+int kith_partition_create(struct kith_collection *collection, const char *partition,
+                          struct kith_error *err)
+{
+    int rc = collection_writable(collection, err);
+    if (rc) return rc;
+    if (!name_valid(partition))
+        return error_set(err, KITH_EINVAL, "partition name must be 1 to 255 bytes of UTF-8");
+    struct manifest edited = { 0 };
+    os_mutex_lock(&collection->write_lock);
+    uint32_t id;
+    if (collection->schema->partition_key != SIZE_MAX)
+        rc = error_set(err, KITH_EINVAL, "a collection with a partition key has no named partitions");
+    else if (collection->manifest.partition_count >= LIMIT_PARTITIONS)
+        rc = error_set(err, KITH_ELIMIT, "a collection has at most %d partitions", LIMIT_PARTITIONS);
+    else if (collection_partition(collection, partition, &id, NULL) == 0)
+        rc = error_set(err, KITH_EEXISTS, "partition '%s' already exists", partition);
+    if (rc == 0 && (manifest_copy(&collection->manifest, &edited) || partition_add(&edited, partition)))
+        rc = error_set(err, KITH_ENOMEM, "partition '%s': no memory", partition);
+    if (rc == 0) rc = collection_save(collection, &edited, err);
+    if (rc == 0)
+        manifest_adopt(&collection->manifest, &edited);
+    else
+        manifest_release(&edited);
+    os_mutex_unlock(&collection->write_lock);
+    return rc;
+}
+
+/* Rows go first, by an ordinary delete, so that a crash between the two leaves an empty partition. */
+int kith_partition_drop(struct kith_collection *collection, const char *partition,
+                        struct kith_error *err)
+{
+    int rc = collection_writable(collection, err);
+    if (rc) return rc;
+    struct kith_query_opts opts = KITH_QUERY_OPTS_INIT;
+    opts.partitions = &partition;
+    opts.partition_count = 1;
+    struct kith_result *rows;
+    if ((rc = kith_query(collection, &opts, NULL, &rows, err))) return rc;
+    const struct kith_column *keys = &rows->columns[0];
+    struct kith_keys dead = { .count = rows->rows };
+    if (keys->type == KITH_INT64)
+        dead.ints = keys->data;
+    else
+        dead.strings = keys->data;
+    if (rows->rows) rc = kith_delete(collection, &dead, NULL, NULL, err);
+    kith_result_free(rows);
+    if (rc) return rc;
+    struct manifest edited = { 0 };
+    os_mutex_lock(&collection->write_lock);
+    if (manifest_copy(&collection->manifest, &edited)) {
+        rc = error_set(err, KITH_ENOMEM, "partition '%s': no memory", partition);
+    } else {
+        for (uint32_t i = 0; i < edited.partition_count; i++) {
+            if (strcmp(edited.partitions[i].name, partition) != 0) continue;
+            mem_free(edited.partitions[i].name);
+            edited.partitions[i] = edited.partitions[--edited.partition_count];
+            break;
+        }
+        rc = collection_save(collection, &edited, err);
+    }
+    if (rc == 0)
+        manifest_adopt(&collection->manifest, &edited);
+    else
+        manifest_release(&edited);
+    os_mutex_unlock(&collection->write_lock);
+    return rc;
+}
+
+static bool indexable(enum kith_type type)
+{
+    return type_is_vector(type) && type != KITH_SPARSE_VECTOR;
+}
+
+static int index_check(const struct kith_collection *collection, size_t field,
+                       const struct kith_index_params *params, struct kith_error *err)
+{
+    const struct schema_field *f = &collection->schema->fields[field];
+    if (!indexable(f->type))
+        return error_set(err, KITH_EUNSUPPORTED, "field '%s' of type %s has no index yet; it is scanned",
+                         f->name, type_name(f->type));
+    if (params->metric && params->metric != f->metric)
+        return error_set(err, KITH_EINVAL, "the metric of field '%s' is %s, set by its schema", f->name,
+                         metric_name(f->metric));
+    if (params->kind && strcmp(params->kind, "HNSW") != 0 && strcmp(params->kind, "FLAT") != 0 &&
+        strcmp(params->kind, "AUTO") != 0)
+        return error_set(err, KITH_EINVAL, "index kind '%s' is not known; use FLAT, HNSW or AUTO",
+                         params->kind);
+    if (params->m && (params->m < 2 || params->m > 512))
+        return error_set(err, KITH_EINVAL, "M must be 2 to 512, not %u", params->m);
+    return 0;
+}
+
+static int index_set(struct manifest *manifest, size_t field, const struct kith_index_params *params)
+{
+    struct manifest_index *slot = NULL;
+    for (uint32_t i = 0; i < manifest->index_count; i++)
+        if (manifest->indexes[i].field == field) slot = &manifest->indexes[i];
+    if (!slot) {
+        struct manifest_index *grown = mem_realloc(
+            manifest->indexes, (manifest->index_count + 1u) * sizeof *manifest->indexes);
+        if (!grown) return KITH_ENOMEM;
+        manifest->indexes = grown;
+        slot = &grown[manifest->index_count++];
+    }
+    *slot = (struct manifest_index){ .field = (uint32_t)field,
+                                     .metric = (uint32_t)manifest->schema.fields[field].metric,
+                                     .m = params->m,
+                                     .ef_construction = params->ef_construction };
+    (void)snprintf(slot->kind, sizeof slot->kind, "%s", params->kind ? params->kind : "AUTO");
+    return 0;
+}
+
+int kith_index_create(struct kith_collection *collection, const char *field,
+                      const struct kith_index_params *params, struct kith_error *err)
+{
+    int rc = collection_writable(collection, err);
+    if (rc) return rc;
+    struct kith_index_params given = KITH_INDEX_PARAMS_INIT;
+    if (params) memcpy(&given, params, params->size < sizeof given ? params->size : sizeof given);
+    size_t number = schema_find(collection->schema, field, strlen(field));
+    if (number == SIZE_MAX) return error_set(err, KITH_ENOTFOUND, "field '%s' not in schema", field);
+    if ((rc = index_check(collection, number, &given, err))) return rc;
+    struct manifest edited = { 0 };
+    os_mutex_lock(&collection->write_lock);
+    if (manifest_copy(&collection->manifest, &edited) || index_set(&edited, number, &given))
+        rc = error_set(err, KITH_ENOMEM, "index on '%s': no memory", field);
+    if (rc == 0) rc = collection_save(collection, &edited, err);
+    if (rc == 0)
+        manifest_adopt(&collection->manifest, &edited);
+    else
+        manifest_release(&edited);
+    os_mutex_unlock(&collection->write_lock);
+    if (rc == 0) background_wake(collection->db);
+    return rc;
+}
+
+/* Drops the wish: segments made from now on are scanned. Files of old segments go with them. */
+int kith_index_drop(struct kith_collection *collection, const char *field, struct kith_error *err)
+{
+    struct kith_index_params flat = KITH_INDEX_PARAMS_INIT;
+    flat.kind = "FLAT";
+    return kith_index_create(collection, field, &flat, err);
+}

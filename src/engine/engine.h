@@ -1,0 +1,225 @@
+/*
+ * What the files of the engine share: the database, collections, versions and views.
+ *
+ * Object lifetimes
+ *   kith_db          from kith_open to kith_close; holds one reference on each collection.
+ *   kith_collection  counted: the database's catalog, every handle, every running call and iterator. After a
+ *                    drop or a close it answers KITH_ECLOSED and lives until the last handle is released.
+ *   version          counted, immutable: the segments of a collection at one moment, sealed ones in
+ *                    order of insertion, then frozen growing ones, the active one last.
+ *   view             a version reference and a timestamp: what one read sees.
+ *
+ * Locks, in this order: db->catalog_lock, then collection->write_lock, then collection->version_lock.
+ *   catalog_lock  the maps of names and the list of collections; names and aliases.
+ *   write_lock    one writer at a time: order of log records, appends, kills, publications.
+ *   version_lock  the pointer to the current version; held for a pointer copy only.
+ *   work_lock     the background thread's wake-up state; never held with another.
+ * No lock is held across a wait for the log. The write lock is held across the journal's commit in a
+ * publication, so that no kill falls between what the manifest says and what the version holds.
+ */
+#ifndef KITH_ENGINE_ENGINE_H
+#define KITH_ENGINE_ENGINE_H
+
+#include <stdatomic.h>
+
+#include <kith/kith.h>
+
+#include "base/arena.h"
+#include "base/budget.h"
+#include "base/map.h"
+#include "log/journal.h"
+#include "log/wal.h"
+#include "model/batch.h"
+#include "model/key.h"
+#include "model/limits.h"
+#include "os/pool.h"
+#include "os/thread.h"
+#include "query/execute.h"
+#include "storage/manifest.h"
+#include "storage/segment.h"
+
+#define ENGINE_DEFAULT_DATABASE "default"
+#define ENGINE_DEFAULT_PARTITION "_default"
+#define ENGINE_SEAL_ROWS 65536u
+#define ENGINE_SEAL_BYTES (256u << 20)
+#define ENGINE_FROZEN_MAX 2       /* frozen segments before inserts wait */
+#define ENGINE_LOG_BYTES_MAX (256u << 20) /* log size that forces a checkpoint */
+#define ENGINE_ID_BLOCK 1024      /* ids taken from the journal at once */
+
+enum wal_type { /* u16 type of a log record */
+    WAL_INSERT = 1, /* partitions, batch */
+    WAL_UPSERT = 2, /* the same; kills older rows of its keys */
+    WAL_DELETE = 3  /* keys */
+};
+
+struct version {
+    atomic_uint refs;
+    size_t count;
+    size_t sealed;            /* the first so many are sealed */
+    uint64_t *last_ts;        /* growing, frozen: log ts of its last record; in the same block */
+    struct segment *segments[]; /* a reference each */
+};
+
+struct kith_collection {
+    struct kith_db *db;
+    atomic_uint refs;
+    atomic_bool dropped;
+
+    struct manifest manifest; /* guard: write_lock; names: catalog_lock too */
+    const struct schema *schema; /* of the manifest; constant */
+
+    struct os_mutex write_lock;
+    struct os_mutex version_lock;
+    struct version *version;       /* guard: version_lock */
+    _Atomic uint64_t visible_ts;   /* release after the rows; acquire in view_take */
+    uint64_t appended_ts;          /* log ts of the last record appended; guard: write_lock */
+    bool flush_wanted, compact_wanted; /* guard: write_lock */
+    struct map64 unindexable;      /* hash of (segment, field) that got no index; guard: step_lock */
+    size_t quarantined;            /* segments that did not open; constant after recovery */
+    uint64_t sealed_kill_ts;       /* the newest kill on a sealed segment; guard: write_lock */
+    int work_status;               /* background work failed; guard: write_lock */
+    struct kith_error work_error;  /* why; guard: write_lock */
+    _Atomic int64_t updated_ms;
+    atomic_bool warmed;            /* hot sections of the current version were copied */
+};
+
+struct kith_db {
+    const struct os *os;
+    char *dir;
+    uint64_t id;
+    struct os_file *lock;
+    struct journal *journal;
+    struct wal *wal;
+    struct budget budget;
+    struct pool *pool; /* nullable */
+    unsigned threads;
+    bool read_only, no_threads, pin;
+    bool catalog_damaged; /* a manifest did not decode: nothing is swept */
+    uint64_t seal_rows, seal_bytes;
+    enum kith_sync sync;
+    void (*log)(void *ctx, int level, const char *text);
+    void *log_ctx;
+
+    struct os_mutex catalog_lock;
+    struct map databases; /* name -> 1 */
+    struct map names;     /* "database\x01name" -> kith_collection */
+    struct map aliases;   /* "database\x01alias" -> collection id */
+    struct kith_collection **collections; /* owns; a reference each */
+    size_t collection_count, collection_cap;
+    struct os_mutex id_lock;    /* a leaf: may be taken with any other held */
+    uint64_t next_id, id_limit; /* guard: id_lock */
+    _Atomic uint64_t next_auto_id;
+    atomic_uint handles; /* collections not yet freed, and 1 for the open database */
+    atomic_bool closed;
+
+    struct os_mutex work_lock;
+    struct os_cond work_cond; /* background: something may be due */
+    struct os_cond done_cond; /* waiters: some work ended */
+    struct os_mutex step_lock; /* one background step at a time */
+    bool work_due, stopping;  /* guard: work_lock */
+    uint64_t work_rounds;     /* guard: work_lock; counts finished steps */
+    struct os_thread *worker; /* nullable */
+};
+
+struct view {
+    struct version *version;
+    uint64_t ts;
+};
+
+struct request { /* one call's deadline and cancel token; poll with request_poll */
+    const struct os *os;
+    int64_t deadline_us; /* OS_FOREVER: none */
+    const struct kith_cancel *cancel;
+};
+
+/* ---- call.c */
+void request_init(struct request *request, const struct os *os, const struct kith_call *call);
+int request_poll(void *request); /* 0, KITH_ETIMEDOUT or KITH_ECANCELLED */
+void engine_log(const struct kith_db *db, int level, const char *fmt, ...) KITH_PRINTF(3, 4);
+
+/* ---- version.c */
+struct version *version_new(size_t count); /* references not yet taken; NULL: no memory */
+void version_unref(struct version *version);
+void view_take(struct kith_collection *collection, struct view *out);
+void view_drop(struct view *view);
+/* Under write_lock: the current version, borrowed until the next publication. */
+struct version *version_current(struct kith_collection *collection);
+void version_publish(struct kith_collection *collection, struct version *version); /* takes it */
+
+/* ---- collection.c */
+KITH_NODISCARD int collection_new(struct kith_db *db, struct manifest *manifest,
+                                  struct kith_collection **out, struct kith_error *err); /* takes manifest */
+void collection_unref(struct kith_collection *collection);
+KITH_NODISCARD int collection_usable(const struct kith_collection *collection, struct kith_error *err);
+KITH_NODISCARD int collection_writable(const struct kith_collection *collection, struct kith_error *err);
+/* Writes the manifest to the journal. Under write_lock. */
+KITH_NODISCARD int collection_save(struct kith_collection *collection, const struct manifest *manifest,
+                                   struct kith_error *err);
+/* Under write_lock: kills on sealed segments that the checkpoint does not cover. */
+static inline bool collection_unsaved(const struct kith_collection *collection)
+{
+    return collection->sealed_kill_ts > collection->manifest.checkpoint_ts;
+}
+KITH_NODISCARD int collection_partition(const struct kith_collection *collection, const char *name,
+                                        uint32_t *id, struct kith_error *err);
+KITH_NODISCARD int manifest_copy(const struct manifest *manifest, struct manifest *out);
+const struct manifest_index *manifest_index_of(const struct manifest *manifest, size_t field);
+
+/* ---- catalog.c */
+KITH_NODISCARD int catalog_load(struct kith_db *db, struct kith_error *err);
+KITH_NODISCARD int catalog_next_id(struct kith_db *db, uint64_t *id, struct kith_error *err);
+struct kith_collection *catalog_by_id(struct kith_db *db, uint64_t id); /* under catalog_lock */
+
+/* ---- write.c, recover.c */
+KITH_NODISCARD int collection_freeze(struct kith_collection *collection, size_t rows_next,
+                                     struct kith_error *err); /* under write_lock */
+KITH_NODISCARD int collection_apply(struct kith_collection *collection, const struct wal_record *record,
+                                    struct kith_error *err);  /* replay */
+KITH_NODISCARD int collection_kill_key(struct kith_collection *collection, struct key key, uint64_t ts,
+                                       uint64_t *killed); /* under write_lock */
+KITH_NODISCARD int collection_load_segments(struct kith_collection *collection, struct kith_error *err);
+
+/* ---- background.c */
+void background_wake(struct kith_db *db);
+/* Does one due step of any collection; *did says whether there was one. */
+KITH_NODISCARD int background_step(struct kith_db *db, bool *did, struct kith_error *err);
+void background_main(void *db);
+KITH_NODISCARD int background_wait(struct kith_db *db, struct kith_collection *collection,
+                                   struct request *request, struct kith_error *err);
+void sealed_opts_of(const struct kith_db *db, const struct kith_collection *collection,
+                    uint64_t id, struct sealed_opts *out);
+
+/* ---- merge.c: seal and compaction are one operation */
+KITH_NODISCARD int merge_segments(struct kith_collection *collection, size_t first, size_t count,
+                                  struct kith_error *err); /* numbers in the version; under step_lock */
+KITH_NODISCARD int index_segment(struct kith_collection *collection, size_t number, size_t field,
+                                 struct kith_error *err);
+KITH_NODISCARD int save_kills(struct kith_collection *collection, struct kith_error *err);
+/* Does this field get an index file in sealed segments, and of which kind? NULL: no. */
+const char *index_kind_of(const struct kith_collection *collection, size_t field);
+
+/* ---- result.c */
+struct output_plan; /* which columns a read gives */
+struct result_builder {
+    struct kith_result *result;
+    struct arena *arena;
+};
+KITH_NODISCARD int result_new(struct result_builder *out, struct kith_error *err);
+/* Fills columns for the places, in order. */
+KITH_NODISCARD int result_fill(struct result_builder *builder, const struct kith_collection *collection,
+                               const struct view *view, const struct kith_output *output,
+                               const struct place *places, size_t count, struct kith_error *err);
+
+/* ---- read.c: shared by query, count, delete_where, iterators */
+struct read_plan {
+    struct arena arena;
+    struct view_rows rows;
+    struct request request;
+};
+KITH_NODISCARD int read_plan_init(struct read_plan *plan, struct kith_collection *collection,
+                                  const struct view *view, const char *filter,
+                                  const char *const *partitions, size_t partition_count,
+                                  const struct kith_call *call, struct kith_error *err);
+void read_plan_release(struct read_plan *plan);
+
+#endif

@@ -1,0 +1,314 @@
+/*
+ * Reads by key and by filter: get, query, count.
+ */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "engine/engine.h"
+
+void read_plan_release(struct read_plan *plan) { arena_release(&plan->arena); }
+
+static int plan_partitions(struct read_plan *plan, struct kith_collection *collection,
+                           const char *const *names, size_t count, struct kith_error *err)
+{
+    if (!count) return 0;
+    uint32_t *ids = arena_alloc_array(&plan->arena, count, sizeof *ids);
+    if (!ids) return error_set(err, KITH_ENOMEM, "planning a read: no memory");
+    int rc = 0;
+    os_mutex_lock(&collection->write_lock);
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        rc = collection_partition(collection, names[i], &ids[i], err);
+    os_mutex_unlock(&collection->write_lock);
+    plan->rows.partitions = ids;
+    plan->rows.partition_count = count;
+    return rc;
+}
+
+int read_plan_init(struct read_plan *plan, struct kith_collection *collection, const struct view *view,
+                   const char *filter, const char *const *partitions, size_t partition_count,
+                   const struct kith_call *call, struct kith_error *err)
+{
+    memset(plan, 0, sizeof *plan);
+    arena_init(&plan->arena);
+    request_init(&plan->request, collection->db->os, call);
+    plan->rows = (struct view_rows){ .segments = view->version->segments,
+                                     .count = view->version->count,
+                                     .ts = view->ts,
+                                     .poll = request_poll,
+                                     .poll_ctx = &plan->request };
+    int rc = plan_partitions(plan, collection, partitions, partition_count, err);
+    if (rc == 0 && filter && *filter) {
+        struct filter *compiled;
+        rc = filter_compile(filter, collection->schema, &plan->arena, &compiled, err);
+        plan->rows.filter = compiled;
+    }
+    if (rc) read_plan_release(plan);
+    return rc;
+}
+
+/* The places of allowed rows, in order of insertion, after `offset` and up to `limit` (0: all). */
+static int list_places(const struct allowed *allowed, uint64_t offset, uint64_t limit,
+                       struct arena *arena, struct place **out, size_t *count)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < allowed->count; i++) total += allowed->counts[i];
+    uint64_t left = total > offset ? total - offset : 0;
+    if (limit && left > limit) left = limit;
+    struct place *places = arena_alloc_array(arena, (size_t)left + 1, sizeof *places);
+    if (!places) return KITH_ENOMEM;
+    size_t n = 0;
+    for (size_t s = 0; s < allowed->count && n < left; s++) {
+        if (offset >= allowed->counts[s]) {
+            offset -= allowed->counts[s];
+            continue;
+        }
+        const struct bitset *set = &allowed->sets[s];
+        for (size_t row = bitset_next(set, 0); row < set->bits && n < left; row = bitset_next(set, row + 1)) {
+            if (offset) {
+                offset--;
+                continue;
+            }
+            places[n++] = (struct place){ (uint32_t)s, (uint32_t)row, 0 };
+        }
+    }
+    *out = places;
+    *count = n;
+    return 0;
+}
+
+static int query_view(struct kith_collection *collection, const struct view *view,
+                      const struct kith_query_opts *opts, struct read_plan *plan,
+                      struct kith_result **out, struct kith_error *err)
+{
+    struct result_builder builder;
+    int rc = result_new(&builder, err);
+    if (rc) return rc;
+    struct allowed allowed;
+    bool complete = collection->quarantined == 0;
+    rc = allowed_init(&allowed, &plan->rows, &builder.result->stats, &complete, err);
+    struct place *places = NULL;
+    size_t count = 0;
+    if (rc == 0) {
+        if (list_places(&allowed, opts->offset, opts->limit, &plan->arena, &places, &count))
+            rc = error_set(err, KITH_ENOMEM, "query: no memory for its rows; use a limit or an iterator");
+        allowed_release(&allowed);
+    }
+    if (rc == 0) {
+        builder.result->complete = complete;
+        rc = result_fill(&builder, collection, view, &opts->output, places, count, err);
+    }
+    if (rc)
+        kith_result_free(builder.result);
+    else
+        *out = builder.result;
+    return rc;
+}
+
+int kith_query(struct kith_collection *collection, const struct kith_query_opts *given,
+               const struct kith_call *call, struct kith_result **out, struct kith_error *err)
+{
+    struct kith_query_opts opts = KITH_QUERY_OPTS_INIT;
+    if (given) memcpy(&opts, given, given->size < sizeof opts ? given->size : sizeof opts);
+    int rc = collection_usable(collection, err);
+    if (rc) return rc;
+    struct view view;
+    view_take(collection, &view);
+    struct read_plan plan;
+    rc = read_plan_init(&plan, collection, &view, opts.filter, opts.partitions, opts.partition_count, call, err);
+    if (rc == 0) {
+        rc = query_view(collection, &view, &opts, &plan, out, err);
+        read_plan_release(&plan);
+    }
+    view_drop(&view);
+    return rc;
+}
+
+int kith_count(struct kith_collection *collection, const char *filter, const struct kith_call *call,
+               uint64_t *out, struct kith_error *err)
+{
+    int rc = collection_usable(collection, err);
+    if (rc) return rc;
+    struct view view;
+    view_take(collection, &view);
+    struct read_plan plan;
+    rc = read_plan_init(&plan, collection, &view, filter, NULL, 0, call, err);
+    if (rc == 0) {
+        struct allowed allowed;
+        struct kith_search_stats stats = { 0 };
+        bool complete = true;
+        rc = allowed_init(&allowed, &plan.rows, &stats, &complete, err);
+        if (rc == 0) {
+            *out = stats.matched_rows;
+            allowed_release(&allowed);
+        }
+        read_plan_release(&plan);
+    }
+    view_drop(&view);
+    return rc;
+}
+
+static bool find_place(const struct view *view, struct key key, struct place *place, bool *complete)
+{
+    for (size_t s = view->version->count; s-- > 0;) {
+        uint32_t row;
+        int got = segment_find(view->version->segments[s], key, view->ts, &row, 1);
+        if (got > 0) {
+            *place = (struct place){ (uint32_t)s, row, 0 };
+            return true;
+        }
+        if (got < 0) {
+            segment_set_damaged(view->version->segments[s]);
+            *complete = false;
+        }
+    }
+    return false;
+}
+
+int kith_get(struct kith_collection *collection, const struct kith_keys *keys,
+             const struct kith_output *output, const struct kith_call *call, struct kith_result **out,
+             struct kith_error *err)
+{
+    (void)call; /* bounded by the number of keys, each a few probes */
+    int rc = collection_usable(collection, err);
+    if (rc) return rc;
+    bool text = schema_primary(collection->schema)->type == KITH_VARCHAR;
+    if (keys->count && (text ? !keys->strings : !keys->ints))
+        return error_set(err, KITH_EINVAL, "keys are not of the primary key's type");
+    struct result_builder builder;
+    if ((rc = result_new(&builder, err))) return rc;
+    struct view view;
+    view_take(collection, &view);
+    uint8_t *found = arena_zalloc(builder.arena, keys->count + 1);
+    struct place *places = arena_alloc_array(builder.arena, keys->count + 1, sizeof *places);
+    bool complete = collection->quarantined == 0;
+    size_t count = 0;
+    if (!found || !places) rc = error_set(err, KITH_ENOMEM, "get: no memory for %zu keys", keys->count);
+    for (size_t i = 0; rc == 0 && i < keys->count; i++) {
+        struct key key = text ? key_text(keys->strings[i]) : key_int(keys->ints[i]);
+        found[i] = find_place(&view, key, &places[count], &complete);
+        count += found[i];
+    }
+    static const struct kith_output none;
+    if (rc == 0) rc = result_fill(&builder, collection, &view, output ? output : &none, places, count, err);
+    builder.result->found = found;
+    builder.result->complete = complete;
+    view_drop(&view);
+    if (rc)
+        kith_result_free(builder.result);
+    else
+        *out = builder.result;
+    return rc;
+}
+
+/* ------------------------------------------------------------------ iterators */
+
+struct kith_iterator {
+    struct kith_collection *collection; /* owns a reference */
+    struct view view;                   /* owns: its instant stays readable */
+    struct read_plan plan;
+    struct kith_query_opts opts;        /* output's names are copied into the plan's arena */
+    struct allowed allowed;
+    bool evaluated, complete;
+    uint64_t at, end; /* rows handed out so far, and where to stop */
+    size_t batch_rows;
+    struct kith_search_stats stats;
+};
+
+void kith_iterator_close(struct kith_iterator *iterator)
+{
+    if (!iterator) return;
+    if (iterator->evaluated) allowed_release(&iterator->allowed);
+    read_plan_release(&iterator->plan);
+    view_drop(&iterator->view);
+    collection_unref(iterator->collection);
+    mem_free(iterator);
+}
+
+static int copy_output(struct kith_iterator *iterator, const struct kith_output *given)
+{
+    const char **names = arena_alloc_array(&iterator->plan.arena, given->count + 1, sizeof *names);
+    if (!names) return KITH_ENOMEM;
+    for (size_t i = 0; i < given->count; i++) {
+        names[i] = arena_strndup(&iterator->plan.arena, given->fields[i], strlen(given->fields[i]));
+        if (!names[i]) return KITH_ENOMEM;
+    }
+    iterator->opts.output = (struct kith_output){ names, given->count };
+    return 0;
+}
+
+int kith_iterator_open(struct kith_collection *collection, const struct kith_query_opts *given,
+                       size_t batch_rows, struct kith_iterator **out, struct kith_error *err)
+{
+    struct kith_query_opts opts = KITH_QUERY_OPTS_INIT;
+    if (given) memcpy(&opts, given, given->size < sizeof opts ? given->size : sizeof opts);
+    int rc = collection_usable(collection, err);
+    if (rc) return rc;
+    if (batch_rows == 0) return error_set(err, KITH_EINVAL, "an iterator's batch is at least 1 row");
+    struct kith_iterator *iterator = mem_zalloc(sizeof *iterator);
+    if (!iterator) return error_set(err, KITH_ENOMEM, "iterator: no memory");
+    view_take(collection, &iterator->view);
+    rc = read_plan_init(&iterator->plan, collection, &iterator->view, opts.filter, opts.partitions,
+                        opts.partition_count, NULL, err);
+    iterator->opts = opts;
+    iterator->batch_rows = batch_rows;
+    iterator->at = opts.offset;
+    if (rc == 0 && copy_output(iterator, &opts.output)) {
+        read_plan_release(&iterator->plan);
+        rc = error_set(err, KITH_ENOMEM, "iterator: no memory");
+    }
+    if (rc) {
+        view_drop(&iterator->view);
+        mem_free(iterator);
+        return rc;
+    }
+    iterator->collection = collection;
+    atomic_fetch_add_explicit(&collection->refs, 1, memory_order_relaxed);
+    *out = iterator;
+    return 0;
+}
+
+static int iterator_evaluate(struct kith_iterator *iterator, struct kith_error *err)
+{
+    iterator->complete = iterator->collection->quarantined == 0;
+    int rc = allowed_init(&iterator->allowed, &iterator->plan.rows, &iterator->stats,
+                          &iterator->complete, err);
+    if (rc) return rc;
+    iterator->evaluated = true;
+    iterator->end = iterator->stats.matched_rows;
+    if (iterator->opts.limit && iterator->opts.limit < iterator->end - (iterator->at < iterator->end ? iterator->at : iterator->end))
+        iterator->end = iterator->at + iterator->opts.limit;
+    return 0;
+}
+
+int kith_iterator_next(struct kith_iterator *iterator, const struct kith_call *call,
+                       struct kith_result **out, struct kith_error *err)
+{
+    struct kith_collection *collection = iterator->collection;
+    int rc = collection_usable(collection, err);
+    if (rc) return rc;
+    request_init(&iterator->plan.request, collection->db->os, call);
+    if (!iterator->evaluated && (rc = iterator_evaluate(iterator, err))) return rc;
+    if (iterator->at >= iterator->end) {
+        *out = NULL;
+        return 0;
+    }
+    uint64_t left = iterator->end - iterator->at;
+    uint64_t take = left < iterator->batch_rows ? left : iterator->batch_rows;
+    struct result_builder builder;
+    if ((rc = result_new(&builder, err))) return rc;
+    struct place *places;
+    size_t count;
+    if (list_places(&iterator->allowed, iterator->at, take, builder.arena, &places, &count))
+        rc = error_set(err, KITH_ENOMEM, "iterator: no memory");
+    if (rc == 0)
+        rc = result_fill(&builder, collection, &iterator->view, &iterator->opts.output, places, count, err);
+    if (rc) {
+        kith_result_free(builder.result);
+        return rc;
+    }
+    builder.result->complete = iterator->complete;
+    builder.result->stats = iterator->stats;
+    iterator->at += count;
+    *out = builder.result;
+    return 0;
+}

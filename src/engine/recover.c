@@ -1,0 +1,186 @@
+/*
+ * Recovery: segments named by a manifest are opened, then the log's records above its checkpoint are
+ * applied by key, in order, on the same path that writers use. A segment that does not open is
+ * quarantined: left out, reported, and its collection answers with complete = false.
+ */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "engine/engine.h"
+
+void sealed_opts_of(const struct kith_db *db, const struct kith_collection *collection, uint64_t id,
+                    struct sealed_opts *out)
+{
+    struct kith_db *mutable_db = collection->db;
+    *out = (struct sealed_opts){ .os = db->os,
+                                 .dir = db->dir,
+                                 .database_id = db->id,
+                                 .id = id,
+                                 .schema = collection->schema,
+                                 .budget = &mutable_db->budget,
+                                 .pin = db->pin };
+}
+
+static int load_one(struct kith_collection *collection, const struct manifest_segment *entry,
+                    struct segment **out, struct kith_error *err)
+{
+    struct sealed_opts opts;
+    sealed_opts_of(collection->db, collection, entry->id, &opts);
+    opts.dead_file = entry->dead_file;
+    struct sealed_index_file *indexes = mem_zalloc_array(entry->index_count + 1u, sizeof *indexes);
+    if (!indexes) return error_set(err, KITH_ENOMEM, "opening a segment: no memory");
+    for (uint32_t i = 0; i < entry->index_count; i++)
+        indexes[i] = (struct sealed_index_file){ entry->index_fields[i], entry->index_kinds[i] };
+    opts.indexes = indexes;
+    opts.index_count = entry->index_count;
+    size_t missing = 0;
+    int rc = sealed_open(&opts, out, &missing, err);
+    if (rc == 0 && missing)
+        engine_log(collection->db, 1, "segment %016llx: %zu index files do not open; they are built again",
+                   (unsigned long long)entry->id, missing);
+    mem_free(indexes);
+    return rc;
+}
+
+int collection_load_segments(struct kith_collection *collection, struct kith_error *err)
+{
+    const struct manifest *manifest = &collection->manifest;
+    struct version *version = version_new(manifest->segment_count);
+    if (!version) return error_set(err, KITH_ENOMEM, "opening a collection: no memory");
+    version->count = 0;
+    for (uint32_t i = 0; i < manifest->segment_count; i++) {
+        struct kith_error why = { 0 };
+        struct segment *segment;
+        int rc = load_one(collection, &manifest->segments[i], &segment, &why);
+        if (rc == 0) {
+            version->segments[version->count++] = segment;
+        } else if (rc == KITH_ENOMEM) {
+            version_unref(version);
+            if (err) *err = why;
+            return rc;
+        } else {
+            collection->quarantined++;
+            engine_log(collection->db, 0, "collection '%s': segment %016llx is quarantined: %s",
+                       manifest->name, (unsigned long long)manifest->segments[i].id, why.text);
+        }
+    }
+    version->sealed = version->count;
+    version_publish(collection, version);
+    return collection_freeze(collection, 0, err);
+}
+
+int collection_kill_key(struct kith_collection *collection, struct key key, uint64_t ts, uint64_t *killed)
+{
+    struct version *version = version_current(collection);
+    for (size_t s = version->count; s-- > 0;) {
+        struct segment *segment = version->segments[s];
+        uint32_t rows[16];
+        int got;
+        while ((got = segment_find(segment, key, UINT64_MAX, rows, 16)) > 0) {
+            for (int i = 0; i < got; i++) {
+                int rc = segment_kill(segment, rows[i], ts);
+                if (rc) return rc;
+            }
+            *killed += (uint64_t)got;
+            if (!segment_is_growing(segment)) collection->sealed_kill_ts = ts;
+        }
+        if (got == KITH_ECORRUPT)
+            segment_set_damaged(segment);
+        else if (got < 0)
+            return got;
+    }
+    return 0;
+}
+
+static int bad_record(const struct kith_collection *collection, const struct wal_record *record,
+                      struct kith_error *err)
+{
+    return error_set(err, KITH_ECORRUPT, "collection '%s': log record %llu is malformed",
+                     collection->manifest.name, (unsigned long long)record->ts);
+}
+
+static int apply_delete(struct kith_collection *collection, const struct wal_record *record,
+                        struct kith_error *err)
+{
+    struct cursor cur;
+    cursor_init(&cur, record->payload, record->len);
+    bool text = cursor_u8(&cur) != 0;
+    uint32_t count = cursor_u32(&cur);
+    if (text != (schema_primary(collection->schema)->type == KITH_VARCHAR))
+        return bad_record(collection, record, err);
+    uint64_t killed = 0;
+    for (uint32_t i = 0; i < count && !cursor_failed(&cur); i++) {
+        struct key key = { 0 };
+        if (text) {
+            size_t len = 0;
+            const uint8_t *bytes = cursor_bytes(&cur, &len);
+            key = key_text((struct kith_str){ (const char *)bytes, len });
+        } else {
+            key = key_int((int64_t)cursor_u64(&cur));
+        }
+        if (cursor_failed(&cur)) break;
+        int rc = collection_kill_key(collection, key, record->ts, &killed);
+        if (rc) return error_set(err, rc, "replaying a delete: %s", error_name(rc));
+    }
+    return cursor_failed(&cur) ? bad_record(collection, record, err) : 0;
+}
+
+static int append_rows(struct kith_collection *collection, const struct wal_record *record,
+                       const struct kith_batch *batch, const uint32_t *partitions, struct kith_error *err)
+{
+    struct version *version = version_current(collection);
+    struct segment *active = version->segments[version->count - 1];
+    size_t rows = segment_rows(active);
+    if (rows && (rows >= collection->db->seal_rows || rows + batch->rows > collection->db->seal_rows * 2 ||
+                 growing_bytes(active) >= collection->db->seal_bytes)) {
+        int rc = collection_freeze(collection, batch->rows, err);
+        if (rc) return rc;
+        version = version_current(collection);
+        active = version->segments[version->count - 1];
+    }
+    return growing_append(active, batch, partitions, record->ts, err);
+}
+
+static int apply_rows(struct kith_collection *collection, const struct wal_record *record,
+                      struct arena *arena, struct kith_error *err)
+{
+    struct cursor cur;
+    cursor_init(&cur, record->payload, record->len);
+    uint32_t rows = cursor_u32(&cur);
+    if (rows > LIMIT_BATCH_ROWS || rows > cursor_left(&cur) / 4) return bad_record(collection, record, err);
+    uint32_t *partitions = arena_alloc_array(arena, rows + 1u, sizeof *partitions);
+    if (!partitions) return error_set(err, KITH_ENOMEM, "replaying the log: no memory");
+    for (uint32_t i = 0; i < rows; i++) partitions[i] = cursor_u32(&cur);
+    struct kith_batch batch;
+    int rc = batch_decode(collection->schema, &cur, arena, &batch, err);
+    if (rc) return rc;
+    if (batch.rows != rows || rows == 0) return bad_record(collection, record, err);
+    uint64_t killed = 0;
+    const struct kith_column *keys = &batch.columns[collection->schema->primary];
+    for (size_t i = 0; record->type == WAL_UPSERT && i < rows; i++) {
+        rc = collection_kill_key(collection, key_of_column(keys, i), record->ts, &killed);
+        if (rc) return error_set(err, rc, "replaying an upsert: %s", error_name(rc));
+    }
+    return append_rows(collection, record, &batch, partitions, err);
+}
+
+int collection_apply(struct kith_collection *collection, const struct wal_record *record,
+                     struct kith_error *err)
+{
+    if (record->ts <= collection->manifest.checkpoint_ts) return 0;
+    struct arena arena;
+    arena_init(&arena);
+    int rc;
+    if (record->type == WAL_DELETE)
+        rc = apply_delete(collection, record, err);
+    else if (record->type == WAL_INSERT || record->type == WAL_UPSERT)
+        rc = apply_rows(collection, record, &arena, err);
+    else
+        rc = bad_record(collection, record, err);
+    arena_release(&arena);
+    if (rc == 0) {
+        collection->appended_ts = record->ts;
+        atomic_store_explicit(&collection->visible_ts, record->ts, memory_order_release);
+    }
+    return rc;
+}
