@@ -85,6 +85,23 @@ struct lexer {
     struct kith_error *err;
 };
 
+/* The character at pos + ahead; NUL behind the end. */
+static inline char lexer_peek(const struct lexer *lexer, size_t ahead)
+{
+    return ahead < lexer->len - lexer->pos ? lexer->text[lexer->pos + ahead] : '\0';
+}
+
+static inline bool lexer_is_digit(char c) { return c >= '0' && c <= '9'; }
+static inline bool lexer_is_name_start(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+static inline bool lexer_is_name(char c) { return lexer_is_name_start(c) || lexer_is_digit(c); }
+
+/* filter_literal.c: from the opening quote through the closing one; a number of any form. */
+KITH_NODISCARD int lexer_quoted(struct lexer *lexer, struct kith_str *out);
+KITH_NODISCARD int lexer_number(struct lexer *lexer, struct token *out);
+int lexer_no_memory(const struct lexer *lexer);
 KITH_NODISCARD int lexer_next(struct lexer *lexer, struct token *out);
 KITH_NODISCARD int filter_parse(struct lexer *lexer, struct node **out);
 
@@ -187,6 +204,39 @@ struct expr { /* what a checked node is */
 
 KITH_NODISCARD int filter_check(struct checker *checker, const struct node *root,
                                 struct filter *out);
+/* filter_check.c: what the checks share. check_error says "what: text of the node", at the node. */
+#define FILTER_EXCERPT_BYTES 160
+KITH_NODISCARD int filter_check_expr(struct checker *checker, const struct node *node,
+                                     struct expr *out);
+int check_no_memory(const struct checker *checker);
+int check_error(const struct checker *checker, const struct node *node, const char *what);
+int check_cannot_cast(const struct checker *checker, const struct node *node, const char *type);
+/* Makes *out a predicate. NULL: no memory. */
+struct plan *check_plan_new(struct checker *checker, enum plan_kind kind, struct expr *out);
+/* The list's items as an array of `element` stores them. */
+KITH_NODISCARD int check_cast_items(struct checker *checker, const struct node *node,
+                                    enum kith_type element, struct literal *list);
+const char *expr_type_name(const struct expr *expr);
+bool operand_is_plain(const struct operand *operand); /* neither arithmetic nor a length */
+bool operand_is_array(const struct operand *operand); /* a whole ARRAY column */
+enum kith_type operand_compared_type(const struct operand *operand);
+/* filter_compare.c */
+KITH_NODISCARD int check_arithmetic(struct checker *checker, const struct node *node,
+                                    struct expr *a, struct expr *b, struct expr *out);
+KITH_NODISCARD int check_comparison(struct checker *checker, const struct node *node,
+                                    struct expr *a, struct expr *b, struct expr *out);
+KITH_NODISCARD int check_chain(struct checker *checker, const struct node *node,
+                               struct expr *out);
+/* filter_terms.c */
+KITH_NODISCARD int check_in(struct checker *checker, const struct node *node, struct expr *out);
+KITH_NODISCARD int check_contains(struct checker *checker, const struct node *node,
+                                  struct expr *out);
+KITH_NODISCARD int check_length(struct checker *checker, const struct node *node,
+                                struct expr *out);
+KITH_NODISCARD int check_like(struct checker *checker, const struct node *node, struct expr *out);
+KITH_NODISCARD int check_null(struct checker *checker, const struct node *node, struct expr *out);
+KITH_NODISCARD int check_exists(struct checker *checker, const struct node *node,
+                                struct expr *out);
 /* filter_names.c: what a path means in the schema. */
 KITH_NODISCARD int filter_operand(struct checker *checker, const struct node *path,
                                   struct operand *out);
