@@ -130,7 +130,7 @@ static void put_shortest(struct buffer *out, struct shortest number)
         number.digits /= 10;
         number.exponent++;
     }
-    char digits[20];
+    char digits[20] = {0};
     int len = (int)print_digits(number.digits, digits);
     int point = len + number.exponent;
     if (point > -6 && point <= 21) {

@@ -47,7 +47,7 @@ int read_plan_init(struct read_plan *plan, struct kith_collection *collection, c
 }
 
 /* The places of allowed rows, in order of insertion, after `offset` and up to `limit` (0: all). */
-static int list_places(const struct allowed *allowed, uint64_t offset, uint64_t limit,
+static int list_places(struct allowed *allowed, uint64_t offset, uint64_t limit,
                        struct arena *arena, struct place **out, size_t *count)
 {
     uint64_t total = 0;
@@ -62,7 +62,8 @@ static int list_places(const struct allowed *allowed, uint64_t offset, uint64_t 
             offset -= allowed->counts[s];
             continue;
         }
-        const struct bitset *set = &allowed->sets[s];
+        const struct bitset *set = allowed_rows(allowed, s);
+        if (!set) return KITH_ENOMEM;
         for (size_t row = bitset_next(set, 0); row < set->bits && n < left; row = bitset_next(set, row + 1)) {
             if (offset) {
                 offset--;

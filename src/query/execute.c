@@ -36,6 +36,11 @@ static int allow_filtered(const struct view_rows *rows, struct segment *segment,
 static int allow_segment(const struct view_rows *rows, struct segment *segment, struct bitset *set,
                          struct kith_search_stats *stats, bool *complete, struct kith_error *err)
 {
+    bool plain = !rows->filter && !rows->partitions && !segment_is_growing(segment);
+    if (plain && segment_dead(segment) == 0 && !segment_damaged(segment)) {
+        set->bits = segment_rows(segment);
+        return 0;
+    }
     int rc = segment_visible(segment, rows->ts, set);
     if (rc) return error_set(err, rc, "reading a segment: no memory for its bitmap");
     if (segment_damaged(segment)) return damaged(segment, set, complete);
@@ -52,9 +57,19 @@ void allowed_release(struct allowed *allowed)
 {
     for (size_t i = 0; allowed->sets && i < allowed->count; i++) bitset_release(&allowed->sets[i]);
     mem_free(allowed->sets);
-    mem_free(allowed->all);
     mem_free(allowed->counts);
     memset(allowed, 0, sizeof *allowed);
+}
+
+const struct bitset *allowed_rows(struct allowed *allowed, size_t i)
+{
+    struct bitset *set = &allowed->sets[i];
+    size_t bits = set->bits;
+    if (!set->words && bits && bitset_init(set, bits, true)) {
+        set->bits = bits;
+        return NULL;
+    }
+    return set;
 }
 
 int allowed_init(struct allowed *allowed, const struct view_rows *rows,
@@ -62,10 +77,9 @@ int allowed_init(struct allowed *allowed, const struct view_rows *rows,
 {
     *allowed = (struct allowed){ .count = rows->count };
     allowed->sets = mem_zalloc_array(rows->count + 1, sizeof *allowed->sets);
-    allowed->all = mem_zalloc_array(rows->count + 1, sizeof *allowed->all);
     allowed->counts = mem_zalloc_array(rows->count + 1, sizeof *allowed->counts);
     int rc = 0;
-    if (!allowed->sets || !allowed->all || !allowed->counts)
+    if (!allowed->sets || !allowed->counts)
         rc = error_set(err, KITH_ENOMEM, "reading a collection: no memory");
     for (size_t i = 0; rc == 0 && i < rows->count; i++) {
         if (rows->poll && (rc = rows->poll(rows->poll_ctx))) {
@@ -75,8 +89,7 @@ int allowed_init(struct allowed *allowed, const struct view_rows *rows,
         struct bitset *set = &allowed->sets[i];
         rc = allow_segment(rows, rows->segments[i], set, stats, complete, err);
         if (rc) break;
-        allowed->counts[i] = bitset_count(set);
-        allowed->all[i] = allowed->counts[i] == set->bits && !segment_is_growing(rows->segments[i]);
+        allowed->counts[i] = set->words ? bitset_count(set) : set->bits;
         stats->matched_rows += allowed->counts[i];
     }
     stats->segments += rows->count;

@@ -43,10 +43,10 @@ struct vector_search {
     float range_inner, range_outer;
 };
 
-/* Per segment of the view, the allowed rows; made once and used by every query of a call. */
+/* Per segment of the view, the allowed rows; made once and used by every query of a call. A sealed
+ * segment of which every row is allowed has no bitmap until somebody asks: a walk needs none. */
 struct allowed {
-    struct bitset *sets;  /* one a segment */
-    bool *all;            /* every row, so that sets[i] is not needed */
+    struct bitset *sets;  /* one a segment; words == NULL: every row, not made yet */
     size_t *counts;
     size_t count;
 };
@@ -54,9 +54,11 @@ KITH_NODISCARD int allowed_init(struct allowed *allowed, const struct view_rows 
                                 struct kith_search_stats *stats, bool *complete,
                                 struct kith_error *err);
 void allowed_release(struct allowed *allowed);
+/* The bitmap of segment i, made now if need be; NULL: no memory. Not thread-safe. */
+const struct bitset *allowed_rows(struct allowed *allowed, size_t i);
 
 /* The nearest of the allowed rows, ascending; places (in the arena) has *count. */
-KITH_NODISCARD int execute_search(const struct view_rows *rows, const struct allowed *allowed,
+KITH_NODISCARD int execute_search(const struct view_rows *rows, struct allowed *allowed,
                                   const struct vector_search *search, struct arena *arena,
                                   struct place **places, size_t *count,
                                   struct kith_search_stats *stats, bool *complete,

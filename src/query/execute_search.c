@@ -167,24 +167,25 @@ static int sparse_segment(struct walk *walk, uint32_t number, const struct bitse
     return walk_add(walk, number, 0, top.count);
 }
 
-static int search_segment(struct walk *walk, const struct allowed *allowed, uint32_t number,
+static int search_segment(struct walk *walk, struct allowed *allowed, uint32_t number,
                           struct kith_error *err)
 {
     const struct segment *segment = walk->rows->segments[number];
-    const struct bitset *set = &allowed->sets[number];
     if (allowed->counts[number] == 0) return 0;
-    if (walk->search->schema_field->type == KITH_SPARSE_VECTOR)
-        return sparse_segment(walk, number, set);
-    const struct index *index = walk->search->exact ? NULL
-                                                    : segment_index(segment, walk->search->field);
+    const bool sparse = walk->search->schema_field->type == KITH_SPARSE_VECTOR;
+    const struct index *index =
+        walk->search->exact || sparse ? NULL : segment_index(segment, walk->search->field);
+    const struct bitset *set = &allowed->sets[number];
+    if (!index && !(set = allowed_rows(allowed, number))) return KITH_ENOMEM;
+    if (sparse) return sparse_segment(walk, number, set);
     if (!index) return scan_segment(walk, number, set, err);
-    struct index_search search =
-        search_of(walk, allowed->all[number] ? NULL : set, allowed->counts[number]);
+    struct index_search search = search_of(walk, set->words ? set : NULL, allowed->counts[number]);
     size_t count = 0;
     int rc = index->ops->search(index, &search, walk->hits, &count, err);
-    if (rc == KITH_ECORRUPT) /* the index is derived data: its rows can still be scanned */
-        return scan_segment(walk, number, set, err);
-    return rc ? rc : walk_add(walk, number, 0, count);
+    if (rc != KITH_ECORRUPT) return rc ? rc : walk_add(walk, number, 0, count);
+    /* The index is derived data: its rows can still be scanned. */
+    set = allowed_rows(allowed, number);
+    return set ? scan_segment(walk, number, set, err) : KITH_ENOMEM;
 }
 
 /* Equal distances come out in key order; a key that cannot be read leaves the physical order. */
@@ -207,7 +208,7 @@ static void order_ties(struct walk *walk)
     if (walk->count) qsort_r(walk->found, walk->count, sizeof *walk->found, compare_key, &rows);
 }
 
-static int run_segments(struct walk *walk, const struct allowed *allowed, bool *complete,
+static int run_segments(struct walk *walk, struct allowed *allowed, bool *complete,
                         struct kith_error *err)
 {
     size_t n = walk->rows->count;
@@ -237,7 +238,7 @@ static int run_segments(struct walk *walk, const struct allowed *allowed, bool *
 }
 
 /* One pass with room for k; drops what lies inside range_inner. */
-static int run(struct walk *walk, const struct allowed *allowed, size_t k, bool *complete,
+static int run(struct walk *walk, struct allowed *allowed, size_t k, bool *complete,
                struct kith_error *err)
 {
     struct vector_search pass = *walk->search;
@@ -261,7 +262,7 @@ static size_t drop_inner(struct walk *walk, float inner)
     return kept;
 }
 
-int execute_search(const struct view_rows *rows, const struct allowed *allowed,
+int execute_search(const struct view_rows *rows, struct allowed *allowed,
                    const struct vector_search *search, struct arena *arena, struct place **places,
                    size_t *count, struct kith_search_stats *stats, bool *complete,
                    struct kith_error *err)
