@@ -84,7 +84,7 @@ static bool layout_holds(const struct blockfile *f, struct layout *l)
     if (l->sums < BLOCKFILE_HEADER_BYTES || l->sums > l->trailer) return false;
     if (l->directory < l->sums || l->directory > l->trailer) return false;
     if (l->trailer - l->directory != l->directory_bytes) return false;
-    if (l->sums_bytes > l->directory - l->sums) return false;
+    if (l->sums_bytes != l->directory - l->sums) return false;
     return l->sums_bytes == (l->sums + PAGE_BYTES - 1) / PAGE_BYTES * sizeof(uint32_t);
 }
 

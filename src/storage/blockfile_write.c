@@ -180,8 +180,7 @@ static uint32_t sum_of(const struct blockfile_writer *w, const void *data, size_
 /* Page checksums, directory and trailer, in one write behind the data. */
 static int write_end(struct blockfile_writer *w, struct kith_error *err)
 {
-    const size_t pad = (0 - w->sums.len) & 7u;
-    const uint64_t directory = w->data_end + w->sums.len + pad;
+    const uint64_t directory = w->data_end + w->sums.len;
     const uint64_t end = directory + w->directory.len + BLOCKFILE_TRAILER_BYTES;
     uint8_t trailer[BLOCKFILE_TRAILER_BYTES] = {0};
     le32_put(trailer + TRAILER_AT_MAGIC, TRAILER_MAGIC);
@@ -196,8 +195,6 @@ static int write_end(struct blockfile_writer *w, struct kith_error *err)
              sum_of(w, w->directory.data, w->directory.len, SEED_DIRECTORY));
     le32_put(trailer + TRAILER_AT_CHECKSUM,
              sum_of(w, trailer, TRAILER_AT_CHECKSUM, SEED_TRAILER));
-    static const uint8_t zeros[8];
-    buffer_put(&w->sums, zeros, pad);
     buffer_put(&w->sums, w->directory.data, w->directory.len);
     buffer_put(&w->sums, trailer, sizeof trailer);
     if (buffer_failed(&w->sums)) return error_set(err, KITH_ENOMEM, "no memory for checksums");
