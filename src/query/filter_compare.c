@@ -109,7 +109,10 @@ static void bounds_done(struct plan *plan)
     if (left->form != OPERAND_FIELD || !operand_is_plain(left)) return;
     if (type_is_integer(left->type) || left->type == KITH_BOOL) int_range(plan);
     else if (left->type == KITH_FLOAT || left->type == KITH_DOUBLE) float_range(plan);
-    else return;
+    else {
+        plan->direct = left->type == KITH_VARCHAR && plan->equal;
+        return;
+    }
     plan->ranged = plan->kind == PLAN_BOUNDS;
 }
 

@@ -74,21 +74,23 @@ static void null_leaf(const struct evaluation *ev, const struct chunk *chunk,
     }
 }
 
-static void range_leaf(const struct evaluation *ev, const struct plan *plan,
-                       const struct chunk *chunk, const uint64_t *active, struct truth out)
+static void column_leaf(const struct evaluation *ev, const struct plan *plan,
+                        const struct chunk *chunk, const uint64_t *active, struct truth out)
 {
-    range_bits(plan, chunk, ev->first, block_rows(ev), active, out.yes);
+    uint64_t known[FILTER_BLOCK_WORDS];
+    for (size_t w = 0; w < ev->words; w++) known[w] = active[w] & valid_word(ev, chunk, w);
+    if (plan->ranged) range_bits(plan, chunk, ev->first, block_rows(ev), known, out.yes);
+    else direct_bits(plan, chunk, ev->first, block_rows(ev), known, out.yes);
     for (size_t w = 0; w < ev->words; w++) {
-        uint64_t known = active[w] & valid_word(ev, chunk, w);
-        out.yes[w] &= known;
-        out.no[w] = known & ~out.yes[w];
+        out.yes[w] &= known[w];
+        out.no[w] = known[w] & ~out.yes[w];
     }
 }
 
 static int row_test(struct evaluation *ev, const struct plan *plan, const struct chunk *left,
                     const struct chunk *right, size_t row)
 {
-    struct row_value a, b = { .kind = VALUE_NONE };
+    struct row_value a, b; /* large: filled in only as far as their kind says */
     if (plan->kind == PLAN_EXISTS) return row_is_present(&plan->left, left, row);
     row_value_get(&plan->left, left, row, &ev->unescaped, &a);
     if (right) row_value_get(&plan->right, right, row, &ev->unescaped_right, &b);
@@ -118,7 +120,7 @@ static int evaluate_leaf(struct evaluation *ev, const struct plan *plan, const u
     if (rc != 0) return rc;
     if (plan->negated) out = (struct truth){ out.no, out.yes };
     if (plan->kind == PLAN_NULL) null_leaf(ev, left, active, out);
-    else if (plan->ranged) range_leaf(ev, plan, left, active, out);
+    else if (plan->ranged || plan->direct) column_leaf(ev, plan, left, active, out);
     else row_leaf(ev, plan, left, right, active, out);
     if (ev->unescaped.failed || ev->unescaped_right.failed)
         return error_set(ev->err, KITH_ENOMEM, "no memory to evaluate the filter");

@@ -168,6 +168,8 @@ struct plan {
     struct bound low, high;
     const struct literal *values;
     size_t value_count;
+    bool direct;          /* read straight from the column: filter_direct.c */
+    const int64_t *integers; /* direct PLAN_TERMS on integers: the values, ascending */
     bool sorted;           /* PLAN_TERMS: values of one kind, ascending */
     unsigned depth;        /* levels of plans below and with this one */
     struct like like;
@@ -318,6 +320,9 @@ bool json_list_has(const struct json_value *list, const struct literal *literal)
 /* filter_range.c: the typed loops. Sets bit i of `yes` when row `first + i` is in the range. */
 void range_bits(const struct plan *plan, const struct chunk *chunk, size_t first, size_t rows,
                 const uint64_t *active, uint64_t *yes);
+/* filter_direct.c: the same for plans that are direct. */
+void direct_bits(const struct plan *plan, const struct chunk *chunk, size_t first, size_t rows,
+                 const uint64_t *active, uint64_t *yes);
 /* filter_test.c: 1 true, 0 false, -1 unknown. */
 int plan_test(const struct plan *plan, const struct row_value *left, const struct row_value *right);
 
