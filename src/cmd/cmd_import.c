@@ -239,20 +239,20 @@ static bool has_index(const struct kith_collection_info *info, const char *field
     return false;
 }
 
+/* What --index says replaces what is there; without it, a field that has none gets the default. */
 static int create_indexes(struct job *job, const struct kith_collection_info *info,
                           struct kith_error *err)
 {
     for (size_t i = 0; i < job->ingest.count; i++) {
         const struct ingest_field *field = &job->ingest.fields[i];
-        if (job->no_index || !cmd_is_vector(field->field.type)) continue;
-        if (has_index(info, field->name)) {
-            if (job->line->index) {
-                cmd_warn("import", "'%s' has an index already; --index changes nothing",
-                         field->name);
-            }
-            continue;
+        int rc = 0;
+        if (!cmd_is_vector(field->field.type)) continue;
+        if (job->no_index) {
+            rc = kith_index_drop(job->collection, field->name, err);
+            if (rc == KITH_ENOTFOUND) rc = 0;
+        } else if (job->line->index || !has_index(info, field->name)) {
+            rc = kith_index_create(job->collection, field->name, &job->index, err);
         }
-        int rc = kith_index_create(job->collection, field->name, &job->index, err);
         if (rc) return rc;
     }
     return 0;
