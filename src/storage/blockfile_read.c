@@ -62,8 +62,8 @@ static int check_header(struct blockfile *f, const char *path, struct kith_error
     }
     if (le32_get(h + HEADER_AT_VERSION) != BLOCKFILE_VERSION ||
         le32_get(h + HEADER_AT_INCOMPATIBLE) != 0) {
-        return error_set(err, KITH_EVERSION, "'%s' was written by %.16s, which is newer than this %s",
-                         path, (const char *)(h + HEADER_AT_WRITER), KITH_VERSION_TEXT);
+        return error_set(err, KITH_EVERSION, "'%s' was written by %.16s, newer than this %s", path,
+                         (const char *)(h + HEADER_AT_WRITER), KITH_VERSION_TEXT);
     }
     return 0;
 }

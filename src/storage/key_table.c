@@ -24,7 +24,7 @@ void key_table_release(struct key_table *table)
         mem_free(slots);
         slots = older;
     }
-    *table = (struct key_table){0};
+    *table = (struct key_table){.count = 0};
 }
 
 static struct key_slots *slots_new(size_t cap)

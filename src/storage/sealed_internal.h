@@ -109,7 +109,7 @@ void sealed_index_free(struct sealed *sealed, struct sealed_index *index); /* wi
 KITH_NODISCARD int sealed_read_dead(struct sealed *sealed, uint64_t database_id, uint64_t number,
                                     struct kith_error *err);
 /* Every page and the structure inside; `problem` for each finding. For storage_verify. */
-void sealed_check(struct blockfile *file, void (*problem)(void *ctx, uint64_t offset, const char *text),
-                  void *ctx);
+void sealed_check(struct blockfile *file,
+                  void (*problem)(void *ctx, uint64_t offset, const char *text), void *ctx);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * A segment: rows of one collection, either growing (in memory, appended to) or sealed (an immutable
- * file). Everything above reads both through this one interface.
+ * A segment: rows of one collection, either growing (in memory, appended to) or sealed (an
+ * immutable file). Everything above reads both through this one interface.
  *
  * Rows are numbered 0..n-1 in order of insertion; numbers never leave the engine.
  *
@@ -49,7 +49,8 @@ uint64_t segment_disk_bytes(const struct segment *segment);
 bool segment_damaged(const struct segment *segment);
 void segment_set_damaged(struct segment *segment);
 
-/* Initialises `out` (owned by the caller) to the rows visible at ts: segment_rows_at() bits, less the dead. */
+/* Initialises `out` (owned by the caller) to the rows visible at ts: segment_rows_at() bits, less
+ * the dead. */
 KITH_NODISCARD int segment_visible(const struct segment *segment, uint64_t ts, struct bitset *out);
 bool segment_row_visible(const struct segment *segment, size_t row, uint64_t ts);
 /* Clears the bits of rows that are in none of the partitions. */
@@ -79,13 +80,14 @@ const struct index *segment_index(const struct segment *segment, size_t field);
 int segment_find(const struct segment *segment, struct key key, uint64_t ts, uint32_t *rows,
                  size_t room);
 
-/* Under the write lock. Marks the row dead at ts; a no-op when it is dead already. */
+/* Under the write lock. Marks the row dead at ts; a no-op when it is dead already. Timestamps
+ * ascend once readers have the segment; before that (carrying over) any order is taken. */
 KITH_NODISCARD int segment_kill(struct segment *segment, size_t row, uint64_t ts);
 /* Takes back kills with a ts above `ts` (a write whose log record failed). Under the write lock. */
 void segment_cut_kills(struct segment *segment, uint64_t ts);
 /* Under the write lock. The next `more` kills will not fail. */
 KITH_NODISCARD int segment_kill_reserve(struct segment *segment, size_t more);
-/* Kills number `from` and later, in ts order: fn for each; for carrying them over to a successor. */
+/* Kills number `from` and later, in ts order: fn for each; to carry them over to a successor. */
 size_t segment_kill_count(const struct segment *segment);
 KITH_NODISCARD int segment_kills_since(const struct segment *segment, size_t from,
                                        int (*fn)(void *ctx, size_t row, uint64_t ts), void *ctx);
@@ -96,13 +98,13 @@ KITH_NODISCARD int segment_kills_since(const struct segment *segment, size_t fro
 KITH_NODISCARD int growing_new(const struct os *os, const struct schema *schema,
                                struct budget *budget, uint64_t id, size_t rows_max,
                                struct segment **out);
-/* Under the write lock. `batch` is normalised, with keys; values are copied. partitions: one id a row.
- * All or nothing: KITH_ENOMEM / KITH_EBUSY (budget) leave it unchanged. Rows become readable (count
+/* Under the write lock. `batch` is normalised, with keys; values are copied. partitions: one id a
+ * row, NULL: all 0. All or nothing: KITH_ENOMEM / KITH_EBUSY (budget) leave it unchanged. Rows become readable (count
  * released) at return; visibility is by ts. */
 KITH_NODISCARD int growing_append(struct segment *segment, const struct kith_batch *batch,
                                   const uint32_t *partitions, uint64_t ts, struct kith_error *err);
 uint64_t growing_bytes(const struct segment *segment);
-/* Drops rows and kills with ts above `ts` (a write whose log record failed). Under the write lock. */
+/* Drops rows and kills with ts above `ts` (a failed write). Under the write lock. */
 void growing_cut(struct segment *segment, uint64_t ts);
 
 /* ---- sealed ---- */
@@ -148,8 +150,8 @@ KITH_NODISCARD int sealed_open(const struct sealed_opts *opts, struct segment **
  * index_min_rows() or the field has nulls or a type that is scanned: then there is no file. */
 KITH_NODISCARD int sealed_build_index(const struct sealed_opts *opts, const struct segment *segment,
                                       size_t field, const char *kind,
-                                      const struct index_params *params, const struct index_job *job,
-                                      bool *built, struct kith_error *err);
+                                      const struct index_params *params,
+                                      const struct index_job *job, bool *built, struct kith_error *err);
 /* Writes the kills up to ts as <id>.<number>.del. */
 KITH_NODISCARD int sealed_write_dead(const struct sealed_opts *opts, const struct segment *segment,
                                      uint64_t ts, uint64_t number, struct kith_error *err);

@@ -42,7 +42,7 @@ void tombstones_cut(struct tombstones *dead, uint64_t ts);
 size_t tombstones_count(const struct tombstones *dead);
 struct tombstone tombstones_at(const struct tombstones *dead, size_t number); /* number < count */
 bool tombstones_is_dead(const struct tombstones *dead, size_t row, uint64_t ts);
-/* Sets the bits of rows that are not dead at ts and clears the others; rows->bits <= the segment's. */
+/* Sets the bits of rows that are not dead at ts, clears the others; rows->bits <= the segment's. */
 void tombstones_subtract(const struct tombstones *dead, uint64_t ts, struct bitset *rows);
 uint64_t tombstones_bytes(const struct tombstones *dead);
 

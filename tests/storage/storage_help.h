@@ -1,6 +1,6 @@
 /*
- * What the tests of storage share: a schema with a field of every type, and rows that are a function
- * of their key, so that any row read back can be checked alone.
+ * What the tests of storage share: a schema with a field of every type, and rows that are a
+ * function of their key, so that any row read back can be checked alone.
  */
 #ifndef TEST_STORAGE_HELP_H
 #define TEST_STORAGE_HELP_H
@@ -101,7 +101,9 @@ static inline size_t help_value(int64_t key, size_t field, const struct schema *
         memcpy(room, &key, 8);
         return 8;
     }
-    if (field == F_JSON) return (size_t)snprintf((char *)room, 64, "{\"n\":%d}", (int)(mix % 99999));
+    if (field == F_JSON) {
+        return (size_t)snprintf((char *)room, 64, "{\"n\":%d}", (int)(mix % 99999));
+    }
     if (field == F_VECTOR || field == F_FLOAT) {
         for (size_t i = 0; i < width / 4; i++) {
             lef32_put(room + 4 * i, (float)(rng_mix(mix + i) % 1000) / 8.0f);
@@ -122,7 +124,8 @@ static inline size_t help_value(int64_t key, size_t field, const struct schema *
     }
     size_t len = width > 0 ? width : (field == F_ARRAY ? 4 * (mix % 9) : mix % 30);
     for (size_t i = 0; i < len; i++) {
-        room[i] = field == F_TEXT ? (uint8_t)('a' + (mix + i) % 26) : (uint8_t)(mix >> (i % 8 * 8));
+        const uint64_t byte = field == F_TEXT ? 'a' + (mix + i) % 26 : mix >> (i % 8 * 8);
+        room[i] = (uint8_t)byte;
     }
     if (field == F_BOOL) room[0] &= 1;
     return len;

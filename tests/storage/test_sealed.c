@@ -115,7 +115,8 @@ static void a_merge_equals_the_model(void **state)
         uint32_t found[2];
         assert_int_equal(segment_find(merged, key_int(model[row]), 99, found, 2), 1);
         assert_int_equal(found[0], row);
-        assert_int_equal(segment_partition(merged, row), model[row] >= 0 && model[row] < 5000 ? 1 : 2);
+        const uint32_t partition = model[row] >= 0 && model[row] < 5000 ? 1 : 2;
+        assert_int_equal(segment_partition(merged, row), partition);
     }
     size_t next = 0;
     for (size_t s = 0; s < 3; s++) {
