@@ -30,6 +30,7 @@ struct table {
     struct schema schema;
     struct arena arena;
     size_t rows;
+    bool sealed; /* texts come as offsets and bytes */
     struct column columns[FIELD_COUNT];
     struct chunk_source source;
 };
@@ -60,9 +61,28 @@ static inline void table_schema(struct schema *out, bool dynamic)
     if (schema_from_public(&given, out, &err) != 0) fail_msg("schema: %s", err.text);
 }
 
+static inline void seal_texts(struct table *table, struct chunk *chunk)
+{
+    size_t len = 0, at = 0;
+    for (size_t r = 0; r < chunk->rows; r++) len += chunk->strs[r].len;
+    uint8_t *offsets = arena_alloc(&table->arena, 4 * (chunk->rows + 1));
+    uint8_t *bytes = arena_alloc(&table->arena, len + 1);
+    assert_true(offsets && bytes);
+    for (size_t r = 0; r < chunk->rows; r++) {
+        le32_put(offsets + 4 * r, (uint32_t)at);
+        if (chunk->strs[r].len > 0) memcpy(bytes + at, chunk->strs[r].data, chunk->strs[r].len);
+        at += chunk->strs[r].len;
+    }
+    le32_put(offsets + 4 * chunk->rows, (uint32_t)at);
+    chunk->strs = NULL;
+    chunk->offsets = offsets;
+    chunk->bytes = bytes;
+    chunk->bytes_len = len;
+}
+
 static inline int table_get(void *ctx, size_t field, size_t number, struct chunk *out)
 {
-    const struct table *table = ctx;
+    struct table *table = ctx;
     const struct column *column = &table->columns[field];
     const struct schema_field *f = &table->schema.fields[field];
     size_t first = number * table->source.chunk_rows, left = table->rows - first;
@@ -72,6 +92,7 @@ static inline int table_get(void *ctx, size_t field, size_t number, struct chunk
     if (column->data) out->data = column->data + first * f->width;
     if (column->valid) out->valid = column->valid + first / 64;
     if (column->strs) out->strs = column->strs + first;
+    if (column->strs && table->sealed) seal_texts(table, out);
     return 0;
 }
 

@@ -532,6 +532,7 @@ static void against_rows(size_t chunk_rows)
     print_message("seed %llu\n", (unsigned long long)seed);
     rng_init(&rng, seed);
     make_table(&table, chunk_rows);
+    table.sealed = chunk_rows > 4096;
     assert_int_equal(bitset_init(&within, ROWS, false), 0);
     assert_int_equal(bitset_init(&out, ROWS, true), 0);
     for (unsigned i = 0; i < ROUNDS; i++) one_round(&table, &within, &out, seed);
