@@ -182,11 +182,9 @@ static bool hex_float(const char *text, size_t len, double *out)
 }
 
 /* Brings .5 and 5. and 00.5 into the form that the JSON scanner reads, correctly rounded. */
-static bool decimal_float(struct arena *arena, const char *text, size_t len, double *out)
+static bool decimal_float(char *form, const char *text, size_t len, double *out)
 {
-    char *form = arena_alloc(arena, len + 3);
     size_t n = 0, i = 0, used;
-    if (!form) return false;
     while (i + 1 < len && text[i] == '0' && lexer_is_digit(text[i + 1])) i++;
     if (text[i] == '.') form[n++] = '0';
     for (; i < len; i++) {
@@ -227,7 +225,9 @@ int lexer_number(struct lexer *lexer, struct token *out)
         return integer_token(lexer, 0, zero ? 8 : 10, end, out);
     }
     double value = 0;
-    if (hex ? !hex_float(text, len, &value) : !decimal_float(lexer->arena, text, len, &value))
+    char *form = arena_alloc(lexer->arena, 2 * len + 1); /* every point may bring a digit */
+    if (!form) return lexer_no_memory(lexer);
+    if (hex ? !hex_float(text, len, &value) : !decimal_float(form, text, len, &value))
         return filter_error(lexer->err, out->at, "invalid number: %.*s", (int)(len < 64 ? len : 64),
                             text);
     out->kind = TOKEN_FLOAT;

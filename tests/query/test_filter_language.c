@@ -210,6 +210,7 @@ static void refusals(void **state)
         { "a == 08", "invalid integer: 08", 5 },
         { "a == 9223372036854775808", "integer out of range", 5 },
         { "a == 18446744073709551616", "invalid integer", 5 },
+        { "a == 1.........................", "invalid number", 5 },
         { "a == 1e999", "invalid number", 5 },
         { "a # 1", "unexpected character '#'", 2 },
         { "a is  null", "invalid expression", 2 },
