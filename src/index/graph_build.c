@@ -140,7 +140,7 @@ static int prepare(struct graph_build *b, const struct index_params *params)
     if (v->dim == 0 || v->dim > GRAPH_DIM_MAX) {
         return error_set(b->err, KITH_ELIMIT, "a graph takes 1 to %u dimensions", GRAPH_DIM_MAX);
     }
-    if (v->count > 0 && section_touch(&v->rows, 0, (v->count - 1) * v->stride_bytes + 1)) {
+    if (v->count > 0 && vectors_touch(v, 0, v->count)) {
         return error_set(b->err, KITH_ECORRUPT, "the vectors of a graph to be built are damaged");
     }
     const struct index_params p = index_params_adapt(*params, v->count, v->dim);

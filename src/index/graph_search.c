@@ -126,7 +126,7 @@ static int add_row(struct rerank *r, uint32_t row, float navigation)
         offer(r, navigation, row);
         return 0;
     }
-    if (v->rows.guard && section_touch(&v->rows, row * v->stride_bytes, 1)) return KITH_ECORRUPT;
+    if (v->rows.guard && vectors_touch(v, row, 1)) return KITH_ECORRUPT;
     const uint8_t *data = v->rows.data + row * v->stride_bytes;
     for (size_t at = 0; at < v->stride_bytes && at < 1024; at += 64) {
         __builtin_prefetch(data + at, 0, 3);

@@ -40,6 +40,16 @@ struct vectors {
     enum kernel_metric metric;
 };
 
+/* 0 when rows [first, first + count) are inside and verified, to the last byte of the last row (the
+ * last row of all may be shorter than the stride). */
+static inline int vectors_touch(const struct vectors *vectors, size_t first, size_t count)
+{
+    const size_t at = first * vectors->stride_bytes;
+    size_t len = count * vectors->stride_bytes;
+    if (at < vectors->rows.len && len > vectors->rows.len - at) len = vectors->rows.len - at;
+    return section_touch(&vectors->rows, at, len);
+}
+
 struct index_params {
     uint32_t m;               /* 0: adaptive */
     uint32_t ef_construction; /* 0: adaptive */

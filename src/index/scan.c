@@ -42,8 +42,7 @@ static int scan_run(struct scan *scan, size_t first, size_t end)
     const struct vectors *v = scan->vectors;
     for (size_t at = first; at < end; at += BLOCK) {
         const size_t count = end - at < BLOCK ? end - at : BLOCK;
-        const size_t bytes = (count - 1) * v->stride_bytes + 1;
-        if (section_touch(&v->rows, at * v->stride_bytes, bytes)) return KITH_ECORRUPT;
+        if (vectors_touch(v, at, count)) return KITH_ECORRUPT;
         scan->kernel->many(scan->search->query, v->rows.data + at * v->stride_bytes,
                            v->stride_bytes, count, v->dim, scan->distances);
         for (size_t i = 0; i < count; i++) offer(scan, scan->distances[i], (uint32_t)(at + i));
@@ -59,9 +58,7 @@ static int flush(struct scan *scan)
     const size_t count = scan->waiting;
     scan->waiting = 0;
     for (size_t i = 0; v->rows.guard && i < count; i++) {
-        if (section_touch(&v->rows, scan->ids[i] * v->stride_bytes, v->stride_bytes)) {
-            return KITH_ECORRUPT;
-        }
+        if (vectors_touch(v, scan->ids[i], 1)) return KITH_ECORRUPT;
     }
     scan->kernel->gather(scan->search->query, v->rows.data, v->stride_bytes, scan->ids, count,
                          v->dim, scan->distances);

@@ -257,6 +257,55 @@ static void a_damaged_index_is_left_out_or_refuses(void **state)
     mem_free(f.bytes);
 }
 
+/* Rows of 100 bytes cross pages: the part on the second page must be verified as well. */
+static void a_scan_verifies_rows_to_their_end(void **state)
+{
+    (void)state;
+    const struct kith_field fields[] = {
+        {.size = sizeof(struct kith_field), .name = "key", .type = KITH_INT64,
+         .flags = KITH_FIELD_PRIMARY},
+        {.size = sizeof(struct kith_field), .name = "v", .type = KITH_FLOAT_VECTOR, .dim = 25,
+         .metric = KITH_L2},
+    };
+    const struct kith_schema given = {.size = sizeof given, .fields = fields, .field_count = 2};
+    struct schema wide = {0};
+    assert_int_equal(schema_from_public(&given, &wide, NULL), 0);
+    static int64_t keys[100];
+    static float values[100][25];
+    for (size_t i = 0; i < 100; i++) keys[i] = (int64_t)i;
+    const struct kith_column columns[] = {{.data = keys}, {.data = values}};
+    const struct kith_batch batch = {.size = sizeof batch, .rows = 100, .columns = columns,
+                                     .column_count = 2};
+    struct segment *growing = NULL;
+    assert_int_equal(growing_new(os, &wide, NULL, 1, 100, &growing), 0);
+    assert_int_equal(growing_append(growing, &batch, NULL, 1, NULL), 0);
+    const struct seal_input input = {.os = os, .dir = DIR_NAME, .database_id = DATABASE, .id = 2,
+                                     .schema = &wide, .segments = &growing, .count = 1, .ts = 9};
+    size_t rows = 0;
+    assert_int_equal(sealed_write(&input, NULL, &rows, NULL), 0);
+    segment_unref(growing);
+    const struct file f = read_file(DIR_NAME "/2.seg");
+    flip(&f, 4096 + 3000, 4);
+    struct sealed_opts opts = opts_of(os, 2);
+    opts.schema = &wide;
+    for (size_t last = 25; last < 40; last++) { /* data begins at 128 + 800, aligned: 960 */
+        struct segment *segment = NULL;
+        assert_int_equal(sealed_open(&opts, &segment, NULL, NULL), 0);
+        struct vectors v;
+        size_t first;
+        assert_int_equal(segment_vectors(segment, 1, last, 0, &v, &first, NULL), 0);
+        const float query[25] = {0};
+        struct hit hit;
+        size_t count;
+        const struct index_search search = {.query = query, .k = 1, .bound = 1e30f};
+        const bool bad = 960 + last * 100 > 4096;
+        assert_int_equal(index_scan(&v, &search, &hit, &count, NULL), bad ? KITH_ECORRUPT : 0);
+        segment_unref(segment);
+    }
+    mem_free(f.bytes);
+    schema_release(&wide);
+}
+
 static void failing_memory_leaves_nothing(void **state)
 {
     (void)state;
@@ -350,6 +399,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(no_flipped_byte_is_read, setup, teardown),
         cmocka_unit_test_setup_teardown(cut_swapped_and_foreign_files_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_damaged_index_is_left_out_or_refuses, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_scan_verifies_rows_to_their_end, setup, teardown),
         cmocka_unit_test_setup_teardown(failing_memory_leaves_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(failing_disks_and_power_cuts, setup, teardown),
     };
