@@ -44,7 +44,7 @@ int catalog_next_id(struct kith_db *db, uint64_t *id, struct kith_error *err)
 {
     int rc = 0;
     os_mutex_lock(&db->id_lock);
-    if (db->next_id >= db->id_limit) {
+    if (db->next_id >= db->id_limit && !db->read_only) { /* a reader's ids stay in memory */
         uint8_t limit[8];
         le64_put(limit, db->next_id + ENGINE_ID_BLOCK);
         struct journal_change change = { .key = "next", .value = limit, .len = sizeof limit };
@@ -112,8 +112,7 @@ static int load_collection(void *ctx, const char *key, const uint8_t *value, siz
         manifest_release(&manifest);
         return rc;
     }
-    rc = collection_load_segments(collection, loading->err);
-    if (rc == 0) rc = catalog_add(loading->db, collection);
+    rc = catalog_add(loading->db, collection);
     if (rc) collection_unref(collection);
     return rc;
 }
@@ -132,6 +131,9 @@ int catalog_load(struct kith_db *db, struct kith_error *err)
     if (rc == 0) rc = journal_range(db->journal, "d/", load_database, db);
     if (rc == 0) rc = journal_range(db->journal, "a/", load_alias, db);
     if (rc == 0) rc = journal_range(db->journal, "c/", load_collection, &loading);
+    /* Not while the journal is walked: a new segment's id may need a commit. */
+    for (size_t i = 0; rc == 0 && i < db->collection_count; i++)
+        rc = collection_load_segments(db->collections[i], err);
     if (rc == KITH_ENOMEM) error_set(err, rc, "opening '%s': no memory for the catalog", db->dir);
     if (rc == KITH_ECORRUPT) error_set(err, rc, "opening '%s': the catalog is damaged; run kith check", db->dir);
     return rc;

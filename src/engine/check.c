@@ -9,6 +9,7 @@
 #include "engine/engine.h"
 #include "engine/identity.h"
 #include "storage/dump.h"
+#include "storage/file_name.h"
 
 struct checking {
     const struct os *os;
@@ -68,13 +69,16 @@ static int check_name(void *ctx, const char *name)
     return 0;
 }
 
-static void missing(struct checking *checking, const char *name)
+static int check_named(void *ctx, const struct file_name *name)
 {
+    struct checking *checking = ctx;
     char path[OS_PATH_MAX];
     struct os_stat stat;
-    checking->file = name;
-    if (path_join(path, checking->dir, name, NULL) == 0 && os_stat(checking->os, path, &stat, NULL))
+    if (file_name_path(name, checking->dir, path, sizeof path)) return 0;
+    checking->file = path + strlen(checking->dir) + 1;
+    if (os_stat(checking->os, path, &stat, NULL))
         found(checking, 0, "a manifest names this file, and it is not there");
+    return 0;
 }
 
 static int check_manifest(void *ctx, const char *key, const uint8_t *value, size_t len)
@@ -89,21 +93,7 @@ static int check_manifest(void *ctx, const char *key, const uint8_t *value, size
         found(checking, 0, why.text);
         return 0;
     }
-    for (uint32_t i = 0; i < manifest.segment_count; i++) {
-        const struct manifest_segment *segment = &manifest.segments[i];
-        char name[64];
-        (void)snprintf(name, sizeof name, "%016llx.seg", (unsigned long long)segment->id);
-        missing(checking, name);
-        for (uint32_t j = 0; j < segment->index_count; j++) {
-            (void)snprintf(name, sizeof name, "%016llx.%u.idx", (unsigned long long)segment->id,
-                           segment->index_fields[j]);
-            missing(checking, name);
-        }
-        if (segment->dead_file == 0) continue;
-        (void)snprintf(name, sizeof name, "%016llx.%llu.del", (unsigned long long)segment->id,
-                       (unsigned long long)segment->dead_file);
-        missing(checking, name);
-    }
+    (void)manifest_files(&manifest, check_named, checking);
     manifest_release(&manifest);
     return 0;
 }

@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "engine/engine.h"
 #include "engine/identity.h"
+#include "storage/file_name.h"
 
 #define AUTO_ID_SHIFT 18 /* automatic ids start at the time, as timestamps do */
 
@@ -175,22 +176,27 @@ static int open_log(struct kith_db *db, struct kith_error *err)
 
 struct sweeping {
     struct kith_db *db;
-    struct map known; /* "<16 hex digits>" of segment ids */
+    struct map known; /* names of files, without the directory */
 };
 
 static int sweep_name(void *ctx, const char *name)
 {
     struct sweeping *sweeping = ctx;
-    size_t len = strlen(name);
-    const char *dot = strrchr(name, '.');
-    bool ours = dot && len > 17 && name[16] == '.' &&
-                (strcmp(dot, ".seg") == 0 || strcmp(dot, ".idx") == 0 || strcmp(dot, ".del") == 0);
-    bool temporary = dot && strcmp(dot, ".tmp") == 0;
-    if (!temporary && (!ours || map_get(&sweeping->known, name, 16, NULL))) return 0;
+    struct file_name parsed;
+    if (!file_name_parse(name, &parsed)) return 0;
+    if (map_get(&sweeping->known, name, strlen(name), NULL)) return 0;
     char path[OS_PATH_MAX];
     if (path_join(path, sweeping->db->dir, name, NULL) == 0)
         (void)!os_unlink(sweeping->db->os, path, NULL); /* a leftover may stay: it is only space */
     return 0;
+}
+
+static int sweep_know(void *ctx, const struct file_name *name)
+{
+    struct sweeping *sweeping = ctx;
+    char path[OS_PATH_MAX];
+    int rc = file_name_path(name, ".", path, sizeof path);
+    return rc ? rc : map_put(&sweeping->known, path + 2, strlen(path + 2), 1);
 }
 
 static int sweep(struct kith_db *db, struct kith_error *err)
@@ -198,14 +204,8 @@ static int sweep(struct kith_db *db, struct kith_error *err)
     struct sweeping sweeping = { .db = db };
     map_init(&sweeping.known);
     int rc = 0;
-    for (size_t i = 0; rc == 0 && i < db->collection_count; i++) {
-        const struct manifest *manifest = &db->collections[i]->manifest;
-        for (uint32_t s = 0; rc == 0 && s < manifest->segment_count; s++) {
-            char hex[17];
-            (void)snprintf(hex, sizeof hex, "%016llx", (unsigned long long)manifest->segments[s].id);
-            rc = map_put(&sweeping.known, hex, 16, 1);
-        }
-    }
+    for (size_t i = 0; rc == 0 && i < db->collection_count; i++)
+        rc = manifest_files(&db->collections[i]->manifest, sweep_know, &sweeping);
     if (rc)
         error_set(err, rc, "opening '%s': no memory", db->dir);
     else

@@ -237,13 +237,11 @@ static int run_segments(struct walk *walk, struct allowed *allowed, bool *comple
     return 0;
 }
 
-/* One pass with room for k; drops what lies inside range_inner. */
+/* One pass over all segments for the k nearest. */
 static int run(struct walk *walk, struct allowed *allowed, size_t k, bool *complete,
                struct kith_error *err)
 {
-    struct vector_search pass = *walk->search;
-    pass.k = k;
-    walk->search = &pass;
+    walk->k = k;
     walk->count = 0;
     mem_free(walk->hits);
     walk->hits = mem_alloc_array(k, sizeof *walk->hits);

@@ -238,3 +238,24 @@ int manifest_decode(const void *data, size_t len, struct manifest *out, struct k
     *out = made;
     return 0;
 }
+
+int manifest_files(const struct manifest *manifest,
+                   int (*fn)(void *ctx, const struct file_name *name), void *ctx)
+{
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < manifest->segment_count; i++) {
+        const struct manifest_segment *segment = &manifest->segments[i];
+        struct file_name name = { .kind = FILE_SEGMENT, .id = segment->id };
+        rc = fn(ctx, &name);
+        name.kind = FILE_INDEX;
+        for (uint32_t j = 0; rc == 0 && j < segment->index_count; j++) {
+            name.part = segment->index_fields[j];
+            rc = fn(ctx, &name);
+        }
+        if (rc || segment->dead_file == 0) continue;
+        name.kind = FILE_DEAD;
+        name.part = segment->dead_file;
+        rc = fn(ctx, &name);
+    }
+    return rc;
+}

@@ -10,6 +10,7 @@
 
 #include "base/buffer.h"
 #include "model/schema.h"
+#include "storage/file_name.h"
 
 struct manifest_index { /* of a collection: what the user asked for */
     uint32_t field;
@@ -58,5 +59,9 @@ KITH_NODISCARD int manifest_decode(const void *data, size_t len, struct manifest
 KITH_NODISCARD int manifest_add_segment(struct manifest *manifest, uint64_t id, uint64_t rows,
                                         uint64_t dead_file, uint32_t index_count,
                                         struct manifest_segment **out);
+
+/* Calls fn for each file that the manifest names; stops at a non-zero return. */
+int manifest_files(const struct manifest *manifest,
+                   int (*fn)(void *ctx, const struct file_name *name), void *ctx);
 
 #endif
