@@ -1,7 +1,7 @@
 /*
  * A sealed file is never trusted: bytes of a valid segment are overwritten as the input says and
- * all checksums are made right again, so that what is behind them is reached; then it is opened, read
- * through, searched by key and verified. Any status is fine; a crash, a hang or a row out of range
+ * all checksums are made right again, so that what is behind them is reached; then it is opened,
+ * read through, searched by key and verified. Any status is fine; a crash, a hang or a row out of range
  * is not.
  *
  * Input: a first byte, odd when checksums are to be made right; then groups of 7 bytes: offset (u32

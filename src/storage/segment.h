@@ -99,8 +99,8 @@ KITH_NODISCARD int growing_new(const struct os *os, const struct schema *schema,
                                struct budget *budget, uint64_t id, size_t rows_max,
                                struct segment **out);
 /* Under the write lock. `batch` is normalised, with keys; values are copied. partitions: one id a
- * row, NULL: all 0. All or nothing: KITH_ENOMEM / KITH_EBUSY (budget) leave it unchanged. Rows become readable (count
- * released) at return; visibility is by ts. */
+ * row, NULL: all 0. All or nothing: KITH_ENOMEM / KITH_EBUSY (budget) leave it unchanged.
+ * Rows become readable (count released) at return; visibility is by ts. */
 KITH_NODISCARD int growing_append(struct segment *segment, const struct kith_batch *batch,
                                   const uint32_t *partitions, uint64_t ts, struct kith_error *err);
 uint64_t growing_bytes(const struct segment *segment);
@@ -151,7 +151,8 @@ KITH_NODISCARD int sealed_open(const struct sealed_opts *opts, struct segment **
 KITH_NODISCARD int sealed_build_index(const struct sealed_opts *opts, const struct segment *segment,
                                       size_t field, const char *kind,
                                       const struct index_params *params,
-                                      const struct index_job *job, bool *built, struct kith_error *err);
+                                      const struct index_job *job, bool *built,
+                                      struct kith_error *err);
 /* Writes the kills up to ts as <id>.<number>.del. */
 KITH_NODISCARD int sealed_write_dead(const struct sealed_opts *opts, const struct segment *segment,
                                      uint64_t ts, uint64_t number, struct kith_error *err);

@@ -1,6 +1,7 @@
 /*
  * Readers beside a writer, without locks: whatever count a reader took, every row below it is
- * whole, its key is found, and deaths at or before its timestamp are seen. Meant for the thread sanitizer.
+ * whole, its key is found, and deaths at or before its timestamp are seen. Meant for the thread
+ * sanitizer.
  */
 #include "os/thread.h"
 #include "storage_help.h"
