@@ -287,6 +287,7 @@ static int flush_wait(struct kith_collection *collection, struct request *reques
         struct step step = due_step(collection);
         struct version *version = version_current(collection);
         bool done = step.kind == STEP_NONE && !collection->flush_wanted && version->count == version->sealed + 1;
+        bool pending = step.kind == STEP_NONE && atomic_load(&collection->visible_ts) < collection->appended_ts;
         if (collection->work_status) {
             rc = collection->work_status;
             if (err) *err = collection->work_error;
@@ -294,6 +295,8 @@ static int flush_wait(struct kith_collection *collection, struct request *reques
         }
         os_mutex_unlock(&collection->write_lock);
         if (rc || done) return rc;
+        /* A write whose log failed never becomes visible: waiting for it would not end. */
+        if (pending && (rc = wal_sync(collection->db->wal, err))) return rc;
         if ((rc = background_wait(collection->db, collection, request, err))) return rc;
     }
 }

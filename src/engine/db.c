@@ -105,13 +105,16 @@ static int open_dir(struct kith_db *db, const struct kith_open_opts *opts, struc
     char path[OS_PATH_MAX];
     int rc = 0;
     if (!db->read_only) {
+        struct kith_error why = { 0 };
+        if (opts->must_exist && identity_read(db->os, db->dir, &db->id, &why) == KITH_ENOTFOUND)
+            return error_set(err, KITH_ENOTFOUND, "no Kith database in '%s'", db->dir);
         if (!opts->must_exist) {
             rc = os_mkdir(db->os, db->dir, err);
             if (rc == 0) rc = sync_parent(db->os, db->dir, err);
         }
         if (rc == 0) rc = path_join(path, db->dir, "LOCK", err);
         if (rc == 0)
-            rc = os_open(db->os, path, opts->must_exist ? OS_WRITE : OS_WRITE | OS_CREATE, &db->lock, err);
+            rc = os_open(db->os, path, OS_WRITE | OS_CREATE, &db->lock, err);
         if (rc == 0) rc = os_lock(db->lock, err);
         if (rc == KITH_ELOCKED)
             return error_set(err, rc, "'%s' is open for writing in another process; open it read-only", db->dir);
