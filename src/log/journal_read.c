@@ -1,8 +1,10 @@
 /*
  * Reading a journal's file. Transactions must follow each other by sequence. Every commit was synced
- * before it returned, so a bad transaction that an intact one follows is damage; with nothing
- * intact after it, it is the torn last one. In a file that is not complete, a bad snapshot with an
- * intact transaction after it is damage too: the file's creation had ended.
+ * before it returned, so a bad transaction that an intact commit follows is damage; with nothing
+ * intact after it, it is the torn last one. In a file that is not complete, a bad header or snapshot
+ * with an intact commit after it is damage too: the file's creation had ended. An intact part of
+ * the snapshot proves nothing, since header and parts are synced together: a power cut may take
+ * the one and leave the other.
  */
 #include <stdio.h>
 
@@ -77,12 +79,12 @@ static void tell(void (*line)(void *ctx, const char *text), void *ctx, uint64_t 
     line(ctx, text);
 }
 
-static bool has_intact_after(const struct image *image, uint64_t offset)
+static bool has_commit_after(const struct image *image, uint64_t offset)
 {
     struct journal_transaction transaction;
     for (uint64_t at = offset + 8; at + JOURNAL_TRANSACTION_BYTES <= image->len; at += 8) {
         const uint32_t kind = le32_get(image->bytes + at + 20); /* cheaper than a checksum */
-        if (kind < JOURNAL_PART || kind > JOURNAL_COMMIT) continue;
+        if (kind != JOURNAL_COMMIT) continue;
         if (journal_decode(image->id, image->bytes, image->len, at, &transaction)) return true;
     }
     return false;
@@ -108,7 +110,7 @@ static int walk(const struct image *image, struct journal_reading *out,
         out->end = transaction.next;
     }
     out->bad_offset = out->end;
-    out->damaged = has_intact_after(image, out->end);
+    out->damaged = has_commit_after(image, out->end);
     return 0;
 }
 
@@ -122,8 +124,8 @@ int journal_read(const struct os *os, const char *path, const struct journal_id 
     if (rc != 0) goto out;
     out->size = image.len;
     rc = journal_header_decode(id, image.bytes, image.len);
-    if (rc == KITH_ECORRUPT) { /* an interrupted creation, unless transactions follow */
-        out->damaged = has_intact_after(&image, 0);
+    if (rc == KITH_ECORRUPT) { /* an interrupted creation, unless commits follow */
+        out->damaged = has_commit_after(&image, 0);
         rc = 0;
         goto out;
     }
