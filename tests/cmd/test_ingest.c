@@ -67,7 +67,7 @@ static void test_row_numbers(void **state)
     (void)state;
     struct source source;
     struct kith_batch batch;
-    struct kith_keys keys;
+    struct kith_keys keys = {0};
     const struct kith_str labels[] = {{"a", 1}, {"b", 1}};
     const struct ingest_options options = {.first_id = 100, .label_name = "label",
                                            .vector_name = "embedding", .metric = KITH_IP};

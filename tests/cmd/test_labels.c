@@ -128,7 +128,7 @@ static void test_random(void **state)
     starts[LINES] = text.len;
     struct labels *labels = open_bytes(text.data, text.len);
     for (size_t i = 0; i < LINES;) {
-        const struct kith_str *got;
+        const struct kith_str *got = NULL;
         size_t count = (size_t)rng_below(&rng, 300) + 1;
         if (count > LINES - i) count = LINES - i;
         assert_int_equal(labels_next(labels, count, &got, NULL), 0);
