@@ -415,6 +415,19 @@ static int commit_wait(struct writing *writing, uint64_t ts, uint64_t ticket, st
     return 0;
 }
 
+/* There was nothing to write. That may be so because of writes that are not acknowledged yet, so their
+ * fate is this one's too. */
+static int unchanged_wait(struct writing *writing, struct kith_written *out, struct kith_error *err)
+{
+    struct kith_collection *collection = writing->collection;
+    os_mutex_lock(&collection->write_lock);
+    bool pending = atomic_load(&collection->visible_ts) < collection->appended_ts;
+    os_mutex_unlock(&collection->write_lock);
+    int rc = pending ? wal_sync(collection->db->wal, err) : 0;
+    if (rc == 0 && out) *out = writing->written;
+    return rc;
+}
+
 static int write_locked(struct writing *writing, const char *partition, uint64_t *ts, uint64_t *ticket,
                         struct kith_error *err)
 {
@@ -449,7 +462,7 @@ static int write_batch(struct kith_collection *collection, const struct kith_bat
         rc = write_locked(&writing, batch->partition, &ts, &ticket, err);
         os_mutex_unlock(&collection->write_lock);
     }
-    if (rc == 0 && ts == 0 && out) *out = writing.written; /* every row was ignored */
+    if (rc == 0 && ts == 0) rc = unchanged_wait(&writing, out, err); /* every row was ignored */
     if (rc == 0 && ts) rc = commit_wait(&writing, ts, ticket, out, err);
     writing_release(&writing);
     return rc;
@@ -516,7 +529,7 @@ static int delete_keys(struct kith_collection *collection, const struct key *key
     int rc = collection_writable(collection, err);
     if (rc == 0) rc = delete_locked(writing, keys, count, &ts, &ticket, err);
     os_mutex_unlock(&collection->write_lock);
-    if (rc == 0 && ts == 0 && out) *out = writing->written;
+    if (rc == 0 && ts == 0) rc = unchanged_wait(writing, out, err);
     if (rc == 0 && ts) rc = commit_wait(writing, ts, ticket, out, err);
     return rc;
 }
