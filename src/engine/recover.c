@@ -1,7 +1,7 @@
 /*
  * Recovery: segments named by a manifest are opened, then the log's records above its checkpoint are
- * applied by key, in order, on the same path that writers use. A segment that does not open is
- * quarantined: left out, reported, and its collection answers with complete = false.
+ * applied by key, in order, on the same path that writers use. A damaged segment is quarantined: left
+ * out, reported, and its collection answers with complete = false. An error of the machine fails the open.
  */
 #include <string.h>
 
@@ -42,6 +42,13 @@ static int load_one(struct kith_collection *collection, const struct manifest_se
     return rc;
 }
 
+/* Else it may well open the next time: with writes in between that did not see its rows, deleted
+ * ones would be back then. */
+static bool is_damage(int rc)
+{
+    return rc == KITH_ECORRUPT || rc == KITH_ENOTFOUND || rc == KITH_EVERSION || rc == KITH_EUNSUPPORTED;
+}
+
 int collection_load_segments(struct kith_collection *collection, struct kith_error *err)
 {
     const struct manifest *manifest = &collection->manifest;
@@ -54,7 +61,7 @@ int collection_load_segments(struct kith_collection *collection, struct kith_err
         int rc = load_one(collection, &manifest->segments[i], &segment, &why);
         if (rc == 0) {
             version->segments[version->count++] = segment;
-        } else if (rc == KITH_ENOMEM) {
+        } else if (!is_damage(rc)) {
             version_unref(version);
             if (err) *err = why;
             return rc;
