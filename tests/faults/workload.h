@@ -324,19 +324,21 @@ static inline void run_close(struct run *run)
     run->db = NULL;
 }
 
-/* The model learns what the caller was told. */
-static void acknowledge(struct run *run, int rc, const char *what)
+/* The model learns what the caller was told. A delete of rows that are not there writes nothing and
+ * may succeed at any time: `changes` is false then. */
+static void acknowledge(struct run *run, int rc, bool changes, const char *what)
 {
     struct model *model = run->model;
+    if (getenv("KITH_TRACE")) print_message("%s: %d %s\n", what, rc, rc ? run->err.text : "");
     note(run, rc);
-    if (rc == 0 && run->unknown && !run->broken[0])
+    if (rc == 0 && run->unknown && changes && !run->broken[0])
         (void)snprintf(run->broken, sizeof run->broken,
                        "%s acknowledged after a write of unknown outcome", what);
     if (rc == KITH_EOUTCOME && !run->unknown) {
         run->unknown = true; /* stays pending */
         return;
     }
-    if (rc == 0 || !run->unknown) model_settle(model, rc == 0);
+    if (!run->unknown) model_settle(model, rc == 0);
 }
 
 static uint32_t used_key(struct run *run)
@@ -382,23 +384,26 @@ static inline void run_put(struct run *run, size_t rows, bool upsert)
     batch.column_count = 3;
     int rc = upsert ? kith_upsert(run->collection, &batch, NULL, NULL, &run->err)
                     : kith_insert(run->collection, &batch, NULL, NULL, &run->err);
-    acknowledge(run, rc, upsert ? "an upsert" : "an insert");
+    acknowledge(run, rc, true, upsert ? "an upsert" : "an insert");
 }
 
 static inline void run_delete(struct run *run, size_t count)
 {
     int64_t ids[64];
     static uint32_t scratch[KEYS];
+    bool changes = false;
     struct model *model = run->model;
     uint32_t *next = run->unknown ? scratch : model->next;
     for (size_t i = 0; i < count; i++) {
         const uint32_t key = used_key(run);
         ids[i] = key;
+        changes |= model->now[key] != 0;
         next[key] = 0;
     }
     model->pending = true;
     const struct kith_keys keys = {.count = count, .ints = ids};
-    acknowledge(run, kith_delete(run->collection, &keys, NULL, NULL, &run->err), "a delete");
+    acknowledge(run, kith_delete(run->collection, &keys, NULL, NULL, &run->err), changes,
+                "a delete");
 }
 
 static inline int run_begin(struct run *run, const struct os *os, struct model *model, uint64_t seed)
