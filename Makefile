@@ -9,7 +9,7 @@ PREFIX ?= /usr/local
 export JOBS
 
 # What `make check` runs under the thread sanitizer: the rooms that start threads.
-THREADED ?= ^(os|index|log|storage|query|engine|cmd)\.
+THREADED ?= ^(os|index|log|storage|query|engine|cmd|stress)\.
 
 # gcc 12's thread sanitizer does not start where the kernel randomizes addresses over 28 bits.
 FIXED_ADDRESSES = $$(setarch -R true 2>/dev/null && echo setarch -R)
@@ -43,7 +43,8 @@ bench: ## build and run the micro-benchmarks of bench/
 	@for file in bench/*_bench.c; do name=$$(basename $$file .c); \
 	    ninja -C $(BUILD) -j$(JOBS) $$name && $(BUILD)/$$name || exit 1; done
 
-demo: build ## a short tour of the program on the sample that is in the tree
+demo: setup ## set up, build, and show the main job on real word vectors
+	@$(MAKE) --no-print-directory build
 	@scripts/demo.sh $(BUILD)/kith
 
 install: build ## install to PREFIX (default /usr/local)

@@ -9,6 +9,7 @@
  * and a look-up a row, and is right for any kind of key but those that the engine makes.
  */
 #include <stddef.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +28,7 @@ struct import_line {
     const char *file, *db, *collection, *id, *vector_name, *metric, *labels, *label_name;
     const char *format, *index;
     uint64_t batch, limit, first_id;
-    bool auto_id, resume, json;
+    bool auto_id, resume, acknowledge, json;
 };
 
 static const struct args_option operands[] = {
@@ -76,6 +77,9 @@ static const struct args_option options_table[] = {
     {.name = "resume", .kind = ARGS_FLAG,
      .help = "go on with an interrupted import of the same file",
      .offset = offsetof(struct import_line, resume)},
+    {.name = "acknowledge", .kind = ARGS_FLAG,
+     .help = "print 'acknowledged N' when the first N rows of this run are durable",
+     .offset = offsetof(struct import_line, acknowledge)},
     {.name = "json", .kind = ARGS_FLAG, .help = "the summary as one JSON object, no progress",
      .offset = offsetof(struct import_line, json)},
 };
@@ -307,6 +311,10 @@ static int write_batch(struct job *job, const struct kith_batch *batch, struct k
     job->inserted += written.inserted;
     job->ignored += written.ignored;
     kith_written_free(&written);
+    if (job->line->acknowledge) {
+        printf("acknowledged %" PRIu64 "\n", job->inserted);
+        (void)fflush(stdout);
+    }
     return 0;
 }
 
