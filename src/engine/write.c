@@ -97,8 +97,9 @@ static bool active_full(struct kith_collection *collection, size_t more)
     const struct kith_db *db = collection->db;
     const struct segment *active = active_of(collection);
     size_t rows = segment_rows(active);
-    return rows > 0 && (rows >= db->seal_rows || growing_bytes(active) >= db->seal_bytes ||
-                        rows + more > db->seal_rows * 2);
+    if (rows == 0) return more > growing_rows_max(active);
+    return rows >= db->seal_rows || growing_bytes(active) >= db->seal_bytes ||
+           rows + more > db->seal_rows * 2;
 }
 
 /* Under write_lock, which is let go while it waits for frozen segments to be sealed. */

@@ -459,6 +459,11 @@ int growing_append(struct segment *segment, const struct kith_batch *batch,
     return 0;
 }
 
+size_t growing_rows_max(const struct segment *segment)
+{
+    return ((const struct growing *)segment)->rows_max;
+}
+
 uint64_t growing_bytes(const struct segment *segment) { return growing_memory(segment); }
 
 void growing_cut(struct segment *segment, uint64_t ts)

@@ -104,6 +104,7 @@ KITH_NODISCARD int growing_new(const struct os *os, const struct schema *schema,
 KITH_NODISCARD int growing_append(struct segment *segment, const struct kith_batch *batch,
                                   const uint32_t *partitions, uint64_t ts, struct kith_error *err);
 uint64_t growing_bytes(const struct segment *segment);
+size_t growing_rows_max(const struct segment *segment); /* as given to growing_new */
 /* Drops rows and kills with ts above `ts` (a failed write). Under the write lock. */
 void growing_cut(struct segment *segment, uint64_t ts);
 
