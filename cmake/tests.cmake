@@ -37,3 +37,10 @@ foreach(file ${fuzz_files})
     add_test(NAME fuzz.${short} COMMAND ${name} ${CMAKE_SOURCE_DIR}/fuzz/corpus/${short})
   endif()
 endforeach()
+
+# What a user does: install, then build and run the example with pkg-config.
+if(TARGET kith AND TARGET kith_shared AND NOT KITH_SANITIZE)
+  add_test(NAME install.example
+    COMMAND ${CMAKE_SOURCE_DIR}/scripts/test-install.sh ${CMAKE_BINARY_DIR})
+  set_tests_properties(install.example PROPERTIES TIMEOUT 300)
+endif()
