@@ -41,7 +41,8 @@ static bool write_on(struct os_sim *image, const struct model *before, uint64_t 
     run.new_key = model.keys;
     rng_init(&run.rng, seed);
     if (run_open(&run) == 0) run_put(&run, 30, true);
-    if (run.collection && seed % 3 == 0) (void)note(&run, kith_flush(run.collection, NULL, &run.err));
+    if (run.collection && seed % 3 == 0)
+        (void)note(&run, kith_flush(run.collection, NULL, &run.err));
     struct os_sim *again = os_sim_crash(image, OS_SIM_RANDOM, seed + 1);
     assert_non_null(again);
     run_close(&run);
@@ -110,7 +111,8 @@ static uint64_t cut_a_run(uint64_t seed, uint64_t every, uint64_t randoms)
     struct reading reading;
     struct heard heard = {0};
     reopen_and_read(&fault.os, &model, &heard, &reading);
-    if (reading.verdict != ROWS_OLD) fail_msg("seed %llu: %s", (unsigned long long)seed, reading.text);
+    if (reading.verdict != ROWS_OLD)
+        fail_msg("seed %llu: %s", (unsigned long long)seed, reading.text);
     os_sim_free(cutting.sim);
     print_message("seed %llu: %llu operations, %llu states, the write in flight kept in %llu\n",
                   (unsigned long long)seed, (unsigned long long)cutting.operations,

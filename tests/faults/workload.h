@@ -29,7 +29,7 @@
 #include "os/sim.h"
 
 #define DIM 8
-#define KEYS 8192 /* all keys are below */
+#define KEYS 8192u /* all keys are below */
 #define DIR "db"
 #define NAME "rows"
 
@@ -435,7 +435,7 @@ static inline void run_step(struct run *run, unsigned i)
 }
 
 /* Opens the database on `os`, which is healthy, and reads everything. A collection that was never
- * acknowledged may be absent. *opened: nullable; else it receives what to close with run_close. */
+ * acknowledged may be absent. */
 static inline void reopen_and_read(const struct os *os, const struct model *model, struct heard *heard,
                             struct reading *out)
 {
@@ -460,7 +460,7 @@ static inline void reopen_and_read(const struct os *os, const struct model *mode
     kith_close(db);
 }
 
-/* KITH_FAULTS multiplies the work, KITH_SEED replaces the seed. */
+/* KITH_FAULTS multiplies the work, KITH_SEED replaces the seed; KITH_TRACE prints every write. */
 static inline uint64_t from_env(const char *name, uint64_t otherwise)
 {
     const char *text = getenv(name);
