@@ -13,7 +13,7 @@
 #define COMPACT_DEAD_SHARE 5 /* rewritten alone when one row in so many is dead */
 #define COMPACT_DEAD_ROWS 1024
 
-enum step_kind { STEP_NONE, STEP_FREEZE, STEP_MERGE, STEP_KILLS, STEP_INDEX };
+enum step_kind { STEP_NONE, STEP_FREEZE, STEP_MERGE, STEP_COMPACT, STEP_KILLS, STEP_INDEX };
 struct step {
     enum step_kind kind;
     size_t first, count, field;
@@ -96,14 +96,16 @@ static struct step due_step(struct kith_collection *collection)
             step = (struct step){ STEP_MERGE, version->sealed, 1, 0 };
         return step;
     }
-    if (collection->flush_wanted) {
-        if (visible < collection->appended_ts) return step; /* its writer wakes us */
-        if (segment_rows(version->segments[version->sealed])) return (struct step){ .kind = STEP_FREEZE };
-        if (collection_unsaved(collection)) return (struct step){ .kind = STEP_KILLS };
-        collection->flush_wanted = false;
+    if (collection->flush_ts > collection->manifest.checkpoint_ts) {
+        bool rows = segment_rows(version->segments[version->sealed]) > 0;
+        if (rows && collection->active_since_ts < collection->flush_ts)
+            return (struct step){ .kind = STEP_FREEZE };
+        if (!rows && visible < collection->appended_ts) return step; /* its writer wakes us */
+        if (!rows && collection_unsaved(collection)) return (struct step){ .kind = STEP_KILLS };
     }
+    collection->flush_ts = 0; /* reached, or nothing up to it needs a file */
     if (collection->compact_wanted) {
-        if (!all_dead_free(version)) return (struct step){ STEP_MERGE, 0, version->sealed, 0 };
+        if (!all_dead_free(version)) return (struct step){ STEP_COMPACT, 0, version->sealed, 0 };
         collection->compact_wanted = false;
     }
     if (due_tiers(version, &step) || due_dead(version, &step)) return step;
@@ -122,6 +124,12 @@ static int run_step(struct kith_collection *collection, const struct step *step,
         os_mutex_unlock(&collection->write_lock);
         break;
     case STEP_MERGE: rc = merge_segments(collection, step->first, step->count, err); break;
+    case STEP_COMPACT: /* once a request: writers may go on killing rows for ever */
+        rc = merge_segments(collection, step->first, step->count, err);
+        os_mutex_lock(&collection->write_lock);
+        collection->compact_wanted = false;
+        os_mutex_unlock(&collection->write_lock);
+        break;
     case STEP_KILLS: rc = save_kills(collection, err); break;
     case STEP_INDEX: rc = index_segment(collection, step->first, step->field, err); break;
     }
@@ -236,7 +244,8 @@ static void bound_log(struct kith_db *db)
     struct kith_collection *collection;
     for (size_t i = 0; (collection = catalog_at(db, i)); i++) {
         os_mutex_lock(&collection->write_lock);
-        if (collection->manifest.checkpoint_ts < collection->appended_ts) collection->flush_wanted = true;
+        if (collection->manifest.checkpoint_ts < collection->appended_ts)
+            collection->flush_ts = collection->appended_ts;
         os_mutex_unlock(&collection->write_lock);
         collection_unref(collection);
     }
@@ -278,7 +287,10 @@ void background_main(void *arg)
 
 /* ------------------------------------------------------------ flush and compact */
 
-static int flush_wait(struct kith_collection *collection, struct request *request, struct kith_error *err)
+/* Until everything up to target is in files and, while no writer adds to it, indexed. Beside running
+ * writers it ends with the files: something is always due then. */
+static int flush_wait(struct kith_collection *collection, uint64_t target, struct request *request,
+                      struct kith_error *err)
 {
     for (;;) {
         int rc = collection_usable(collection, err);
@@ -286,7 +298,9 @@ static int flush_wait(struct kith_collection *collection, struct request *reques
         os_mutex_lock(&collection->write_lock);
         struct step step = due_step(collection);
         struct version *version = version_current(collection);
-        bool done = step.kind == STEP_NONE && !collection->flush_wanted && version->count == version->sealed + 1;
+        bool reached = collection->flush_ts == 0 && !collection->compact_wanted;
+        bool idle = step.kind == STEP_NONE && version->count == version->sealed + 1;
+        bool done = reached && (idle || collection->appended_ts != target);
         bool pending = step.kind == STEP_NONE && atomic_load(&collection->visible_ts) < collection->appended_ts;
         if (collection->work_status) {
             rc = collection->work_status;
@@ -309,11 +323,12 @@ static int flush(struct kith_collection *collection, bool compact, const struct 
     struct request request;
     request_init(&request, collection->db->os, call);
     os_mutex_lock(&collection->write_lock);
-    collection->flush_wanted = true;
+    uint64_t target = collection->appended_ts;
+    if (target > collection->flush_ts) collection->flush_ts = target;
     collection->compact_wanted |= compact;
     collection->work_status = 0;
     os_mutex_unlock(&collection->write_lock);
-    return flush_wait(collection, &request, err);
+    return flush_wait(collection, target, &request, err);
 }
 
 int kith_flush(struct kith_collection *collection, const struct kith_call *call, struct kith_error *err)

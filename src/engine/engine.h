@@ -73,7 +73,9 @@ struct kith_collection {
     struct version *version;       /* guard: version_lock */
     _Atomic uint64_t visible_ts;   /* release after the rows; acquire in view_take */
     uint64_t appended_ts;          /* log ts of the last record appended; guard: write_lock */
-    bool flush_wanted, compact_wanted; /* guard: write_lock */
+    uint64_t active_since_ts;      /* appended_ts when the active segment began; write_lock */
+    uint64_t flush_ts;             /* files are wanted for all up to it; 0: no; write_lock */
+    bool compact_wanted;           /* one merge of everything; guard: write_lock */
     struct map64 unindexable;      /* hash of (segment, field) that got no index; guard: step_lock */
     size_t quarantined;            /* segments that did not open; constant after recovery */
     uint64_t sealed_kill_ts;       /* the newest kill on a sealed segment; guard: write_lock */

@@ -82,6 +82,7 @@ int collection_freeze(struct kith_collection *collection, size_t rows_next, stru
     }
     if (now->count > now->sealed) next->last_ts[now->count - 1] = collection->appended_ts;
     next->sealed = now->sealed;
+    collection->active_since_ts = collection->appended_ts;
     version_publish(collection, next);
     return 0;
 }

@@ -238,6 +238,8 @@ static void writers_and_searchers(void **state)
     const int64_t end = stress_now_ms() + (int64_t)stress_number("KITH_SECONDS", 2) * 1000;
     while (stress_now_ms() < end && !atomic_load(&stopping)) {
         (void)usleep(20000);
+        OK(kith_flush(collection, NULL, &why));
+        OK(kith_compact(collection, NULL, &why));
     }
     atomic_store(&stopping, true);
     uint64_t writes = 0, searches = 0;
