@@ -452,7 +452,7 @@ KITH_API KITH_MUST_CHECK int kith_index_drop(struct kith_collection *collection,
                                              struct kith_error *err);
 
 /* Seals the growing segment, builds due indexes and waits until both are in the files. Beside
- * running writers it waits for the rows written before the call; indexes follow in the background. */
+ * running writers it waits for the rows written before; indexes follow in the background. */
 KITH_API KITH_MUST_CHECK int kith_flush(struct kith_collection *collection,
                                         const struct kith_call *call, struct kith_error *err);
 /* Merges all segments into one, without dead rows, and indexes it; waits. */
