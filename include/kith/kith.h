@@ -203,7 +203,8 @@ struct kith_open_opts {
     bool no_pin;            /* do not copy hot sections into memory; serve from mapped files */
     uint64_t seal_rows;     /* a growing segment is sealed at this; 0: 65,536 */
     uint64_t seal_bytes;    /* ... or at this; 0: 256 MiB */
-    void (*log)(void *ctx, int level, const char *text); /* level 0 error, 1 warning, 2 info */
+    /* level 0 error, 1 warning, 2 info; called with locks held, so it must not call Kith */
+    void (*log)(void *ctx, int level, const char *text);
     void *log_ctx;
 };
 #define KITH_OPEN_OPTS_INIT { .size = sizeof(struct kith_open_opts) }

@@ -142,9 +142,9 @@ static void step_failed(struct kith_collection *collection, int rc, const struct
     os_mutex_lock(&collection->write_lock);
     collection->work_status = rc;
     collection->work_error = *why;
-    os_mutex_unlock(&collection->write_lock);
     engine_log(collection->db, 0, "collection '%s': background work failed: %s",
                collection->manifest.name, why->text);
+    os_mutex_unlock(&collection->write_lock);
 }
 
 /* Copies hot sections of the current version once; returns whether there was anything to look at. */

@@ -122,15 +122,21 @@ int collection_partition(const struct kith_collection *collection, const char *n
                      manifest->name);
 }
 
-/* The schema is constant behind collection->schema, so an edited copy gives everything but it. */
+/* Takes over what an edit changes: partitions and indexes. The rest stays where it is, above all the
+ * schema, which background work reads without a lock. */
 static void manifest_adopt(struct manifest *current, struct manifest *edited)
 {
-    struct schema keep = current->schema;
-    current->schema = edited->schema;
-    edited->schema = keep;
-    struct manifest old = *current;
-    *current = *edited;
-    *edited = old;
+    struct manifest_partition *partitions = current->partitions;
+    uint32_t partition_count = current->partition_count;
+    struct manifest_index *indexes = current->indexes;
+    current->partitions = edited->partitions;
+    current->partition_count = edited->partition_count;
+    current->next_partition = edited->next_partition;
+    current->indexes = edited->indexes;
+    current->index_count = edited->index_count;
+    edited->partitions = partitions;
+    edited->partition_count = partition_count;
+    edited->indexes = indexes;
     manifest_release(edited);
 }
 

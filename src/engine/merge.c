@@ -279,13 +279,16 @@ static int index_publish(struct kith_collection *collection, const struct view *
 int index_segment(struct kith_collection *collection, size_t number, size_t field, struct kith_error *err)
 {
     struct kith_db *db = collection->db;
+    struct index_params params = { 0 };
+    os_mutex_lock(&collection->write_lock);
     const char *kind = index_kind_of(collection, field);
+    const struct manifest_index *wish = manifest_index_of(&collection->manifest, field);
+    if (wish) params = (struct index_params){ wish->m, wish->ef_construction };
+    os_mutex_unlock(&collection->write_lock);
+    if (!kind) return 0; /* dropped since it was due */
     struct view view;
     view_take(collection, &view);
     const struct segment *segment = view.version->segments[number];
-    const struct manifest_index *wish = manifest_index_of(&collection->manifest, field);
-    struct index_params params = { 0 };
-    if (wish) params = (struct index_params){ wish->m, wish->ef_construction };
     struct sealed_opts opts;
     sealed_opts_of(db, collection, segment_id(segment), &opts);
     struct index_job job = { .os = db->os, .pool = db->pool, .threads = db->threads ? db->threads : 1,
