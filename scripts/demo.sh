@@ -15,7 +15,9 @@ trap 'rm -rf "$dir"' EXIT
 
 say() { printf '\n== %s\n' "$*"; }
 show() {
-    printf '\n$ kith %s\n' "$*"
+    printf '\n$ kith'
+    printf ' %q' "$@"
+    printf '\n'
     "$kith" "$@"
 }
 rows_of() { "$kith" query --db "$dir/db" --collection "$1" --count --json | tr -dc '0-9' || true; }
