@@ -105,7 +105,9 @@ static int get(void *ctx, size_t field, size_t number, struct chunk *out)
 
 static void evaluate(const struct filter *filter)
 {
-    const struct chunk_source source = { NULL, ROWS, 64, get };
+    const struct chunk_source source = {
+        .rows = ROWS, .chunk_rows = 64, .get = get
+    };
     uint64_t all_words[2], again_words[2], some_words[2], within_words[2] = { 0xf0f0, 0x2d };
     struct bitset all, again, some, within;
     bitset_wrap(&all, all_words, ROWS);

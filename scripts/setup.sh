@@ -3,7 +3,8 @@
 # missing. With everything present it neither asks for rights nor touches the network.
 set -u
 
-packages=(make cmake ninja-build gcc libc6-dev pkg-config libxxhash-dev libcmocka-dev libhdf5-dev)
+packages=(make cmake ninja-build gcc libc6-dev pkg-config libxxhash-dev libcmocka-dev libhdf5-dev
+          libutf8proc-dev libstemmer-dev libgeos-dev)
 
 is_installed() {
     [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]

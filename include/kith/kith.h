@@ -59,9 +59,9 @@ enum kith_type {
     KITH_VARCHAR = 21,
     KITH_ARRAY = 22,
     KITH_JSON = 23,
-    KITH_GEOMETRY = 24,    /* reserved */
+    KITH_GEOMETRY = 24,    /* WKT text in and out */
     KITH_TEXT = 25,        /* reserved */
-    KITH_TIMESTAMPTZ = 26, /* reserved */
+    KITH_TIMESTAMPTZ = 26, /* int64: microseconds since 1970-01-01T00:00:00Z */
     KITH_BINARY_VECTOR = 100,
     KITH_FLOAT_VECTOR = 101,
     KITH_FLOAT16_VECTOR = 102,
@@ -76,7 +76,8 @@ enum kith_metric {
     KITH_IP = 2,
     KITH_COSINE = 3,
     KITH_HAMMING = 4,
-    KITH_JACCARD = 5
+    KITH_JACCARD = 5,
+    KITH_BM25 = 6 /* output fields of a BM25 function: the negated score */
 };
 
 enum kith_duplicate { /* what an insert of an existing primary key does */
@@ -127,8 +128,24 @@ struct kith_field {
     enum kith_type element_type;  /* ARRAY: BOOL, INT*, FLOAT, DOUBLE, VARCHAR */
     enum kith_metric metric;      /* vectors; an index may name it again but not another */
     struct kith_value default_value; /* type 0: none */
+    /* VARCHAR: the analyzer, as JSON text ({"type": "english"}); "{}" is the standard one; NULL:
+     * the field has none. Needed by text_match, phrase_match and BM25. */
+    const char *analyzer;
+    bool enable_match; /* VARCHAR with an analyzer: text_match and phrase_match are allowed */
 };
 #define KITH_FIELD_INIT { .size = sizeof(struct kith_field) }
+
+enum kith_function_kind { /* numbers of the Milvus protocol */
+    KITH_FUNCTION_BM25 = 1 /* VARCHAR with an analyzer -> SPARSE_VECTOR, which no batch carries */
+};
+struct kith_function { /* a field that the engine fills from another */
+    size_t size;
+    const char *name; /* unique in the collection */
+    enum kith_function_kind kind;
+    const char *input; /* fields of the schema */
+    const char *output;
+};
+#define KITH_FUNCTION_INIT { .size = sizeof(struct kith_function) }
 
 struct kith_schema {
     size_t size;
@@ -138,6 +155,8 @@ struct kith_schema {
     bool dynamic;            /* rows may carry other keys, in the JSON field "$meta" */
     enum kith_duplicate on_duplicate;
     uint32_t key_partitions; /* with a partition key: 1..1,024, 0 means 16 */
+    const struct kith_function *functions;
+    size_t function_count;
 };
 #define KITH_SCHEMA_INIT { .size = sizeof(struct kith_schema) }
 
@@ -265,11 +284,18 @@ KITH_API KITH_MUST_CHECK int kith_collection_drop(struct kith_db *db, const char
 
 struct kith_index_params {
     size_t size;
-    const char *kind;         /* "FLAT", "HNSW", or NULL for AUTO: HNSW where it pays */
+    /* Vectors: "FLAT", "HNSW", or NULL for AUTO: HNSW where it pays. Sparse vectors and BM25:
+     * "SPARSE_INVERTED_INDEX". Scalars: "STL_SORT", "INVERTED", "BITMAP", "TRIE", "NGRAM",
+     * "RTREE", or NULL for AUTO, which chooses by type and number of distinct values. */
+    const char *kind;
     enum kith_metric metric;  /* 0: the field's */
     /* HNSW: 2..512 links a node on upper layers, 2M at the bottom; 0: adaptive */
     uint32_t m;
     uint32_t ef_construction; /* HNSW: 0: adaptive */
+    const char *name; /* NULL: the field's name; below a JSON path, field name + path */
+    /* Other parameters as a JSON object, nullable: json_path, json_cast_type (bool, double,
+     * varchar, array_bool, array_double, array_varchar); min_gram, max_gram; bm25_k1, bm25_b. */
+    const char *params;
 };
 #define KITH_INDEX_PARAMS_INIT { .size = sizeof(struct kith_index_params) }
 
@@ -281,6 +307,8 @@ struct kith_index_info {
     uint32_t ef_construction;
     uint64_t indexed_rows; /* rows in segments that have this index built */
     uint64_t total_rows;
+    char *name;
+    char *params; /* as given, or NULL */
 };
 
 struct kith_collection_info {
@@ -342,6 +370,13 @@ KITH_API KITH_MUST_CHECK int kith_delete(struct kith_collection *collection,
 KITH_API KITH_MUST_CHECK int kith_delete_where(struct kith_collection *collection,
                                                const char *filter, const struct kith_call *call,
                                                struct kith_written *out, struct kith_error *err);
+struct kith_query_opts;
+/* The same with templates and partitions: filter, filter_params and partitions of opts are read. */
+KITH_API KITH_MUST_CHECK int kith_delete_matching(struct kith_collection *collection,
+                                                  const struct kith_query_opts *opts,
+                                                  const struct kith_call *call,
+                                                  struct kith_written *out,
+                                                  struct kith_error *err);
 
 /* ------------------------------------------------------------------ reads */
 
@@ -368,6 +403,7 @@ struct kith_result {
     size_t column_count;
     bool complete; /* false: a damaged segment or a limit kept rows out */
     struct kith_search_stats stats;
+    const char *explain; /* JSON text when asked for, else NULL: docs/explain.md */
 };
 KITH_API void kith_result_free(struct kith_result *result); /* NULL is a no-op */
 
@@ -392,6 +428,8 @@ struct kith_query_opts {
     struct kith_output output;
     uint64_t offset;
     uint64_t limit; /* 0: no limit */
+    const char *filter_params; /* values of {name} templates: a JSON object, nullable */
+    bool explain;
 };
 #define KITH_QUERY_OPTS_INIT { .size = sizeof(struct kith_query_opts) }
 
@@ -404,13 +442,27 @@ KITH_API KITH_MUST_CHECK int kith_query(struct kith_collection *collection,
 KITH_API KITH_MUST_CHECK int kith_count(struct kith_collection *collection, const char *filter,
                                         const struct kith_call *call, uint64_t *out,
                                         struct kith_error *err);
+/* The same with templates and partitions: filter, filter_params and partitions of opts are read. */
+KITH_API KITH_MUST_CHECK int kith_count_matching(struct kith_collection *collection,
+                                                 const struct kith_query_opts *opts,
+                                                 const struct kith_call *call, uint64_t *out,
+                                                 struct kith_error *err);
+
+enum kith_plan { /* how a filtered search goes; the planner chooses unless told */
+    KITH_PLAN_AUTO = 0,
+    KITH_PLAN_SCAN = 1,      /* exact distances of every row that matches */
+    KITH_PLAN_WALK = 2,      /* the graph, returning only rows that match */
+    KITH_PLAN_OVERFETCH = 3  /* the graph without the filter, deeper until k rows match */
+};
 
 struct kith_search_opts {
     size_t size;
     const char *field;   /* NULL: the only vector field */
     const void *queries; /* query_count vectors in the field's layout (see struct kith_column) */
     size_t query_count;
-    enum kith_type query_type; /* 0: the field's; FLOAT_VECTOR is converted to f16, bf16 fields */
+    /* 0: the field's; FLOAT_VECTOR is converted to f16, bf16 and int8 fields (the latter when it is
+     * exact); VARCHAR: struct kith_str texts, for the output field of a BM25 function. */
+    enum kith_type query_type;
     uint64_t k;
     uint64_t offset; /* skips that many nearest rows; offset + k <= 16,384 */
     uint32_t ef;     /* 0: adaptive */
@@ -422,6 +474,16 @@ struct kith_search_opts {
     bool has_range; /* keep range_inner <= distance < range_outer */
     float range_inner;
     float range_outer;
+    const char *filter_params; /* values of {name} templates: a JSON object, nullable */
+    float recall;     /* instead of ef: expected share of the true k nearest, below 1; 0: none */
+    enum kith_plan plan;
+    float drop_ratio; /* sparse: share of the query's smallest weights left out, 0..<1 */
+    /* The nearest group_size rows of each value of this scalar field or JSON path, k groups. */
+    const char *group_by;
+    uint32_t group_size; /* 0 means 1 */
+    bool strict_group_size; /* look on until every group has group_size rows, where they exist */
+    bool explain;
+    bool measure; /* with explain: recall against an exact shadow scan */
 };
 #define KITH_SEARCH_OPTS_INIT { .size = sizeof(struct kith_search_opts) }
 
@@ -430,6 +492,92 @@ KITH_API KITH_MUST_CHECK int kith_search(struct kith_collection *collection,
                                          const struct kith_search_opts *opts,
                                          const struct kith_call *call, struct kith_result **out,
                                          struct kith_error *err);
+
+enum kith_ranker_kind {
+    KITH_RANK_RRF = 0,      /* sum of 1 / (k + rank) */
+    KITH_RANK_WEIGHTED = 1, /* sum of weight * score */
+    KITH_RANK_DECAY = 2,    /* merged score times a decay of the distance of a field to origin */
+    KITH_RANK_BOOST = 3     /* scores of rows that match a filter are multiplied by a weight */
+};
+enum kith_decay { KITH_DECAY_GAUSS = 0, KITH_DECAY_EXP = 1, KITH_DECAY_LINEAR = 2 };
+enum kith_score_mode { KITH_SCORE_MAX = 0, KITH_SCORE_SUM = 1, KITH_SCORE_AVG = 2 };
+enum kith_combine { KITH_COMBINE_MULTIPLY = 0, KITH_COMBINE_SUM = 1 };
+
+struct kith_boost { /* one rule of a boost ranker */
+    const char *filter; /* NULL: every row */
+    const char *filter_params;
+    double weight;
+    bool random;               /* times a random score in [0, 1) of seed and row */
+    uint64_t random_seed;
+    const char *random_field;  /* INT64: the number that makes a row's score; NULL: the key */
+};
+
+/* Formulas: shared with the Milvus rankers of the same names; docs/hybrid.md. */
+struct kith_ranker {
+    size_t size;
+    enum kith_ranker_kind kind;
+    double rrf_k;          /* (0, 16,384); 0 means 60 */
+    const double *weights; /* WEIGHTED: one a search, [0, 1] */
+    size_t weight_count;
+    bool normalise;        /* WEIGHTED, DECAY: scores to 0..1 first */
+    enum kith_decay decay; /* DECAY from here */
+    const char *decay_field; /* a number or TIMESTAMPTZ */
+    double origin, scale, decay_offset;
+    double decay_value; /* (0, 1); 0 means 0.5 */
+    enum kith_score_mode score_mode;
+    const struct kith_boost *boosts; /* BOOST from here */
+    size_t boost_count;
+    enum kith_combine boost_mode;    /* of a rule's weight with the score */
+    enum kith_combine function_mode; /* of the rules among each other */
+};
+#define KITH_RANKER_INIT { .size = sizeof(struct kith_ranker) }
+
+struct kith_hybrid_opts {
+    size_t size;
+    const struct kith_search_opts *searches; /* 1..1,024, equal query_count; output is not read */
+    size_t search_count;
+    struct kith_ranker ranker;
+    uint64_t k;
+    uint64_t offset;
+    struct kith_output output;
+    const char *group_by; /* over the merged rows */
+    uint32_t group_size;
+    bool strict_group_size;
+    enum kith_score_mode group_scorer;
+    bool explain;
+};
+#define KITH_HYBRID_OPTS_INIT { .size = sizeof(struct kith_hybrid_opts) }
+
+/* Several searches, merged by a ranker, best first, ties by key. `distances` of the result holds
+ * final scores: larger is better, except for weighted sums of distances alone (not normalised). */
+KITH_API KITH_MUST_CHECK int kith_hybrid_search(struct kith_collection *collection,
+                                                const struct kith_hybrid_opts *opts,
+                                                const struct kith_call *call,
+                                                struct kith_result **out, struct kith_error *err);
+
+/* Walks a search of one query beyond any k: each batch holds the next nearest rows, none twice, as
+ * of the instant of opening; kith_iterator_next and _close as below. opts->k and offset are not
+ * read. */
+KITH_API KITH_MUST_CHECK int kith_search_iterator_open(struct kith_collection *collection,
+                                                       const struct kith_search_opts *opts,
+                                                       size_t batch_rows,
+                                                       struct kith_iterator **out,
+                                                       struct kith_error *err);
+
+struct kith_token { /* offsets in bytes of the text */
+    struct kith_str text;
+    uint32_t start, end;
+    uint32_t position;
+    uint32_t hash; /* crc32 of the first 100 bytes, modulo 2^32 - 1 */
+};
+struct kith_tokens {
+    size_t count;
+    struct kith_token *tokens;
+};
+/* What an analyzer (JSON text as in struct kith_field) makes of a text. */
+KITH_API KITH_MUST_CHECK int kith_analyze(const char *analyzer, struct kith_str text,
+                                          struct kith_tokens *out, struct kith_error *err);
+KITH_API void kith_tokens_free(struct kith_tokens *tokens); /* frees the content */
 
 /* Walks what kith_query would return as of one instant, batch_rows at a time. The instant stays
  * readable while the iterator is open. kith_iterator_next: *out is NULL at the end. */
@@ -449,7 +597,8 @@ KITH_API KITH_MUST_CHECK int kith_index_create(struct kith_collection *collectio
                                                const char *field,
                                                const struct kith_index_params *params,
                                                struct kith_error *err);
-KITH_API KITH_MUST_CHECK int kith_index_drop(struct kith_collection *collection, const char *field,
+/* By its name, or by the field's name when that field has one index. */
+KITH_API KITH_MUST_CHECK int kith_index_drop(struct kith_collection *collection, const char *name,
                                              struct kith_error *err);
 
 /* Seals the growing segment, builds due indexes and waits until both are in the files. Beside

@@ -9,6 +9,7 @@
 
 #include "base/bitset.h"
 #include "base/endian.h"
+#include "model/probe.h"
 
 struct chunk {
     enum kith_type type;
@@ -44,6 +45,18 @@ struct chunk_source {
     size_t chunk_rows; /* a multiple of 64; every chunk but the last has as many */
     /* 0 or KITH_ECORRUPT */
     int (*get)(void *ctx, size_t field, size_t chunk_number, struct chunk *out);
+    /* All below are nullable, and answer KITH_EUNSUPPORTED when they have nothing to say: the asker
+     * reads the rows instead. KITH_ECORRUPT from `probe`: the index is damaged, the rows are not.
+     * An index answers `probe` for all rows of the source. */
+    int (*probe)(void *ctx, const struct probe *probe, struct probe_answer *answer);
+    /* About how many rows match, without finding them. */
+    int (*estimate)(void *ctx, const struct probe *probe, uint64_t *rows);
+    int (*zone)(void *ctx, size_t field, size_t chunk_number, struct zone *out);
+    /* A path of a JSON column stored apart: a chunk of INT64, DOUBLE, BOOL or VARCHAR, of which
+     * every row that is valid had exactly that value there. When `rest` is false no other row has
+     * any value at the path; when true, rows that are not valid must be looked up in the text. */
+    int (*typed)(void *ctx, size_t field, struct kith_str path, size_t chunk_number,
+                 struct chunk *out, bool *rest);
 };
 
 #endif

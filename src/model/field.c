@@ -189,6 +189,7 @@ static bool metric_fits(enum kith_type type, enum kith_metric metric)
     case KITH_IP: return type != KITH_BINARY_VECTOR;
     case KITH_L2:
     case KITH_COSINE: return type != KITH_BINARY_VECTOR && type != KITH_SPARSE_VECTOR;
+    case KITH_BM25: return false; /* given by a function, not by the caller */
     case KITH_METRIC_DEFAULT: break;
     }
     return false;
@@ -309,6 +310,7 @@ int field_from_public(const struct kith_field *given, size_t number, struct sche
     if ((rc = check_dim(out, err)) != 0) return rc;
     if ((rc = resolve_metric(out, err)) != 0) return rc;
     out->width = type_width(out->type, out->dim);
+    out->bm25_of = SIZE_MAX;
     return copy_default(out, &given->default_value, err);
 }
 

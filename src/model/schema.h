@@ -24,6 +24,16 @@ struct schema_field {
     enum kith_metric metric;         /* resolved: never DEFAULT for vectors */
     struct kith_value default_value; /* s.data owned */
     size_t width; /* bytes a row of a fixed-width type; 0: variable (VARCHAR JSON ARRAY SPARSE) */
+    char *analyzer;    /* owns: JSON text; NULL: none */
+    bool enable_match;
+    /* Output of a BM25 function: nothing is stored in it, SIZE_MAX: no; else the input field. */
+    size_t bm25_of;
+};
+
+struct schema_function {
+    char *name; /* owns */
+    enum kith_function_kind kind;
+    size_t input, output; /* field numbers */
 };
 
 struct schema {
@@ -35,6 +45,8 @@ struct schema {
     char *description; /* owns */
     enum kith_duplicate on_duplicate; /* resolved */
     uint32_t key_partitions;
+    struct schema_function *functions; /* owns */
+    size_t function_count;
 };
 
 /* Validates and copies. KITH_EINVAL with the field's name and the rule that it breaks; KITH_ELIMIT:

@@ -76,6 +76,7 @@ const char *metric_name(enum kith_metric metric)
     case KITH_COSINE: return "COSINE";
     case KITH_HAMMING: return "HAMMING";
     case KITH_JACCARD: return "JACCARD";
+    case KITH_BM25: return "BM25";
     }
     return "unknown";
 }

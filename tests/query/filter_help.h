@@ -102,7 +102,9 @@ static inline void table_init(struct table *table, size_t rows, size_t chunk_row
     table_schema(&table->schema, dynamic);
     arena_init(&table->arena);
     table->rows = rows;
-    table->source = (struct chunk_source){ table, rows, chunk_rows, table_get };
+    table->source = (struct chunk_source){
+        .ctx = table, .rows = rows, .chunk_rows = chunk_rows, .get = table_get
+    };
     for (size_t i = 0; i < table->schema.field_count; i++) {
         struct column *column = &table->columns[i];
         size_t width = table->schema.fields[i].width;
