@@ -90,12 +90,20 @@ struct index_stats {
     uint64_t exact_distances;
 };
 
+/* How a graph meets `allowed`; which is best at which share is in the README. */
+enum index_filter_mode {
+    INDEX_FILTER_AUTO,   /* the index chooses, a scan included */
+    INDEX_FILTER_WALK,   /* only allowed rows are candidates; others are stepped over, two hops */
+    INDEX_FILTER_RESULT, /* all rows are walked; only allowed ones are results and end the walk */
+};
+
 struct index_search {
     const void *query;  /* one vector, same type and dim as the rows */
     size_t k;
     uint32_t ef;        /* 0: adaptive to k and n */
     const struct bitset *allowed; /* nullable: rows that may be returned */
     size_t allowed_count;         /* with allowed: its population */
+    enum index_filter_mode mode;  /* with allowed; a kind without a graph scans in every mode */
     float bound;        /* only distances < bound matter (+inf: all) */
     int (*poll)(void *ctx);  /* nullable; every 64 hops or 4,096 rows; non-zero stops the search */
     void *poll_ctx;
