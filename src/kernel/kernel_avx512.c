@@ -13,7 +13,7 @@
 
 KERNEL_INLINE __mmask16 mask_of(size_t left)
 {
-    return left >= STEP ? (__mmask16)0xffff : (__mmask16)((1u << left) - 1);
+    return (__mmask16)(left >= STEP ? 0xffffu : (1u << left) - 1u);
 }
 
 static void f16_to_f32_avx512(const uint16_t *in, float *out, size_t dim)
