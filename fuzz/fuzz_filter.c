@@ -133,7 +133,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     arena_init(&arena);
     char *text = arena_strndup(&arena, size > 0 ? (const char *)data : "", size);
     MUST(text != NULL);
-    int rc = filter_compile(text, &schema, &arena, &filter, &err);
+    int rc = filter_compile(text, NULL, &schema, &arena, &filter, &err);
     MUST(rc == 0 || rc == KITH_EFILTER);
     if (rc == 0) evaluate(filter);
     else MUST(err.position <= strlen(text) && err.text[0] != '\0');

@@ -212,15 +212,15 @@ KITH_NODISCARD int result_fill(struct result_builder *builder, const struct kith
                                const struct view *view, const struct kith_output *output,
                                const struct place *places, size_t count, struct kith_error *err);
 
-/* ---- read.c: shared by query, count, delete_where, iterators */
+/* ---- read.c: shared by query, count, delete_where, iterators, searches */
 struct read_plan {
     struct arena arena;
     struct view_rows rows;
     struct request request;
 };
+/* Of opts: filter, filter_params and partitions. */
 KITH_NODISCARD int read_plan_init(struct read_plan *plan, struct kith_collection *collection,
-                                  const struct view *view, const char *filter,
-                                  const char *const *partitions, size_t partition_count,
+                                  const struct view *view, const struct kith_query_opts *opts,
                                   const struct kith_call *call, struct kith_error *err);
 void read_plan_release(struct read_plan *plan);
 

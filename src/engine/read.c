@@ -24,8 +24,25 @@ static int plan_partitions(struct read_plan *plan, struct kith_collection *colle
     return rc;
 }
 
-int read_plan_init(struct read_plan *plan, struct kith_collection *collection, const struct view *view,
-                   const char *filter, const char *const *partitions, size_t partition_count,
+static int plan_filter(struct read_plan *plan, struct kith_collection *collection,
+                       const struct kith_query_opts *opts, struct kith_error *err)
+{
+    if (!opts->filter || !*opts->filter) return 0;
+    struct filter *compiled;
+    int rc = filter_compile(opts->filter, opts->filter_params, collection->schema, &plan->arena,
+                            &compiled, err);
+    if (rc) return rc;
+    if (filter_is_sampled(compiled)) {
+        uint64_t seed;
+        os_random(collection->db->os, &seed, sizeof seed);
+        filter_set_seed(compiled, seed);
+    }
+    plan->rows.filter = compiled;
+    return 0;
+}
+
+int read_plan_init(struct read_plan *plan, struct kith_collection *collection,
+                   const struct view *view, const struct kith_query_opts *opts,
                    const struct kith_call *call, struct kith_error *err)
 {
     memset(plan, 0, sizeof *plan);
@@ -36,12 +53,8 @@ int read_plan_init(struct read_plan *plan, struct kith_collection *collection, c
                                      .ts = view->ts,
                                      .poll = request_poll,
                                      .poll_ctx = &plan->request };
-    int rc = plan_partitions(plan, collection, partitions, partition_count, err);
-    if (rc == 0 && filter && *filter) {
-        struct filter *compiled;
-        rc = filter_compile(filter, collection->schema, &plan->arena, &compiled, err);
-        plan->rows.filter = compiled;
-    }
+    int rc = plan_partitions(plan, collection, opts->partitions, opts->partition_count, err);
+    if (rc == 0) rc = plan_filter(plan, collection, opts, err);
     if (rc) read_plan_release(plan);
     return rc;
 }
@@ -115,7 +128,7 @@ int kith_query(struct kith_collection *collection, const struct kith_query_opts 
     struct view view;
     view_take(collection, &view);
     struct read_plan plan;
-    rc = read_plan_init(&plan, collection, &view, opts.filter, opts.partitions, opts.partition_count, call, err);
+    rc = read_plan_init(&plan, collection, &view, &opts, call, err);
     if (rc == 0) {
         rc = query_view(collection, &view, &opts, &plan, out, err);
         read_plan_release(&plan);
@@ -124,15 +137,17 @@ int kith_query(struct kith_collection *collection, const struct kith_query_opts 
     return rc;
 }
 
-int kith_count(struct kith_collection *collection, const char *filter, const struct kith_call *call,
-               uint64_t *out, struct kith_error *err)
+int kith_count_matching(struct kith_collection *collection, const struct kith_query_opts *given,
+                        const struct kith_call *call, uint64_t *out, struct kith_error *err)
 {
+    struct kith_query_opts opts = KITH_QUERY_OPTS_INIT;
+    if (given) memcpy(&opts, given, given->size < sizeof opts ? given->size : sizeof opts);
     int rc = collection_usable(collection, err);
     if (rc) return rc;
     struct view view;
     view_take(collection, &view);
     struct read_plan plan;
-    rc = read_plan_init(&plan, collection, &view, filter, NULL, 0, call, err);
+    rc = read_plan_init(&plan, collection, &view, &opts, call, err);
     if (rc == 0) {
         struct allowed allowed;
         struct kith_search_stats stats = { 0 };
@@ -146,6 +161,14 @@ int kith_count(struct kith_collection *collection, const char *filter, const str
     }
     view_drop(&view);
     return rc;
+}
+
+int kith_count(struct kith_collection *collection, const char *filter, const struct kith_call *call,
+               uint64_t *out, struct kith_error *err)
+{
+    struct kith_query_opts opts = KITH_QUERY_OPTS_INIT;
+    opts.filter = filter;
+    return kith_count_matching(collection, &opts, call, out, err);
 }
 
 static bool find_place(const struct view *view, struct key key, struct place *place, bool *complete)
@@ -248,8 +271,7 @@ int kith_iterator_open(struct kith_collection *collection, const struct kith_que
     struct kith_iterator *iterator = mem_zalloc(sizeof *iterator);
     if (!iterator) return error_set(err, KITH_ENOMEM, "iterator: no memory");
     view_take(collection, &iterator->view);
-    rc = read_plan_init(&iterator->plan, collection, &iterator->view, opts.filter, opts.partitions,
-                        opts.partition_count, NULL, err);
+    rc = read_plan_init(&iterator->plan, collection, &iterator->view, &opts, NULL, err);
     iterator->opts = opts;
     iterator->batch_rows = batch_rows;
     iterator->at = opts.offset;

@@ -170,8 +170,14 @@ int kith_search(struct kith_collection *collection, const struct kith_search_opt
     if (rc == 0) rc = find_field(&searching, err);
     if (rc) return rc;
     view_take(collection, &searching.view);
-    rc = read_plan_init(&searching.plan, collection, &searching.view, searching.opts.filter,
-                        searching.opts.partitions, searching.opts.partition_count, call, err);
+    const struct kith_query_opts matching = {
+        .size = sizeof matching,
+        .filter = searching.opts.filter,
+        .filter_params = searching.opts.filter_params,
+        .partitions = searching.opts.partitions,
+        .partition_count = searching.opts.partition_count,
+    };
+    rc = read_plan_init(&searching.plan, collection, &searching.view, &matching, call, err);
     if (rc == 0) {
         rc = take_queries(&searching, err);
         if (rc == 0) rc = run_queries(&searching, err);

@@ -579,15 +579,19 @@ int kith_delete(struct kith_collection *collection, const struct kith_keys *keys
 }
 
 /* What matches is read at one instant, then deleted by key. */
-int kith_delete_where(struct kith_collection *collection, const char *filter,
-                      const struct kith_call *call, struct kith_written *out, struct kith_error *err)
+int kith_delete_matching(struct kith_collection *collection, const struct kith_query_opts *given,
+                         const struct kith_call *call, struct kith_written *out,
+                         struct kith_error *err)
 {
+    struct kith_query_opts opts = KITH_QUERY_OPTS_INIT;
+    if (given) memcpy(&opts, given, given->size < sizeof opts ? given->size : sizeof opts);
+    opts.output = (struct kith_output){ 0 };
+    opts.offset = opts.limit = 0;
+    opts.explain = false;
     int rc = collection_writable(collection, err);
     if (rc) return rc;
-    if (!filter || !*filter)
+    if (!opts.filter || !*opts.filter)
         return error_set(err, KITH_EINVAL, "a delete needs a filter; drop the collection to empty it");
-    struct kith_query_opts opts = KITH_QUERY_OPTS_INIT;
-    opts.filter = filter;
     struct kith_result *rows;
     if ((rc = kith_query(collection, &opts, call, &rows, err))) return rc;
     const struct kith_column *column = &rows->columns[0];
@@ -599,4 +603,12 @@ int kith_delete_where(struct kith_collection *collection, const char *filter,
     rc = kith_delete(collection, &keys, call, out, err);
     kith_result_free(rows);
     return rc;
+}
+
+int kith_delete_where(struct kith_collection *collection, const char *filter,
+                      const struct kith_call *call, struct kith_written *out, struct kith_error *err)
+{
+    struct kith_query_opts opts = KITH_QUERY_OPTS_INIT;
+    opts.filter = filter;
+    return kith_delete_matching(collection, &opts, call, out, err);
 }

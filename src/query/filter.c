@@ -8,9 +8,10 @@
 #include "model/limits.h"
 #include "query/filter_internal.h"
 
-int filter_compile(const char *text, const struct schema *schema, struct arena *arena,
-                   struct filter **out, struct kith_error *err)
+int filter_compile(const char *text, const char *params, const struct schema *schema,
+                   struct arena *arena, struct filter **out, struct kith_error *err)
 {
+    (void)params;
     size_t len = strnlen(text, LIMIT_FILTER_BYTES + 1);
     if (len > LIMIT_FILTER_BYTES)
         return filter_error(err, LIMIT_FILTER_BYTES, "filter of more than %d bytes",
@@ -28,6 +29,10 @@ int filter_compile(const char *text, const struct schema *schema, struct arena *
     if (rc == 0) *out = filter;
     return rc;
 }
+
+bool filter_is_sampled(const struct filter *filter) { return filter->sampled; }
+
+void filter_set_seed(struct filter *filter, uint64_t seed) { filter->seed = seed; }
 
 bool filter_primary_keys(const struct filter *filter, const struct schema *schema,
                          const struct key **keys, size_t *count)

@@ -19,9 +19,16 @@
 
 struct filter; /* in the arena it was made in; immutable, so threads may share it */
 
-/* text is NUL-terminated. err: KITH_EFILTER with the offset and what was expected. */
-KITH_NODISCARD int filter_compile(const char *text, const struct schema *schema,
-                                  struct arena *arena, struct filter **out, struct kith_error *err);
+/* text is NUL-terminated. params (nullable, NUL-terminated) is a JSON object with the values of
+ * {name} templates. KITH_EFILTER: the text is exactly what Milvus says, the byte of the filter is
+ * in err.position; KITH_EUNSUPPORTED: a form that is refused by name; KITH_EINVAL: params. */
+KITH_NODISCARD int filter_compile(const char *text, const char *params,
+                                  const struct schema *schema, struct arena *arena,
+                                  struct filter **out, struct kith_error *err);
+/* Filters with random_sample take another sample for another seed; set it before the first
+ * evaluation. */
+bool filter_is_sampled(const struct filter *filter);
+void filter_set_seed(struct filter *filter, uint64_t seed);
 
 /* Sets bit i of out for every row i of the source for which the filter is true, clears the others;
  * only rows set in `within` (nullable, same size) are evaluated. poll (nullable) is called at

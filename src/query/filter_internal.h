@@ -48,7 +48,7 @@ struct path { /* an identifier with its parts */
     size_t count;
 };
 
-struct token {
+struct lexeme {
     enum filter_token kind;
     size_t at, end; /* byte offsets in the text */
     bool overflow;  /* TOKEN_INT: 2^63, legal behind a minus only */
@@ -68,7 +68,7 @@ struct node {
     enum filter_token op, op2;
     enum filter_call call;
     bool negated;  /* NODE_IN: not in */
-    bool overflow; /* as in struct token */
+    bool overflow; /* as in struct lexeme */
     unsigned depth;
     size_t at, end; /* of its text, without parentheses around it */
     size_t op_at;
@@ -100,9 +100,9 @@ static inline bool lexer_is_name(char c) { return lexer_is_name_start(c) || lexe
 
 /* filter_literal.c: from the opening quote through the closing one; a number of any form. */
 KITH_NODISCARD int lexer_quoted(struct lexer *lexer, struct kith_str *out);
-KITH_NODISCARD int lexer_number(struct lexer *lexer, struct token *out);
+KITH_NODISCARD int lexer_number(struct lexer *lexer, struct lexeme *out);
 int lexer_no_memory(const struct lexer *lexer);
-KITH_NODISCARD int lexer_next(struct lexer *lexer, struct token *out);
+KITH_NODISCARD int lexer_next(struct lexer *lexer, struct lexeme *out);
 KITH_NODISCARD int filter_parse(struct lexer *lexer, struct node **out);
 
 /* Error texts "what, where": `what` and the place. Return KITH_EFILTER. */
@@ -182,6 +182,8 @@ struct filter {
     size_t field_count;
     const struct key *keys; /* NULL: not a filter on the primary key alone */
     size_t key_count;
+    bool sampled; /* has a random_sample */
+    uint64_t seed;
 };
 
 struct checker {

@@ -29,7 +29,7 @@ int lexer_no_memory(const struct lexer *lexer)
 
 /* ------------------------------------------------------------------ strings */
 
-static int string_token(struct lexer *lexer, struct token *out)
+static int string_token(struct lexer *lexer, struct lexeme *out)
 {
     out->kind = TOKEN_STRING;
     out->literal.kind = LITERAL_STRING;
@@ -112,7 +112,7 @@ static bool bool_word(const char *text, size_t len, bool *value)
 }
 
 /* `is null` and `is not null`, with exactly one blank; otherwise `is` is an identifier. */
-static bool null_test(struct lexer *lexer, struct token *out)
+static bool null_test(struct lexer *lexer, struct lexeme *out)
 {
     static const char *const forms[] = { "is null", "is not null" };
     for (size_t i = 0; i < 2; i++) {
@@ -152,7 +152,7 @@ static int path_step(struct lexer *lexer, struct json_step *step)
     return 0;
 }
 
-static int path_token(struct lexer *lexer, struct kith_str name, struct token *out)
+static int path_token(struct lexer *lexer, struct kith_str name, struct lexeme *out)
 {
     struct json_step steps[PATH_STEPS_MAX], *kept = NULL;
     size_t count = 0;
@@ -174,7 +174,7 @@ static int path_token(struct lexer *lexer, struct kith_str name, struct token *o
     return 0;
 }
 
-static int name_token(struct lexer *lexer, struct token *out)
+static int name_token(struct lexer *lexer, struct lexeme *out)
 {
     if (null_test(lexer, out)) return 0;
     const char *text = lexer->text + lexer->pos;
@@ -196,7 +196,7 @@ static int name_token(struct lexer *lexer, struct token *out)
 }
 
 /* `$meta`, or `$[name]`: an element of a struct array. */
-static int dollar_token(struct lexer *lexer, struct token *out)
+static int dollar_token(struct lexer *lexer, struct lexeme *out)
 {
     static const char meta[] = SCHEMA_META_FIELD;
     size_t len = sizeof meta - 1;
@@ -214,7 +214,7 @@ static int dollar_token(struct lexer *lexer, struct token *out)
     return 0;
 }
 
-static int template_token(struct lexer *lexer, struct token *out)
+static int template_token(struct lexer *lexer, struct lexeme *out)
 {
     size_t n = 1;
     while (lexer_is_name(lexer_peek(lexer, n))) n++;
@@ -244,7 +244,7 @@ static const struct sign SIGNS[] = {
     {"[", TOKEN_LIST_OPEN}, {"]", TOKEN_LIST_CLOSE}, {",", TOKEN_COMMA},
 };
 
-static int sign_token(struct lexer *lexer, struct token *out)
+static int sign_token(struct lexer *lexer, struct lexeme *out)
 {
     for (size_t i = 0; i < sizeof SIGNS / sizeof *SIGNS; i++) {
         size_t len = strlen(SIGNS[i].text);
@@ -259,7 +259,7 @@ static int sign_token(struct lexer *lexer, struct token *out)
                         c >= ' ' && c < 127 ? c : '?');
 }
 
-static int any_token(struct lexer *lexer, struct token *out)
+static int any_token(struct lexer *lexer, struct lexeme *out)
 {
     char c = lexer_peek(lexer, 0);
     size_t prefix = string_prefix(lexer);
@@ -275,11 +275,11 @@ static int any_token(struct lexer *lexer, struct token *out)
     return sign_token(lexer, out);
 }
 
-int lexer_next(struct lexer *lexer, struct token *out)
+int lexer_next(struct lexer *lexer, struct lexeme *out)
 {
     for (char c; (c = lexer_peek(lexer, 0)) == ' ' || c == '\t' || c == '\r' || c == '\n';)
         lexer->pos++;
-    *out = (struct token){ .kind = TOKEN_END, .at = lexer->pos, .end = lexer->pos };
+    *out = (struct lexeme){ .kind = TOKEN_END, .at = lexer->pos, .end = lexer->pos };
     if (lexer->pos >= lexer->len) return 0;
     int rc = any_token(lexer, out);
     out->end = lexer->pos;

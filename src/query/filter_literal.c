@@ -128,7 +128,7 @@ int lexer_quoted(struct lexer *lexer, struct kith_str *out)
 /* ------------------------------------------------------------------ numbers */
 
 static int integer_token(struct lexer *lexer, size_t skip, unsigned base, size_t end,
-                         struct token *out)
+                         struct lexeme *out)
 {
     uint64_t v = 0;
     size_t from = out->at + skip;
@@ -209,7 +209,7 @@ static size_t number_end(const struct lexer *lexer, bool hex)
     return lexer->pos + n;
 }
 
-int lexer_number(struct lexer *lexer, struct token *out)
+int lexer_number(struct lexer *lexer, struct lexeme *out)
 {
     char second = lexer_peek(lexer, 1);
     bool zero = lexer_peek(lexer, 0) == '0';

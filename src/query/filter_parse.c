@@ -24,7 +24,7 @@ enum level { /* larger binds tighter */
 
 struct parser {
     struct lexer *lexer;
-    struct token ahead[AHEAD]; /* ahead[0] is next; never read beyond an error or the end */
+    struct lexeme ahead[AHEAD]; /* ahead[0] is next; never read beyond an error or the end */
     size_t nodes;
     unsigned nesting;
 };
@@ -33,7 +33,7 @@ static int parse_expr(struct parser *parser, enum level least, struct node **out
 
 /* ------------------------------------------------------------------ tokens and nodes */
 
-static const struct token *next(const struct parser *parser) { return &parser->ahead[0]; }
+static const struct lexeme *next(const struct parser *parser) { return &parser->ahead[0]; }
 
 static int advance(struct parser *parser)
 {
@@ -44,7 +44,7 @@ static int advance(struct parser *parser)
 
 static int unexpected(const struct parser *parser, const char *expected)
 {
-    const struct token *token = next(parser);
+    const struct lexeme *token = next(parser);
     if (token->kind == TOKEN_END)
         return filter_error(parser->lexer->err, token->at, "%s expected, but the filter ends",
                             expected);
@@ -105,7 +105,7 @@ static int node_add(struct parser *parser, struct node *node, struct node *child
 
 static int parse_leaf(struct parser *parser, enum node_kind kind, struct node **out)
 {
-    const struct token *token = next(parser);
+    const struct lexeme *token = next(parser);
     int rc = node_new(parser, kind, token->at, out);
     if (rc != 0) return rc;
     (*out)->literal = token->literal;
@@ -164,7 +164,7 @@ static int parse_refused_call(struct parser *parser)
 
 static int parse_call(struct parser *parser, struct node **out)
 {
-    struct token name = *next(parser);
+    struct lexeme name = *next(parser);
     bool refused = name.call == CALL_REFUSED;
     int rc = node_new(parser, refused ? NODE_REFUSED : NODE_CALL, name.at, out);
     if (rc == 0) rc = advance(parser);
@@ -271,7 +271,7 @@ static enum level operator_level(const struct parser *parser)
 
 static int parse_null_test(struct parser *parser, struct node *left, struct node **out)
 {
-    struct token token = *next(parser);
+    struct lexeme token = *next(parser);
     if (left->kind != NODE_PATH) return unexpected(parser, "an operator");
     enum node_kind kind = token.kind == TOKEN_IS_NULL ? NODE_IS_NULL : NODE_IS_NOT_NULL;
     int rc = node_new(parser, kind, left->at, out);
@@ -386,7 +386,7 @@ int filter_parse(struct lexer *lexer, struct node **out)
     struct node *node = NULL;
     int rc = parse_expr(&parser, LEVEL_OR, &node);
     if (rc == 0 && next(&parser)->kind != TOKEN_END) {
-        const struct token *token = next(&parser);
+        const struct lexeme *token = next(&parser);
         size_t len = lexer->len < 160 ? lexer->len : 160;
         rc = filter_error(lexer->err, token->at, "invalid expression: %.*s", (int)len,
                           lexer->text);

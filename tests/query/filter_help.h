@@ -155,7 +155,7 @@ static inline void table_filter(struct table *table, const char *text, const str
     struct filter *filter = NULL;
     struct kith_error err = { 0 };
     arena_init(&arena);
-    if (filter_compile(text, &table->schema, &arena, &filter, &err) != 0)
+    if (filter_compile(text, NULL, &table->schema, &arena, &filter, &err) != 0)
         fail_msg("%s: %s", text, err.text);
     if (filter_evaluate(filter, &table->source, within, out, NULL, NULL, &err) != 0)
         fail_msg("%s: %s", text, err.text);

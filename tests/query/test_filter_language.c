@@ -185,7 +185,7 @@ static void must_refuse(const struct schema *schema, const struct refusal *refus
     struct filter *filter = NULL;
     struct kith_error err = { 0 };
     arena_init(&arena);
-    int rc = filter_compile(refusal->text, schema, &arena, &filter, &err);
+    int rc = filter_compile(refusal->text, NULL, schema, &arena, &filter, &err);
     if (rc != KITH_EFILTER || !strstr(err.text, refusal->what) ||
         err.position != refusal->position)
         fail_msg("%s: rc %d at %llu: %s (want %s at %llu)", refusal->text, rc,
@@ -306,7 +306,7 @@ static int compiles(const struct schema *schema, char *text, struct kith_error *
     struct arena arena;
     struct filter *filter = NULL;
     arena_init(&arena);
-    int rc = filter_compile(text, schema, &arena, &filter, err);
+    int rc = filter_compile(text, NULL, schema, &arena, &filter, err);
     arena_release(&arena);
     free(text);
     return rc;
@@ -356,7 +356,7 @@ static void primary_keys(void **state)
         const struct key *keys = NULL;
         size_t count = 0;
         arena_init(&arena);
-        assert_int_equal(filter_compile(cases[i].text, &schema, &arena, &filter, NULL), 0);
+        assert_int_equal(filter_compile(cases[i].text, NULL, &schema, &arena, &filter, NULL), 0);
         assert_int_equal(filter_primary_keys(filter, &schema, &keys, &count), cases[i].count > 0);
         assert_int_equal(count, cases[i].count);
         for (size_t k = 0; k < count; k++) assert_true(keys[k].i == 5 || keys[k].i == 7);
@@ -394,7 +394,7 @@ static void failures(void **state)
     for (uint64_t n = 1; rc == KITH_ENOMEM; n++) {
         arena_init(&arena);
         alloc_fault_arm(n, true);
-        rc = filter_compile(good, &table.schema, &arena, &filter, &err);
+        rc = filter_compile(good, NULL, &table.schema, &arena, &filter, &err);
         if (rc == 0) rc = filter_evaluate(filter, &table.source, NULL, &out, NULL, NULL, &err);
         alloc_fault_disarm();
         assert_true(rc == 0 || rc == KITH_ENOMEM);
