@@ -173,11 +173,15 @@ static void put_value(const struct cells_column *cells, size_t row, bool json, s
     case KITH_INT16: buffer_printf(out, "%d", ((const int16_t *)column->data)[i]); return;
     case KITH_INT32: buffer_printf(out, "%d", (int)((const int32_t *)column->data)[i]); return;
     case KITH_INT64:
+    case KITH_TIMESTAMPTZ:
         buffer_printf(out, "%lld", (long long)((const int64_t *)column->data)[i]);
         return;
     case KITH_FLOAT: put_float(((const float *)column->data)[i], out); return;
     case KITH_DOUBLE: put_double(((const double *)column->data)[i], out); return;
-    case KITH_VARCHAR: put_string(((const struct kith_str *)column->data)[i], json, out); return;
+    case KITH_VARCHAR:
+    case KITH_GEOMETRY:
+        put_string(((const struct kith_str *)column->data)[i], json, out);
+        return;
     case KITH_JSON: put_string(((const struct kith_str *)column->data)[i], false, out); return;
     case KITH_ARRAY:
         put_array(cells->element, ((const struct kith_str *)column->data)[i], out);

@@ -158,6 +158,8 @@ static int fill_named(struct filling *filling, const char *name, struct kith_err
     }
     if (has_column(filling, name)) return 0;
     size_t field = schema_find(filling->schema, name, strlen(name));
+    if (field != SIZE_MAX && !schema_field_stored(&filling->schema->fields[field]))
+        return error_set(err, KITH_EINVAL, "not allowed to retrieve raw data of field %s", name);
     if (field != SIZE_MAX) return fill_field(filling, field);
     if (filling->schema->meta != SIZE_MAX) return fill_dynamic(filling, name);
     return error_set(err, KITH_EINVAL, "output field '%s' not in schema", name);

@@ -149,6 +149,7 @@ static int make_missing(const struct schema *schema, size_t number, size_t rows,
     const struct schema_field *const field = &schema->fields[number];
     *out = column_of(field);
     if (is_auto_id(field)) return 0; /* the caller fills it */
+    if (!schema_field_stored(field)) return 0; /* nothing is stored */
     const bool nullable = (field->flags & (unsigned)KITH_FIELD_NULLABLE) != 0;
     if (!nullable && field->default_value.type == 0) {
         return error_set(err, KITH_EINVAL, "field '%s' is missing", field->name);
@@ -168,6 +169,10 @@ static int check_shape(const struct schema_field *field, const struct kith_colum
         return error_set(err, KITH_EINVAL, "field '%s' is made automatically; leave it out",
                          field->name);
     }
+    if (!schema_field_stored(field)) {
+        return error_set(err, KITH_EINVAL, "field '%s' is filled by a function; leave it out",
+                         field->name);
+    }
     if (given->type != 0 && given->type != field->type) {
         return error_set(err, KITH_EINVAL, "field '%s' is %s, not %s", field->name,
                          type_name(field->type), type_name(given->type));
@@ -178,6 +183,13 @@ static int check_shape(const struct schema_field *field, const struct kith_colum
                          field->name, field->dim, given->dim);
     }
     return 0;
+}
+
+/* A normalised batch has a column without data where a function fills the field; it may come in
+ * again. */
+static bool is_nothing(const struct schema_field *field, const struct kith_column *given)
+{
+    return !schema_field_stored(field) && !given->data && !given->valid;
 }
 
 /* given_of[field number] = the given column, NULL where there is none. */
@@ -194,6 +206,7 @@ static int match_columns(const struct schema *schema, const struct kith_batch *g
         if (given_of[number]) {
             return error_set_at(err, KITH_EINVAL, i, "field '%s' is given twice", column->field);
         }
+        if (is_nothing(&schema->fields[number], column)) continue;
         int rc = check_shape(&schema->fields[number], column, err);
         if (rc) return rc;
         given_of[number] = column;

@@ -162,6 +162,13 @@ static struct verdict check_json(const struct schema *schema, size_t number, str
     return number == schema->meta ? check_meta(schema, text) : good;
 }
 
+/* Whether it is WKT, the engine checks: the rooms of geometry are above this one. */
+static struct verdict check_geometry(struct kith_str text)
+{
+    if (text.len > LIMIT_GEOMETRY_BYTES) return beyond("is a geometry of too many bytes");
+    return utf8_valid(text.data, text.len) ? good : bad("is not valid UTF-8");
+}
+
 static struct verdict check_variable(const struct schema *schema, size_t number,
                                      struct kith_str value)
 {
@@ -170,6 +177,7 @@ static struct verdict check_variable(const struct schema *schema, size_t number,
     switch (field->type) {
     case KITH_VARCHAR: return check_text(field, value);
     case KITH_JSON: return check_json(schema, number, value);
+    case KITH_GEOMETRY: return check_geometry(value);
     case KITH_ARRAY: return check_array(field, value);
     case KITH_SPARSE_VECTOR: return check_sparse(value);
     default: return bad("has a type without values");

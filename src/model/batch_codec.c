@@ -30,7 +30,7 @@ static void encode_column(const struct schema_field *field, const struct kith_co
     buffer_put_u8(out, column->valid ? 1 : 0);
     buffer_put_u16(out, 0);
     buffer_put_u32(out, field->dim);
-    if (rows == 0) return;
+    if (rows == 0 || !schema_field_stored(field)) return;
     if (column->valid) buffer_put(out, column->valid, rows);
     if (field->width > 0) {
         buffer_put(out, column->data, rows * field->width); /* the data exists, so it fits */
@@ -111,6 +111,10 @@ static int decode_column(const struct schema *schema, size_t number, size_t rows
     if (cursor_failed(cur)) return corrupt(cur, "the head of a column breaks off", err);
     if (type != (uint8_t)field->type || dim != field->dim || has_valid > 1 || zero != 0) {
         return corrupt(cur, "a column is not of its field's shape, ending", err);
+    }
+    if (!schema_field_stored(field)) { /* nothing is stored: the engine fills it */
+        *out = (struct kith_column){.field = field->name, .type = field->type};
+        return has_valid ? corrupt(cur, "a column has nulls and no rows, ending", err) : 0;
     }
     int rc = has_valid ? decode_valid(rows, cur, &raw, err) : 0;
     if (rc) return rc;

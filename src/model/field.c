@@ -1,5 +1,5 @@
 /*
- * The rules of one field: name, flags, dimension, lengths, metric and default value.
+ * The rules of one field: name, flags, dimension, lengths, metric, analyzer and default value.
  *
  * Each rule is one function that returns 0 or writes a text which names the field, the rule and
  * what was given. Attributes that mean nothing for a type (a dimension of an Int64) are refused,
@@ -51,15 +51,14 @@ bool name_valid(const char *name)
 static int check_type(const struct schema_field *field, struct kith_error *err)
 {
     switch (field->type) {
-    case KITH_GEOMETRY:
     case KITH_TEXT:
-    case KITH_TIMESTAMPTZ:
         return error_set(err, KITH_EUNSUPPORTED,
                          "field '%s': the type %s is reserved, not built in", field->name,
                          type_name(field->type));
     case KITH_VARCHAR:
     case KITH_ARRAY:
     case KITH_JSON:
+    case KITH_GEOMETRY:
     case KITH_SPARSE_VECTOR: return 0;
     default: break;
     }
@@ -141,7 +140,8 @@ static int check_dim(const struct schema_field *field, struct kith_error *err)
 
 static bool element_type_valid(enum kith_type type)
 {
-    return type == KITH_VARCHAR || (type_is_fixed(type) && !type_is_vector(type));
+    return type == KITH_VARCHAR ||
+           (type_is_fixed(type) && !type_is_vector(type) && type != KITH_TIMESTAMPTZ);
 }
 
 static int check_array(const struct schema_field *field, struct kith_error *err)
@@ -189,7 +189,7 @@ static bool metric_fits(enum kith_type type, enum kith_metric metric)
     case KITH_IP: return type != KITH_BINARY_VECTOR;
     case KITH_L2:
     case KITH_COSINE: return type != KITH_BINARY_VECTOR && type != KITH_SPARSE_VECTOR;
-    case KITH_BM25: return false; /* given by a function, not by the caller */
+    case KITH_BM25: return type == KITH_SPARSE_VECTOR; /* if a function fills it: see there */
     case KITH_METRIC_DEFAULT: break;
     }
     return false;
@@ -218,11 +218,17 @@ static bool default_integer_fits(enum kith_type type, int64_t i)
     }
 }
 
+static size_t text_max(const struct schema_field *field)
+{
+    if (field->type == KITH_JSON) return LIMIT_JSON_BYTES;
+    return field->type == KITH_GEOMETRY ? LIMIT_GEOMETRY_BYTES : field->max_length;
+}
+
 static int copy_default_text(struct schema_field *field, struct kith_str text,
                              struct kith_error *err)
 {
     const bool json = field->type == KITH_JSON;
-    const size_t max = json ? LIMIT_JSON_BYTES : field->max_length;
+    const size_t max = text_max(field);
     if (text.len > max || (!text.data && text.len > 0)) {
         return error_set(err, KITH_EINVAL, "field '%s': the default value is longer than %zu bytes",
                          field->name, max);
@@ -291,6 +297,34 @@ static int copy_name(struct schema_field *out, const char *name, size_t number,
     return out->name ? 0 : error_set(err, KITH_ENOMEM, "no memory for a field");
 }
 
+/* Only that it is a JSON object: what its members may be, the room of analyzers knows. */
+static int copy_analyzer(const struct kith_field *given, struct schema_field *out,
+                         struct kith_error *err)
+{
+    if (out->type != KITH_VARCHAR && (given->analyzer || given->enable_match)) {
+        return error_set(err, KITH_EINVAL, "field '%s': only VarChar has an analyzer", out->name);
+    }
+    if (given->enable_match && !given->analyzer) {
+        return error_set(err, KITH_EINVAL, "field '%s': enable_match needs an analyzer", out->name);
+    }
+    if (!given->analyzer) return 0;
+    const size_t len = strnlen(given->analyzer, LIMIT_ANALYZER_BYTES + 1);
+    if (len > LIMIT_ANALYZER_BYTES) {
+        return error_set(err, KITH_ELIMIT, "field '%s': the analyzer is longer than %d bytes",
+                         out->name, LIMIT_ANALYZER_BYTES);
+    }
+    struct json_value value;
+    size_t used = 0;
+    if (json_validate(given->analyzer, len, NULL) ||
+        json_read(given->analyzer, len, &value, &used, NULL) || value.kind != JSON_OBJECT) {
+        return error_set(err, KITH_EINVAL, "field '%s': the analyzer is not a JSON object",
+                         out->name);
+    }
+    out->enable_match = given->enable_match;
+    out->analyzer = mem_strndup(given->analyzer, len);
+    return out->analyzer ? 0 : error_set(err, KITH_ENOMEM, "no memory for a field");
+}
+
 int field_from_public(const struct kith_field *given, size_t number, struct schema_field *out,
                       struct kith_error *err)
 {
@@ -311,6 +345,7 @@ int field_from_public(const struct kith_field *given, size_t number, struct sche
     if ((rc = resolve_metric(out, err)) != 0) return rc;
     out->width = type_width(out->type, out->dim);
     out->bm25_of = SIZE_MAX;
+    if ((rc = copy_analyzer(given, out, err)) != 0) return rc;
     return copy_default(out, &given->default_value, err);
 }
 
@@ -320,5 +355,6 @@ void field_release(struct schema_field *field)
     memcpy(&text, &field->default_value.s.data, sizeof text); /* owned here, const in the type */
     mem_free(text);
     mem_free(field->name);
+    mem_free(field->analyzer);
     memset(field, 0, sizeof *field);
 }

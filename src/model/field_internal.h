@@ -1,5 +1,6 @@
 /*
- * The rules of one field, apart from the schema that it stands in: used by schema.c alone.
+ * The rules of one field, apart from the schema that it stands in, and those of functions: used by
+ * schema.c alone.
  */
 #ifndef KITH_MODEL_FIELD_INTERNAL_H
 #define KITH_MODEL_FIELD_INTERNAL_H
@@ -11,5 +12,11 @@
 KITH_NODISCARD int field_from_public(const struct kith_field *given, size_t number,
                                      struct schema_field *out, struct kith_error *err);
 void field_release(struct schema_field *field);
+
+/* Adds the functions, once the fields are there. out->functions are released by functions_release,
+ * also after a failure. */
+KITH_NODISCARD int functions_from_public(const struct kith_schema *given, struct schema *out,
+                                         struct kith_error *err);
+void functions_release(struct schema *schema);
 
 #endif

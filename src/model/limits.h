@@ -11,6 +11,9 @@
 #define LIMIT_DIM_BITS 262144         /* binary vectors, bits; a multiple of 8 */
 #define LIMIT_VARCHAR_BYTES 65535     /* of a value */
 #define LIMIT_JSON_BYTES 65536        /* of a value */
+#define LIMIT_GEOMETRY_BYTES 65535    /* of a value, as text */
+#define LIMIT_ANALYZER_BYTES 65536    /* of a field's analyzer, as JSON text */
+#define LIMIT_FUNCTIONS 10            /* each fills a vector field of its own */
 #define LIMIT_ARRAY_ELEMENTS 4096
 #define LIMIT_SPARSE_ENTRIES 65536    /* of one sparse vector */
 #define LIMIT_PARTITIONS 1024

@@ -1,6 +1,7 @@
 /*
  * The rules of a whole schema: counts, names that differ, exactly one primary key, at most one
- * partition key, and the hidden field of a dynamic schema. Rules of one field are in field.c.
+ * partition key, and the hidden field of a dynamic schema. Rules of one field are in field.c, those
+ * of functions in schema_function.c.
  *
  * schema_from_public is the only way to make a schema: schema_decode builds the public form and
  * comes through here too, so nothing read from a file is less checked than what a caller gives.
@@ -53,6 +54,7 @@ static int add_hidden(struct schema *out, struct kith_error *err)
     field->default_value = (struct kith_value){.type = KITH_JSON, .s = {empty, 2}};
     field->type = KITH_JSON;
     field->flags = KITH_FIELD_DYNAMIC;
+    field->bm25_of = SIZE_MAX;
     if (field->name && empty) return 0;
     return error_set(err, KITH_ENOMEM, "no memory for a schema");
 }
@@ -193,7 +195,8 @@ static int fill(const struct kith_schema *given, struct schema *out, struct kith
         return error_set(err, KITH_ELIMIT, "%d fields and \"%s\": at most %d are allowed",
                          LIMIT_FIELDS, SCHEMA_META_FIELD, LIMIT_FIELDS);
     }
-    return check_whole(out, err);
+    if ((rc = check_whole(out, err)) != 0) return rc;
+    return functions_from_public(given, out, err);
 }
 
 int schema_from_public(const struct kith_schema *given, struct schema *out, struct kith_error *err)
@@ -217,6 +220,7 @@ int schema_from_public(const struct kith_schema *given, struct schema *out, stru
 void schema_release(struct schema *schema)
 {
     for (size_t i = 0; i < schema->field_count; i++) field_release(&schema->fields[i]);
+    functions_release(schema);
     mem_free(schema->fields);
     mem_free(schema->description);
     memset(schema, 0, sizeof *schema);

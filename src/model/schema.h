@@ -24,7 +24,7 @@ struct schema_field {
     enum kith_metric metric;         /* resolved: never DEFAULT for vectors */
     struct kith_value default_value; /* s.data owned */
     size_t width; /* bytes a row of a fixed-width type; 0: variable (VARCHAR JSON ARRAY SPARSE) */
-    char *analyzer;    /* owns: JSON text; NULL: none */
+    char *analyzer;    /* owns: a JSON object as text; NULL: none */
     bool enable_match;
     /* Output of a BM25 function: nothing is stored in it, SIZE_MAX: no; else the input field. */
     size_t bm25_of;
@@ -69,6 +69,12 @@ size_t schema_find(const struct schema *schema, const char *name, size_t len);
 static inline const struct schema_field *schema_primary(const struct schema *schema)
 {
     return &schema->fields[schema->primary];
+}
+
+/* false: the output of a function, of which neither batches nor segments hold anything. */
+static inline bool schema_field_stored(const struct schema_field *field)
+{
+    return field->metric != KITH_BM25;
 }
 
 bool type_is_vector(enum kith_type type);

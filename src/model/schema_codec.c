@@ -3,7 +3,7 @@
  * and as many bytes.
  *
  *   size   meaning
- *   1      version, 1
+ *   1      version: 1, or 2 when a field has an analyzer or there is a function
  *   1      on_duplicate, resolved (1..4)
  *   1      dynamic, 0 or 1; the hidden field itself is not written
  *   1      0
@@ -20,7 +20,13 @@
  *     4      max_length
  *     4      max_capacity
  *     1      type of the default value, 0: none
- *     ...    the default value: i64 (Bool, integers), f64 (Float, Double), bytes (VarChar, JSON)
+ *     ...    the default value: i64 (Bool, integers, Timestamptz), f64 (Float, Double), bytes
+ *            (VarChar, JSON, Geometry)
+ *     1      version 2: 1 the field has an analyzer, 2 enable_match
+ *     bytes  version 2, with an analyzer: its JSON text
+ *   version 2:
+ *     4      functions
+ *     per function: bytes name, 1 kind, 4 number of its input field, 4 of its output field
  *
  * Decoding makes the public form in an arena and hands it to schema_from_public, so that the rules
  * are in one place. What breaks one is a corrupt schema: KITH_ECORRUPT.
@@ -32,7 +38,13 @@
 #include "base/arena.h"
 #include "model/limits.h"
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION       1
+#define SCHEMA_VERSION_TEXTS 2 /* analyzers and functions */
+
+#define FIELD_HAS_ANALYZER 1u
+#define FIELD_MATCHES      2u
+
+#define FUNCTION_BYTES_MIN 11
 #define FIELD_BYTES_MIN \
     18 /* an encoded field is never shorter: bounds the count before allocating */
 
@@ -44,16 +56,32 @@ static void encode_default(const struct kith_value *value, struct buffer *out)
     case KITH_INT8:
     case KITH_INT16:
     case KITH_INT32:
-    case KITH_INT64: buffer_put_u64(out, (uint64_t)value->i); break;
+    case KITH_INT64:
+    case KITH_TIMESTAMPTZ: buffer_put_u64(out, (uint64_t)value->i); break;
     case KITH_FLOAT:
     case KITH_DOUBLE: buffer_put_f64(out, value->d); break;
     case KITH_VARCHAR:
-    case KITH_JSON: buffer_put_bytes(out, value->s.data, value->s.len); break;
+    case KITH_JSON:
+    case KITH_GEOMETRY: buffer_put_bytes(out, value->s.data, value->s.len); break;
     default: break;
     }
 }
 
-static void encode_field(const struct schema_field *field, struct buffer *out)
+static uint8_t version_of(const struct schema *schema)
+{
+    bool texts = schema->function_count > 0;
+    for (size_t i = 0; i < schema->field_count; i++) texts |= schema->fields[i].analyzer != NULL;
+    return texts ? SCHEMA_VERSION_TEXTS : SCHEMA_VERSION;
+}
+
+static void encode_analyzer(const struct schema_field *field, struct buffer *out)
+{
+    buffer_put_u8(out, (uint8_t)((field->analyzer ? FIELD_HAS_ANALYZER : 0) |
+                                 (field->enable_match ? FIELD_MATCHES : 0)));
+    if (field->analyzer) buffer_put_cstr(out, field->analyzer);
+}
+
+static void encode_field(const struct schema_field *field, uint8_t version, struct buffer *out)
 {
     buffer_put_cstr(out, field->name);
     buffer_put_u8(out, (uint8_t)field->type);
@@ -64,20 +92,35 @@ static void encode_field(const struct schema_field *field, struct buffer *out)
     buffer_put_u32(out, field->max_length);
     buffer_put_u32(out, field->max_capacity);
     encode_default(&field->default_value, out);
+    if (version >= SCHEMA_VERSION_TEXTS) encode_analyzer(field, out);
+}
+
+static void encode_functions(const struct schema *schema, struct buffer *out)
+{
+    buffer_put_u32(out, (uint32_t)schema->function_count);
+    for (size_t i = 0; i < schema->function_count; i++) {
+        const struct schema_function *const function = &schema->functions[i];
+        buffer_put_cstr(out, function->name);
+        buffer_put_u8(out, (uint8_t)function->kind);
+        buffer_put_u32(out, (uint32_t)function->input);
+        buffer_put_u32(out, (uint32_t)function->output);
+    }
 }
 
 void schema_encode(const struct schema *schema, struct buffer *out)
 {
     const bool dynamic = schema->meta != SIZE_MAX;
     const size_t count = schema->field_count - (dynamic ? 1 : 0); /* the hidden field is last */
-    buffer_put_u8(out, SCHEMA_VERSION);
+    const uint8_t version = version_of(schema);
+    buffer_put_u8(out, version);
     buffer_put_u8(out, (uint8_t)schema->on_duplicate);
     buffer_put_u8(out, dynamic);
     buffer_put_u8(out, 0);
     buffer_put_u32(out, schema->key_partitions);
     buffer_put_u32(out, (uint32_t)count);
     buffer_put_cstr(out, schema->description);
-    for (size_t i = 0; i < count; i++) encode_field(&schema->fields[i], out);
+    for (size_t i = 0; i < count; i++) encode_field(&schema->fields[i], version, out);
+    if (version >= SCHEMA_VERSION_TEXTS) encode_functions(schema, out);
 }
 
 static int malformed(const struct cursor *cur, struct kith_error *err)
@@ -107,17 +150,31 @@ static void decode_default(struct cursor *cur, struct kith_value *out)
     case KITH_INT8:
     case KITH_INT16:
     case KITH_INT32:
-    case KITH_INT64: out->i = (int64_t)cursor_u64(cur); break;
+    case KITH_INT64:
+    case KITH_TIMESTAMPTZ: out->i = (int64_t)cursor_u64(cur); break;
     case KITH_FLOAT:
     case KITH_DOUBLE: out->d = cursor_f64(cur); break;
     case KITH_VARCHAR:
-    case KITH_JSON: out->s.data = (const char *)cursor_bytes(cur, &out->s.len); break;
+    case KITH_JSON:
+    case KITH_GEOMETRY: out->s.data = (const char *)cursor_bytes(cur, &out->s.len); break;
     default: break; /* refused with the field: no field of such a type has a default */
     }
 }
 
-static int decode_field(struct cursor *cur, struct arena *arena, struct kith_field *out,
-                        struct kith_error *err)
+static int decode_analyzer(struct cursor *cur, struct arena *arena, struct kith_field *out,
+                           struct kith_error *err)
+{
+    const uint8_t bits = cursor_u8(cur);
+    if (cursor_failed(cur) || bits > (FIELD_HAS_ANALYZER | FIELD_MATCHES)) {
+        return malformed(cur, err);
+    }
+    out->enable_match = (bits & FIELD_MATCHES) != 0;
+    if (!(bits & FIELD_HAS_ANALYZER)) return 0;
+    return decode_text(cur, arena, LIMIT_ANALYZER_BYTES, &out->analyzer, err);
+}
+
+static int decode_field(struct cursor *cur, struct arena *arena, uint8_t version,
+                        struct kith_field *out, struct kith_error *err)
 {
     *out = (struct kith_field)KITH_FIELD_INIT;
     int rc = decode_text(cur, arena, LIMIT_NAME_BYTES, &out->name, err);
@@ -130,14 +187,52 @@ static int decode_field(struct cursor *cur, struct arena *arena, struct kith_fie
     out->max_length = cursor_u32(cur);
     out->max_capacity = cursor_u32(cur);
     decode_default(cur, &out->default_value);
-    return cursor_failed(cur) ? malformed(cur, err) : 0;
+    if (cursor_failed(cur)) return malformed(cur, err);
+    return version >= SCHEMA_VERSION_TEXTS ? decode_analyzer(cur, arena, out, err) : 0;
 }
 
-static int decode_head(struct cursor *cur, struct kith_schema *out, struct kith_error *err)
+static int decode_function(struct cursor *cur, struct arena *arena,
+                           const struct kith_schema *schema, struct kith_function *out,
+                           struct kith_error *err)
 {
-    const uint8_t version = cursor_u8(cur);
-    if (!cursor_failed(cur) && version != SCHEMA_VERSION) {
-        return error_set(err, KITH_EVERSION, "schema: version %u is not known", version);
+    *out = (struct kith_function)KITH_FUNCTION_INIT;
+    const int rc = decode_text(cur, arena, LIMIT_NAME_BYTES, &out->name, err);
+    if (rc) return rc;
+    out->kind = (enum kith_function_kind)cursor_u8(cur);
+    const uint32_t input = cursor_u32(cur);
+    const uint32_t output = cursor_u32(cur);
+    if (cursor_failed(cur) || input >= schema->field_count || output >= schema->field_count) {
+        return malformed(cur, err);
+    }
+    out->input = schema->fields[input].name;
+    out->output = schema->fields[output].name;
+    return 0;
+}
+
+static int decode_functions(struct cursor *cur, struct arena *arena, struct kith_schema *out,
+                            struct kith_error *err)
+{
+    const uint32_t count = cursor_u32(cur);
+    if (cursor_failed(cur) || count > cursor_left(cur) / FUNCTION_BYTES_MIN) {
+        return malformed(cur, err);
+    }
+    struct kith_function *const functions = arena_alloc_array(arena, count, sizeof *functions);
+    if (!functions) return error_set(err, KITH_ENOMEM, "no memory for a schema");
+    int rc = 0;
+    for (uint32_t i = 0; i < count && rc == 0; i++) {
+        rc = decode_function(cur, arena, out, &functions[i], err);
+    }
+    out->functions = functions;
+    out->function_count = count;
+    return rc;
+}
+
+static int decode_head(struct cursor *cur, struct kith_schema *out, uint8_t *version,
+                       struct kith_error *err)
+{
+    *version = cursor_u8(cur);
+    if (!cursor_failed(cur) && *version != SCHEMA_VERSION && *version != SCHEMA_VERSION_TEXTS) {
+        return error_set(err, KITH_EVERSION, "schema: version %u is not known", *version);
     }
     out->on_duplicate = (enum kith_duplicate)cursor_u8(cur);
     const uint8_t dynamic = cursor_u8(cur);
@@ -153,7 +248,8 @@ static int decode_head(struct cursor *cur, struct kith_schema *out, struct kith_
 static int decode_public(struct cursor *cur, struct arena *arena, struct kith_schema *out,
                          struct kith_error *err)
 {
-    int rc = decode_head(cur, out, err);
+    uint8_t version = 0;
+    int rc = decode_head(cur, out, &version, err);
     if (rc) return rc;
     rc = decode_text(cur, arena, LIMIT_TEXT_BYTES, &out->description, err);
     if (rc) return rc;
@@ -161,9 +257,10 @@ static int decode_public(struct cursor *cur, struct arena *arena, struct kith_sc
     if (!fields) return error_set(err, KITH_ENOMEM, "no memory for a schema");
     out->fields = fields;
     for (size_t i = 0; i < out->field_count && rc == 0; i++) {
-        rc = decode_field(cur, arena, &fields[i], err);
+        rc = decode_field(cur, arena, version, &fields[i], err);
     }
-    return rc;
+    if (rc || version < SCHEMA_VERSION_TEXTS) return rc;
+    return decode_functions(cur, arena, out, err);
 }
 
 int schema_decode(struct cursor *cur, struct schema *out, struct kith_error *err)

@@ -2,7 +2,8 @@
  * A schema handed out: equality, and a deep copy in the public form.
  *
  * Everything in the copy is on the heap and owned by it, though the public struct says const: the
- * fields array, each name, each text of a default, and the description. The hidden field is shown,
+ * fields array, each name, analyzer and text of a default, the functions, and the description. The
+ * hidden field is shown,
  * last, with KITH_FIELD_DYNAMIC.
  */
 #include "model/schema.h"
@@ -23,12 +24,33 @@ static bool value_equal(const struct kith_value *a, const struct kith_value *b)
            text_equal(a->s, b->s);
 }
 
+static bool analyzer_equal(const struct schema_field *a, const struct schema_field *b)
+{
+    if (a->enable_match != b->enable_match || !a->analyzer != !b->analyzer) return false;
+    return !a->analyzer || strcmp(a->analyzer, b->analyzer) == 0;
+}
+
 static bool field_equal(const struct schema_field *a, const struct schema_field *b)
 {
     return strcmp(a->name, b->name) == 0 && a->type == b->type && a->flags == b->flags &&
            a->dim == b->dim && a->max_length == b->max_length &&
            a->max_capacity == b->max_capacity && a->element_type == b->element_type &&
-           a->metric == b->metric && value_equal(&a->default_value, &b->default_value);
+           a->metric == b->metric && analyzer_equal(a, b) &&
+           value_equal(&a->default_value, &b->default_value);
+}
+
+static bool functions_equal(const struct schema *a, const struct schema *b)
+{
+    if (a->function_count != b->function_count) return false;
+    for (size_t i = 0; i < a->function_count; i++) {
+        const struct schema_function *const f = &a->functions[i];
+        const struct schema_function *const g = &b->functions[i];
+        if (strcmp(f->name, g->name) != 0 || f->kind != g->kind || f->input != g->input ||
+            f->output != g->output) {
+            return false;
+        }
+    }
+    return true;
 }
 
 bool schema_equal(const struct schema *a, const struct schema *b)
@@ -41,7 +63,7 @@ bool schema_equal(const struct schema *a, const struct schema *b)
     for (size_t i = 0; i < a->field_count; i++) {
         if (!field_equal(&a->fields[i], &b->fields[i])) return false;
     }
-    return true;
+    return functions_equal(a, b);
 }
 
 static int copy_field(const struct schema_field *field, struct kith_field *out)
@@ -58,10 +80,34 @@ static int copy_field(const struct schema_field *field, struct kith_field *out)
     out->default_value.s.data = NULL;
     out->name = mem_strdup(field->name);
     if (!out->name) return KITH_ENOMEM;
+    out->enable_match = field->enable_match;
+    out->analyzer = field->analyzer ? mem_strdup(field->analyzer) : NULL;
+    if (field->analyzer && !out->analyzer) return KITH_ENOMEM;
     if (!field->default_value.s.data) return 0;
     out->default_value.s.data =
         mem_strndup(field->default_value.s.data, field->default_value.s.len);
     return out->default_value.s.data ? 0 : KITH_ENOMEM;
+}
+
+static int copy_functions(const struct schema *schema, struct kith_schema *out)
+{
+    if (schema->function_count == 0) return 0;
+    struct kith_function *const functions =
+        mem_zalloc_array(schema->function_count, sizeof *functions);
+    if (!functions) return KITH_ENOMEM;
+    out->functions = functions;
+    out->function_count = schema->function_count;
+    for (size_t i = 0; i < schema->function_count; i++) {
+        const struct schema_function *const from = &schema->functions[i];
+        functions[i] = (struct kith_function){
+            .size = sizeof functions[i],
+            .name = mem_strdup(from->name),
+            .kind = from->kind,
+            .input = mem_strdup(schema->fields[from->input].name),
+            .output = mem_strdup(schema->fields[from->output].name)};
+        if (!functions[i].name || !functions[i].input || !functions[i].output) return KITH_ENOMEM;
+    }
+    return 0;
 }
 
 int schema_to_public(const struct schema *schema, struct kith_schema *out)
@@ -78,6 +124,7 @@ int schema_to_public(const struct schema *schema, struct kith_schema *out)
         const size_t i = made.field_count++;
         rc = copy_field(&schema->fields[i], &fields[i]);
     }
+    if (rc == 0) rc = copy_functions(schema, &made);
     if (rc) {
         schema_public_release(&made);
     } else {
@@ -99,7 +146,14 @@ void schema_public_release(struct kith_schema *schema)
     for (size_t i = 0; i < schema->field_count; i++) {
         free_const(schema->fields[i].name);
         free_const(schema->fields[i].default_value.s.data);
+        free_const(schema->fields[i].analyzer);
     }
+    for (size_t i = 0; i < schema->function_count; i++) {
+        free_const(schema->functions[i].name);
+        free_const(schema->functions[i].input);
+        free_const(schema->functions[i].output);
+    }
+    free_const(schema->functions);
     free_const(schema->fields);
     free_const(schema->description);
     memset(schema, 0, sizeof *schema);

@@ -22,7 +22,8 @@ size_t type_width(enum kith_type type, uint32_t dim)
     case KITH_INT8: return 1;
     case KITH_INT16: return 2;
     case KITH_INT32: return 4;
-    case KITH_INT64: return 8;
+    case KITH_INT64:
+    case KITH_TIMESTAMPTZ: return 8;
     case KITH_FLOAT: return 4;
     case KITH_DOUBLE: return 8;
     case KITH_BINARY_VECTOR: return dim / 8;
@@ -35,7 +36,6 @@ size_t type_width(enum kith_type type, uint32_t dim)
     case KITH_JSON:
     case KITH_GEOMETRY:
     case KITH_TEXT:
-    case KITH_TIMESTAMPTZ:
     case KITH_SPARSE_VECTOR: break;
     }
     return 0;

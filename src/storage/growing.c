@@ -70,6 +70,7 @@ static bool place(size_t *at, size_t len, size_t *out)
 
 static size_t column_row_bytes(const struct schema_field *field)
 {
+    if (!schema_field_stored(field)) return 0;
     return field->width > 0 ? field->width : sizeof(struct kith_str);
 }
 
@@ -199,6 +200,7 @@ static int growing_chunk_get(const struct segment *segment, size_t field, size_t
         return KITH_ENOTFOUND;
     }
     const struct schema_field *f = &segment->schema->fields[field];
+    if (!schema_field_stored(f)) return KITH_EUNSUPPORTED;
     const struct growing_column *column = &g->chunks[number]->columns[field];
     const size_t left = rows - number * GROWING_CHUNK_ROWS;
     *out = (struct chunk){
@@ -319,7 +321,7 @@ static bool batch_bytes(const struct schema *schema, const struct kith_batch *ba
     *strings = 0;
     for (size_t i = 0; i < schema->field_count; i++) {
         if (!size_add(row_bytes, column_row_bytes(&schema->fields[i]), &row_bytes)) return false;
-        if (schema->fields[i].width > 0) continue;
+        if (schema->fields[i].width > 0 || !schema_field_stored(&schema->fields[i])) continue;
         if (!add_string_bytes(&batch->columns[i], batch->rows, strings)) return false;
     }
     return size_mul(row_bytes, batch->rows, all) && size_add(*all, *strings, all);
@@ -392,6 +394,7 @@ static void copy_rows(struct growing *g, const struct kith_batch *batch, size_t 
         const struct kith_column *column = &batch->columns[i];
         struct growing_column *out = &chunk->columns[i];
         const size_t width = schema->fields[i].width;
+        if (!schema_field_stored(&schema->fields[i])) continue;
         if (width > 0) {
             copy_fixed(out->data + at * width, column, from, count, width);
         } else {

@@ -135,6 +135,7 @@ static int sealed_chunk(const struct segment *segment, size_t field, size_t numb
     if (!segment_has_field(segment, field) || number >= sealed_groups(s->rows)) {
         return KITH_ENOTFOUND;
     }
+    if (!schema_field_stored(&segment->schema->fields[field])) return KITH_EUNSUPPORTED;
     struct chunk chunk;
     if (describe(s, field, number, &chunk) || touch_group(s, field, number, &chunk)) {
         return KITH_ECORRUPT;
@@ -163,6 +164,7 @@ static int sealed_cell(const struct segment *segment, size_t field, size_t row,
 {
     const struct sealed *s = sealed_of(segment);
     struct chunk made;
+    if (!schema_field_stored(&segment->schema->fields[field])) return KITH_EUNSUPPORTED;
     if (describe(s, field, row / SEALED_CHUNK_ROWS, &made) || touch_row(s, field, row, &made)) {
         return KITH_ECORRUPT;
     }
@@ -335,6 +337,7 @@ static bool column_holds(const struct sealed *s, size_t field)
 {
     const struct sealed_column *c = &s->columns[field];
     const size_t width = s->segment.schema->fields[field].width;
+    if (!schema_field_stored(&s->segment.schema->fields[field])) return true;
     const size_t groups = sealed_groups(s->rows);
     if (c->valid.data && !has_len(&c->valid, BITSET_WORDS(s->rows), sizeof(uint64_t))) return false;
     if (width > 0) return has_len(&c->data, s->rows, width);

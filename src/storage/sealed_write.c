@@ -201,6 +201,7 @@ static int write_columns(struct merge *m)
 {
     const struct schema *schema = m->in->schema;
     for (size_t i = 0; i < schema->field_count; i++) {
+        if (!schema_field_stored(&schema->fields[i])) continue;
         int rc = schema->fields[i].width > 0 ? write_fixed(m, i) : write_variable(m, i);
         if (!rc && i != schema->primary) rc = write_valid(m, i);
         if (rc) return rc;
