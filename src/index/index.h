@@ -90,6 +90,16 @@ struct index_stats {
     uint64_t exact_distances;
 };
 
+/* Rows as near as the k-th of an exact scan that found no room among the k: whoever orders ties by
+ * something else than the row picks from them. Filled by index_scan() only. */
+struct index_ties {
+    struct hit *hits; /* borrows: room for `room` */
+    size_t room;
+    size_t count;
+    void (*shrink)(void *ctx, struct hit *hits, size_t *count); /* full: drops what cannot win */
+    void *ctx;
+};
+
 /* How a graph meets `allowed`; which is best at which share is in the README. */
 enum index_filter_mode {
     INDEX_FILTER_AUTO,   /* the index chooses, a scan included */
@@ -108,6 +118,7 @@ struct index_search {
     int (*poll)(void *ctx);  /* nullable; every 64 hops or 4,096 rows; non-zero stops the search */
     void *poll_ctx;
     struct index_stats *stats; /* nullable; added to */
+    struct index_ties *ties;   /* nullable */
 };
 
 struct index; /* opened; the kind's own struct starts with its ops */

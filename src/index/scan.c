@@ -31,10 +31,32 @@ static int poll_rows(struct scan *scan, size_t rows)
     return scan->search->poll(scan->search->poll_ctx);
 }
 
+static void keep_tie(struct index_ties *ties, struct hit hit)
+{
+    if (ties->count == ties->room) ties->shrink(ties->ctx, ties->hits, &ties->count);
+    if (ties->count < ties->room) ties->hits[ties->count++] = hit;
+}
+
+/* Whoever is not among the k nearest, though as near as the last of them, becomes a tie. */
+static void offer_tied(struct scan *scan, struct hit hit)
+{
+    struct index_ties *ties = scan->search->ties;
+    const bool full = scan->top.count == scan->top.k;
+    const struct hit worst = scan->top.hits[0];
+    topk_push(&scan->top, hit);
+    if (!full) return;
+    const float bound = topk_bound(&scan->top);
+    const struct hit out = hit_less(hit, worst) ? worst : hit;
+    if (bound < worst.distance) ties->count = 0;
+    if (out.distance <= bound) keep_tie(ties, out);
+}
+
 static void offer(struct scan *scan, float distance, uint32_t row)
 {
     if (!(distance < scan->search->bound) || distance > topk_bound(&scan->top)) return;
-    topk_push(&scan->top, (struct hit){distance, row});
+    const struct hit hit = {distance, row};
+    if (scan->search->ties) offer_tied(scan, hit);
+    else topk_push(&scan->top, hit);
 }
 
 static int scan_run(struct scan *scan, size_t first, size_t end)
