@@ -91,6 +91,7 @@ static int row_test(struct evaluation *ev, const struct plan *plan, const struct
                     const struct chunk *right, size_t row)
 {
     struct row_value a, b; /* large: filled in only as far as their kind says */
+    if (plan_is_special(plan)) return special_test(ev, plan, left, row);
     if (plan->kind == PLAN_EXISTS) return row_is_present(&plan->left, left, row);
     row_value_get(&plan->left, left, row, &ev->unescaped, &a);
     if (right) row_value_get(&plan->right, right, row, &ev->unescaped_right, &b);
@@ -115,6 +116,10 @@ static int evaluate_leaf(struct evaluation *ev, const struct plan *plan, const u
                          struct truth out)
 {
     const struct chunk *left = NULL, *right = NULL;
+    if (plan->kind == PLAN_SAMPLE) {
+        sample_bits(ev, plan, active, out);
+        return 0;
+    }
     int rc = load_column(ev, plan->left.slot, &left);
     if (rc == 0 && plan->kind == PLAN_COLUMNS) rc = load_column(ev, plan->right.slot, &right);
     if (rc != 0) return rc;
@@ -122,6 +127,8 @@ static int evaluate_leaf(struct evaluation *ev, const struct plan *plan, const u
     if (plan->kind == PLAN_NULL) null_leaf(ev, left, active, out);
     else if (plan->ranged || plan->direct) column_leaf(ev, plan, left, active, out);
     else row_leaf(ev, plan, left, right, active, out);
+    if (ev->special_rc != 0)
+        return error_set(ev->err, ev->special_rc, "filter stopped: %s", error_name(ev->special_rc));
     if (ev->unescaped.failed || ev->unescaped_right.failed)
         return error_set(ev->err, KITH_ENOMEM, "no memory to evaluate the filter");
     return 0;
@@ -213,16 +220,18 @@ int filter_evaluate(const struct filter *filter, const struct chunk_source *sour
         return error_set(err, KITH_EINVAL, "filter: rows of the source and of the sets differ");
     buffer_init(&ev.unescaped);
     buffer_init(&ev.unescaped_right);
-    ev.chunks = mem_zalloc_array(filter->field_count, sizeof *ev.chunks);
-    ev.loaded = mem_zalloc_array(filter->field_count, sizeof *ev.loaded);
+    ev.chunks = mem_zalloc_array(filter->field_count + 1, sizeof *ev.chunks);
+    ev.loaded = mem_zalloc_array(filter->field_count + 1, sizeof *ev.loaded);
+    ev.specials = specials_new(filter);
     ev.scratch = mem_alloc_array((size_t)filter->root->depth * 3 * FILTER_BLOCK_WORDS,
                                  sizeof *ev.scratch);
-    if (ev.chunks && ev.loaded && ev.scratch)
+    if (ev.chunks && ev.loaded && ev.scratch && ev.specials)
         rc = evaluate_chunks(&ev, within, out, poll, poll_ctx);
     else rc = error_set(err, rc, "no memory to evaluate the filter");
     mem_free(ev.chunks);
     mem_free(ev.loaded);
     mem_free(ev.scratch);
+    specials_free(ev.specials, filter->special_count);
     buffer_release(&ev.unescaped);
     buffer_release(&ev.unescaped_right);
     return rc;

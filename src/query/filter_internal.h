@@ -145,7 +145,44 @@ enum plan_kind {
     PLAN_BOUNDS,    /* low <= x <= high, either one optional */
     PLAN_COLUMNS,   /* left op right */
     PLAN_TERMS,     /* x is one of values */
-    PLAN_LIKE, PLAN_NULL, PLAN_EXISTS, PLAN_CONTAINS
+    PLAN_LIKE, PLAN_NULL, PLAN_EXISTS, PLAN_CONTAINS,
+    PLAN_SAMPLE,    /* a share of the rows; reads no column: left is not set */
+    /* Special leaves: special_test for one row. */
+    PLAN_TIME,      /* a TIMESTAMPTZ column moved by months, within bounds */
+    PLAN_GEOMETRY, PLAN_MATCH
+};
+
+struct time_leaf { /* of PLAN_TIME: the bounds are the plan's */
+    int64_t months, micros; /* added to the value, months first */
+};
+
+struct match_term {
+    struct kith_str text;
+    uint32_t position;
+};
+
+struct match_leaf { /* text_match and phrase_match */
+    bool phrase;
+    struct kith_str words;          /* as given: the pattern of a probe */
+    const struct match_term *terms; /* match: distinct and ascending; phrase: in order */
+    size_t count;
+    uint32_t least; /* match */
+    uint32_t slop;  /* phrase */
+    const char *analyzer; /* of the field; borrows from the schema */
+};
+
+enum geometry_relation {
+    GEOMETRY_EQUALS, GEOMETRY_TOUCHES, GEOMETRY_OVERLAPS, GEOMETRY_CROSSES, GEOMETRY_CONTAINS,
+    GEOMETRY_INTERSECTS, GEOMETRY_WITHIN, GEOMETRY_DWITHIN, GEOMETRY_ISVALID
+};
+
+struct geometry_leaf {
+    enum geometry_relation relation;
+    struct kith_str wkt; /* the constant, NUL-terminated; not of ISVALID */
+    double x, y, metres; /* DWITHIN: degrees of longitude and latitude */
+    /* Rows whose envelope does not meet the box cannot match: the box of a probe. */
+    bool boxed;
+    double box[4];
 };
 
 struct bound {
@@ -173,7 +210,15 @@ struct plan {
     bool sorted;           /* PLAN_TERMS: values of one kind, ascending */
     unsigned depth;        /* levels of plans below and with this one */
     struct like like;
+    bool sampled;          /* PLAN_SAMPLE somewhere in it */
+    uint64_t share;        /* PLAN_SAMPLE: rows whose hash is below it pass */
+    size_t special;        /* special leaves: which of filter.special_count */
+    const struct time_leaf *time;
+    const struct match_leaf *match;
+    const struct geometry_leaf *geometry;
 };
+
+static inline bool plan_is_special(const struct plan *plan) { return plan->kind >= PLAN_TIME; }
 
 struct filter {
     const struct plan *root;
@@ -182,6 +227,7 @@ struct filter {
     size_t field_count;
     const struct key *keys; /* NULL: not a filter on the primary key alone */
     size_t key_count;
+    size_t special_count;
     bool sampled; /* has a random_sample */
     uint64_t seed;
 };
@@ -194,6 +240,7 @@ struct checker {
     size_t *fields; /* in the arena, grown by doubling */
     enum kith_type *types;
     size_t field_count, field_cap;
+    size_t special_count;
 };
 
 enum expr_class { EXPR_LITERAL, EXPR_OPERAND, EXPR_PREDICATE };
@@ -241,6 +288,12 @@ KITH_NODISCARD int check_like(struct checker *checker, const struct node *node, 
 KITH_NODISCARD int check_null(struct checker *checker, const struct node *node, struct expr *out);
 KITH_NODISCARD int check_exists(struct checker *checker, const struct node *node,
                                 struct expr *out);
+/* filter_sample.c */
+KITH_NODISCARD int check_sample(struct checker *checker, const struct node *node,
+                                struct expr *out);
+/* Refuses a sampled child where a random_sample may not be. */
+KITH_NODISCARD int check_sample_place(const struct checker *checker, const struct node *node,
+                                      const struct plan *child, bool allowed);
 /* filter_names.c: what a path means in the schema. */
 KITH_NODISCARD int filter_operand(struct checker *checker, const struct node *path,
                                   struct operand *out);
@@ -283,6 +336,8 @@ struct evaluation { /* of one call, so of one thread */
     size_t words;       /* of the block */
     uint64_t *scratch;  /* owns; three runs of FILTER_BLOCK_WORDS a level */
     struct buffer unescaped, unescaped_right;
+    struct special *specials; /* owns; by plan.special; made when first needed */
+    int special_rc;           /* the first failure of one */
     struct kith_error *err;
 };
 
@@ -325,6 +380,15 @@ void range_bits(const struct plan *plan, const struct chunk *chunk, size_t first
 /* filter_direct.c: the same for plans that are direct. */
 void direct_bits(const struct plan *plan, const struct chunk *chunk, size_t first, size_t rows,
                  const uint64_t *active, uint64_t *yes);
+/* filter_sample.c: reads nothing. */
+void sample_bits(const struct evaluation *ev, const struct plan *plan, const uint64_t *active,
+                 struct truth out);
+/* filter_special.c: one row of a special leaf: 1 true, 0 false, -1 unknown. A failure is left in
+ * ev->special_rc. specials_new gives NULL when there is no memory. */
+struct special *specials_new(const struct filter *filter);
+void specials_free(struct special *specials, size_t count); /* NULL is a no-op */
+int special_test(struct evaluation *ev, const struct plan *plan, const struct chunk *chunk,
+                 size_t row);
 /* filter_test.c: 1 true, 0 false, -1 unknown. */
 int plan_test(const struct plan *plan, const struct row_value *left, const struct row_value *right);
 
