@@ -44,3 +44,9 @@ if(TARGET kith AND TARGET kith_shared AND NOT KITH_SANITIZE)
     COMMAND ${CMAKE_SOURCE_DIR}/scripts/test-install.sh ${CMAKE_BINARY_DIR})
   set_tests_properties(install.example PROPERTIES TIMEOUT 300)
 endif()
+
+# The kernels of another machine, under an emulator; shown as skipped where there is none.
+if(NOT KITH_SANITIZE)
+  add_test(NAME kernel.neon COMMAND ${CMAKE_SOURCE_DIR}/scripts/test-neon.sh)
+  set_tests_properties(kernel.neon PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77 LABELS cross)
+endif()

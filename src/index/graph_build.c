@@ -148,7 +148,7 @@ static int prepare(struct graph_build *b, const struct index_params *params)
                                       .ef_construction = p.ef_construction};
     b->link_room = b->header.capacity + BUILD_SLACK;
     b->chunks = graph_chunks(v->dim);
-    b->kernel = walk_kernel_get();
+    b->kernel = walk_kernel_get(WALK_BYTES);
     const struct scalar_rows rows = {v->rows.data, v->stride_bytes, v->count};
     return scalar_train(&b->quantizer, v->metric, v->type, v->dim, &rows, b->err);
 }

@@ -202,7 +202,7 @@ static void layer_init(const struct graph *graph, struct graph_layer *layer,
     const size_t block = graph_block_bytes(graph->quantizer.dim, graph->header.capacity);
     const size_t chunks = graph_chunks(graph->quantizer.dim);
     const uint8_t *base = section->data + first * block;
-    *layer = (struct graph_layer){.kernel = walk_kernel_get(), .codes = {base, block, chunks},
+    *layer = (struct graph_layer){.kernel = walk_kernel_get(WALK_BYTES), .codes = {base, block, chunks},
                                   .links = base + chunks * WALK_CHUNK, .link_stride = block,
                                   .capacity = graph->header.capacity, .count = count,
                                   .guarded = section->guard ? section : NULL,

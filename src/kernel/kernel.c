@@ -79,6 +79,8 @@ static const struct candidate candidates[] = {
 #if defined(__x86_64__)
     {&kernel_isa_avx512, avx512_present},
     {&kernel_isa_avx2, avx2_present},
+#elif defined(__aarch64__)
+    {&kernel_isa_neon, always_present},
 #endif
     {&kernel_isa_serial, always_present},
 };

@@ -1,6 +1,6 @@
 /*
  * Distance kernels: the arithmetic under every index, chosen once per process by cpuid (or by the
- * environment: KITH_ISA=serial|avx2|avx512; an ISA the machine lacks falls back to serial).
+ * environment: KITH_ISA=serial|avx2|avx512|neon; an ISA the machine lacks falls back to serial).
  *
  * Results are *distances, smaller is better*:
  *   KERNEL_L2       sum (a-b)^2                       (squared, no root)
@@ -60,7 +60,7 @@ void kernel_f32_to_f16(const float *in, uint16_t *out, size_t dim);
 void kernel_bf16_to_f32(const uint16_t *in, float *out, size_t dim);
 void kernel_f32_to_bf16(const float *in, uint16_t *out, size_t dim);
 
-/* The instruction set in use: "serial", "avx2", "avx512". */
+/* The instruction set in use: "serial", "avx2", "avx512", "neon". */
 const char *kernel_isa(void);
 /* Selects by name for tests, before other threads run. false: this machine or build lacks it. */
 int kernel_select(const char *isa);

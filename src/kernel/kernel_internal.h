@@ -54,6 +54,8 @@ extern const struct kernel_isa kernel_isa_serial;
 #if defined(__x86_64__)
 extern const struct kernel_isa kernel_isa_avx2;
 extern const struct kernel_isa kernel_isa_avx512;
+#elif defined(__aarch64__)
+extern const struct kernel_isa kernel_isa_neon;
 #endif
 
 /* The tables of an instruction set that spans several files. */

@@ -1,16 +1,19 @@
 /*
  * The inner loop of a graph walk: which neighbours are new, and how far their codes are.
  *
- * A code is `chunks` blocks of 64 bytes: one u8 a dimension, then anything (the last four bytes
- * hold the row's bias, i32 little-endian). A query is as many signed bytes, zero past the
- * dimension, 64-byte aligned, so that whatever follows the dimensions in a code multiplies with
- * zero. The navigation distance is an exact integer,
+ * A code is `chunks` blocks of 64 bytes: the vector, then anything (the last four bytes hold the
+ * row's bias, i32 little-endian). A query is as many bytes, zero past the vector, 64-byte aligned,
+ * so that whatever follows the vector in a code multiplies with zero. The navigation distance is an
+ * exact integer,
  *
- *     base + bias(row) - 2 * sum code[j] * query[j]          (mod 2^32; it fits by construction)
+ *     BYTES, HAMMING   base + bias(row) - 2 * both           (mod 2^32; it fits by construction)
+ *     JACCARD          2^30 * (either - both) / either, either = base + bias(row) - both
  *
- * which quant/scalar.h makes a squared Euclidean distance or a negated dot product. u8 times i8 is
- * what VNNI multiplies, and one sum serves every metric. Integer sums have no order: every
- * instruction set gives the same numbers, hence the same graphs.
+ * BYTES: one u8 a dimension in the code, one i8 in the query, both = sum code[j] * query[j], which
+ * quant/scalar.h makes a squared Euclidean distance or a negated dot product. u8 times i8 is what
+ * VNNI multiplies, and one sum serves three metrics. HAMMING, JACCARD: one bit a dimension, both =
+ * the bits set in code and query, base and bias the bits set in each. Integer sums have no order:
+ * every instruction set gives the same numbers, hence the same graphs.
  *
  * Rows are untrusted only through ids: walk_expand compares each with `count` before it is used.
  * No state, thread-safe.
@@ -22,6 +25,8 @@
 #include <stdint.h>
 
 #define WALK_CHUNK 64u
+
+enum walk_form { WALK_BYTES, WALK_HAMMING, WALK_JACCARD, WALK_FORM_COUNT };
 
 struct walk_codes {
     const uint8_t *base; /* borrows: the code of row i is at base + i * stride */
@@ -51,11 +56,16 @@ struct walk_kernel {
                   uint32_t *out);
 };
 
-/* The kernel for kernel_isa(). Never NULL. */
-const struct walk_kernel *walk_kernel_get(void);
+/* The kernel of a form for kernel_isa(). Never NULL. */
+const struct walk_kernel *walk_kernel_get(enum walk_form form);
 
-extern const struct walk_kernel walk_kernel_serial;
-extern const struct walk_kernel walk_kernel_avx2;
-extern const struct walk_kernel walk_kernel_avx512;
+/* By form. */
+extern const struct walk_kernel walk_kernels_serial[WALK_FORM_COUNT];
+#if defined(__x86_64__)
+extern const struct walk_kernel walk_kernels_avx2[WALK_FORM_COUNT];
+extern const struct walk_kernel walk_kernels_avx512[WALK_FORM_COUNT];
+#elif defined(__aarch64__)
+extern const struct walk_kernel walk_kernels_neon[WALK_FORM_COUNT];
+#endif
 
 #endif

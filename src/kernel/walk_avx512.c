@@ -1,11 +1,12 @@
 /*
  * The walk with AVX-512 VNNI: 64 products an instruction, four rows at a time so that one load of
  * the query serves four rows and one transposed addition serves four sums. Codes of one and two
- * chunks (up to 124 dimensions) keep the query in registers.
+ * chunks (up to 124 dimensions) keep the query in registers. Bits are counted by VPOPCNTDQ in the
+ * same 32-bit lanes.
  */
 #include "kernel/walk.h"
 
-#if defined(__AVX512VNNI__)
+#if defined(__AVX512VNNI__) && defined(__AVX512VPOPCNTDQ__)
 
 #include <immintrin.h>
 
@@ -30,8 +31,32 @@ static inline __m128i bias_4(const uint8_t *const row[4], size_t at)
                          (int32_t)le32_get(row[1] + at), (int32_t)le32_get(row[0] + at));
 }
 
-static inline __attribute__((always_inline)) __m128i
-distance_4(const uint8_t *const row[4], const struct walk_query *query, size_t chunks)
+static inline __attribute__((always_inline)) __m512i sum_add(enum walk_form form, __m512i sum,
+                                                             const uint8_t *code, __m512i query)
+{
+    const __m512i c = _mm512_loadu_si512(code);
+    if (form == WALK_BYTES) return _mm512_dpbusd_epi32(sum, c, query);
+    return _mm512_add_epi32(sum, _mm512_popcnt_epi32(_mm512_and_si512(c, query)));
+}
+
+static inline __attribute__((always_inline)) void finish_4(enum walk_form form, __m128i sizes,
+                                                           __m128i both, int32_t *out)
+{
+    if (form != WALK_JACCARD) {
+        const __m128i distance = _mm_sub_epi32(sizes, _mm_slli_epi32(both, 1));
+        _mm_storeu_si128((__m128i *)(void *)out, distance);
+        return;
+    }
+    uint32_t size[4];
+    uint32_t common[4];
+    _mm_storeu_si128((__m128i *)(void *)size, sizes);
+    _mm_storeu_si128((__m128i *)(void *)common, both);
+    for (size_t i = 0; i < 4; i++) out[i] = walk_finish(form, size[i], common[i]);
+}
+
+static inline __attribute__((always_inline)) void
+distance_4(enum walk_form form, const uint8_t *const row[4], const struct walk_query *query,
+           size_t chunks, int32_t *out)
 {
     __m512i sum0 = _mm512_setzero_si512();
     __m512i sum1 = sum0;
@@ -40,27 +65,26 @@ distance_4(const uint8_t *const row[4], const struct walk_query *query, size_t c
     for (size_t c = 0; c < chunks; c++) {
         const size_t at = c * WALK_CHUNK;
         const __m512i q = _mm512_load_si512(query->code + at);
-        sum0 = _mm512_dpbusd_epi32(sum0, _mm512_loadu_si512(row[0] + at), q);
-        sum1 = _mm512_dpbusd_epi32(sum1, _mm512_loadu_si512(row[1] + at), q);
-        sum2 = _mm512_dpbusd_epi32(sum2, _mm512_loadu_si512(row[2] + at), q);
-        sum3 = _mm512_dpbusd_epi32(sum3, _mm512_loadu_si512(row[3] + at), q);
+        sum0 = sum_add(form, sum0, row[0] + at, q);
+        sum1 = sum_add(form, sum1, row[1] + at, q);
+        sum2 = sum_add(form, sum2, row[2] + at, q);
+        sum3 = sum_add(form, sum3, row[3] + at, q);
     }
-    const __m128i dot = add_lanes_4(sum0, sum1, sum2, sum3);
+    const __m128i both = add_lanes_4(sum0, sum1, sum2, sum3);
     const __m128i bias = bias_4(row, chunks * WALK_CHUNK - sizeof(uint32_t));
-    const __m128i base = _mm_add_epi32(bias, _mm_set1_epi32(query->base));
-    return _mm_sub_epi32(base, _mm_slli_epi32(dot, 1));
+    finish_4(form, _mm_add_epi32(bias, _mm_set1_epi32(query->base)), both, out);
 }
 
 static inline __attribute__((always_inline)) void
-distances(const struct walk_codes *codes, const struct walk_query *query, const uint32_t *ids,
-          size_t count, int32_t *out, size_t chunks)
+distances_of(enum walk_form form, const struct walk_codes *codes, const struct walk_query *query,
+             const uint32_t *ids, size_t count, int32_t *out, size_t chunks)
 {
     size_t i = 0;
     for (; i + 4 <= count; i += 4) {
         const uint8_t *const row[4] = {
             codes->base + ids[i] * codes->stride, codes->base + ids[i + 1] * codes->stride,
             codes->base + ids[i + 2] * codes->stride, codes->base + ids[i + 3] * codes->stride};
-        _mm_storeu_si128((__m128i *)(void *)(out + i), distance_4(row, query, chunks));
+        distance_4(form, row, query, chunks, out + i);
     }
     if (i == count) return;
     const uint8_t *row[4];
@@ -68,27 +92,22 @@ distances(const struct walk_codes *codes, const struct walk_query *query, const 
         row[j] = codes->base + ids[i + j < count ? i + j : i] * codes->stride;
     }
     int32_t tail[4];
-    _mm_storeu_si128((__m128i *)(void *)tail, distance_4(row, query, chunks));
+    distance_4(form, row, query, chunks, tail);
     for (size_t j = 0; i + j < count; j++) out[i + j] = tail[j];
 }
 
-static void distances_avx512(const struct walk_codes *codes, const struct walk_query *query,
-                             const uint32_t *ids, size_t count, int32_t *out)
+static inline __attribute__((always_inline)) void
+distances(enum walk_form form, const struct walk_codes *codes, const struct walk_query *query,
+          const uint32_t *ids, size_t count, int32_t *out)
 {
     switch (codes->chunks) {
-    case 1: distances(codes, query, ids, count, out, 1); return;
-    case 2: distances(codes, query, ids, count, out, 2); return;
-    default: distances(codes, query, ids, count, out, codes->chunks); return;
+    case 1: distances_of(form, codes, query, ids, count, out, 1); return;
+    case 2: distances_of(form, codes, query, ids, count, out, 2); return;
+    default: distances_of(form, codes, query, ids, count, out, codes->chunks); return;
     }
 }
 
-static int expand_avx512(const struct walk_codes *codes, const struct walk_links *links,
-                         uint64_t *seen, uint32_t *out)
-{
-    return walk_expand(codes, links, seen, out);
-}
-
-const struct walk_kernel walk_kernel_avx512 = {distances_avx512, expand_avx512};
+WALK_DEFINE(avx512)
 
 #else
 typedef int walk_avx512_unused; /* a translation unit is not empty */
