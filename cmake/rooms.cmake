@@ -1,7 +1,7 @@
 # The rooms of the house, lowest first. Each is an object library made of every .c file in its
 # folder; which room may include which is checked by tests/house.
 set(KITH_LIBRARY_ROOMS base os model kernel text quant index log storage query engine)
-set(KITH_PROGRAM_ROOMS import bench cmd)
+set(KITH_PROGRAM_ROOMS proto import bench cmd)
 
 function(kith_room room)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${room}/*.c)
