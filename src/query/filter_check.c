@@ -5,7 +5,7 @@
  * or a predicate. Comparisons are checked in filter_compare, the other leaves in filter_terms;
  * here are constants, connectives, and what all of them share.
  */
-#include "query/filter_internal.h"
+#include "query/filter_leaf.h"
 
 int check_no_memory(const struct checker *checker)
 {
@@ -281,5 +281,6 @@ int filter_check(struct checker *checker, const struct node *root, struct filter
                             checker->text + root->at, expr_type_name(&expr));
     *out = (struct filter){ .root = expr.plan, .fields = checker->fields,
                             .types = checker->types, .field_count = checker->field_count };
+    if (filter_prepare(out, expr.plan, checker->arena) != 0) return check_no_memory(checker);
     return primary_keys(checker, out);
 }

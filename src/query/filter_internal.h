@@ -216,6 +216,9 @@ struct plan {
     const struct time_leaf *time;
     const struct match_leaf *match;
     const struct geometry_leaf *geometry;
+    size_t number;           /* of the node; filter_leaf.h from here */
+    size_t first_child;      /* of a run, in evaluation.order */
+    const struct leaf *leaf; /* NULL: a connective */
 };
 
 static inline bool plan_is_special(const struct plan *plan) { return plan->kind >= PLAN_TIME; }
@@ -230,6 +233,7 @@ struct filter {
     size_t special_count;
     bool sampled; /* has a random_sample */
     uint64_t seed;
+    size_t node_count, child_count; /* of the plan */
 };
 
 struct checker {
@@ -338,6 +342,8 @@ struct evaluation { /* of one call, so of one thread */
     struct buffer unescaped, unescaped_right;
     struct special *specials; /* owns; by plan.special; made when first needed */
     int special_rc;           /* the first failure of one */
+    struct leaf_state *leaves; /* owns; by plan.number: filter_leaf.h */
+    struct ordered *order;     /* owns; the children of runs */
     struct kith_error *err;
 };
 
@@ -374,12 +380,6 @@ void json_row_value(const struct operand *operand, struct kith_str text, struct 
 bool json_row_present(const struct operand *operand, struct kith_str text);
 bool json_equals_literal(const struct json_value *json, const struct literal *literal);
 bool json_list_has(const struct json_value *list, const struct literal *literal);
-/* filter_range.c: the typed loops. Sets bit i of `yes` when row `first + i` is in the range. */
-void range_bits(const struct plan *plan, const struct chunk *chunk, size_t first, size_t rows,
-                const uint64_t *active, uint64_t *yes);
-/* filter_direct.c: the same for plans that are direct. */
-void direct_bits(const struct plan *plan, const struct chunk *chunk, size_t first, size_t rows,
-                 const uint64_t *active, uint64_t *yes);
 /* filter_sample.c: reads nothing. */
 void sample_bits(const struct evaluation *ev, const struct plan *plan, const uint64_t *active,
                  struct truth out);

@@ -5,16 +5,7 @@
  * eight bytes at a time are then packed into eight bits with one multiplication. Integers use one
  * unsigned comparison, (x - low) <= (high - low).
  */
-#include "query/filter_internal.h"
-
-/* Eight bytes of 0 or 1 to bits 0..7. */
-static uint64_t pack_bits(const uint8_t hit[64])
-{
-    uint64_t word = 0;
-    for (unsigned i = 0; i < 8; i++)
-        word |= ((le64_get(hit + (size_t)8 * i) * 0x0102040810204080u) >> 56) << (8 * i);
-    return word;
-}
+#include "query/filter_leaf.h"
 
 #define INTEGER_WORD(name, type, wide)                                              \
     static uint64_t name(const type *values, size_t count, type low, type high)     \
@@ -66,32 +57,32 @@ static bool clamp_range(enum kith_type type, int64_t *low, int64_t *high)
     return *low <= *high;
 }
 
-static uint64_t one_word(const struct plan *plan, const struct chunk *chunk, size_t row,
+static uint64_t one_word(const struct column_test *test, const struct chunk *chunk, size_t row,
                          size_t count, int64_t low, int64_t high)
 {
     const void *at = chunk->data + row * chunk->width;
-    double from = plan->float_low, to = plan->float_high;
-    switch (plan->left.type) {
+    double from = test->float_low, to = test->float_high;
+    switch (test->type) {
     case KITH_BOOL: return word_u8(at, count, (uint8_t)low, (uint8_t)high);
     case KITH_INT8: return word_i8(at, count, (int8_t)low, (int8_t)high);
     case KITH_INT16: return word_i16(at, count, (int16_t)low, (int16_t)high);
     case KITH_INT32: return word_i32(at, count, (int32_t)low, (int32_t)high);
-    case KITH_INT64: return word_i64(at, count, low, high);
+    case KITH_INT64: case KITH_TIMESTAMPTZ: return word_i64(at, count, low, high);
     case KITH_FLOAT: return word_f32(at, count, (float)from, (float)to);
     default: return word_f64(at, count, from, to);
     }
 }
 
-void range_bits(const struct plan *plan, const struct chunk *chunk, size_t first, size_t rows,
-                const uint64_t *active, uint64_t *yes)
+void range_bits(const struct column_test *test, const struct chunk *chunk, size_t first,
+                size_t rows, const uint64_t *active, uint64_t *yes)
 {
-    int64_t low = plan->int_low, high = plan->int_high;
-    bool integer = plan->left.type != KITH_FLOAT && plan->left.type != KITH_DOUBLE;
-    bool empty = integer && !clamp_range(plan->left.type, &low, &high);
+    int64_t low = test->int_low, high = test->int_high;
+    bool integer = test->type != KITH_FLOAT && test->type != KITH_DOUBLE;
+    bool empty = integer && !clamp_range(test->type, &low, &high);
     for (size_t w = 0; w < BITSET_WORDS(rows); w++) {
         yes[w] = 0;
         if (empty || active[w] == 0) continue;
         size_t left = rows - 64 * w;
-        yes[w] = one_word(plan, chunk, first + 64 * w, left < 64 ? left : 64, low, high);
+        yes[w] = one_word(test, chunk, first + 64 * w, left < 64 ? left : 64, low, high);
     }
 }
