@@ -22,3 +22,15 @@ if(GEOS_INCLUDE AND GEOS_LIBRARY)
   target_compile_definitions(kith_needs INTERFACE KITH_HAVE_GEOS=1)
   set(KITH_PC_GEOS " -lgeos_c")
 endif()
+
+# What the servers need beyond the library.
+pkg_check_modules(UV REQUIRED IMPORTED_TARGET libuv)
+pkg_check_modules(NGHTTP2 REQUIRED IMPORTED_TARGET libnghttp2)
+pkg_check_modules(OPENSSL REQUIRED IMPORTED_TARGET openssl)
+pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
+pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
+pkg_check_modules(PROTOBUF_C REQUIRED IMPORTED_TARGET libprotobuf-c)
+find_program(PROTOC_C protoc-c REQUIRED)
+add_library(kith_server_needs INTERFACE)
+target_link_libraries(kith_server_needs INTERFACE PkgConfig::UV PkgConfig::NGHTTP2
+  PkgConfig::OPENSSL PkgConfig::YAML PkgConfig::ZLIB PkgConfig::PROTOBUF_C)

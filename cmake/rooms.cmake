@@ -1,7 +1,7 @@
 # The rooms of the house, lowest first. Each is an object library made of every .c file in its
 # folder; which room may include which is checked by tests/house.
 set(KITH_LIBRARY_ROOMS base os model kernel text quant index log storage query engine)
-set(KITH_PROGRAM_ROOMS proto import bench cmd)
+set(KITH_PROGRAM_ROOMS proto net server milvus import bench cmd)
 
 function(kith_room room)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${room}/*.c)
@@ -37,6 +37,31 @@ if(HDF5_FOUND AND TARGET room_import)
   target_link_libraries(room_import PUBLIC PkgConfig::HDF5)
 endif()
 
+# The messages of the Milvus protocol, compiled by protobuf-c. The code is a machine's: our warnings
+# are not for it, and its headers count as the system's.
+set(MILVUS_PB_DIR ${CMAKE_BINARY_DIR}/milvus-pb)
+file(MAKE_DIRECTORY ${MILVUS_PB_DIR})
+set(MILVUS_PB_SOURCES "")
+foreach(name common schema rg milvus)
+  list(APPEND MILVUS_PB_SOURCES ${MILVUS_PB_DIR}/${name}.pb-c.c)
+  list(APPEND MILVUS_PB_HEADERS ${MILVUS_PB_DIR}/${name}.pb-c.h)
+  list(APPEND MILVUS_PROTOS ${CMAKE_SOURCE_DIR}/src/proto/milvus/${name}.proto)
+endforeach()
+add_custom_command(OUTPUT ${MILVUS_PB_SOURCES} ${MILVUS_PB_HEADERS}
+  COMMAND ${PROTOC_C} --c_out=${MILVUS_PB_DIR} -I${CMAKE_SOURCE_DIR}/src/proto/milvus ${MILVUS_PROTOS}
+  DEPENDS ${MILVUS_PROTOS} VERBATIM)
+add_library(milvus_pb OBJECT ${MILVUS_PB_SOURCES})
+target_include_directories(milvus_pb SYSTEM PUBLIC ${MILVUS_PB_DIR})
+target_link_libraries(milvus_pb PUBLIC PkgConfig::PROTOBUF_C)
+target_compile_options(milvus_pb PRIVATE -w)
+foreach(room net server milvus cmd)
+  if(TARGET room_${room})
+    target_link_libraries(room_${room} PUBLIC kith_server_needs)
+    add_dependencies(room_${room} milvus_pb)
+    target_include_directories(room_${room} SYSTEM PUBLIC ${MILVUS_PB_DIR})
+  endif()
+endforeach()
+
 # All rooms as one static library: what tests, fuzzers and the program link (internal symbols are
 # visible to a static link).
 set(objects "")
@@ -49,7 +74,9 @@ foreach(room ${KITH_ROOMS_BUILT})
     list(APPEND library_objects $<TARGET_OBJECTS:room_${room}>)
   endif()
 endforeach()
-add_library(kith_all STATIC ${objects})
+add_library(kith_all STATIC ${objects} $<TARGET_OBJECTS:milvus_pb>)
+target_include_directories(kith_all SYSTEM PUBLIC ${MILVUS_PB_DIR})
+target_link_libraries(kith_all PUBLIC kith_server_needs)
 target_include_directories(kith_all PUBLIC ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src)
 target_link_libraries(kith_all PUBLIC kith_needs)
 if(HDF5_FOUND)

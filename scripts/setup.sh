@@ -4,7 +4,9 @@
 set -u
 
 packages=(make cmake ninja-build gcc libc6-dev pkg-config libxxhash-dev libcmocka-dev libhdf5-dev
-          libutf8proc-dev libstemmer-dev libgeos-dev)
+          libutf8proc-dev libstemmer-dev libgeos-dev
+          libuv1-dev libnghttp2-dev libssl-dev libyaml-dev zlib1g-dev
+          libprotobuf-c-dev protobuf-c-compiler)
 
 is_installed() {
     [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]

@@ -341,6 +341,44 @@ KITH_API KITH_MUST_CHECK int kith_alias_set(struct kith_db *db, const char *data
 KITH_API KITH_MUST_CHECK int kith_alias_drop(struct kith_db *db, const char *database,
                                              const char *alias, struct kith_error *err);
 
+/* Adds a field to a collection that has rows: it is nullable or has a default value, which rows
+ * written before show. Not a key, not auto id; a vector field has to be nullable. */
+KITH_API KITH_MUST_CHECK int kith_field_add(struct kith_collection *collection,
+                                            const struct kith_field *field,
+                                            struct kith_error *err);
+/* Removes all rows and keeps schema, partitions, indexes and aliases. */
+KITH_API KITH_MUST_CHECK int kith_collection_truncate(struct kith_collection *collection,
+                                                      const struct kith_call *call,
+                                                      struct kith_error *err);
+/* Rows older than this many seconds are gone for every read; compaction removes them. 0: never. */
+KITH_API KITH_MUST_CHECK int kith_collection_set_ttl(struct kith_collection *collection,
+                                                     uint64_t seconds, struct kith_error *err);
+/* As kith_collection_rename, also into another database. */
+KITH_API KITH_MUST_CHECK int kith_collection_move(struct kith_db *db, const char *database,
+                                                  const char *name, const char *new_database,
+                                                  const char *new_name, struct kith_error *err);
+
+/* ------------------------------------- names and values of the application */
+
+/* Small things that belong with the data: settings, users, what a program knows of a collection.
+ * In the same files, in snapshots too. Keys of 1..1,024 bytes of UTF-8, values to 1 MiB. */
+struct kith_meta_change {
+    const char *key;
+    const void *value; /* NULL: remove */
+    size_t len;
+};
+/* All or nothing, durable when it returns. */
+KITH_API KITH_MUST_CHECK int kith_meta_write(struct kith_db *db,
+                                             const struct kith_meta_change *changes, size_t count,
+                                             struct kith_error *err);
+/* *value is owned by the caller, kith_meta_free; KITH_ENOTFOUND. */
+KITH_API KITH_MUST_CHECK int kith_meta_get(struct kith_db *db, const char *key, void **value,
+                                           size_t *len, struct kith_error *err);
+KITH_API void kith_meta_free(void *value);
+/* Keys that begin with prefix, sorted. */
+KITH_API KITH_MUST_CHECK int kith_meta_list(struct kith_db *db, const char *prefix,
+                                            struct kith_names *out, struct kith_error *err);
+
 /* ----------------------------------------------------------------- writes */
 
 struct kith_written {

@@ -33,10 +33,12 @@ static const struct {
     { "memory", "base os model text" },
     { "cluster", "base os model proto log storage engine" },
     { "client", "base os proto" },
-    { "server", "base os model proto text storage cache memory cluster" },
+    { "net", "base os model proto" },
+    { "server", "base os model proto net text storage cache memory cluster" },
+    { "milvus", "base os model proto net server text" },
     { "bench", "base os model kernel proto import client" },
     { "cmd", "base os model kernel proto text import quant log index storage query engine cache "
-             "memory cluster client server bench" },
+             "memory cluster client net server milvus bench" },
 };
 
 static inline const char *room_may(const char *room)

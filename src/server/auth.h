@@ -1,0 +1,100 @@
+/*
+ * Users, roles, privileges: who may do what through the Milvus door and the HTTP routes beside it.
+ *
+ * Kept in the database's own metadata (kith_meta_*, keys "auth/..."), so they survive with the data
+ * and are in its snapshots. Passwords are stored as salted PBKDF2-HMAC-SHA256; a pair that was
+ * verified once is remembered by a keyed hash, so that the derivation runs once a user and not once
+ * a call; the memory is emptied when that user changes. Comparisons take constant time, a wrong
+ * password costs its caller a delay that grows per user and peer.
+ *
+ * Rules (roles admin and public, grants of both generations, privilege groups): section 15 of the
+ * protocol notes in docs/milvus.md. Threads: any; readers do not wait for each other.
+ */
+#ifndef KITH_SERVER_AUTH_H
+#define KITH_SERVER_AUTH_H
+
+#include <kith/kith.h>
+
+#include "base/arena.h"
+#include "os/os.h"
+
+struct auth;
+
+struct principal { /* who calls; made by auth_verify, or auth_anonymous when nobody has to say */
+    char name[64];
+    bool root;
+    uint64_t generation; /* of auth's data when it was made */
+};
+
+enum auth_object { AUTH_COLLECTION = 0, AUTH_GLOBAL = 1, AUTH_USER = 2 };
+
+KITH_NODISCARD int auth_open(struct kith_db *db, const struct os *os, bool enabled,
+                             struct auth **out, struct kith_error *err);
+void auth_close(struct auth *auth);
+bool auth_enabled(const struct auth *auth);
+void auth_anonymous(struct principal *out); /* passes every check; only when not enabled */
+
+enum auth_result {
+    AUTH_OK = 0,
+    AUTH_MISSING,      /* "missing authorization in header" */
+    AUTH_MALFORMED,    /* "invalid token format" */
+    AUTH_WRONG         /* "auth check failure, please check username and password are correct" */
+};
+/* `header` is what gRPC metadata carry (base64 of user:password) or, with `http`, the value of an
+ * Authorization header (Bearer user:password, or Basic). *delay_ms: how long to wait with the
+ * answer. May derive a key (tens of milliseconds): call it on a worker when auth_is_cached() is
+ * false. */
+enum auth_result auth_verify(struct auth *auth, struct kith_str header, bool http,
+                             const char *peer, struct principal *out, unsigned *delay_ms);
+bool auth_is_cached(struct auth *auth, struct kith_str header, bool http);
+
+/* Has the principal this privilege ("Search", "CreateCollection") on the object? collection NULL:
+ * global. root and the role admin have all. */
+bool auth_allowed(struct auth *auth, const struct principal *principal, const char *privilege,
+                  enum auth_object object, const char *database, const char *collection);
+
+/* ---- management. Texts of refusals are those of the protocol; KITH_EEXISTS, KITH_ENOTFOUND,
+ * KITH_EINVAL, KITH_EUNSUPPORTED (built-in roles, root). Names are checked here. ---- */
+
+KITH_NODISCARD int auth_user_create(struct auth *auth, const char *user, struct kith_str password,
+                                    const char *description, struct kith_error *err);
+KITH_NODISCARD int auth_user_password(struct auth *auth, const char *user, struct kith_str old,
+                                      struct kith_str fresh, bool check_old,
+                                      struct kith_error *err);
+KITH_NODISCARD int auth_user_drop(struct auth *auth, const char *user, struct kith_error *err);
+KITH_NODISCARD int auth_user_list(struct auth *auth, struct kith_names *out);
+KITH_NODISCARD int auth_user_roles(struct auth *auth, const char *user, struct kith_names *out,
+                                   struct kith_error *err);
+KITH_NODISCARD int auth_role_create(struct auth *auth, const char *role, const char *description,
+                                    struct kith_error *err);
+KITH_NODISCARD int auth_role_drop(struct auth *auth, const char *role, bool force,
+                                  struct kith_error *err);
+KITH_NODISCARD int auth_role_list(struct auth *auth, struct kith_names *out);
+KITH_NODISCARD int auth_role_users(struct auth *auth, const char *role, struct kith_names *out,
+                                   struct kith_error *err);
+KITH_NODISCARD int auth_role_member(struct auth *auth, const char *user, const char *role, bool add,
+                                    struct kith_error *err);
+
+struct grant { /* strings borrow from the arena they were listed into */
+    const char *role;
+    enum auth_object object;
+    const char *object_name; /* a collection, or "*" */
+    const char *database;    /* or "*" */
+    const char *privilege;   /* a privilege, a group, or "*" */
+    const char *grantor;
+};
+KITH_NODISCARD int auth_grant(struct auth *auth, const struct grant *grant, bool revoke,
+                              struct kith_error *err);
+KITH_NODISCARD int auth_grants(struct auth *auth, const char *role, struct arena *arena,
+                               struct grant **out, size_t *count, struct kith_error *err);
+KITH_NODISCARD int auth_group_create(struct auth *auth, const char *group, struct kith_error *err);
+KITH_NODISCARD int auth_group_drop(struct auth *auth, const char *group, struct kith_error *err);
+KITH_NODISCARD int auth_group_change(struct auth *auth, const char *group,
+                                     const char *const *privileges, size_t count, bool add,
+                                     struct kith_error *err);
+KITH_NODISCARD int auth_group_list(struct auth *auth, struct kith_names *out);
+KITH_NODISCARD int auth_group_privileges(struct auth *auth, const char *group,
+                                         struct kith_names *out, struct kith_error *err);
+bool auth_privilege_known(const struct auth *auth, const char *privilege); /* also groups */
+
+#endif
