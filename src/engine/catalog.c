@@ -31,13 +31,13 @@ struct kith_collection *catalog_by_id(struct kith_db *db, uint64_t id)
     return NULL;
 }
 
-static int db_usable(const struct kith_db *db, bool write, struct kith_error *err)
+static int db_usable(struct kith_db *db, bool write, struct kith_error *err)
 {
     if (atomic_load_explicit(&db->closed, memory_order_acquire))
         return error_set(err, KITH_ECLOSED, "the database is closed");
     if (write && db->read_only)
         return error_set(err, KITH_EREADONLY, "the database is open read-only; open it for writing");
-    return 0;
+    return db->read_only ? follow(db, err) : 0;
 }
 
 int catalog_next_id(struct kith_db *db, uint64_t *id, struct kith_error *err)
@@ -66,9 +66,7 @@ static int catalog_add(struct kith_db *db, struct kith_collection *collection)
         db->collections = grown;
         db->collection_cap = cap;
     }
-    char key[NAME_KEY_MAX];
-    size_t len = name_key(key, "", collection->manifest.database, collection->manifest.name);
-    int rc = map_put(&db->names, key, len, (uintptr_t)collection);
+    int rc = catalog_put_name(&db->names, &collection->manifest, collection);
     if (rc == 0) db->collections[db->collection_count++] = collection;
     return rc;
 }
@@ -77,15 +75,28 @@ static int load_database(void *ctx, const char *key, const uint8_t *value, size_
 {
     (void)value;
     (void)len;
-    struct kith_db *db = ctx;
-    return map_put(&db->databases, key + 2, strlen(key + 2), 1);
+    return map_put(ctx, key + 2, strlen(key + 2), 1);
 }
 
 static int load_alias(void *ctx, const char *key, const uint8_t *value, size_t len)
 {
-    struct kith_db *db = ctx;
     if (len != 8) return KITH_ECORRUPT;
-    return map_put(&db->aliases, key + 2, strlen(key + 2), (uintptr_t)le64_get(value));
+    return map_put(ctx, key + 2, strlen(key + 2), (uintptr_t)le64_get(value));
+}
+
+int catalog_read_names(struct journal *journal, struct map *databases, struct map *aliases)
+{
+    int rc = map_put(databases, ENGINE_DEFAULT_DATABASE, strlen(ENGINE_DEFAULT_DATABASE), 1);
+    if (rc == 0) rc = journal_range(journal, "d/", load_database, databases);
+    return rc ? rc : journal_range(journal, "a/", load_alias, aliases);
+}
+
+int catalog_put_name(struct map *names, const struct manifest *manifest,
+                     struct kith_collection *collection)
+{
+    char key[NAME_KEY_MAX];
+    const size_t len = name_key(key, "", manifest->database, manifest->name);
+    return map_put(names, key, len, (uintptr_t)collection);
 }
 
 struct loading {
@@ -127,9 +138,7 @@ int catalog_load(struct kith_db *db, struct kith_error *err)
     if (db->next_id == 0) db->next_id = 1;
     buffer_release(&next);
     struct loading loading = { db, err };
-    if (rc == 0) rc = map_put(&db->databases, ENGINE_DEFAULT_DATABASE, strlen(ENGINE_DEFAULT_DATABASE), 1);
-    if (rc == 0) rc = journal_range(db->journal, "d/", load_database, db);
-    if (rc == 0) rc = journal_range(db->journal, "a/", load_alias, db);
+    if (rc == 0) rc = catalog_read_names(db->journal, &db->databases, &db->aliases);
     if (rc == 0) rc = journal_range(db->journal, "c/", load_collection, &loading);
     /* Not while the journal is walked: a new segment's id may need a commit. */
     for (size_t i = 0; rc == 0 && i < db->collection_count; i++)

@@ -55,12 +55,22 @@ int collection_new(struct kith_db *db, struct manifest *manifest, struct kith_co
     return 0;
 }
 
-int collection_usable(const struct kith_collection *collection, struct kith_error *err)
+static int collection_open(const struct kith_collection *collection, struct kith_error *err)
 {
     if (atomic_load_explicit(&collection->dropped, memory_order_acquire) ||
         atomic_load_explicit(&collection->db->closed, memory_order_acquire))
         return error_set(err, KITH_ECLOSED, "collection is closed: it was dropped, or its database closed");
     return 0;
+}
+
+/* A reader beside a writing process first goes on to what that has acknowledged; it may have dropped
+ * the collection, too. */
+int collection_usable(const struct kith_collection *collection, struct kith_error *err)
+{
+    int rc = collection_open(collection, err);
+    if (rc || !collection->db->read_only) return rc;
+    rc = follow(collection->db, err);
+    return rc ? rc : collection_open(collection, err);
 }
 
 int collection_writable(const struct kith_collection *collection, struct kith_error *err)

@@ -2,7 +2,7 @@
  * Opening and closing a database.
  *
  * Open: lock, identity, journal (catalog and manifests), segments by mapping, then the log's tail. What
- * no manifest names is unlinked. Close: stops the background thread, closes the log, forgets the
+ * no manifest names is unlinked; readers in other processes are told. Close: stops the background thread, closes the log, forgets the
  * catalog; the struct itself lives until the last collection handle is released.
  */
 #include "engine/db.h"
@@ -28,7 +28,10 @@ static void db_free(struct kith_db *db)
     map_release(&db->aliases);
     wal_close(db->wal);
     journal_close(db->journal);
+    wal_tail_free(db->tail);
+    reader_page_close(&db->page);
     pool_free(db->pool);
+    os_mutex_release(&db->follow_lock);
     os_mutex_release(&db->catalog_lock);
     os_mutex_release(&db->id_lock);
     os_mutex_release(&db->work_lock);
@@ -62,6 +65,7 @@ void kith_close(struct kith_db *db)
 static int locks_init(struct kith_db *db)
 {
     int rc = os_mutex_init(db->os, &db->catalog_lock);
+    if (rc == 0) rc = os_mutex_init(db->os, &db->follow_lock);
     if (rc == 0) rc = os_mutex_init(db->os, &db->id_lock);
     if (rc == 0) rc = os_mutex_init(db->os, &db->work_lock);
     if (rc == 0) rc = os_mutex_init(db->os, &db->step_lock);
@@ -228,11 +232,15 @@ static int start_threads(struct kith_db *db, struct kith_error *err)
 
 static int db_open(struct kith_db *db, const struct kith_open_opts *opts, struct kith_error *err)
 {
+    bool followed = false;
     int rc = open_dir(db, opts, err);
+    if (rc == 0 && db->read_only) rc = follow_open(db, &followed, err);
+    if (rc || followed) return rc;
     if (rc == 0) rc = journal_open(db->os, db->dir, db->id, db->read_only, &db->journal, err);
     if (rc == 0) rc = catalog_load(db, err);
     if (rc == 0) rc = open_log(db, err);
     if (rc == 0 && !db->read_only && !db->catalog_damaged) rc = sweep(db, err);
+    if (rc == 0 && !db->read_only) rc = follow_publish(db, err);
     return rc ? rc : start_threads(db, err);
 }
 

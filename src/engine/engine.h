@@ -27,8 +27,10 @@
 #include "base/arena.h"
 #include "base/budget.h"
 #include "base/map.h"
+#include "engine/reader_page.h"
 #include "log/journal.h"
 #include "log/wal.h"
+#include "log/wal_tail.h"
 #include "model/batch.h"
 #include "model/key.h"
 #include "model/limits.h"
@@ -77,7 +79,8 @@ struct kith_collection {
     uint64_t flush_ts;             /* files are wanted for all up to it; 0: no; write_lock */
     bool compact_wanted;           /* one merge of everything; guard: write_lock */
     struct map64 unindexable;      /* hash of (segment, field) that got no index; guard: step_lock */
-    size_t quarantined;            /* segments that did not open; constant after recovery */
+    _Atomic size_t quarantined;    /* segments that did not open, and losses of the log */
+    struct kith_collection *like;  /* while a follower builds it: whose segments may be taken over */
     uint64_t sealed_kill_ts;       /* the newest kill on a sealed segment; guard: write_lock */
     int work_status;               /* background work failed; guard: write_lock */
     struct kith_error work_error;  /* why; guard: write_lock */
@@ -121,6 +124,15 @@ struct kith_db {
     bool work_due, stopping;  /* guard: work_lock */
     uint64_t work_rounds;     /* guard: work_lock; counts finished steps */
     struct os_thread *worker; /* nullable */
+
+    /* Beside readers in other processes, or one of them: follow.c. */
+    struct reader_page page;
+    struct os_mutex follow_lock; /* outermost: a reader goes on reading what the writer wrote */
+    atomic_bool paged;             /* release after `page` was opened */
+    _Atomic uint64_t seen_changes; /* of the page */
+    struct journal_place place;    /* the manifests here are of it; guard: follow_lock */
+    struct wal_tail *tail;         /* nullable; guard: follow_lock */
+    bool following;                /* the page was valid once; guard: follow_lock */
 };
 
 struct view {
@@ -138,6 +150,16 @@ struct request { /* one call's deadline and cancel token; poll with request_poll
 void request_init(struct request *request, const struct os *os, const struct kith_call *call);
 int request_poll(void *request); /* 0, KITH_ETIMEDOUT or KITH_ECANCELLED */
 void engine_log(const struct kith_db *db, int level, const char *fmt, ...) KITH_PRINTF(3, 4);
+
+/* ---- follow.c: a reader in another process */
+/* Goes on to what the writer has acknowledged by now. One load when there is nothing new. */
+KITH_NODISCARD int follow(struct kith_db *db, struct kith_error *err);
+/* At open: *did says whether there is a page to follow; the database is read then. */
+KITH_NODISCARD int follow_open(struct kith_db *db, bool *did, struct kith_error *err);
+/* The writer: what it commits is told to readers from now on. */
+KITH_NODISCARD int follow_publish(struct kith_db *db, struct kith_error *err);
+/* The manifest being loaded is not the newest any more: a file that is gone is not damage. */
+bool follow_is_behind(const struct kith_db *db);
 
 /* ---- version.c */
 struct version *version_new(size_t count); /* references not yet taken; NULL: no memory */
@@ -171,6 +193,11 @@ const struct manifest_index *manifest_index_of(const struct manifest *manifest, 
 KITH_NODISCARD int catalog_load(struct kith_db *db, struct kith_error *err);
 KITH_NODISCARD int catalog_next_id(struct kith_db *db, uint64_t *id, struct kith_error *err);
 struct kith_collection *catalog_by_id(struct kith_db *db, uint64_t id); /* under catalog_lock */
+/* For a follower's new catalog; the maps are initialised. */
+KITH_NODISCARD int catalog_read_names(struct journal *journal, struct map *databases,
+                                      struct map *aliases);
+KITH_NODISCARD int catalog_put_name(struct map *names, const struct manifest *manifest,
+                                    struct kith_collection *collection);
 
 /* ---- write.c, recover.c */
 KITH_NODISCARD int collection_freeze(struct kith_collection *collection, size_t rows_next,

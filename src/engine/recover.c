@@ -21,9 +21,36 @@ void sealed_opts_of(const struct kith_db *db, const struct kith_collection *coll
                                  .pin = db->pin };
 }
 
+static bool same_files(const struct manifest_segment *a, const struct manifest_segment *b)
+{
+    return a->id == b->id && a->dead_file == b->dead_file && a->index_count == b->index_count &&
+           (a->index_count == 0 ||
+            (memcmp(a->index_fields, b->index_fields, a->index_count * sizeof *a->index_fields) == 0 &&
+             memcmp(a->index_kinds, b->index_kinds, a->index_count * sizeof *a->index_kinds) == 0));
+}
+
+/* The open segment of `like` with the same files, or NULL. Kills that the log made on it so far are
+ * among those that a replay from the checkpoint makes, so it can be taken over as it is. */
+static struct segment *find_open(const struct kith_collection *like, const struct manifest_segment *entry)
+{
+    bool same = false;
+    for (uint32_t i = 0; i < like->manifest.segment_count; i++)
+        same |= same_files(&like->manifest.segments[i], entry);
+    const struct version *version = like->version;
+    for (size_t s = 0; same && s < version->sealed; s++)
+        if (segment_id(version->segments[s]) == entry->id) return version->segments[s];
+    return NULL;
+}
+
 static int load_one(struct kith_collection *collection, const struct manifest_segment *entry,
                     struct segment **out, struct kith_error *err)
 {
+    struct segment *open = collection->like ? find_open(collection->like, entry) : NULL;
+    if (open) {
+        segment_ref(open);
+        *out = open;
+        return 0;
+    }
     struct sealed_opts opts;
     sealed_opts_of(collection->db, collection, entry->id, &opts);
     opts.dead_file = entry->dead_file;
@@ -61,7 +88,7 @@ int collection_load_segments(struct kith_collection *collection, struct kith_err
         int rc = load_one(collection, &manifest->segments[i], &segment, &why);
         if (rc == 0) {
             version->segments[version->count++] = segment;
-        } else if (!is_damage(rc)) {
+        } else if (!is_damage(rc) || follow_is_behind(collection->db)) {
             version_unref(version);
             if (err) *err = why;
             return rc;

@@ -44,7 +44,7 @@ static int add_name(void *ctx, const char *name)
 {
     struct kith_names *names = ctx;
     size_t len = strlen(name);
-    if (strcmp(name, "LOCK") == 0 || (len > 4 && strcmp(name + len - 4, ".tmp") == 0)) return 0;
+    if (strcmp(name, "LOCK") == 0 || strcmp(name, READER_PAGE_NAME) == 0 || (len > 4 && strcmp(name + len - 4, ".tmp") == 0)) return 0;
     char **grown = mem_realloc(names->names, (names->count + 1) * sizeof *grown);
     if (!grown) return KITH_ENOMEM;
     names->names = grown;
@@ -77,6 +77,8 @@ static int copy_all(struct kith_db *db, const char *to, struct request *request,
 int kith_snapshot(struct kith_db *db, const char *path, const struct kith_call *call, struct kith_error *err)
 {
     if (atomic_load(&db->closed)) return error_set(err, KITH_ECLOSED, "the database is closed");
+    if (db->following)
+        return error_set(err, KITH_EREADONLY, "a snapshot beside a writing process is made by that one");
     struct os_stat stat;
     if (os_stat(db->os, path, &stat, NULL) == 0)
         return error_set(err, KITH_EEXISTS, "'%s' exists; a snapshot makes a new directory", path);

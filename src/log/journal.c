@@ -120,6 +120,22 @@ static int commit(struct journal *journal, const struct journal_change *changes,
     return rc;
 }
 
+static void tell_watch(const struct journal *journal)
+{
+    const struct journal_place place = {journal->id.number, journal->end};
+    if (journal->watch) journal->watch(journal->watch_ctx, place);
+}
+
+void journal_watch(struct journal *journal, void (*fn)(void *ctx, struct journal_place place),
+                   void *ctx)
+{
+    os_mutex_lock(&journal->lock);
+    journal->watch = fn;
+    journal->watch_ctx = ctx;
+    tell_watch(journal);
+    os_mutex_unlock(&journal->lock);
+}
+
 int journal_commit(struct journal *journal, const struct journal_change *changes, size_t count,
                    struct kith_error *err)
 {
@@ -132,6 +148,7 @@ int journal_commit(struct journal *journal, const struct journal_change *changes
     if (rc == 0 && journal->end > journal->rewrite_at && journal->end > 2 * live) {
         (void)!journal_rewrite(journal, NULL); /* what was committed is durable without it */
     }
+    if (rc == 0) tell_watch(journal);
     os_mutex_unlock(&journal->lock);
     return rc;
 }
@@ -195,7 +212,7 @@ static int read_newest(struct journal *journal, const struct numbers *numbers, s
     for (size_t i = numbers->count; i-- > 0;) {
         const struct journal_id id = {journal->id.database_id, numbers->list[i]};
         int rc = journal_file_path(journal->dir, id.number, path, err);
-        if (rc == 0) rc = journal_read(journal->os, path, &id, NULL, NULL, reading, err);
+        if (rc == 0) rc = journal_read(journal->os, path, &id, UINT64_MAX, NULL, NULL, reading, err);
         if (rc != 0) return rc;
         if (reading->damaged) {
             rc = error_set_at(err, KITH_ECORRUPT, reading->bad_offset,
@@ -284,8 +301,8 @@ static void release(struct journal *journal)
     mem_free(journal);
 }
 
-int journal_open(const struct os *os, const char *dir, uint64_t database_id, bool read_only,
-                 struct journal **out, struct kith_error *err)
+static int journal_new(const struct os *os, const char *dir, uint64_t database_id, bool read_only,
+                       struct journal **out, struct kith_error *err)
 {
     struct journal *journal = mem_zalloc(sizeof *journal);
     if (!journal) return error_set(err, KITH_ENOMEM, "no memory to open the meta file");
@@ -293,9 +310,45 @@ int journal_open(const struct os *os, const char *dir, uint64_t database_id, boo
     journal->read_only = read_only;
     journal->id.database_id = database_id;
     journal->dir = mem_strdup(dir);
-    int rc = journal->dir && os_mutex_init(os, &journal->lock) == 0
-                 ? 0 : error_set(err, KITH_ENOMEM, "no memory to open the meta file");
-    if (rc == 0) rc = load_newest(journal, err);
+    if (!journal->dir || os_mutex_init(os, &journal->lock) != 0) {
+        release(journal);
+        return error_set(err, KITH_ENOMEM, "no memory to open the meta file");
+    }
+    *out = journal;
+    return 0;
+}
+
+int journal_open(const struct os *os, const char *dir, uint64_t database_id, bool read_only,
+                 struct journal **out, struct kith_error *err)
+{
+    struct journal *journal = NULL;
+    int rc = journal_new(os, dir, database_id, read_only, &journal, err);
+    if (rc != 0) return rc;
+    rc = load_newest(journal, err);
+    if (rc != 0) {
+        release(journal);
+        return rc;
+    }
+    *out = journal;
+    return 0;
+}
+
+int journal_open_at(const struct os *os, const char *dir, uint64_t database_id,
+                    struct journal_place place, struct journal **out, struct kith_error *err)
+{
+    char path[OS_PATH_MAX];
+    struct journal *journal = NULL;
+    struct journal_reading reading = {0};
+    int rc = journal_new(os, dir, database_id, true, &journal, err);
+    if (rc != 0) return rc;
+    journal->id.number = place.number;
+    rc = journal_file_path(dir, place.number, path, err);
+    if (rc == 0) rc = journal_read(os, path, &journal->id, place.end, NULL, NULL, &reading, err);
+    journal->map = reading.map;
+    if (rc == 0 && (reading.damaged || reading.end != place.end || !reading.complete))
+        rc = error_set_at(err, KITH_ECORRUPT, reading.bad_offset,
+                          "'%.300s', offset %llu: a transaction does not verify", path,
+                          (unsigned long long)reading.bad_offset);
     if (rc != 0) {
         release(journal);
         return rc;
@@ -334,7 +387,7 @@ int journal_inspect(const struct os *os, const char *path, uint64_t database_id,
     if (!journal_file_number(slash ? slash + 1 : path, &id.number)) {
         return error_set(err, KITH_EINVAL, "'%.300s' is not the name of a meta file", path);
     }
-    int rc = journal_read(os, path, &id, line, ctx, &reading, err);
+    int rc = journal_read(os, path, &id, UINT64_MAX, line, ctx, &reading, err);
     if (rc != 0) return rc;
     if (problem && reading.damaged) {
         problem(ctx, reading.bad_offset, "a transaction before the last one does not verify");

@@ -33,6 +33,20 @@ KITH_NODISCARD int journal_open(const struct os *os, const char *dir, uint64_t d
                                 bool read_only, struct journal **out, struct kith_error *err);
 void journal_close(struct journal *journal);
 
+struct journal_place { /* after a transaction; another one after each */
+    uint64_t number; /* of the file */
+    uint64_t end;
+};
+/* Calls fn with the end of what is durable, now and after each commit, before it returns. It must not
+ * call the journal. Before other threads use it. */
+void journal_watch(struct journal *journal, void (*fn)(void *ctx, struct journal_place place),
+                   void *ctx);
+/* Opens, for reading, what was durable at that place, beside a process that writes. KITH_ENOTFOUND
+ * when the file is gone: there is a later place. */
+KITH_NODISCARD int journal_open_at(const struct os *os, const char *dir, uint64_t database_id,
+                                   struct journal_place place, struct journal **out,
+                                   struct kith_error *err);
+
 /* All changes or none; durable when it returns 0. */
 KITH_NODISCARD int journal_commit(struct journal *journal, const struct journal_change *changes,
                                   size_t count, struct kith_error *err);

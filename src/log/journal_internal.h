@@ -110,9 +110,9 @@ struct journal_reading { /* what one file said */
     uint64_t bad_offset; /* of it */
 };
 /* Reads and verifies a file. An unusable file is not an error: `complete` is false, or `damaged`
- * true. `line` may be NULL. Release out->map after success. */
+ * true. Nothing from `limit` on is looked at. `line` may be NULL. Release out->map after success. */
 KITH_NODISCARD int journal_read(const struct os *os, const char *path, const struct journal_id *id,
-                                void (*line)(void *ctx, const char *text), void *ctx,
+                                uint64_t limit, void (*line)(void *ctx, const char *text), void *ctx,
                                 struct journal_reading *out, struct kith_error *err);
 
 /* ---- journal.c ---- */
@@ -128,6 +128,8 @@ struct journal {
     uint64_t rewrite_at; /* the size from which the file is rewritten */
     bool unconfirmed;    /* the last commit is not followed by anything */
     struct kith_error poison; /* code 0: none */
+    void (*watch)(void *ctx, struct journal_place place); /* nullable */
+    void *watch_ctx;
 };
 /* ---- journal_rewrite.c ---- */
 /* Writes the map as a new complete file and makes it the journal's. On failure the old file stays in

@@ -20,13 +20,15 @@ struct image {
     size_t len;
 };
 
-static int load(const struct os *os, const char *path, struct image *image, struct kith_error *err)
+static int load(const struct os *os, const char *path, uint64_t limit, struct image *image,
+                struct kith_error *err)
 {
     struct os_file *file = NULL;
     uint64_t size = 0;
     int rc = os_open(os, path, OS_READ, &file, err);
     if (rc == 0) rc = os_size(file, &size, err);
     if (rc == 0) {
+        if (size > limit) size = limit;
         image->bytes = mem_alloc(size > 0 ? (size_t)size : 1);
         rc = image->bytes ? os_pread(file, image->bytes, (size_t)size, 0, &image->len, err)
                           : error_set(err, KITH_ENOMEM, "no memory to read '%.300s'", path);
@@ -114,13 +116,13 @@ static int walk(const struct image *image, struct journal_reading *out,
     return 0;
 }
 
-int journal_read(const struct os *os, const char *path, const struct journal_id *id,
+int journal_read(const struct os *os, const char *path, const struct journal_id *id, uint64_t limit,
                  void (*line)(void *ctx, const char *text), void *ctx, struct journal_reading *out,
                  struct kith_error *err)
 {
     struct image image = {.id = id};
     *out = (struct journal_reading){0};
-    int rc = load(os, path, &image, err);
+    int rc = load(os, path, limit, &image, err);
     if (rc != 0) goto out;
     out->size = image.len;
     rc = journal_header_decode(id, image.bytes, image.len);

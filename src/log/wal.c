@@ -127,6 +127,7 @@ static void lead(struct wal *wal, bool must_sync)
     } else {
         wal->written = last;
         if (must_sync) wal->synced = last;
+        if (wal->watch) wal->watch(wal->watch_ctx, (struct wal_place){wal->id.number, wal->end});
     }
     os_cond_broadcast(&wal->progress);
 }
@@ -274,6 +275,16 @@ int wal_append(struct wal *wal, uint32_t channel, uint16_t type, const struct wa
 
 /* ---- the rest ---- */
 
+void wal_watch(struct wal *wal, void (*fn)(void *ctx, struct wal_place end), void *ctx)
+{
+    os_mutex_lock(&wal->lock);
+    wal->watch = fn;
+    wal->watch_ctx = ctx;
+    fn(ctx, (struct wal_place){wal->file ? wal->id.number : wal->prev_number,
+                               wal->file || wal->prev_number ? wal->end : 0});
+    os_mutex_unlock(&wal->lock);
+}
+
 void wal_close(struct wal *wal)
 {
     if (!wal) return;
@@ -293,6 +304,7 @@ void wal_close(struct wal *wal)
 uint64_t wal_bytes(struct wal *wal)
 {
     uint64_t bytes = 0;
+    if (!wal) return 0;
     os_mutex_lock(&wal->lock);
     for (size_t i = 0; i < wal->file_count; i++) bytes += wal->files[i].size;
     os_mutex_unlock(&wal->lock);

@@ -85,10 +85,18 @@ KITH_NODISCARD int wal_wait(struct wal *wal, uint64_t ticket, struct kith_error 
 KITH_NODISCARD int wal_sync(struct wal *wal, struct kith_error *err);
 bool wal_dirty(struct wal *wal);
 
+struct wal_place { /* between two records */
+    uint64_t number; /* of the file; 0: before the first */
+    uint64_t offset;
+};
+/* Calls fn with the end of what may be acknowledged (as the policy promises), now and before each
+ * acknowledgement; it must not call the log. Before other threads use the log. */
+void wal_watch(struct wal *wal, void (*fn)(void *ctx, struct wal_place end), void *ctx);
+
 /* Everything of `channel` up to and including ts is in files: log files that hold nothing newer of
  * any channel are unlinked. A dropped channel passes UINT64_MAX. */
 KITH_NODISCARD int wal_trim(struct wal *wal, uint32_t channel, uint64_t ts, struct kith_error *err);
-uint64_t wal_bytes(struct wal *wal);    /* on disk */
+uint64_t wal_bytes(struct wal *wal);    /* on disk; 0 for NULL */
 uint64_t wal_last_ts(struct wal *wal);  /* the largest taken */
 
 /* Walks the log without changing it; for check and dump. problem and line are nullable. */

@@ -120,13 +120,14 @@ static bool has_legal_fields(const struct wal_entry *entry, unsigned flags)
            entry->record.channel == 0 && entry->record.type == 0;
 }
 
-bool wal_record_decode(const struct wal_file_id *id, const uint8_t *bytes, size_t len,
-                       uint64_t offset, struct wal_entry *out)
+bool wal_record_decode_part(const struct wal_file_id *id, const uint8_t *bytes, size_t len,
+                            uint64_t base, uint64_t offset, struct wal_entry *out)
 {
-    if (offset > len || len - offset < WAL_RECORD_HEADER_BYTES) return false;
-    const uint8_t *at = bytes + offset;
+    const uint64_t inside = offset - base;
+    if (offset < base || inside > len || len - inside < WAL_RECORD_HEADER_BYTES) return false;
+    const uint8_t *at = bytes + inside;
     const size_t payload_len = le32_get(at);
-    if (payload_len > WAL_RECORD_MAX || wal_padded(payload_len) > len - offset) return false;
+    if (payload_len > WAL_RECORD_MAX || wal_padded(payload_len) > len - inside) return false;
     struct wal_entry entry = {.offset = offset, .next = offset + wal_padded(payload_len)};
     entry.record = (struct wal_record){.ts = le64_get(at + 8),
                                        .channel = le32_get(at + 16),
@@ -142,4 +143,10 @@ bool wal_record_decode(const struct wal_file_id *id, const uint8_t *bytes, size_
     }
     *out = entry;
     return true;
+}
+
+bool wal_record_decode(const struct wal_file_id *id, const uint8_t *bytes, size_t len,
+                       uint64_t offset, struct wal_entry *out)
+{
+    return wal_record_decode_part(id, bytes, len, 0, offset, out);
 }

@@ -97,5 +97,8 @@ size_t wal_record_seal(const struct wal_file_id *id, uint8_t *bytes, uint64_t of
 /* The record at `offset` of the file's bytes; false: none that verifies. */
 bool wal_record_decode(const struct wal_file_id *id, const uint8_t *bytes, size_t len,
                        uint64_t offset, struct wal_entry *out);
+/* The same when bytes are those of the file from offset `base` on. */
+bool wal_record_decode_part(const struct wal_file_id *id, const uint8_t *bytes, size_t len,
+                            uint64_t base, uint64_t offset, struct wal_entry *out);
 
 #endif

@@ -44,6 +44,8 @@ struct wal {
     struct wal_file *files;   /* owns; by number, the last is written to */
     size_t file_count, file_cap;
     struct map64 trimmed; /* channel -> everything up to here is in other files */
+    void (*watch)(void *ctx, struct wal_place end); /* nullable */
+    void *watch_ctx;
 
     /* the leader's */
     struct buffer writing;

@@ -214,3 +214,8 @@ uint64_t os_process_id(const struct os *os)
 {
     return os->ops->process_id(os);
 }
+
+uint64_t os_boot_id(const struct os *os)
+{
+    return os->ops->boot_id(os);
+}

@@ -103,6 +103,9 @@ void os_sleep_us(const struct os *os, int64_t us);
 unsigned os_cpu_count(const struct os *os);
 uint64_t os_memory_bytes(const struct os *os); /* of the machine */
 uint64_t os_process_id(const struct os *os);
+/* Another number after each start of the machine; 0: unknown. What was in shared memory when a
+ * process died is there still while it is the same. */
+uint64_t os_boot_id(const struct os *os);
 
 /* ---- the program's own descriptors ---- */
 bool os_is_terminal(int fd); /* 1: standard output, 2: standard error */

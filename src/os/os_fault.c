@@ -270,6 +270,11 @@ static uint64_t fault_process_id(const struct os *os)
     return os_process_id(inner_of(os));
 }
 
+static uint64_t fault_boot_id(const struct os *os)
+{
+    return os_boot_id(inner_of(os));
+}
+
 static int fault_mutex_init(const struct os *os, struct os_mutex *mutex)
 {
     return os_mutex_init(inner_of(os), mutex);
@@ -320,6 +325,7 @@ static const struct os_ops fault_ops = {
     .cpu_count = fault_cpu_count,
     .memory_bytes = fault_memory_bytes,
     .process_id = fault_process_id,
+    .boot_id = fault_boot_id,
     .mutex_init = fault_mutex_init,
     .cond_init = fault_cond_init,
     .thread_start = fault_thread_start,

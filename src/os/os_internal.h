@@ -66,6 +66,7 @@ struct os_ops {
     unsigned (*cpu_count)(const struct os *os);
     uint64_t (*memory_bytes)(const struct os *os);
     uint64_t (*process_id)(const struct os *os);
+    uint64_t (*boot_id)(const struct os *os);
 
     int (*mutex_init)(const struct os *os, struct os_mutex *mutex);
     void (*mutex_release)(struct os_mutex *mutex);

@@ -36,6 +36,7 @@ static const struct os_ops real_ops = {
     .cpu_count = real_cpu_count,
     .memory_bytes = real_memory_bytes,
     .process_id = real_process_id,
+    .boot_id = real_boot_id,
     .mutex_init = real_mutex_init,
     .mutex_release = real_mutex_release,
     .mutex_lock = real_mutex_lock,

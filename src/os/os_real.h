@@ -55,6 +55,7 @@ void real_sleep_us(const struct os *os, int64_t us);
 unsigned real_cpu_count(const struct os *os);
 uint64_t real_memory_bytes(const struct os *os);
 uint64_t real_process_id(const struct os *os);
+uint64_t real_boot_id(const struct os *os);
 
 int real_mutex_init(const struct os *os, struct os_mutex *mutex);
 void real_mutex_release(struct os_mutex *mutex);

@@ -4,11 +4,14 @@
 #include "os/os_real.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "base/checksum.h"
 
 int64_t real_now_us(const struct os *os)
 {
@@ -72,6 +75,19 @@ uint64_t real_process_id(const struct os *os)
 {
     (void)os;
     return (uint64_t)getpid();
+}
+
+/* A text of 36 characters that the kernel draws when it starts. */
+uint64_t real_boot_id(const struct os *os)
+{
+    (void)os;
+    char text[64];
+    const int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return 0;
+    const ssize_t n = read(fd, text, sizeof text);
+    (void)close(fd);
+    if (n < 36) return 0;
+    return (uint64_t)checksum32(text, 36, 1) << 32 | checksum32(text, 36, 2);
 }
 
 uint64_t real_memory_bytes(const struct os *os)

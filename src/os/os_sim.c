@@ -59,6 +59,11 @@ static uint64_t sim_process_id(const struct os *os)
     return sim_of(os)->process_id;
 }
 
+static uint64_t sim_boot_id(const struct os *os)
+{
+    return sim_of(os)->boot_id;
+}
+
 static const struct os_ops sim_ops = {
     .open = sim_open,
     .close = sim_close,
@@ -91,6 +96,7 @@ static const struct os_ops sim_ops = {
     .cpu_count = sim_cpu_count,
     .memory_bytes = sim_memory_bytes,
     .process_id = sim_process_id,
+    .boot_id = sim_boot_id,
     .mutex_init = sim_mutex_init,
     .mutex_release = sim_mutex_release,
     .mutex_lock = sim_mutex_lock,
@@ -112,6 +118,7 @@ struct os_sim *os_sim_new(uint64_t seed)
     sim->seed = seed;
     sim->clock_us = START_US;
     sim->process_id = 1000;
+    sim->boot_id = 1;
     rng_init(&sim->schedule_rng, seed);
     rng_init(&sim->entropy_rng, ~seed);
     sim->outside = (struct sim_thread){.sim = sim, .id = pthread_self(), .name = "outside"};

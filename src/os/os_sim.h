@@ -104,6 +104,7 @@ struct os_sim {
     struct rng schedule_rng, entropy_rng;
     int64_t clock_us;
     uint64_t process_id;
+    uint64_t boot_id;
     uint64_t trace;
     uint64_t disk_limit;
     uint64_t seq; /* of the next write or change */

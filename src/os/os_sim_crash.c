@@ -168,6 +168,7 @@ struct os_sim *os_sim_crash(const struct os_sim *crashed, enum os_sim_loss loss,
     (void)pthread_mutex_lock(&sim->lock); /* not sim_enter: taking an image is not an event */
     image->clock_us = sim->clock_us + 1000000; /* a restart takes a second */
     image->process_id = sim->process_id + 1;
+    image->boot_id = loss == OS_SIM_KEEP_ALL ? sim->boot_id : sim->boot_id + 1;
     image->disk_limit = sim->disk_limit;
     int rc = fill(image, sim, loss, seed);
     (void)pthread_mutex_unlock(&sim->lock);
