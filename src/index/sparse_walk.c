@@ -1,0 +1,328 @@
+/*
+ * The walk over windows: see sparse_walk.h.
+ *
+ * Lists stand in ascending order of what they can contribute at most, and only ever move forward.
+ * here[i] bounds list i in the window, before[i] is the sum of here[0..i). Sums of bounds are
+ * compared with a little slack, so that rounding never drops a row that ties.
+ */
+#include "index/sparse_walk.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+#define WINDOW_ROWS 4096u
+#define WINDOW_WORDS (WINDOW_ROWS / 64)
+#define BOUND_BLOCKS_MAX 8 /* a window with more blocks of a list takes the list's own bound */
+#define SLACK 1.000001
+
+struct walk {
+    const struct walk_ops *ops;
+    void *ctx;
+    const struct walk_search *search;
+    struct walk_list **order; /* owns the array: by `most`, ascending */
+    double *here;             /* owns */
+    double *before;           /* owns: one more than lists */
+    size_t list_count;
+    size_t dropped; /* lists that stopped being essential for good */
+    double least;   /* a sum below it cannot win */
+    struct topk top;
+    uint64_t touched[WINDOW_WORDS];
+    double sums[WINDOW_ROWS];
+};
+
+/* ---- what wins ---- */
+
+static void set_least(struct walk *walk)
+{
+    const float bound = fminf(topk_bound(&walk->top), walk->search->bound);
+    const double least = isinf(bound) ? 0 : -(double)nextafterf(bound, INFINITY);
+    walk->least = least > 0 ? least : 0;
+}
+
+static bool too_small(const struct walk *walk, double sum)
+{
+    return sum * SLACK < walk->least;
+}
+
+static void keep_tie(struct index_ties *ties, struct hit hit)
+{
+    if (ties->count == ties->room) ties->shrink(ties->ctx, ties->hits, &ties->count);
+    if (ties->count < ties->room) ties->hits[ties->count++] = hit;
+}
+
+static void offer(struct walk *walk, struct hit hit)
+{
+    struct index_ties *ties = walk->search->ties;
+    if (!(hit.distance < 0) || !(hit.distance < walk->search->bound)) return;
+    if (hit.distance > topk_bound(&walk->top)) return;
+    const bool full = walk->top.count == walk->top.k;
+    const struct hit worst = walk->top.hits[0];
+    topk_push(&walk->top, hit);
+    if (full && ties) {
+        const float bound = topk_bound(&walk->top);
+        const struct hit out = hit_less(hit, worst) ? worst : hit;
+        if (bound < worst.distance) ties->count = 0;
+        if (out.distance <= bound) keep_tie(ties, out);
+    }
+    if (walk->top.count == walk->top.k) set_least(walk);
+}
+
+/* ---- moving a list ---- */
+
+static void enter_block(struct walk_list *list, size_t block)
+{
+    list->block = block;
+    list->loaded = false;
+    list->at = 0;
+}
+
+/* To the first block that may hold a row >= `row`: by doubling steps, then halving. */
+static void skip_blocks(struct walk_list *list, uint32_t row)
+{
+    size_t low = list->block, step = 1;
+    if (low >= list->block_count || walk_last_row(list, low) >= row) return;
+    while (low + step < list->block_count && walk_last_row(list, low + step) < row) {
+        low += step;
+        step *= 2;
+    }
+    size_t high = low + step < list->block_count ? low + step : list->block_count;
+    while (high - low > 1) {
+        const size_t middle = low + (high - low) / 2;
+        if (walk_last_row(list, middle) < row) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    enter_block(list, high);
+}
+
+static void skip_rows(struct walk_list *list, uint32_t row)
+{
+    size_t at = list->at;
+    for (unsigned i = 0; i < 8 && at < list->count && list->rows[at] < row; i++) at++;
+    size_t high = list->count;
+    while (at < high && list->rows[at] < row) { /* not near: by halves */
+        const size_t middle = at + (high - at) / 2;
+        if (list->rows[middle] < row) {
+            at = middle + 1;
+        } else {
+            high = middle;
+            if (middle == at) break;
+        }
+    }
+    list->at = at;
+}
+
+static int load(struct walk *walk, struct walk_list *list)
+{
+    if (list->loaded) return 0;
+    const int rc = walk->ops->load(walk->ctx, list);
+    if (rc) return rc;
+    list->loaded = true;
+    list->at = 0;
+    if (walk->search->stats) walk->search->stats->nodes_visited++;
+    return 0;
+}
+
+/* No row of the list from its place on is smaller. */
+static size_t next_row(const struct walk_list *list)
+{
+    if (list->block >= list->block_count) return SIZE_MAX;
+    if (list->loaded && list->at < list->count) return list->rows[list->at];
+    if (list->loaded) return (size_t)walk_last_row(list, list->block) + 1;
+    return list->block == 0 ? 0 : (size_t)walk_last_row(list, list->block - 1) + 1;
+}
+
+static double bound_here(struct walk *walk, const struct walk_list *list, size_t end)
+{
+    if (next_row(list) >= end) return 0;
+    double most = 0;
+    for (size_t i = list->block; i < list->block_count; i++) {
+        if (i - list->block == BOUND_BLOCKS_MAX) return list->most;
+        const double bound = walk->ops->bound(walk->ctx, list, i);
+        if (bound > most) most = bound;
+        if (walk_last_row(list, i) + (size_t)1 >= end) break;
+    }
+    return most < list->most ? most : list->most;
+}
+
+/* ---- one window ---- */
+
+static int add_list(struct walk *walk, struct walk_list *list, size_t first, size_t end)
+{
+    double scores[WALK_BLOCK_ROWS];
+    for (;;) {
+        skip_blocks(list, (uint32_t)first);
+        if (next_row(list) >= end) return 0;
+        const int rc = load(walk, list);
+        if (rc) return rc;
+        skip_rows(list, (uint32_t)first);
+        const size_t from = list->at;
+        while (list->at < list->count && list->rows[list->at] < end) list->at++;
+        walk->ops->scores(walk->ctx, list, from, list->at - from, scores);
+        for (size_t i = from; i < list->at; i++) {
+            const size_t slot = list->rows[i] - first;
+            const uint64_t bit = UINT64_C(1) << (slot % 64);
+            const bool seen = (walk->touched[slot / 64] & bit) != 0;
+            walk->sums[slot] = scores[i - from] + (seen ? walk->sums[slot] : 0);
+            walk->touched[slot / 64] |= bit;
+        }
+        if (walk->search->stats) walk->search->stats->distances += list->at - from;
+        if (list->at < list->count || list->block + 1 >= list->block_count) {
+            if (list->at == list->count) enter_block(list, list->block_count);
+            return 0;
+        }
+        enter_block(list, list->block + 1);
+    }
+}
+
+static int look_up(struct walk *walk, struct walk_list *list, uint32_t row, double *out)
+{
+    *out = 0;
+    skip_blocks(list, row);
+    if (next_row(list) > row) return 0;
+    const int rc = load(walk, list);
+    if (rc) return rc;
+    skip_rows(list, row);
+    if (list->at < list->count && list->rows[list->at] == row)
+        walk->ops->scores(walk->ctx, list, list->at, 1, out);
+    return 0;
+}
+
+/* The sum of one row: what the essential lists gave, and the others below `lists`. */
+static int try_row(struct walk *walk, size_t lists, uint32_t row, double sum)
+{
+    for (size_t i = lists; i-- > 0;) {
+        if (too_small(walk, sum + walk->before[i + 1])) return 0;
+        double more;
+        const int rc = look_up(walk, walk->order[i], row, &more);
+        if (rc) return rc;
+        sum += more;
+    }
+    if (too_small(walk, sum)) return 0;
+    struct hit hit = { .distance = -(float)sum, .id = row };
+    if (walk->ops->exact) {
+        const int rc = walk->ops->exact(walk->ctx, row, sum, &hit.distance);
+        if (rc) return rc;
+    }
+    if (walk->search->stats) walk->search->stats->exact_distances++;
+    offer(walk, hit);
+    return 0;
+}
+
+static int try_touched(struct walk *walk, size_t lists, size_t first, size_t end)
+{
+    const struct bitset *allowed = walk->search->allowed;
+    for (size_t w = 0; first + w * 64 < end; w++) {
+        uint64_t word = walk->touched[w];
+        if (allowed) word &= allowed->words[first / 64 + w];
+        while (word) {
+            const size_t slot = w * 64 + (size_t)__builtin_ctzll(word);
+            word &= word - 1;
+            const int rc = try_row(walk, lists, (uint32_t)(first + slot), walk->sums[slot]);
+            if (rc) return rc;
+        }
+    }
+    return 0;
+}
+
+static int do_window(struct walk *walk, size_t first, size_t end)
+{
+    size_t rest = 0; /* lists that are not essential here */
+    walk->before[0] = 0;
+    for (size_t i = 0; i < walk->list_count; i++) {
+        skip_blocks(walk->order[i], (uint32_t)first);
+        walk->here[i] = bound_here(walk, walk->order[i], end);
+        walk->before[i + 1] = walk->before[i] + walk->here[i];
+        if (rest == i && too_small(walk, walk->before[i + 1])) rest = i + 1;
+    }
+    if (rest == walk->list_count) return 0;
+    memset(walk->touched, 0, sizeof walk->touched);
+    for (size_t i = rest; i < walk->list_count; i++) {
+        const int rc = walk->here[i] > 0 ? add_list(walk, walk->order[i], first, end) : 0;
+        if (rc) return rc;
+    }
+    return try_touched(walk, rest, first, end);
+}
+
+/* The first row from `from` on that an essential list may hold. */
+static size_t next_start(struct walk *walk, size_t from)
+{
+    double sum = 0;
+    for (size_t i = 0; i < walk->dropped; i++) sum += walk->order[i]->most;
+    while (walk->dropped < walk->list_count &&
+           too_small(walk, sum + walk->order[walk->dropped]->most)) {
+        sum += walk->order[walk->dropped++]->most;
+    }
+    size_t next = SIZE_MAX;
+    for (size_t i = walk->dropped; i < walk->list_count; i++) {
+        skip_blocks(walk->order[i], (uint32_t)from);
+        size_t row = next_row(walk->order[i]);
+        if (row < from) row = from;
+        if (row < next) next = row;
+    }
+    return next;
+}
+
+static int do_windows(struct walk *walk)
+{
+    const struct walk_search *search = walk->search;
+    size_t at = search->first;
+    while (at < search->end) {
+        const size_t next = next_start(walk, at);
+        if (next >= search->end) break;
+        at = next & ~(size_t)63;
+        if (at < search->first) at = search->first;
+        const size_t end = search->end - at < WINDOW_ROWS ? search->end : at + WINDOW_ROWS;
+        int rc = search->poll ? search->poll(search->poll_ctx) : 0;
+        if (rc == 0) rc = do_window(walk, at, end);
+        if (rc) return rc;
+        at = end;
+    }
+    return 0;
+}
+
+static int by_most(const void *a, const void *b)
+{
+    const struct walk_list *const *x = a, *const *y = b;
+    if ((*x)->most != (*y)->most) return (*x)->most < (*y)->most ? -1 : 1;
+    return (*x)->number < (*y)->number ? -1 : (*x)->number > (*y)->number;
+}
+
+int sparse_walk(const struct walk_ops *ops, void *ctx, struct walk_list *lists, size_t list_count,
+                const struct walk_search *search, struct hit *hits, size_t *count)
+{
+    *count = 0;
+    if (search->k == 0 || list_count == 0) return 0;
+    struct walk *walk = mem_alloc(sizeof *walk);
+    if (!walk) return KITH_ENOMEM;
+    walk->ops = ops;
+    walk->ctx = ctx;
+    walk->search = search;
+    walk->list_count = list_count;
+    walk->dropped = 0;
+    walk->order = mem_alloc_array(list_count, sizeof(struct walk_list *));
+    walk->here = mem_alloc_array(list_count, sizeof(double));
+    walk->before = mem_alloc_array(list_count + 1, sizeof(double));
+    int rc = walk->order && walk->here && walk->before ? 0 : KITH_ENOMEM;
+    if (rc == 0) {
+        for (size_t i = 0; i < list_count; i++) walk->order[i] = &lists[i];
+        qsort(walk->order, list_count, sizeof(struct walk_list *), by_most);
+        topk_init(&walk->top, hits, search->k);
+        set_least(walk);
+        rc = do_windows(walk);
+    }
+    if (rc == 0) {
+        topk_sort(&walk->top);
+        *count = walk->top.count;
+    }
+    mem_free(walk->order);
+    mem_free(walk->here);
+    mem_free(walk->before);
+    mem_free(walk);
+    return rc;
+}
