@@ -11,7 +11,7 @@
 int filter_compile(const char *text, const char *params, const struct schema *schema,
                    struct arena *arena, struct filter **out, struct kith_error *err)
 {
-    (void)params;
+
     size_t len = strnlen(text, LIMIT_FILTER_BYTES + 1);
     if (len > LIMIT_FILTER_BYTES)
         return filter_error(err, LIMIT_FILTER_BYTES, "filter of more than %d bytes",
@@ -24,7 +24,9 @@ int filter_compile(const char *text, const char *params, const struct schema *sc
     struct node *root = NULL;
     int rc = filter_parse(&lexer, &root);
     if (rc != 0) return rc;
-    struct checker checker = { .text = kept, .schema = schema, .arena = arena, .err = err };
+    struct checker checker = {
+        .text = kept, .params = params, .schema = schema, .arena = arena, .err = err
+    };
     rc = filter_check(&checker, root, filter);
     if (rc == 0) *out = filter;
     return rc;

@@ -21,6 +21,21 @@ int check_error(const struct checker *checker, const struct node *node, const ch
                         checker->text + node->at);
 }
 
+/* Exactly `what`. */
+int check_plain_error(const struct checker *checker, const struct node *node, const char *what)
+{
+    return filter_error(checker->err, node->at, "%s", what);
+}
+
+/* A form that is known and not built: "element_filter is not supported". */
+int check_refused(const struct checker *checker, const struct node *node, const char *what)
+{
+    size_t end = node->kind == NODE_CALL ? node->op_at : node->end, len = end - node->at;
+    return error_set_at(checker->err, KITH_EUNSUPPORTED, node->at, "%.*s %s",
+                        (int)(len < FILTER_EXCERPT_BYTES ? len : FILTER_EXCERPT_BYTES),
+                        checker->text + node->at, what);
+}
+
 struct plan *check_plan_new(struct checker *checker, enum plan_kind kind, struct expr *out)
 {
     struct plan *plan = arena_zalloc(checker->arena, sizeof *plan);
@@ -110,11 +125,11 @@ static int check_literal(struct checker *checker, const struct node *node, struc
     return 0;
 }
 
-/* Vectors and reserved types have a name here but no values to compare. */
+/* Vectors have a name here but no values to compare. */
 static int usable(struct checker *checker, const struct node *node, const struct operand *operand)
 {
     enum kith_type type = operand->type;
-    if (!type_is_vector(type) && type != KITH_GEOMETRY && type != KITH_TIMESTAMPTZ) return 0;
+    if (!type_is_vector(type)) return 0;
     return filter_error(checker->err, node->at, "filter on a field of type %s is not supported",
                         type_name(type));
 }
@@ -136,6 +151,7 @@ static int add_child(struct checker *checker, struct plan *plan, size_t cap, str
     }
     plan->children[plan->count++] = child;
     if (child->depth + 1 > plan->depth) plan->depth = child->depth + 1;
+    plan->sampled |= child->sampled;
     return 0;
 }
 
@@ -162,7 +178,9 @@ static int check_connective(struct checker *checker, const struct node *node, st
             continue;
         }
         if (constant || child.class != EXPR_PREDICATE) return connective_error(checker, node);
-        rc = add_child(checker, plan, node->count, child.plan);
+        bool last = conjunction && i + 1 == node->count;
+        rc = check_sample_place(checker, node->children[i], child.plan, last);
+        if (rc == 0) rc = add_child(checker, plan, node->count, child.plan);
         if (rc != 0) return rc;
     }
     if (constant) {
@@ -190,7 +208,10 @@ static int check_unary(struct checker *checker, const struct node *node, struct 
     if (node->op != TOKEN_NOT)
         return check_error(checker, node, "sign can only be applied on constants");
     if (operand.class != EXPR_PREDICATE)
-        return check_error(checker, node, "not op can only be applied on boolean expression");
+        return check_plain_error(checker, node,
+                                 "not op can only be applied on boolean expression");
+    rc = check_sample_place(checker, child, operand.plan, false);
+    if (rc != 0) return rc;
     struct plan *plan = check_plan_new(checker, PLAN_NOT, out);
     if (!plan) return check_no_memory(checker);
     return add_child(checker, plan, 1, operand.plan);
@@ -226,6 +247,19 @@ static int check_binary(struct checker *checker, const struct node *node, struct
     }
 }
 
+static int check_call(struct checker *checker, const struct node *node, struct expr *out)
+{
+    switch (node->call) {
+    case CALL_CONTAINS: case CALL_CONTAINS_ALL: case CALL_CONTAINS_ANY:
+        return check_contains(checker, node, out);
+    case CALL_LENGTH: return check_length(checker, node, out);
+    case CALL_TEXT_MATCH: case CALL_PHRASE_MATCH: return check_match(checker, node, out);
+    case CALL_SAMPLE: return check_sample(checker, node, out);
+    case CALL_REFUSED: return check_refused(checker, node, "is not supported");
+    default: return check_geometry(checker, node, out);
+    }
+}
+
 int filter_check_expr(struct checker *checker, const struct node *node, struct expr *out)
 {
     out->node = node;
@@ -240,12 +274,13 @@ int filter_check_expr(struct checker *checker, const struct node *node, struct e
     case NODE_LIKE: return check_like(checker, node, out);
     case NODE_IS_NULL: case NODE_IS_NOT_NULL: return check_null(checker, node, out);
     case NODE_EXISTS: return check_exists(checker, node, out);
-    case NODE_CALL:
-        return node->call == CALL_LENGTH ? check_length(checker, node, out)
-                                         : check_contains(checker, node, out);
-    case NODE_REFUSED: break;
+    case NODE_CALL: return check_call(checker, node, out);
+    case NODE_TEMPLATE: return check_template(checker, node, out);
+    case NODE_TIME: return check_time(checker, node, out);
+    case NODE_ELEMENT: return check_refused(checker, node, "is not supported");
+    case NODE_NAMED: break;
     }
-    return check_error(checker, node, "not supported in filters yet");
+    return check_error(checker, node, "unexpected argument");
 }
 
 /* `key == c` and `key in [...]`: the constants are the only candidates. */
@@ -280,7 +315,9 @@ int filter_check(struct checker *checker, const struct node *root, struct filter
                             (int)(len < FILTER_EXCERPT_BYTES ? len : FILTER_EXCERPT_BYTES),
                             checker->text + root->at, expr_type_name(&expr));
     *out = (struct filter){ .root = expr.plan, .fields = checker->fields,
-                            .types = checker->types, .field_count = checker->field_count };
+                            .types = checker->types, .field_count = checker->field_count,
+                            .special_count = checker->special_count,
+                            .sampled = expr.plan->sampled };
     if (filter_prepare(out, expr.plan, checker->arena) != 0) return check_no_memory(checker);
     return primary_keys(checker, out);
 }

@@ -4,6 +4,7 @@
  * An integer and a double compare by value, without rounding the integer: 2^53 + 1 is not 2^53.
  */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "query/filter_internal.h"
@@ -91,6 +92,21 @@ bool literal_cast(const struct literal *from, enum kith_type type, struct litera
     }
 }
 
+void literal_show(const struct literal *literal, char *out, size_t room)
+{
+    size_t most = room - 1;
+    switch (literal->kind) {
+    case LITERAL_BOOL: (void)snprintf(out, room, "%s", literal->boolean ? "true" : "false"); break;
+    case LITERAL_INT: (void)snprintf(out, room, "%lld", (long long)literal->integer); break;
+    case LITERAL_FLOAT: (void)snprintf(out, room, "%g", literal->number); break;
+    case LITERAL_LIST: (void)snprintf(out, room, "[...]"); break;
+    case LITERAL_STRING:
+        (void)snprintf(out, room, "%.*s", (int)(literal->s.len < most ? literal->s.len : most),
+                       literal->s.data);
+        break;
+    }
+}
+
 /* ------------------------------------------------------------------ folding */
 
 static int fold_error(struct checker *checker, const struct node *node, const char *what)
@@ -106,7 +122,8 @@ int filter_fold_unary(struct checker *checker, const struct node *node, const st
     switch (node->op) {
     case TOKEN_NOT:
         if (a->kind != LITERAL_BOOL)
-            return fold_error(checker, node, "not op can only be applied on boolean expression");
+            return check_plain_error(checker, node,
+                                     "not op can only be applied on boolean expression");
         *out = of_bool(!a->boolean);
         return 0;
     case TOKEN_BIT_NOT: return fold_error(checker, node, "BitNot is not supported");
@@ -143,7 +160,7 @@ static int fold_integers(struct checker *checker, const struct node *node, int64
     int64_t r = 0;
     bool bad = false;
     if ((node->op == TOKEN_DIV || node->op == TOKEN_MOD) && b == 0)
-        return fold_error(checker, node, "division or modulus by zero");
+        return filter_error(checker->err, node->op_at, "division or modulus by zero");
     switch (node->op) {
     case TOKEN_ADD: bad = __builtin_add_overflow(a, b, &r); break;
     case TOKEN_SUB: bad = __builtin_sub_overflow(a, b, &r); break;
@@ -173,9 +190,10 @@ static int fold_floats(struct checker *checker, const struct node *node, double 
     case TOKEN_SUB: r = a - b; break;
     case TOKEN_MUL: r = a * b; break;
     case TOKEN_POW: r = pow(a, b); break;
-    case TOKEN_MOD: return fold_error(checker, node, "modulo can only apply on integer types");
+    case TOKEN_MOD:
+        return filter_error(checker->err, node->op_at, "modulo can only apply on integer types");
     default:
-        if (b == 0) return fold_error(checker, node, "division or modulus by zero");
+        if (b == 0) return filter_error(checker->err, node->op_at, "division or modulus by zero");
         r = a / b;
         break;
     }

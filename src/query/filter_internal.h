@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "model/key.h"
 #include "query/filter.h"
+#include "query/geometry.h"
 
 /* ------------------------------------------------------------------ text and tree */
 
@@ -25,8 +26,10 @@ enum filter_token {
 };
 
 enum filter_call {
-    CALL_CONTAINS, CALL_CONTAINS_ALL, CALL_CONTAINS_ANY, CALL_LENGTH,
-    CALL_REFUSED /* parsed, not evaluated; the node's text is its name */
+    CALL_CONTAINS, CALL_CONTAINS_ALL, CALL_CONTAINS_ANY, CALL_LENGTH, CALL_TEXT_MATCH,
+    CALL_PHRASE_MATCH, CALL_SAMPLE,
+    CALL_REFUSED, /* parsed, then refused by name */
+    CALL_GEOMETRY /* and behind it one for each enum geometry_relation */
 };
 
 /* Also the form of a constant: numbers, text and lists. */
@@ -60,14 +63,19 @@ struct lexeme {
 enum node_kind {
     NODE_LITERAL, NODE_LIST, NODE_PATH, NODE_UNARY, NODE_BINARY, /* op is the token's kind */
     NODE_CHAIN, /* children: lower side, path, upper side as written; op and op2 */
-    NODE_IN, NODE_LIKE, NODE_IS_NULL, NODE_IS_NOT_NULL, NODE_EXISTS, NODE_CALL, NODE_REFUSED
+    NODE_IN, NODE_LIKE, NODE_IS_NULL, NODE_IS_NOT_NULL, NODE_EXISTS, NODE_CALL,
+    NODE_TEMPLATE, /* path.name */
+    NODE_NAMED,    /* name=value in a call: path.name, one child */
+    NODE_TIME,     /* children: the field, a text behind ISO, for chains another one; op and op2 as
+                      with the field on the left; literal is the interval's text, or none */
+    NODE_ELEMENT   /* $[name] */
 };
 
 struct node {
     enum node_kind kind;
     enum filter_token op, op2;
     enum filter_call call;
-    bool negated;  /* NODE_IN: not in */
+    bool negated;  /* NODE_IN: not in; NODE_TIME: the interval is taken away */
     bool overflow; /* as in struct lexeme */
     unsigned depth;
     size_t at, end; /* of its text, without parentheses around it */
@@ -98,14 +106,28 @@ static inline bool lexer_is_name_start(char c)
 }
 static inline bool lexer_is_name(char c) { return lexer_is_name_start(c) || lexer_is_digit(c); }
 
+/* "line 1:<column> <text>": what is wrong with the form of the filter. Returns KITH_EFILTER. */
+int lexer_error(const struct lexer *lexer, size_t at, const char *fmt, ...) KITH_PRINTF(3, 4);
 /* filter_literal.c: from the opening quote through the closing one; a number of any form. */
 KITH_NODISCARD int lexer_quoted(struct lexer *lexer, struct kith_str *out);
+KITH_NODISCARD int lexer_raw_quoted(struct lexer *lexer, struct kith_str *out); /* no escapes */
 KITH_NODISCARD int lexer_number(struct lexer *lexer, struct lexeme *out);
 int lexer_no_memory(const struct lexer *lexer);
 KITH_NODISCARD int lexer_next(struct lexer *lexer, struct lexeme *out);
 KITH_NODISCARD int filter_parse(struct lexer *lexer, struct node **out);
+/* `a op b` is `b mirrored a`. */
+static inline enum filter_token filter_mirrored(enum filter_token op)
+{
+    switch (op) {
+    case TOKEN_LT: return TOKEN_GT;
+    case TOKEN_LE: return TOKEN_GE;
+    case TOKEN_GT: return TOKEN_LT;
+    case TOKEN_GE: return TOKEN_LE;
+    default: return op;
+    }
+}
 
-/* Error texts "what, where": `what` and the place. Return KITH_EFILTER. */
+/* The text is exactly what fmt makes, the place is err.position. Returns KITH_EFILTER. */
 int filter_error(struct kith_error *err, size_t at, const char *fmt, ...) KITH_PRINTF(3, 4);
 
 /* ------------------------------------------------------------------ the plan */
@@ -171,15 +193,8 @@ struct match_leaf { /* text_match and phrase_match */
     const char *analyzer; /* of the field; borrows from the schema */
 };
 
-enum geometry_relation {
-    GEOMETRY_EQUALS, GEOMETRY_TOUCHES, GEOMETRY_OVERLAPS, GEOMETRY_CROSSES, GEOMETRY_CONTAINS,
-    GEOMETRY_INTERSECTS, GEOMETRY_WITHIN, GEOMETRY_DWITHIN, GEOMETRY_ISVALID
-};
-
 struct geometry_leaf {
-    enum geometry_relation relation;
-    struct kith_str wkt; /* the constant, NUL-terminated; not of ISVALID */
-    double x, y, metres; /* DWITHIN: degrees of longitude and latitude */
+    struct geometry_constant constant;
     /* Rows whose envelope does not meet the box cannot match: the box of a probe. */
     bool boxed;
     double box[4];
@@ -236,8 +251,12 @@ struct filter {
     size_t node_count, child_count; /* of the plan */
 };
 
+struct template_table;
+
 struct checker {
     const char *text; /* borrows */
+    const char *params; /* borrows; NULL: none */
+    struct template_table *templates; /* made when the first template is met */
     const struct schema *schema;
     struct arena *arena;
     struct kith_error *err;
@@ -265,6 +284,8 @@ KITH_NODISCARD int filter_check_expr(struct checker *checker, const struct node 
                                      struct expr *out);
 int check_no_memory(const struct checker *checker);
 int check_error(const struct checker *checker, const struct node *node, const char *what);
+int check_plain_error(const struct checker *checker, const struct node *node, const char *what);
+int check_refused(const struct checker *checker, const struct node *node, const char *what);
 int check_cannot_cast(const struct checker *checker, const struct node *node, const char *type);
 /* Makes *out a predicate. NULL: no memory. */
 struct plan *check_plan_new(struct checker *checker, enum plan_kind kind, struct expr *out);
@@ -292,6 +313,21 @@ KITH_NODISCARD int check_like(struct checker *checker, const struct node *node, 
 KITH_NODISCARD int check_null(struct checker *checker, const struct node *node, struct expr *out);
 KITH_NODISCARD int check_exists(struct checker *checker, const struct node *node,
                                 struct expr *out);
+/* low <= x <= high, or its negation, by op and value. */
+KITH_NODISCARD int check_bounds(struct checker *checker, const struct operand *left,
+                                enum filter_token op, const struct literal *value,
+                                struct expr *out);
+/* Both bounds of a chain whose sides are constants of one kind. */
+KITH_NODISCARD int check_chain_bounds(struct checker *checker, const struct node *node,
+                                      const struct operand *left, const struct bound *low,
+                                      const struct bound *high, struct expr *out);
+/* filter_template.c, filter_time.c, filter_geometry.c, filter_text.c */
+KITH_NODISCARD int check_template(struct checker *checker, const struct node *node,
+                                  struct expr *out);
+KITH_NODISCARD int check_time(struct checker *checker, const struct node *node, struct expr *out);
+KITH_NODISCARD int check_geometry(struct checker *checker, const struct node *node,
+                                  struct expr *out);
+KITH_NODISCARD int check_match(struct checker *checker, const struct node *node, struct expr *out);
 /* filter_sample.c */
 KITH_NODISCARD int check_sample(struct checker *checker, const struct node *node,
                                 struct expr *out);
@@ -315,6 +351,8 @@ KITH_NODISCARD int filter_fold_binary(struct checker *checker, const struct node
 /* Casts to what a type is compared with; false: it does not fit. */
 bool literal_cast(const struct literal *from, enum kith_type type, struct literal *out);
 bool literal_is_number(const struct literal *literal);
+/* A short text of it, for errors. */
+void literal_show(const struct literal *literal, char *out, size_t room);
 /* -1, 0, 1; two numbers, by value across kinds. */
 int number_compare(bool a_float, int64_t a_int, double a_double, bool b_float, int64_t b_int,
                    double b_double);

@@ -14,12 +14,29 @@
 
 int filter_error(struct kith_error *err, size_t at, const char *fmt, ...)
 {
-    char what[KITH_ERROR_TEXT_MAX - 64];
+    char what[KITH_ERROR_TEXT_MAX];
     va_list args;
     va_start(args, fmt);
     (void)vsnprintf(what, sizeof what, fmt, args);
     va_end(args);
-    return error_set_at(err, KITH_EFILTER, at, "%s, at byte %zu of the filter", what, at);
+    return error_set_at(err, KITH_EFILTER, at, "%s", what);
+}
+
+/* Lines count from 1, columns from 0 and in characters. */
+int lexer_error(const struct lexer *lexer, size_t at, const char *fmt, ...)
+{
+    char what[KITH_ERROR_TEXT_MAX];
+    size_t line = 1, column = 0;
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(what, sizeof what, fmt, args);
+    va_end(args);
+    for (size_t i = 0; i < at && i < lexer->len; i++) {
+        bool inside = ((unsigned char)lexer->text[i] & 0xc0) == 0x80; /* of a character */
+        column = lexer->text[i] == '\n' ? 0 : column + !inside;
+        line += lexer->text[i] == '\n';
+    }
+    return error_set_at(lexer->err, KITH_EFILTER, at, "line %zu:%zu %s", line, column, what);
 }
 
 int lexer_no_memory(const struct lexer *lexer)
@@ -29,18 +46,20 @@ int lexer_no_memory(const struct lexer *lexer)
 
 /* ------------------------------------------------------------------ strings */
 
-static int string_token(struct lexer *lexer, struct lexeme *out)
+static int string_token(struct lexer *lexer, size_t prefix, struct lexeme *out)
 {
+    bool raw = lexer_peek(lexer, 0) == 'r';
     out->kind = TOKEN_STRING;
     out->literal.kind = LITERAL_STRING;
-    return lexer_quoted(lexer, &out->literal.s);
+    lexer->pos += prefix;
+    return raw ? lexer_raw_quoted(lexer, &out->literal.s) : lexer_quoted(lexer, &out->literal.s);
 }
 
-/* The length of u8, u, U or L in front of a quote. */
+/* The length of u8, u, U, L or r in front of a quote. */
 static size_t string_prefix(const struct lexer *lexer)
 {
     char c = lexer_peek(lexer, 0);
-    size_t n = c == 'u' || c == 'U' || c == 'L' ? 1 : 0;
+    size_t n = c == 'u' || c == 'U' || c == 'L' || c == 'r' ? 1 : 0;
     if (c == 'u' && lexer_peek(lexer, 1) == '8') n = 2;
     char quote = lexer_peek(lexer, n);
     return quote == '"' || quote == '\'' ? n : 0;
@@ -53,6 +72,8 @@ struct word {
     enum filter_token kind;
     enum filter_call call;
 };
+
+#define CALL_OF(relation) ((enum filter_call)((int)CALL_GEOMETRY + (int)(relation)))
 
 static const struct word WORDS[] = {
     { "and", TOKEN_AND, 0 },
@@ -70,24 +91,24 @@ static const struct word WORDS[] = {
     { "json_contains_any", TOKEN_CALL, CALL_CONTAINS_ANY },
     { "array_contains_any", TOKEN_CALL, CALL_CONTAINS_ANY },
     { "array_length", TOKEN_CALL, CALL_LENGTH },
-    { "text_match", TOKEN_CALL, CALL_REFUSED },
-    { "phrase_match", TOKEN_CALL, CALL_REFUSED },
-    { "random_sample", TOKEN_CALL, CALL_REFUSED },
+    { "text_match", TOKEN_CALL, CALL_TEXT_MATCH },
+    { "phrase_match", TOKEN_CALL, CALL_PHRASE_MATCH },
+    { "random_sample", TOKEN_CALL, CALL_SAMPLE },
     { "element_filter", TOKEN_CALL, CALL_REFUSED },
     { "match_all", TOKEN_CALL, CALL_REFUSED },
     { "match_any", TOKEN_CALL, CALL_REFUSED },
     { "match_least", TOKEN_CALL, CALL_REFUSED },
     { "match_most", TOKEN_CALL, CALL_REFUSED },
     { "match_exact", TOKEN_CALL, CALL_REFUSED },
-    { "st_equals", TOKEN_CALL, CALL_REFUSED },
-    { "st_touches", TOKEN_CALL, CALL_REFUSED },
-    { "st_overlaps", TOKEN_CALL, CALL_REFUSED },
-    { "st_crosses", TOKEN_CALL, CALL_REFUSED },
-    { "st_contains", TOKEN_CALL, CALL_REFUSED },
-    { "st_intersects", TOKEN_CALL, CALL_REFUSED },
-    { "st_within", TOKEN_CALL, CALL_REFUSED },
-    { "st_dwithin", TOKEN_CALL, CALL_REFUSED },
-    { "st_isvalid", TOKEN_CALL, CALL_REFUSED },
+    { "st_equals", TOKEN_CALL, CALL_OF(GEOMETRY_EQUALS) },
+    { "st_touches", TOKEN_CALL, CALL_OF(GEOMETRY_TOUCHES) },
+    { "st_overlaps", TOKEN_CALL, CALL_OF(GEOMETRY_OVERLAPS) },
+    { "st_crosses", TOKEN_CALL, CALL_OF(GEOMETRY_CROSSES) },
+    { "st_contains", TOKEN_CALL, CALL_OF(GEOMETRY_CONTAINS) },
+    { "st_intersects", TOKEN_CALL, CALL_OF(GEOMETRY_INTERSECTS) },
+    { "st_within", TOKEN_CALL, CALL_OF(GEOMETRY_WITHIN) },
+    { "st_dwithin", TOKEN_CALL, CALL_OF(GEOMETRY_DWITHIN) },
+    { "st_isvalid", TOKEN_CALL, CALL_OF(GEOMETRY_ISVALID) },
 };
 
 static bool all_upper_of(const char *text, const char *lower, size_t len)
@@ -147,7 +168,7 @@ static int path_step(struct lexer *lexer, struct json_step *step)
         return filter_error(lexer->err, at, "json key must be enclosed in double quotes or single "
                             "quotes: \"%.*s\"", (int)(n < 64 ? n : 64), lexer->text + at);
     }
-    if (lexer_peek(lexer, 0) != ']') return filter_error(lexer->err, lexer->pos, "']' expected");
+    if (lexer_peek(lexer, 0) != ']') return lexer_error(lexer, lexer->pos, "']' expected");
     lexer->pos++;
     return 0;
 }
@@ -208,7 +229,7 @@ static int dollar_token(struct lexer *lexer, struct lexeme *out)
     size_t n = 2;
     while (lexer_is_name(lexer_peek(lexer, n))) n++;
     if (lexer_peek(lexer, 1) != '[' || n == 2 || lexer_peek(lexer, n) != ']')
-        return filter_error(lexer->err, lexer->pos, "'$meta' or '$[name]' expected");
+        return lexer_error(lexer, lexer->pos, "'$meta' or '$[name]' expected");
     lexer->pos += n + 1;
     out->kind = TOKEN_ELEMENT;
     return 0;
@@ -219,8 +240,10 @@ static int template_token(struct lexer *lexer, struct lexeme *out)
     size_t n = 1;
     while (lexer_is_name(lexer_peek(lexer, n))) n++;
     if (n == 1 || lexer_peek(lexer, n) != '}')
-        return filter_error(lexer->err, lexer->pos, "'{name}' expected");
+        return lexer_error(lexer, lexer->pos, "'{name}' expected");
     out->path.name = (struct kith_str){ lexer->text + lexer->pos + 1, n - 1 };
+    if (lexer_is_digit(out->path.name.data[0]))
+        return lexer_error(lexer, lexer->pos, "'{name}' expected");
     out->kind = TOKEN_TEMPLATE;
     lexer->pos += n + 1;
     return 0;
@@ -255,18 +278,15 @@ static int sign_token(struct lexer *lexer, struct lexeme *out)
         return 0;
     }
     char c = lexer_peek(lexer, 0);
-    return filter_error(lexer->err, lexer->pos, "unexpected character '%c'",
-                        c >= ' ' && c < 127 ? c : '?');
+    return lexer_error(lexer, lexer->pos, "token recognition error at: '%c'",
+                       c >= ' ' && c < 127 ? c : '?');
 }
 
 static int any_token(struct lexer *lexer, struct lexeme *out)
 {
     char c = lexer_peek(lexer, 0);
     size_t prefix = string_prefix(lexer);
-    if (prefix > 0 || c == '"' || c == '\'') {
-        lexer->pos += prefix;
-        return string_token(lexer, out);
-    }
+    if (prefix > 0 || c == '"' || c == '\'') return string_token(lexer, prefix, out);
     if (lexer_is_digit(c) || (c == '.' && lexer_is_digit(lexer_peek(lexer, 1))))
         return lexer_number(lexer, out);
     if (lexer_is_name_start(c)) return name_token(lexer, out);

@@ -46,7 +46,7 @@ static int numeric_escape(struct lexer *lexer, unsigned base, size_t digits, boo
         v = v * base + (unsigned)d;
     }
     if (n == 0 || (exact && n < digits) || v > UNICODE_MAX || (v >= 0xd800 && v < 0xe000))
-        return filter_error(lexer->err, at, "invalid escape in a string");
+        return lexer_error(lexer, at, "invalid escape in a string");
     *value = (uint32_t)v;
     return 0;
 }
@@ -61,7 +61,7 @@ static int named_escape(struct lexer *lexer, char c, char *out, size_t *len)
     } else if (found) {
         out[(*len)++] = values[found - names];
     } else {
-        return filter_error(lexer->err, lexer->pos - 1, "unknown escape in a string");
+        return lexer_error(lexer, lexer->pos - 1, "unknown escape in a string");
     }
     return 0;
 }
@@ -110,7 +110,7 @@ int lexer_quoted(struct lexer *lexer, struct kith_str *out)
     for (;;) {
         char c = lexer_peek(lexer, 0);
         if (lexer->pos >= lexer->len || c == '\n' || c == '\r')
-            return filter_error(lexer->err, open, "string without its closing quote");
+            return lexer_error(lexer, open, "string without its closing quote");
         lexer->pos++;
         if (c == quote) break;
         if (c != '\\') {
@@ -122,6 +122,20 @@ int lexer_quoted(struct lexer *lexer, struct kith_str *out)
     }
     bytes[len] = '\0';
     *out = (struct kith_str){ bytes, len };
+    return 0;
+}
+
+int lexer_raw_quoted(struct lexer *lexer, struct kith_str *out)
+{
+    size_t open = lexer->pos++, len = 0;
+    char quote = lexer->text[open], c;
+    while ((c = lexer_peek(lexer, len)) != quote) {
+        if (lexer->pos + len >= lexer->len || c == '\n' || c == '\r')
+            return lexer_error(lexer, open, "string without its closing quote");
+        len++;
+    }
+    *out = (struct kith_str){ lexer->text + lexer->pos, len };
+    lexer->pos += len + 1;
     return 0;
 }
 
@@ -140,8 +154,8 @@ static int integer_token(struct lexer *lexer, size_t skip, unsigned base, size_t
         if (bad) break;
     }
     if (bad || v > (uint64_t)INT64_MAX + 1)
-        return filter_error(lexer->err, out->at, "invalid integer: %.*s", (int)(end - out->at),
-                            lexer->text + out->at);
+        return lexer_error(lexer, out->at, "invalid integer: %.*s", (int)(end - out->at),
+                           lexer->text + out->at);
     out->kind = TOKEN_INT;
     out->overflow = v > INT64_MAX;
     out->literal = (struct literal){ .kind = LITERAL_INT,
@@ -228,8 +242,8 @@ int lexer_number(struct lexer *lexer, struct lexeme *out)
     char *form = arena_alloc(lexer->arena, 2 * len + 1); /* every point may bring a digit */
     if (!form) return lexer_no_memory(lexer);
     if (hex ? !hex_float(text, len, &value) : !decimal_float(form, text, len, &value))
-        return filter_error(lexer->err, out->at, "invalid number: %.*s", (int)(len < 64 ? len : 64),
-                            text);
+        return lexer_error(lexer, out->at, "invalid number: %.*s", (int)(len < 64 ? len : 64),
+                           text);
     out->kind = TOKEN_FLOAT;
     out->literal = (struct literal){ .kind = LITERAL_FLOAT, .number = value };
     lexer->pos = end;

@@ -46,11 +46,11 @@ static int unexpected(const struct parser *parser, const char *expected)
 {
     const struct lexeme *token = next(parser);
     if (token->kind == TOKEN_END)
-        return filter_error(parser->lexer->err, token->at, "%s expected, but the filter ends",
-                            expected);
+        return lexer_error(parser->lexer, token->at, "mismatched input '<EOF>' expecting %s",
+                           expected);
     size_t len = token->end - token->at;
-    return filter_error(parser->lexer->err, token->at, "%s expected, got '%.*s'", expected,
-                        (int)(len < 64 ? len : 64), parser->lexer->text + token->at);
+    return lexer_error(parser->lexer, token->at, "mismatched input '%.*s' expecting %s",
+                       (int)(len < 64 ? len : 64), parser->lexer->text + token->at, expected);
 }
 
 static int expect(struct parser *parser, enum filter_token kind, const char *name)
@@ -145,35 +145,44 @@ static int parse_parentheses(struct parser *parser, struct node **out)
     return rc != 0 ? rc : expect(parser, TOKEN_CLOSE, "')'");
 }
 
-/* A named argument's value follows '=': minimum_should_match=2, threshold=3. */
-static int parse_refused_call(struct parser *parser)
+/* Behind an argument: minimum_should_match=2, threshold=3. */
+static int parse_named(struct parser *parser, struct node **argument)
+{
+    struct node *named = NULL, *value = NULL, *name = *argument;
+    if (name->kind != NODE_PATH || name->path.count > 0) return unexpected(parser, "',' or ')'");
+    int rc = node_new(parser, NODE_NAMED, name->at, &named);
+    if (rc == 0) rc = advance(parser);
+    if (rc == 0) rc = parse_expr(parser, LEVEL_OR, &value);
+    if (rc != 0) return rc;
+    named->path = name->path;
+    *argument = named;
+    return node_add(parser, named, value);
+}
+
+static int parse_arguments(struct parser *parser, struct node *call)
 {
     int rc = expect(parser, TOKEN_OPEN, "'('");
     while (rc == 0 && next(parser)->kind != TOKEN_CLOSE) {
         struct node *argument = NULL;
         rc = parse_expr(parser, LEVEL_OR, &argument);
-        if (rc == 0 && next(parser)->kind == TOKEN_ASSIGN) {
-            rc = advance(parser);
-            if (rc == 0) rc = parse_expr(parser, LEVEL_OR, &argument);
-        }
+        if (rc == 0 && next(parser)->kind == TOKEN_ASSIGN) rc = parse_named(parser, &argument);
+        if (rc == 0) rc = node_add(parser, call, argument);
         if (rc != 0 || next(parser)->kind == TOKEN_CLOSE) break;
         rc = expect(parser, TOKEN_COMMA, "',' or ')'");
     }
-    return rc != 0 ? rc : expect(parser, TOKEN_CLOSE, "')'");
+    if (rc != 0) return rc;
+    call->end = next(parser)->end;
+    return expect(parser, TOKEN_CLOSE, "')'");
 }
 
 static int parse_call(struct parser *parser, struct node **out)
 {
-    struct lexeme name = *next(parser);
-    bool refused = name.call == CALL_REFUSED;
-    int rc = node_new(parser, refused ? NODE_REFUSED : NODE_CALL, name.at, out);
-    if (rc == 0) rc = advance(parser);
+    int rc = node_new(parser, NODE_CALL, next(parser)->at, out);
     if (rc != 0) return rc;
-    (*out)->call = name.call;
-    (*out)->end = name.end;
-    if (refused) return parse_refused_call(parser);
-    rc = expect(parser, TOKEN_OPEN, "'('");
-    return rc != 0 ? rc : parse_items(parser, *out, TOKEN_CLOSE, "',' or ')'");
+    (*out)->call = next(parser)->call;
+    (*out)->op_at = next(parser)->end; /* the end of its name */
+    rc = advance(parser);
+    return rc != 0 ? rc : parse_arguments(parser, *out);
 }
 
 static int parse_exists(struct parser *parser, struct node **out)
@@ -183,16 +192,6 @@ static int parse_exists(struct parser *parser, struct node **out)
     if (rc == 0) rc = advance(parser);
     if (rc == 0) rc = parse_expr(parser, LEVEL_PRIMARY, &operand);
     return rc != 0 ? rc : node_add(parser, *out, operand);
-}
-
-/* interval 'P1D' and iso '2025-…': the word and its string, as one refused part. */
-static int parse_time(struct parser *parser, struct node **out)
-{
-    int rc = node_new(parser, NODE_REFUSED, next(parser)->at, out);
-    if (rc != 0) return rc;
-    (*out)->end = next(parser)->end;
-    rc = advance(parser);
-    return rc != 0 ? rc : expect(parser, TOKEN_STRING, "a string");
 }
 
 static int parse_unary(struct parser *parser, struct node **out)
@@ -207,18 +206,105 @@ static int parse_unary(struct parser *parser, struct node **out)
     return rc != 0 ? rc : node_add(parser, *out, operand);
 }
 
+/* ------------------------------------------------------------------ times */
+
+static bool upward(enum filter_token kind) { return kind == TOKEN_LT || kind == TOKEN_LE; }
+static bool relation(enum filter_token kind)
+{
+    return upward(kind) || kind == TOKEN_GT || kind == TOKEN_GE;
+}
+
+static bool comparison(enum filter_token kind)
+{
+    return relation(kind) || kind == TOKEN_EQ || kind == TOKEN_NE;
+}
+
+/* `f + interval`, `f < iso`: such a comparison is one primary, so that `not` stands in front. */
+static bool time_follows(const struct parser *parser)
+{
+    enum filter_token sign = parser->ahead[1].kind, word = parser->ahead[2].kind;
+    return ((sign == TOKEN_ADD || sign == TOKEN_SUB) && word == TOKEN_INTERVAL) ||
+           (comparison(sign) && word == TOKEN_ISO);
+}
+
+static int parse_time_field(struct parser *parser, struct node *node)
+{
+    struct node *field = NULL;
+    if (next(parser)->kind != TOKEN_PATH) return unexpected(parser, "a field");
+    int rc = parse_leaf(parser, NODE_PATH, &field);
+    if (rc == 0) rc = node_add(parser, node, field);
+    enum filter_token sign = next(parser)->kind;
+    if (rc != 0 || (sign != TOKEN_ADD && sign != TOKEN_SUB)) return rc;
+    node->negated = sign == TOKEN_SUB;
+    rc = advance(parser);
+    if (rc == 0) rc = expect(parser, TOKEN_INTERVAL, "'interval'");
+    if (rc != 0) return rc;
+    node->literal = next(parser)->literal;
+    node->end = next(parser)->end;
+    return expect(parser, TOKEN_STRING, "a duration in quotes");
+}
+
+static int parse_iso(struct parser *parser, struct node **out)
+{
+    int rc = expect(parser, TOKEN_ISO, "'iso'");
+    if (rc == 0 && next(parser)->kind != TOKEN_STRING) rc = unexpected(parser, "a time in quotes");
+    return rc != 0 ? rc : parse_leaf(parser, NODE_LITERAL, out);
+}
+
+static int parse_comparison(struct parser *parser, enum filter_token *op)
+{
+    *op = next(parser)->kind;
+    return comparison(*op) ? advance(parser) : unexpected(parser, "a comparison");
+}
+
+/* iso 'a' < f + interval 'd', and behind it perhaps < iso 'b'. */
+static int parse_time_mirrored(struct parser *parser, struct node *node)
+{
+    struct node *first = NULL, *second = NULL;
+    enum filter_token op = TOKEN_END;
+    int rc = parse_iso(parser, &first);
+    if (rc == 0) rc = parse_comparison(parser, &op);
+    if (rc == 0) rc = parse_time_field(parser, node);
+    if (rc == 0) rc = node_add(parser, node, first);
+    if (rc != 0) return rc;
+    node->op = filter_mirrored(op);
+    enum filter_token op2 = next(parser)->kind;
+    if (!relation(op) || !relation(op2) || upward(op) != upward(op2) ||
+        parser->ahead[1].kind != TOKEN_ISO)
+        return 0;
+    node->op2 = op2;
+    rc = advance(parser);
+    if (rc == 0) rc = parse_iso(parser, &second);
+    return rc != 0 ? rc : node_add(parser, node, second);
+}
+
+static int parse_time(struct parser *parser, struct node **out)
+{
+    struct node *iso = NULL;
+    int rc = node_new(parser, NODE_TIME, next(parser)->at, out);
+    if (rc != 0) return rc;
+    (*out)->op_at = (*out)->at;
+    if (next(parser)->kind == TOKEN_ISO) return parse_time_mirrored(parser, *out);
+    rc = parse_time_field(parser, *out);
+    if (rc == 0) rc = parse_comparison(parser, &(*out)->op);
+    if (rc == 0) rc = parse_iso(parser, &iso);
+    return rc != 0 ? rc : node_add(parser, *out, iso);
+}
+
 static int parse_primary(struct parser *parser, struct node **out)
 {
     switch (next(parser)->kind) {
     case TOKEN_BOOL: case TOKEN_INT: case TOKEN_FLOAT: case TOKEN_STRING:
         return parse_leaf(parser, NODE_LITERAL, out);
-    case TOKEN_PATH: return parse_leaf(parser, NODE_PATH, out);
-    case TOKEN_TEMPLATE: case TOKEN_ELEMENT: return parse_leaf(parser, NODE_REFUSED, out);
+    case TOKEN_PATH:
+        return time_follows(parser) ? parse_time(parser, out) : parse_leaf(parser, NODE_PATH, out);
+    case TOKEN_TEMPLATE: return parse_leaf(parser, NODE_TEMPLATE, out);
+    case TOKEN_ELEMENT: return parse_leaf(parser, NODE_ELEMENT, out);
     case TOKEN_LIST_OPEN: return parse_list(parser, out);
     case TOKEN_OPEN: return parse_parentheses(parser, out);
     case TOKEN_CALL: return parse_call(parser, out);
     case TOKEN_EXISTS: return parse_exists(parser, out);
-    case TOKEN_INTERVAL: case TOKEN_ISO: return parse_time(parser, out);
+    case TOKEN_ISO: return parse_time(parser, out);
     case TOKEN_ADD: case TOKEN_SUB: case TOKEN_BIT_NOT: case TOKEN_NOT:
         return parse_unary(parser, out);
     default: return unexpected(parser, "an expression");
@@ -243,12 +329,6 @@ static enum level binary_level(enum filter_token kind)
     case TOKEN_OR: return LEVEL_OR;
     default: return LEVEL_NONE;
     }
-}
-
-static bool upward(enum filter_token kind) { return kind == TOKEN_LT || kind == TOKEN_LE; }
-static bool relation(enum filter_token kind)
-{
-    return upward(kind) || kind == TOKEN_GT || kind == TOKEN_GE;
 }
 
 /* `< f <=`: the middle of a chain is a path, and both signs point the same way. */

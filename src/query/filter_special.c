@@ -8,7 +8,7 @@
 
 struct special { /* one leaf's; either one, or none */
     struct match_state *match;
-    struct geometry_state *geometry;
+    struct geometry_matcher *geometry;
 };
 
 struct special *specials_new(const struct filter *filter)
@@ -20,7 +20,7 @@ void specials_free(struct special *specials, size_t count)
 {
     for (size_t i = 0; specials && i < count; i++) {
         match_state_free(specials[i].match);
-        geometry_state_free(specials[i].geometry);
+        geometry_matcher_free(specials[i].geometry);
     }
     mem_free(specials);
 }

@@ -6,16 +6,14 @@
 
 #include "query/filter_internal.h"
 
-struct match_state;    /* filter_text.c */
-struct geometry_state; /* filter_geometry.c */
+struct match_state; /* filter_text.c */
 
-void match_state_free(struct match_state *state);       /* NULL is a no-op */
-void geometry_state_free(struct geometry_state *state); /* NULL is a no-op */
+void match_state_free(struct match_state *state); /* NULL is a no-op */
 
 /* *result: 1 true, 0 false, -1 unknown. Return KITH_ENOMEM or 0. */
 KITH_NODISCARD int match_test(struct match_state **state, const struct match_leaf *leaf,
                               struct kith_str text, int *result);
-KITH_NODISCARD int geometry_test(struct geometry_state **state, const struct geometry_leaf *leaf,
+KITH_NODISCARD int geometry_test(struct geometry_matcher **state, const struct geometry_leaf *leaf,
                                  struct kith_str wkt, int *result);
 int time_test(const struct plan *plan, int64_t micros); /* filter_time.c */
 

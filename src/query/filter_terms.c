@@ -1,6 +1,7 @@
 /*
  * The leaves that are not comparisons: in, contains, array_length, like, is null, exists.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "query/filter_internal.h"
@@ -39,24 +40,63 @@ static int direct_terms(struct checker *checker, struct plan *plan)
     return 0;
 }
 
+/* Items of a template have no text of their own in the filter: their values stand for it. */
+static int bad_term(struct checker *checker, const struct node *list, size_t i,
+                    const struct literal *value, enum kith_type type)
+{
+    const struct node *item = list->kind == NODE_LIST ? list->children[i] : list;
+    char shown[FILTER_EXCERPT_BYTES];
+    if (list->kind == NODE_LIST) {
+        size_t len = item->end - item->at, most = sizeof shown - 1;
+        (void)snprintf(shown, sizeof shown, "%.*s", (int)(len < most ? len : most),
+                       checker->text + item->at);
+    } else {
+        literal_show(value, shown, sizeof shown);
+    }
+    return filter_error(checker->err, item->at, "value '%s' in list cannot be casted to %s", shown,
+                        type_name(type));
+}
+
 static int cast_terms(struct checker *checker, const struct node *list, enum kith_type type,
                       const struct literal *from, struct literal *to)
 {
-    for (size_t i = 0; i < from->count; i++) {
-        const struct node *item = list->children[i];
-        size_t len = item->end - item->at;
+    for (size_t i = 0; i < from->count; i++)
         if (!literal_cast(&from->items[i], type, &to[i]))
-            return filter_error(checker->err, item->at,
-                                "value '%.*s' in list cannot be casted to %s",
-                                (int)(len < FILTER_EXCERPT_BYTES ? len : FILTER_EXCERPT_BYTES),
-                                checker->text + item->at, type_name(type));
-    }
+            return bad_term(checker, list, i, &from->items[i], type);
     return 0;
+}
+
+/* The list on the right, written out or of a template. */
+static int check_term_list(struct checker *checker, const struct node *node, struct expr *out)
+{
+    bool template = node->kind == NODE_TEMPLATE;
+    if (node->kind != NODE_LIST && !template)
+        return check_error(checker, node, "the right-hand side of 'in' must be a list, but got");
+    int rc = filter_check_expr(checker, node, out);
+    if (rc != 0 || out->literal.kind == LITERAL_LIST) return rc;
+    return filter_error(checker->err, node->at,
+                        "the value of term expression template variable {%.*s} is not array",
+                        (int)(node->path.name.len < 255 ? node->path.name.len : 255),
+                        node->path.name.data);
+}
+
+static int plan_terms(struct checker *checker, const struct node *node,
+                      const struct operand *left, const struct literal *list, struct expr *out)
+{
+    struct plan *plan = check_plan_new(checker, list->count > 0 ? PLAN_TERMS : PLAN_NEVER, out);
+    struct literal *values = arena_alloc_array(checker->arena, list->count + 1, sizeof *values);
+    if (!plan || !values) return check_no_memory(checker);
+    plan->left = *left;
+    plan->negated = node->negated;
+    plan->value_count = list->count;
+    int rc = cast_terms(checker, node->children[1], operand_value_type(left), list, values);
+    if (rc != 0 || list->count == 0) return rc;
+    sort_terms(plan, values);
+    return direct_terms(checker, plan);
 }
 
 int check_in(struct checker *checker, const struct node *node, struct expr *out)
 {
-    const struct node *list = node->children[1];
     struct expr left = { 0 }, right = { 0 };
     int rc = filter_check_expr(checker, node->children[0], &left);
     if (rc != 0) return rc;
@@ -66,20 +106,8 @@ int check_in(struct checker *checker, const struct node *node, struct expr *out)
     if (left.class == EXPR_PREDICATE || !operand_is_plain(&left.operand))
         return check_error(checker, node->children[0],
                            "'term' can only be used on single field, but got");
-    if (list->kind != NODE_LIST)
-        return check_error(checker, list, "the right-hand side of 'in' must be a list, but got");
-    rc = filter_check_expr(checker, list, &right);
-    if (rc != 0) return rc;
-    struct plan *plan = check_plan_new(checker, list->count > 0 ? PLAN_TERMS : PLAN_NEVER, out);
-    struct literal *values = arena_alloc_array(checker->arena, list->count + 1, sizeof *values);
-    if (!plan || !values) return check_no_memory(checker);
-    plan->left = left.operand;
-    plan->negated = node->negated;
-    plan->value_count = list->count;
-    rc = cast_terms(checker, list, operand_value_type(&left.operand), &right.literal, values);
-    if (rc != 0 || list->count == 0) return rc;
-    sort_terms(plan, values);
-    return direct_terms(checker, plan);
+    rc = check_term_list(checker, node->children[1], &right);
+    return rc != 0 ? rc : plan_terms(checker, node, &left.operand, &right.literal, out);
 }
 
 /* The constants of a contains: one, or those of the list. */
@@ -119,9 +147,9 @@ int check_contains(struct checker *checker, const struct node *node, struct expr
             "contains operation are only supported on json or array fields now, got");
     if (node->call != CALL_CONTAINS &&
         (second.class != EXPR_LITERAL || second.literal.kind != LITERAL_LIST))
-        return check_error(checker, node->children[1], node->call == CALL_CONTAINS_ALL ?
-                           "ContainsAll operation element must be an array" :
-                           "ContainsAny operation element must be an array");
+        return check_plain_error(checker, node->children[1], node->call == CALL_CONTAINS_ALL ?
+                                 "ContainsAll operation element must be an array" :
+                                 "ContainsAny operation element must be an array");
     if (second.class != EXPR_LITERAL)
         return check_error(checker, node->children[1], "contains takes a constant, but got");
     struct plan *plan = check_plan_new(checker, PLAN_CONTAINS, out);
@@ -151,11 +179,12 @@ int check_like(struct checker *checker, const struct node *node, struct expr *ou
     int rc = filter_check_expr(checker, node->children[0], &left);
     if (rc != 0) return rc;
     if (left.class != EXPR_OPERAND || !operand_is_plain(&left.operand))
-        return check_error(checker, node, "like operation on complicated expr is unsupported");
+        return check_plain_error(checker, node,
+                                 "like operation on complicated expr is unsupported");
     enum kith_type type = operand_value_type(&left.operand);
     if (type != KITH_VARCHAR && type != KITH_JSON)
-        return check_error(checker, node,
-                           "like operation on non-string or no-json field is unsupported");
+        return check_plain_error(checker, node,
+                                 "like operation on non-string or no-json field is unsupported");
     struct plan *plan = check_plan_new(checker, PLAN_LIKE, out);
     if (!plan || like_compile(checker->arena, node->literal.s, &plan->like) != 0)
         return check_no_memory(checker);

@@ -17,7 +17,7 @@
 
 enum table_field {
     FIELD_ID, FIELD_A, FIELD_B, FIELD_H, FIELD_W, FIELD_F, FIELD_D, FIELD_S, FIELD_FLAG, FIELD_J,
-    FIELD_AI, FIELD_AS, FIELD_V, FIELD_META, FIELD_COUNT
+    FIELD_AI, FIELD_AS, FIELD_V, FIELD_TS, FIELD_G, FIELD_T, FIELD_META, FIELD_COUNT
 };
 
 struct column {
@@ -53,6 +53,12 @@ static inline void table_schema(struct schema *out, bool dynamic)
         { .size = sizeof *fields, .name = "as", .type = KITH_ARRAY, .max_capacity = 100,
           .element_type = KITH_VARCHAR, .max_length = 100 },
         { .size = sizeof *fields, .name = "v", .type = KITH_FLOAT_VECTOR, .dim = 4 },
+        { .size = sizeof *fields, .name = "ts", .type = KITH_TIMESTAMPTZ,
+          .flags = KITH_FIELD_NULLABLE },
+        { .size = sizeof *fields, .name = "g", .type = KITH_GEOMETRY,
+          .flags = KITH_FIELD_NULLABLE },
+        { .size = sizeof *fields, .name = "t", .type = KITH_VARCHAR, .flags = KITH_FIELD_NULLABLE,
+          .analyzer = "{}", .enable_match = true },
     };
     const struct kith_schema given = { .size = sizeof given, .fields = fields,
                                        .field_count = sizeof fields / sizeof *fields,
@@ -148,18 +154,24 @@ static inline void table_value(struct table *table, enum table_field field, size
 }
 
 /* Compiles and evaluates; fails the test with the filter's text on any error. */
-static inline void table_filter(struct table *table, const char *text, const struct bitset *within,
-                                struct bitset *out)
+static inline void table_filter_with(struct table *table, const char *text, const char *params,
+                                     const struct bitset *within, struct bitset *out)
 {
     struct arena arena;
     struct filter *filter = NULL;
     struct kith_error err = { 0 };
     arena_init(&arena);
-    if (filter_compile(text, NULL, &table->schema, &arena, &filter, &err) != 0)
+    if (filter_compile(text, params, &table->schema, &arena, &filter, &err) != 0)
         fail_msg("%s: %s", text, err.text);
     if (filter_evaluate(filter, &table->source, within, out, NULL, NULL, &err) != 0)
         fail_msg("%s: %s", text, err.text);
     arena_release(&arena);
+}
+
+static inline void table_filter(struct table *table, const char *text, const struct bitset *within,
+                                struct bitset *out)
+{
+    table_filter_with(table, text, NULL, within, out);
 }
 
 #endif
