@@ -50,3 +50,10 @@ if(NOT KITH_SANITIZE)
   add_test(NAME kernel.neon COMMAND ${CMAKE_SOURCE_DIR}/scripts/test-neon.sh)
   set_tests_properties(kernel.neon PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77 LABELS cross)
 endif()
+
+# Filters against an evaluator in another language; skipped without python3.
+add_executable(matrix_runner ${CMAKE_SOURCE_DIR}/tests/matrix/matrix_runner.c)
+target_link_libraries(matrix_runner PRIVATE kith_all)
+add_test(NAME matrix.filter
+  COMMAND ${CMAKE_SOURCE_DIR}/tests/matrix/run.sh $<TARGET_FILE:matrix_runner>)
+set_tests_properties(matrix.filter PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77)
