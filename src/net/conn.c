@@ -1,0 +1,308 @@
+/*
+ * One connection: reading, writing, timeouts, and finding out what the peer speaks.
+ *
+ * Input is read into the loop's buffer and consumed before the callback returns. Output is gathered
+ * in conn->output; conn_flush() tries the socket at once and leaves the rest to one uv_write at a
+ * time. A peer that does not read is closed when more than output_bytes_max waits for it.
+ *
+ * The first bytes decide: the HTTP/2 preface (or a prefix of it: wait) is gRPC, anything else is
+ * HTTP/1.1.
+ */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "net/net_internal.h"
+#include "net/tls.h"
+
+static const char h2_preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+#define H2_PREFACE_BYTES 24u
+
+/* ---- ending ---- */
+
+static void conn_release(struct conn *conn)
+{
+    http1_release(&conn->http1);
+    buffer_release(&conn->h1_ahead);
+    buffer_release(&conn->output);
+    buffer_release(&conn->inflight);
+    tls_conn_free(conn->tls);
+    if (conn->h2) nghttp2_session_del(conn->h2); /* not before: we may be in its callbacks */
+    conn->loop->net->connections--;
+    mem_free(conn);
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    struct conn *conn = handle->data;
+    if (--conn->handles == 0) conn_release(conn);
+}
+
+void conn_close(struct conn *conn)
+{
+    if (conn->closing) return;
+    conn->closing = true;
+    struct loop *loop = conn->loop;
+    loop->net->output_bytes -= conn_unsent(conn);
+    for (struct exchange *exchange = conn->exchanges, *next; exchange; exchange = next) {
+        next = exchange->next;
+        exchange_detach(exchange);
+        if (exchange->state != EXCHANGE_RUNNING) exchange_free(exchange);
+    }
+    if (conn->prev) conn->prev->next = conn->next;
+    else loop->conns = conn->next;
+    if (conn->next) conn->next->prev = conn->prev;
+    uv_close((uv_handle_t *)&conn->tcp, on_handle_closed);
+    uv_close((uv_handle_t *)&conn->timer, on_handle_closed);
+}
+
+void conn_drain(struct conn *conn)
+{
+    if (conn->closing) return;
+    if (conn->proto == CONN_H2) h2_goaway(conn);
+    else if (!conn->h1_running) conn->close_after_write = true;
+    conn_flush(conn);
+}
+
+static void on_timer(uv_timer_t *timer) { conn_close(timer->data); }
+
+void conn_timer(struct conn *conn, unsigned seconds)
+{
+    if (conn->closing) return;
+    if (seconds) (void)uv_timer_start(&conn->timer, on_timer, (uint64_t)seconds * 1000, 0);
+    else if (conn->timer_armed) (void)uv_timer_stop(&conn->timer);
+    conn->timer_armed = seconds > 0;
+}
+
+/* ---- writing ---- */
+
+size_t conn_unsent(const struct conn *conn)
+{
+    return conn->output.len - conn->output_sent + conn->inflight.len;
+}
+
+void conn_put(struct conn *conn, const void *data, size_t len)
+{
+    if (conn->closing) return;
+    const size_t before = conn->output.len;
+    int rc = 0;
+    if (conn->tls) rc = tls_conn_seal(conn->tls, data, len, &conn->output);
+    else buffer_put(&conn->output, data, len);
+    struct net *net = conn->loop->net;
+    net->output_bytes += conn->output.len - before;
+    if (rc || buffer_failed(&conn->output)) {
+        conn_close(conn);
+    } else if (conn_unsent(conn) > net->limits.output_bytes_max ||
+               net->output_bytes > net->limits.output_bytes_all) {
+        net_log(net, 1, "%s: closed, it does not read its replies", conn->peer);
+        conn_close(conn);
+    }
+}
+
+static void wrote(struct conn *conn, size_t bytes)
+{
+    conn->loop->net->bytes_out += bytes;
+    conn->loop->net->output_bytes -= bytes;
+}
+
+static void on_written(uv_write_t *request, int status)
+{
+    struct conn *conn = request->data;
+    conn->writing = false;
+    if (conn->closing) return;
+    wrote(conn, conn->inflight.len);
+    buffer_clear(&conn->inflight);
+    if (conn->inflight.cap > NET_OUTPUT_SLICE) buffer_release(&conn->inflight);
+    if (status) {
+        conn_close(conn);
+        return;
+    }
+    if (conn->proto == CONN_H2) h2_pump(conn);
+    conn_flush(conn);
+}
+
+/* What the socket did not take at once goes out by a write of its own; new output gathers in a fresh
+ * buffer meanwhile. */
+static void write_rest(struct conn *conn)
+{
+    struct buffer empty = conn->inflight;
+    conn->inflight = conn->output;
+    conn->output = empty;
+    uv_buf_t bytes = uv_buf_init((char *)conn->inflight.data + conn->output_sent,
+                                 (unsigned)(conn->inflight.len - conn->output_sent));
+    conn->inflight.len -= conn->output_sent;
+    conn->output_sent = 0;
+    conn->write.data = conn;
+    conn->writing = uv_write(&conn->write, (uv_stream_t *)&conn->tcp, &bytes, 1, on_written) == 0;
+    if (!conn->writing) conn_close(conn);
+}
+
+void conn_flush(struct conn *conn)
+{
+    if (conn->closing || conn->writing) return;
+    const size_t len = conn->output.len - conn->output_sent;
+    if (len > 0) {
+        uv_buf_t bytes = uv_buf_init((char *)conn->output.data + conn->output_sent, (unsigned)len);
+        const int sent = uv_try_write((uv_stream_t *)&conn->tcp, &bytes, 1);
+        if (sent < 0 && sent != UV_EAGAIN) {
+            conn_close(conn);
+            return;
+        }
+        if (sent > 0) {
+            wrote(conn, (size_t)sent);
+            conn->output_sent += (size_t)sent;
+        }
+        if (conn->output_sent < conn->output.len) {
+            write_rest(conn);
+            return;
+        }
+        buffer_clear(&conn->output);
+        conn->output_sent = 0;
+        if (conn->output.cap > NET_OUTPUT_SLICE) buffer_release(&conn->output);
+    }
+    const bool idle_h2 = conn->proto == CONN_H2 && conn->h2 && !nghttp2_session_want_read(conn->h2) &&
+                         !nghttp2_session_want_write(conn->h2);
+    if ((conn->close_after_write && !conn->h1_running) || idle_h2) conn_close(conn);
+}
+
+/* ---- reading ---- */
+
+static void sniff(struct conn *conn, const uint8_t *data, size_t len)
+{
+    size_t used = 0;
+    while (used < len && conn->sniffed_len < H2_PREFACE_BYTES &&
+           data[used] == (uint8_t)h2_preface[conn->sniffed_len])
+        conn->sniffed[conn->sniffed_len++] = data[used++];
+    const bool h2 = conn->door->grpc && conn->sniffed_len == H2_PREFACE_BYTES;
+    if (!h2 && conn->door->grpc && used == len) return; /* may still become the preface */
+    uint8_t first[H2_PREFACE_BYTES];
+    const size_t first_len = conn->sniffed_len;
+    memcpy(first, conn->sniffed, first_len);
+    conn->proto = h2 ? CONN_H2 : CONN_H1;
+    if (h2 && h2_begin(conn)) {
+        conn_close(conn);
+        return;
+    }
+    if (!h2) h1_begin(conn);
+    conn_input(conn, first, first_len);
+    if (!conn->closing && used < len) conn_input(conn, data + used, len - used);
+}
+
+void conn_input(struct conn *conn, const uint8_t *data, size_t len)
+{
+    if (len == 0) return;
+    switch (conn->proto) {
+    case CONN_SNIFF: sniff(conn, data, len); break;
+    case CONN_H1: h1_input(conn, data, len); break;
+    case CONN_H2: h2_input(conn, data, len); break;
+    }
+}
+
+static void tls_input(struct conn *conn, const uint8_t *data, size_t len)
+{
+    struct buffer plain;
+    buffer_init(&plain);
+    const size_t before = conn->output.len;
+    const int rc = tls_conn_feed(conn->tls, data, len, &plain, &conn->output);
+    conn->loop->net->output_bytes += conn->output.len - before;
+    if (plain.len && !buffer_failed(&plain)) conn_input(conn, plain.data, plain.len);
+    buffer_release(&plain);
+    if (conn->closing) return;
+    conn_flush(conn);
+    if (rc) conn_close(conn);
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
+{
+    (void)suggested;
+    const struct conn *conn = handle->data;
+    *out = uv_buf_init((char *)conn->loop->read_buffer, NET_READ_BYTES);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *bytes)
+{
+    struct conn *conn = stream->data;
+    if (len == 0 || conn->closing) return;
+    if (len < 0) { /* also a half-closed one: nobody waits for the reply */
+        conn_close(conn);
+        return;
+    }
+    conn->loop->net->bytes_in += (uint64_t)len;
+    if (conn->close_after_write) return;
+    const uint8_t *data = (const uint8_t *)bytes->base;
+    if (conn->tls) tls_input(conn, data, (size_t)len);
+    else conn_input(conn, data, (size_t)len);
+    if (!conn->closing) conn_flush(conn);
+}
+
+/* ---- beginning ---- */
+
+static void name_peer(struct conn *conn)
+{
+    struct sockaddr_storage address;
+    int len = sizeof address;
+    char host[INET6_ADDRSTRLEN] = "";
+    unsigned port = 0;
+    if (uv_tcp_getpeername(&conn->tcp, (struct sockaddr *)&address, &len)) return;
+    if (address.ss_family == AF_INET6) {
+        struct sockaddr_in6 v6;
+        memcpy(&v6, &address, sizeof v6);
+        (void)uv_ip6_name(&v6, host, sizeof host);
+        port = ntohs(v6.sin6_port);
+    } else {
+        struct sockaddr_in v4;
+        memcpy(&v4, &address, sizeof v4);
+        (void)uv_ip4_name(&v4, host, sizeof host);
+        port = ntohs(v4.sin_port);
+    }
+    (void)snprintf(conn->peer, sizeof conn->peer, "%s:%u", host, port);
+}
+
+static void link_conn(struct loop *loop, struct conn *conn)
+{
+    conn->next = loop->conns;
+    if (loop->conns) loop->conns->prev = conn;
+    loop->conns = conn;
+}
+
+void conn_accept(struct loop *loop, size_t door, uv_stream_t *listener)
+{
+    struct net *net = loop->net;
+    struct conn *conn = mem_zalloc(sizeof *conn);
+    if (!conn) return; /* the connection stays in the system's queue */
+    conn->loop = loop;
+    conn->door = &net->opts.doors[door];
+    conn->number = ++net->next_connection;
+    conn->tcp.data = conn->timer.data = conn;
+    conn->handles = 2;
+    net->connections++;
+    (void)uv_timer_init(&loop->uv, &conn->timer);
+    (void)uv_tcp_init(&loop->uv, &conn->tcp);
+    link_conn(loop, conn);
+    if (uv_accept(listener, (uv_stream_t *)&conn->tcp)) {
+        conn_close(conn);
+        return;
+    }
+    net->accepted++;
+    if (net->connections > net->limits.connections_max) {
+        net->refused++;
+        conn_close(conn);
+        return;
+    }
+    name_peer(conn);
+    (void)uv_tcp_nodelay(&conn->tcp, 1);
+    if (net->tls[door] && tls_conn_new(net->tls[door], &conn->tls)) {
+        conn_close(conn);
+        return;
+    }
+    conn_timer(conn, net->limits.handshake_timeout_s);
+    if (uv_read_start((uv_stream_t *)&conn->tcp, on_alloc, on_read)) conn_close(conn);
+}
+
+void conn_send_reply(struct conn *conn, struct exchange *exchange)
+{
+    if (conn->proto == CONN_H2) h2_send(conn, exchange);
+    else h1_send(conn, exchange);
+    if (!conn->closing) conn_flush(conn);
+}

@@ -1,0 +1,132 @@
+/*
+ * HTTP/1.1 on a connection: one request at a time, answered in order. What a client sends ahead waits
+ * in h1_ahead, up to one read's worth; more is left to the socket.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "net/net_internal.h"
+
+void h1_begin(struct conn *conn)
+{
+    http1_init(&conn->http1, conn->door->body_bytes_max);
+    conn_timer(conn, conn->loop->net->limits.request_timeout_s);
+}
+
+static void put_text(struct conn *conn, const char *text) { conn_put(conn, text, strlen(text)); }
+
+static void refuse(struct conn *conn, int status)
+{
+    char text[160];
+    (void)snprintf(text, sizeof text,
+                   "HTTP/1.1 %d %s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", status,
+                   http1_reason(status));
+    put_text(conn, text);
+    conn->close_after_write = true;
+}
+
+static int fill_exchange(struct conn *conn, struct exchange *exchange)
+{
+    const struct http1 *http = &conn->http1;
+    exchange->method = arena_str(&exchange->arena, http->method.data, http->method.len);
+    exchange_set_target(exchange, http->target);
+    if (!exchange->method.data || !exchange->path.data) return KITH_ENOMEM;
+    for (size_t i = 0; i < http->header_count; i++) {
+        const int rc =
+            exchange_put_header(exchange, http->headers[i].name, http->headers[i].value);
+        if (rc) return rc;
+    }
+    exchange->body = conn->http1.body; /* taken */
+    buffer_init(&conn->http1.body);
+    return 0;
+}
+
+static void start_request(struct conn *conn)
+{
+    struct exchange *exchange = exchange_new(conn, EXCHANGE_HTTP);
+    const int rc = exchange ? fill_exchange(conn, exchange) : KITH_ENOMEM;
+    if (rc) {
+        if (exchange) exchange_free(exchange);
+        refuse(conn, rc == KITH_ELIMIT ? 431 : 503);
+        return;
+    }
+    conn->h1_running = true;
+    conn_timer(conn, 0);
+    exchange_start(exchange);
+}
+
+static void feed(struct conn *conn, const uint8_t *data, size_t len, size_t *used)
+{
+    const enum http1_state before = conn->http1.state;
+    if (http1_feed(&conn->http1, data, len, used)) {
+        refuse(conn, 503);
+        return;
+    }
+    if (before == HTTP1_HEAD && conn->http1.state == HTTP1_BODY && conn->http1.expect_continue)
+        put_text(conn, "HTTP/1.1 100 Continue\r\n\r\n");
+    if (conn->http1.state == HTTP1_ERROR) refuse(conn, conn->http1.status);
+    else if (conn->http1.state == HTTP1_DONE) start_request(conn);
+    else conn_timer(conn, conn->loop->net->limits.request_timeout_s);
+}
+
+void h1_input(struct conn *conn, const uint8_t *data, size_t len)
+{
+    size_t at = 0;
+    while (at < len && !conn->closing && !conn->close_after_write) {
+        if (conn->h1_running) {
+            if (conn->h1_ahead.len + len - at > NET_READ_BYTES) conn_close(conn);
+            else buffer_put(&conn->h1_ahead, data + at, len - at);
+            return;
+        }
+        size_t used;
+        feed(conn, data + at, len - at, &used);
+        at += used;
+    }
+}
+
+static void put_head(struct conn *conn, const struct exchange *exchange, bool keep_alive)
+{
+    struct buffer head;
+    buffer_init(&head);
+    buffer_printf(&head, "HTTP/1.1 %d %s\r\n", exchange->http_status,
+                  http1_reason(exchange->http_status));
+    for (const struct reply_header *h = exchange->reply_headers; h; h = h->next)
+        buffer_printf(&head, "%s: %s\r\n", h->name, h->value);
+    if (exchange->http_status != 204)
+        buffer_printf(&head, "Content-Length: %zu\r\n", exchange->reply.len);
+    buffer_printf(&head, "%s\r\n", keep_alive ? "" : "Connection: close\r\n");
+    if (buffer_failed(&head)) conn_close(conn);
+    else conn_put(conn, head.data, head.len);
+    buffer_release(&head);
+}
+
+/* The next request may wait in h1_ahead already. */
+static void go_on(struct conn *conn)
+{
+    struct buffer ahead = conn->h1_ahead;
+    buffer_init(&conn->h1_ahead);
+    if (ahead.len) h1_input(conn, ahead.data, ahead.len);
+    buffer_release(&ahead);
+}
+
+void h1_send(struct conn *conn, struct exchange *exchange)
+{
+    const bool keep_alive = conn->http1.keep_alive && !conn->loop->stopping;
+    const bool head_only = exchange->method.len == 4 && memcmp(exchange->method.data, "HEAD", 4) == 0;
+    exchange_detach(exchange); /* a close while we put bytes must not free it */
+    put_head(conn, exchange, keep_alive);
+    if (exchange->http_status != 204 && !head_only && !conn->closing)
+        conn_put(conn, exchange->reply.data, exchange->reply.len);
+    exchange_free(exchange);
+    if (conn->closing) return;
+    conn->h1_running = false;
+    if (!keep_alive) {
+        conn->close_after_write = true;
+        return;
+    }
+    http1_next(&conn->http1);
+    if (conn->http1.head.cap > HTTP1_HEAD_BYTES_MAX) buffer_release(&conn->http1.head);
+    conn_timer(conn, conn->loop->net->limits.idle_timeout_s);
+    go_on(conn);
+}

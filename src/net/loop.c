@@ -1,0 +1,156 @@
+/*
+ * One event loop: a thread in uv_run, its listeners and its post queue.
+ *
+ * Other threads reach a loop in two ways only: loop_post() hands back an exchange that was answered,
+ * loop_ask() says that the server stops; both leave a note under post_lock and wake the loop.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "net/net_internal.h"
+
+void net_log(const struct net *net, int level, const char *fmt, ...)
+{
+    if (!net->opts.log) return;
+    char text[KITH_ERROR_TEXT_MAX];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    net->opts.log(net->opts.log_ctx, level, text);
+}
+
+static void answer(struct exchange *exchange)
+{
+    exchange->net->exchanges--;
+    exchange->state = EXCHANGE_ENDED;
+    if (exchange->conn) conn_send_reply(exchange->conn, exchange);
+    else exchange_free(exchange);
+}
+
+static void close_listeners(struct loop *loop)
+{
+    for (size_t i = 0; i < loop->net->opts.door_count; i++) {
+        uv_handle_t *handle = (uv_handle_t *)&loop->listeners[i];
+        if (handle->loop && !uv_is_closing(handle)) uv_close(handle, NULL);
+    }
+}
+
+static void obey(struct loop *loop, enum loop_order order)
+{
+    if (order >= LOOP_DRAIN && !loop->stopping) {
+        loop->stopping = true;
+        close_listeners(loop);
+        for (struct conn *conn = loop->conns, *next; conn; conn = next) {
+            next = conn->next;
+            conn_drain(conn);
+        }
+    }
+    for (struct conn *conn = loop->conns, *next; order >= LOOP_CLOSE && conn; conn = next) {
+        next = conn->next;
+        conn_close(conn);
+    }
+    if (order >= LOOP_END && !uv_is_closing((uv_handle_t *)&loop->wake)) uv_close((uv_handle_t *)&loop->wake, NULL);
+}
+
+static void on_wake(uv_async_t *async)
+{
+    struct loop *loop = async->data;
+    os_mutex_lock(&loop->post_lock);
+    struct exchange *newest = loop->posted;
+    loop->posted = NULL;
+    const enum loop_order order = loop->order;
+    os_mutex_unlock(&loop->post_lock);
+    struct exchange *first = NULL; /* the oldest first */
+    while (newest) {
+        struct exchange *next = newest->next_posted;
+        newest->next_posted = first;
+        first = newest;
+        newest = next;
+    }
+    while (first) {
+        struct exchange *next = first->next_posted;
+        answer(first);
+        first = next;
+    }
+    obey(loop, order);
+}
+
+void loop_post(struct loop *loop, struct exchange *exchange)
+{
+    os_mutex_lock(&loop->post_lock);
+    const bool wake = !loop->posted;
+    exchange->next_posted = loop->posted;
+    loop->posted = exchange;
+    os_mutex_unlock(&loop->post_lock);
+    if (wake) uv_async_send(&loop->wake);
+}
+
+void loop_ask(struct loop *loop, enum loop_order order)
+{
+    os_mutex_lock(&loop->post_lock);
+    if (order > loop->order) loop->order = order;
+    os_mutex_unlock(&loop->post_lock);
+    uv_async_send(&loop->wake);
+}
+
+static void on_connection(uv_stream_t *listener, int status)
+{
+    struct loop *loop = listener->data;
+    if (status == 0) conn_accept(loop, (size_t)((uv_tcp_t *)listener - loop->listeners), listener);
+}
+
+/* Every loop listens on a copy of the door's socket; the system gives a connection to whichever
+ * loop takes it first. */
+static int listen_on(struct loop *loop, size_t door)
+{
+    uv_tcp_t *listener = &loop->listeners[door];
+    int rc = uv_tcp_init(&loop->uv, listener);
+    if (rc) return rc;
+    listener->data = loop;
+    const int fd = dup(loop->net->fds[door]);
+    if (fd < 0) return UV_EMFILE;
+    rc = uv_tcp_open(listener, fd);
+    if (rc == 0) rc = uv_listen((uv_stream_t *)listener, 511, on_connection);
+    return rc;
+}
+
+int loop_init(struct loop *loop, struct net *net, struct kith_error *err)
+{
+    loop->net = net;
+    loop->read_buffer = mem_alloc(NET_READ_BYTES);
+    loop->listeners = mem_zalloc_array(net->opts.door_count, sizeof *loop->listeners);
+    if (!loop->read_buffer || !loop->listeners || os_mutex_init(net->opts.os, &loop->post_lock))
+        return error_set(err, KITH_ENOMEM, "starting a loop: no memory");
+    if (uv_loop_init(&loop->uv) || uv_async_init(&loop->uv, &loop->wake, on_wake))
+        return error_set(err, KITH_EIO, "starting a loop: the system refused");
+    loop->wake.data = loop;
+    for (size_t door = 0; door < net->opts.door_count; door++) {
+        const int rc = listen_on(loop, door);
+        if (rc)
+            return error_set(err, KITH_EIO, "listening on port %u: %s", net->ports[door],
+                             uv_strerror(rc));
+    }
+    return 0;
+}
+
+void loop_release(struct loop *loop)
+{
+    os_mutex_release(&loop->post_lock);
+    mem_free(loop->listeners);
+    mem_free(loop->read_buffer);
+}
+
+void loop_main(void *arg)
+{
+    struct loop *loop = arg;
+    while (uv_run(&loop->uv, UV_RUN_DEFAULT)) continue;
+    for (struct exchange *exchange = loop->posted, *next; exchange; exchange = next) {
+        next = exchange->next_posted;
+        exchange_free(exchange);
+    }
+    loop->posted = NULL;
+    (void)uv_loop_close(&loop->uv);
+}

@@ -1,0 +1,197 @@
+/*
+ * The inside of net: loops, connections, exchanges, and who owns what.
+ *
+ * Lifetimes
+ *   net       net_new .. net_free; owns loops and the worker pool.
+ *   loop      one thread in uv_run; owns its connections. Everything in a loop or a connection is
+ *             touched by that thread only, but for the loop's post queue (guard: post_lock).
+ *   conn      accept .. the close callback of its handles. On close it lets go of its exchanges:
+ *             exchange->conn becomes NULL and their cancel tokens fire.
+ *   exchange  made when a request begins. It is its connection's while the request is read, the
+ *             handler's from `handle` to exchange_end(), the loop's again while the reply is sent.
+ *
+ *   exchange state   who may touch it        next
+ *   READING          loop                    RUNNING, or freed when the request is broken off
+ *   RUNNING          handler; loop may only  ENDED (exchange_end posts it to its loop)
+ *                    detach conn and cancel
+ *   ENDED            loop                    freed when sent, or when its connection is gone
+ */
+#ifndef KITH_NET_NET_INTERNAL_H
+#define KITH_NET_NET_INTERNAL_H
+
+#include <nghttp2/nghttp2.h>
+#include <uv.h>
+
+#include "base/arena.h"
+#include "net/net.h"
+#include "os/pool.h"
+#include "os/thread.h"
+#include "proto/grpc.h"
+#include "proto/http1.h"
+
+#define NET_READ_BYTES 65536u
+#define NET_HEADERS_MAX 100u
+#define NET_HEADER_BYTES_MAX 65536u /* of one request; HPACK may say much with few bytes */
+#define NET_WINDOW_BYTES (16 << 20)
+#define NET_STREAMS_MAX 1024u
+#define NET_PEER_BYTES 64u
+#define NET_OUTPUT_SLICE 262144u /* how much of a reply is framed ahead of the socket */
+
+enum exchange_state { EXCHANGE_READING, EXCHANGE_RUNNING, EXCHANGE_ENDED };
+
+struct reply_header {
+    const char *name, *value; /* in the arena */
+    struct reply_header *next;
+};
+
+struct exchange {
+    struct loop *loop;   /* borrows */
+    struct conn *conn;   /* borrows; NULL: gone. Loop's thread only */
+    struct net *net;
+    const struct net_door *door;
+    enum exchange_state state;
+    enum exchange_kind kind;
+    int32_t stream; /* HTTP/2 */
+    uint64_t connection;
+    char peer[NET_PEER_BYTES];
+
+    struct arena arena;
+    struct kith_str method, path, query;
+    struct http1_header *headers; /* in the arena */
+    size_t header_count;
+    size_t header_bytes;
+    struct grpc_message message; /* HTTP/2 */
+    struct buffer body;          /* HTTP/1.1; taken from the parser */
+    bool headers_done;
+    int refuse_status;           /* HTTP status to answer with at the end of the headers; 0: none */
+
+    struct kith_cancel *cancel; /* owns */
+    struct kith_call call;
+    int64_t deadline_us; /* OS_FOREVER: none */
+
+    void (*work)(void *ctx, struct exchange *exchange);
+    void *work_ctx;
+
+    struct buffer reply; /* owns */
+    size_t reply_sent;
+    uint8_t prefix[GRPC_PREFIX_BYTES];
+    size_t prefix_sent;
+    int http_status;
+    int grpc_status;
+    char *grpc_text; /* in the arena, percent-encoded; NULL: none */
+    struct reply_header *reply_headers;
+
+    struct exchange *next_posted;
+    struct exchange *prev, *next; /* of the connection's list */
+};
+
+enum loop_order { /* what net_stop asks for, one after the other */
+    LOOP_RUN,
+    LOOP_DRAIN, /* no new connections or requests */
+    LOOP_CLOSE, /* close connections; cancel what runs */
+    LOOP_END    /* nothing runs any more: leave uv_run */
+};
+
+struct loop {
+    struct net *net;
+    uv_loop_t uv;
+    uv_async_t wake;
+    uv_tcp_t *listeners; /* owns: one a door */
+    struct os_thread *thread;
+    struct os_mutex post_lock;
+    struct exchange *posted; /* guard: post_lock; newest first */
+    enum loop_order order;   /* guard: post_lock */
+    bool stopping;
+    struct conn *conns;      /* list */
+    size_t listeners_open;
+    uint8_t *read_buffer;    /* owns: NET_READ_BYTES, of one read callback at a time */
+};
+
+enum conn_proto { CONN_SNIFF, CONN_H1, CONN_H2 };
+
+struct conn {
+    struct loop *loop;
+    const struct net_door *door;
+    uint64_t number;
+    char peer[NET_PEER_BYTES];
+    uv_tcp_t tcp;
+    uv_timer_t timer;
+    unsigned handles; /* open: the struct is freed when none is */
+    bool closing;
+    bool close_after_write; /* nothing more is read; close when the output is out */
+    bool timer_armed;
+    enum conn_proto proto;
+    uint8_t sniffed[24];
+    size_t sniffed_len;
+    struct http1 http1;
+    bool h1_running; /* a request is with its handler: the next one waits unread */
+    struct buffer h1_ahead; /* bytes behind it */
+    nghttp2_session *h2;
+    bool h2_goaway;
+    struct buffer output; /* owns: not yet handed to the socket */
+    size_t output_sent;
+    bool writing; /* an uv_write of `inflight` is under way */
+    struct buffer inflight;
+    uv_write_t write;
+    struct tls_conn *tls; /* owns; NULL: clear text */
+    struct exchange *exchanges; /* list: READING and RUNNING and being sent */
+    struct conn *prev, *next;
+};
+
+struct net {
+    struct net_opts opts;
+    struct net_limits limits; /* resolved */
+    struct loop *loops;
+    unsigned loop_count;
+    unsigned loops_running;
+    int *fds;        /* a listening socket a door; owns */
+    uint16_t *ports;
+    struct tls_context **tls; /* one a door, NULL: clear text */
+    struct pool *pool;
+    bool started;
+    _Atomic uint64_t next_connection, connections, accepted, refused, exchanges, bytes_in,
+        bytes_out, output_bytes, queued;
+};
+
+/* loop.c */
+KITH_NODISCARD int loop_init(struct loop *loop, struct net *net, struct kith_error *err);
+void loop_release(struct loop *loop);
+void loop_main(void *loop);
+void loop_post(struct loop *loop, struct exchange *exchange);
+void loop_ask(struct loop *loop, enum loop_order order); /* any thread */
+void net_log(const struct net *net, int level, const char *fmt, ...) KITH_PRINTF(3, 4);
+
+/* conn.c */
+void conn_accept(struct loop *loop, size_t door, uv_stream_t *listener);
+void conn_close(struct conn *conn); /* no reply after it; the struct goes when libuv lets go */
+void conn_drain(struct conn *conn); /* no new requests; closes when the running ones are answered */
+/* Plain bytes for the peer; sent by conn_flush. */
+void conn_put(struct conn *conn, const void *data, size_t len);
+void conn_flush(struct conn *conn);
+size_t conn_unsent(const struct conn *conn);
+void conn_timer(struct conn *conn, unsigned seconds); /* 0: off */
+/* Decrypted input. */
+void conn_input(struct conn *conn, const uint8_t *data, size_t len);
+void conn_send_reply(struct conn *conn, struct exchange *exchange);
+
+/* conn_h1.c, conn_h2.c */
+void h1_begin(struct conn *conn);
+void h1_input(struct conn *conn, const uint8_t *data, size_t len);
+void h1_send(struct conn *conn, struct exchange *exchange);
+KITH_NODISCARD int h2_begin(struct conn *conn);
+void h2_input(struct conn *conn, const uint8_t *data, size_t len);
+void h2_send(struct conn *conn, struct exchange *exchange);
+void h2_pump(struct conn *conn); /* frames into the output while the socket keeps up */
+void h2_goaway(struct conn *conn);
+
+/* exchange.c */
+struct exchange *exchange_new(struct conn *conn, enum exchange_kind kind); /* NULL: no memory */
+void exchange_free(struct exchange *exchange); /* on the loop's thread */
+void exchange_detach(struct exchange *exchange); /* its connection or stream is gone */
+KITH_NODISCARD int exchange_put_header(struct exchange *exchange, struct kith_str name,
+                                       struct kith_str value);
+void exchange_set_target(struct exchange *exchange, struct kith_str target);
+void exchange_start(struct exchange *exchange); /* READING -> RUNNING: calls the handler */
+struct kith_str arena_str(struct arena *arena, const void *data, size_t len);
+
+#endif
