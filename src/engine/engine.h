@@ -97,6 +97,8 @@ struct kith_db {
     struct wal *wal;
     struct budget budget;
     struct pool *pool; /* nullable */
+    struct pool *search_pool;  /* nullable; used between search_pool_take and _return */
+    atomic_uint pool_users;    /* kith_close waits for them */
     unsigned threads;
     bool read_only, no_threads, pin;
     bool catalog_damaged; /* a manifest did not decode: nothing is swept */
@@ -234,6 +236,10 @@ struct result_builder {
     struct arena *arena;
 };
 KITH_NODISCARD int result_new(struct result_builder *out, struct kith_error *err);
+struct buffer;
+/* Copies text into the result. */
+KITH_NODISCARD int result_explain(struct result_builder *builder, const struct buffer *text,
+                                  struct kith_error *err);
 /* Fills columns for the places, in order. */
 KITH_NODISCARD int result_fill(struct result_builder *builder, const struct kith_collection *collection,
                                const struct view *view, const struct kith_output *output,

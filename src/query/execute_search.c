@@ -1,50 +1,47 @@
 /*
- * One vector search over the segments of a view: see execute.h.
+ * One query over the units of a bound search, on one thread or several: see execute.h.
  *
- * Per segment the choice is: the index under the bitmap when there is one, else a scan of the
- * allowed rows, piece by piece. Sparse vectors are scanned row by row (an inverted index comes
- * later).
+ * On one thread the units go one after another through one pass, and what was found bounds what
+ * follows. On several, every unit has a pass of its own and the lists are joined. An exact scan
+ * gives the same either way; a walk is never bounded by other units. So the answer is a function
+ * of the rows.
  */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/endian.h"
-#include "query/execute.h"
+#include "query/execute_internal.h"
 
-struct walk { /* the state of one search */
-    const struct view_rows *rows;
-    const struct vector_search *search;
-    size_t k;            /* of this pass; more than asked when a range has an inner radius */
-    struct place *found; /* room for room */
-    size_t count;
-    size_t room;
-    struct hit *hits; /* room for k, of one segment */
-    struct index_stats stats;
-    int poll_status;
-};
+/* ------------------------------------------------------------------ the list of a pass */
 
-static int walk_poll(void *ctx)
+int pass_poll(void *ctx)
 {
-    struct walk *walk = ctx;
-    if (!walk->rows->poll) return 0;
-    walk->poll_status = walk->rows->poll(walk->rows->poll_ctx);
-    return walk->poll_status;
+    struct pass *pass = ctx;
+    const struct view_rows *rows = pass->binding->rows;
+    if (!rows->poll) return 0;
+    pass->poll_status = rows->poll(rows->poll_ctx);
+    return pass->poll_status;
 }
 
-static int walk_add(struct walk *walk, uint32_t segment, uint32_t first, size_t count)
+static int pass_reserve(struct pass *pass, size_t more)
 {
-    if (walk->count + count > walk->room) {
-        size_t room = (walk->count + count) * 2;
-        struct place *grown = mem_realloc(walk->found, room * sizeof *grown);
-        if (!grown) return KITH_ENOMEM;
-        walk->found = grown;
-        walk->room = room;
-    }
+    if (pass->count + more <= pass->room) return 0;
+    size_t room = (pass->count + more) * 2;
+    struct place *grown = mem_realloc(pass->found, room * sizeof *grown);
+    if (!grown) return KITH_ENOMEM;
+    pass->found = grown;
+    pass->room = room;
+    return 0;
+}
+
+int pass_add(struct pass *pass, uint32_t segment, uint32_t first, const struct hit *hits,
+             size_t count)
+{
+    if (pass_reserve(pass, count)) return KITH_ENOMEM;
     for (size_t i = 0; i < count; i++)
-        walk->found[walk->count++] = (struct place){
-            .segment = segment, .row = first + walk->hits[i].id, .distance = walk->hits[i].distance
+        pass->found[pass->count++] = (struct place){
+            .segment = segment, .row = first + hits[i].id, .distance = hits[i].distance
         };
     return 0;
 }
@@ -57,243 +54,247 @@ static int compare_distance(const void *a, const void *b)
     return x->row < y->row ? -1 : x->row > y->row;
 }
 
-/* Keeps the k nearest found so far, and with them every tie of the k-th: its order is by key. */
-static float walk_bound(struct walk *walk)
-{
-    float outer = walk->search->has_range ? walk->search->range_outer : INFINITY;
-    if (walk->count < walk->k) return outer;
-    qsort(walk->found, walk->count, sizeof *walk->found, compare_distance);
-    float kth = walk->found[walk->k - 1].distance;
-    while (walk->count > walk->k && walk->found[walk->count - 1].distance > kth) walk->count--;
-    return fminf(outer, nextafterf(kth, INFINITY));
-}
-
-/* Clears in `set` the rows whose vector is null. set covers rows first.. of the segment. */
-static void drop_nulls(struct bitset *set, const uint64_t *valid)
-{
-    for (size_t w = 0; w < BITSET_WORDS(set->bits); w++) set->words[w] &= valid[w];
-}
-
-static struct index_search search_of(struct walk *walk, const struct bitset *allowed, size_t count)
-{
-    return (struct index_search){
-        .query = walk->search->query,
-        .k = walk->k,
-        .ef = walk->search->ef,
-        .allowed = allowed,
-        .allowed_count = count,
-        .bound = walk_bound(walk),
-        .poll = walk_poll,
-        .poll_ctx = walk,
-        .stats = &walk->stats,
-    };
-}
-
-static int scan_piece(struct walk *walk, uint32_t number, const struct vectors *vectors,
-                      size_t first, const uint64_t *valid, const struct bitset *allowed,
-                      struct kith_error *err)
-{
-    struct bitset piece, copy = { 0 };
-    bitset_wrap(&piece, allowed->words + first / 64, vectors->count);
-    if (bitset_init(&copy, vectors->count, false)) return KITH_ENOMEM;
-    memcpy(copy.words, piece.words, BITSET_WORDS(vectors->count) * sizeof *copy.words);
-    if (vectors->count % 64)
-        copy.words[vectors->count / 64] &= (1ull << (vectors->count % 64)) - 1;
-    if (valid) drop_nulls(&copy, valid);
-    struct index_search search = search_of(walk, &copy, bitset_count(&copy));
-    size_t count = 0;
-    int rc = search.allowed_count ? index_scan(vectors, &search, walk->hits, &count, err) : 0;
-    if (rc == 0) rc = walk_add(walk, number, (uint32_t)first, count);
-    bitset_release(&copy);
-    return rc;
-}
-
-static int scan_segment(struct walk *walk, uint32_t number, const struct bitset *allowed,
-                        struct kith_error *err)
-{
-    const struct segment *segment = walk->rows->segments[number];
-    for (size_t piece = 0;; piece++) {
-        struct vectors vectors;
-        size_t first;
-        const uint64_t *valid = NULL;
-        int rc = segment_vectors(segment, walk->search->field, allowed->bits, piece, &vectors,
-                                 &first, &valid);
-        if (rc == KITH_ENOTFOUND) return 0;
-        if (rc == 0) rc = scan_piece(walk, number, &vectors, first, valid, allowed, err);
-        if (rc) return rc;
-    }
-}
-
-/* -<query, row> of two ascending (index, value) lists. */
-static float sparse_distance(const uint8_t *a, size_t a_len, struct kith_str b)
-{
-    const uint8_t *y = (const uint8_t *)b.data;
-    size_t i = 0, j = 0;
-    double sum = 0;
-    while (i + 8 <= a_len && j + 8 <= b.len) {
-        uint32_t ai = le32_get(a + i), bj = le32_get(y + j);
-        if (ai == bj) sum += (double)lef32_get(a + i + 4) * (double)lef32_get(y + j + 4);
-        if (ai <= bj) i += 8;
-        if (bj <= ai) j += 8;
-    }
-    return (float)-sum;
-}
-
-static int sparse_segment(struct walk *walk, uint32_t number, const struct bitset *allowed)
-{
-    struct chunk_source source;
-    segment_source(walk->rows->segments[number], allowed->bits, &source);
-    float bound = walk_bound(walk);
-    struct topk top;
-    topk_init(&top, walk->hits, walk->k);
-    struct chunk chunk = { 0 };
-    size_t loaded = SIZE_MAX;
-    for (size_t row = bitset_next(allowed, 0); row < allowed->bits;
-         row = bitset_next(allowed, row + 1)) {
-        if (row / source.chunk_rows != loaded) {
-            loaded = row / source.chunk_rows;
-            int rc = walk_poll(walk);
-            if (rc == 0) rc = source.get(source.ctx, walk->search->field, loaded, &chunk);
-            if (rc) return rc;
-        }
-        size_t at = row % source.chunk_rows;
-        if (!chunk_valid(&chunk, at)) continue;
-        float distance =
-            sparse_distance(walk->search->query, walk->search->query_len, chunk_str(&chunk, at));
-        walk->stats.exact_distances++;
-        if (distance < bound) topk_push(&top, (struct hit){ distance, (uint32_t)row });
-    }
-    topk_sort(&top);
-    return walk_add(walk, number, 0, top.count);
-}
-
-static int search_segment(struct walk *walk, struct allowed *allowed, uint32_t number,
-                          struct kith_error *err)
-{
-    const struct segment *segment = walk->rows->segments[number];
-    if (allowed->counts[number] == 0) return 0;
-    const bool sparse = walk->search->schema_field->type == KITH_SPARSE_VECTOR;
-    const struct index *index =
-        walk->search->exact || sparse ? NULL : segment_index(segment, walk->search->field);
-    const struct bitset *set = &allowed->sets[number];
-    if (!index && !(set = allowed_rows(allowed, number))) return KITH_ENOMEM;
-    if (sparse) return sparse_segment(walk, number, set);
-    if (!index) return scan_segment(walk, number, set, err);
-    struct index_search search = search_of(walk, set->words ? set : NULL, allowed->counts[number]);
-    size_t count = 0;
-    int rc = index->ops->search(index, &search, walk->hits, &count, err);
-    if (rc != KITH_ECORRUPT) return rc ? rc : walk_add(walk, number, 0, count);
-    /* The index is derived data: its rows can still be scanned. */
-    set = allowed_rows(allowed, number);
-    return set ? scan_segment(walk, number, set, err) : KITH_ENOMEM;
-}
-
 /* Equal distances come out in key order; a key that cannot be read leaves the physical order. */
 static int compare_key(const void *a, const void *b, void *ctx)
 {
     const struct place *x = a, *y = b;
-    const struct view_rows *rows = ctx;
+    const struct view_rows *const *rows = ctx;
     if (x->distance != y->distance) return x->distance < y->distance ? -1 : 1;
     struct key p, q;
-    if (segment_key(rows->segments[x->segment], x->row, &p) ||
-        segment_key(rows->segments[y->segment], y->row, &q))
+    if (segment_key((*rows)->segments[x->segment], x->row, &p) ||
+        segment_key((*rows)->segments[y->segment], y->row, &q))
         return compare_distance(a, b);
     int order = key_compare(p, q);
     return order ? order : compare_distance(a, b);
 }
 
-static void order_ties(struct walk *walk)
+void places_sort(const struct view_rows *rows, struct place *places, size_t count)
 {
-    struct view_rows rows = *walk->rows;
-    if (walk->count) qsort_r(walk->found, walk->count, sizeof *walk->found, compare_key, &rows);
+    if (count > 1) qsort_r(places, count, sizeof *places, compare_key, &rows);
 }
 
-static int run_segments(struct walk *walk, struct allowed *allowed, bool *complete,
-                        struct kith_error *err)
+float pass_bound(struct pass *pass)
 {
-    size_t n = walk->rows->count;
-    uint64_t done = 0; /* LIMIT_SEGMENTS fits; more are taken in order */
-    for (size_t step = 0; step < n; step++) {
-        size_t pick = step;
-        if (n <= 64) {
-            pick = SIZE_MAX;
-            for (size_t i = 0; i < n; i++)
-                if (!((done >> i) & 1) &&
-                    (pick == SIZE_MAX || allowed->counts[i] > allowed->counts[pick]))
-                    pick = i;
-            done |= 1ull << pick;
-        }
-        int rc = search_segment(walk, allowed, (uint32_t)pick, err);
-        if (walk->poll_status)
-            return error_set(err, walk->poll_status, "search stopped: %s",
-                             error_name(walk->poll_status));
-        if (rc == KITH_ECORRUPT) {
-            segment_set_damaged(walk->rows->segments[pick]);
-            *complete = false;
-        } else if (rc) {
-            return rc == KITH_ENOMEM ? error_set(err, rc, "search: no memory") : rc;
-        }
+    if (pass->count < pass->k) return pass->outer;
+    if (pass->count > pass->k + 4 * pass->ties_room) { /* many ties: only the least keys matter */
+        places_sort(pass->binding->rows, pass->found, pass->count);
+        pass->count = pass->k;
+    } else {
+        qsort(pass->found, pass->count, sizeof *pass->found, compare_distance);
+    }
+    float kth = pass->found[pass->k - 1].distance;
+    while (pass->count > pass->k && pass->found[pass->count - 1].distance > kth) pass->count--;
+    return fminf(pass->outer, nextafterf(kth, INFINITY));
+}
+
+/* ------------------------------------------------------------------ units */
+
+static int run_way(struct pass *pass, const struct search_unit *unit, struct kith_error *err)
+{
+    const struct search_binding *binding = pass->binding;
+    struct plan_choice choice = binding->choices[unit->segment];
+    const bool text = binding->search.schema_field->bm25_of != SIZE_MAX;
+    if (choice.way == SEARCH_SPARSE)
+        return text ? pass_text(pass, unit, err) : pass_sparse(pass, unit, err);
+    if (pass->k != binding->search.k) { /* deeper than planned for: a scan may be cheaper now */
+        struct plan_input input = binding->inputs[unit->segment];
+        input.k = pass->k;
+        choice = plan_choose(&input);
+    }
+    return choice.way == SEARCH_SCAN ? pass_scan(pass, unit, err)
+                                     : pass_walk(pass, unit, &choice, err);
+}
+
+static void tally_unit(const struct pass *pass, const struct search_unit *unit,
+                       const struct index_stats *before, size_t count_before, int64_t start_us)
+{
+    struct segment_tally *tally = &pass->binding->tallies[unit->segment];
+    const struct os *clock = pass->binding->search.clock;
+    const struct index_stats *now = &pass->stats;
+    const size_t found = pass->count > count_before ? pass->count - count_before : 0;
+    atomic_fetch_add_explicit(&tally->nodes_visited, now->nodes_visited - before->nodes_visited,
+                              memory_order_relaxed);
+    atomic_fetch_add_explicit(&tally->distances, now->distances - before->distances,
+                              memory_order_relaxed);
+    atomic_fetch_add_explicit(&tally->exact_distances,
+                              now->exact_distances - before->exact_distances,
+                              memory_order_relaxed);
+    atomic_fetch_add_explicit(&tally->found, found, memory_order_relaxed);
+    if (unit->first == 0) atomic_fetch_add_explicit(&tally->queries, 1, memory_order_relaxed);
+    if (clock)
+        atomic_fetch_add_explicit(&tally->time_us, (uint64_t)(os_now_us(clock) - start_us),
+                                  memory_order_relaxed);
+}
+
+/* A damaged segment is left out, marked, and the answer says that it is not complete. */
+static int run_unit(struct pass *pass, const struct search_unit *unit, struct kith_error *err)
+{
+    const struct search_binding *binding = pass->binding;
+    const struct os *clock = binding->search.clock;
+    const struct index_stats before = pass->stats;
+    const size_t count = pass->count;
+    int64_t start = clock ? os_now_us(clock) : 0;
+    int rc = pass_poll(pass);
+    if (rc == 0) rc = run_way(pass, unit, err);
+    tally_unit(pass, unit, &before, count, start);
+    if (pass->poll_status)
+        return error_set(err, pass->poll_status, "search stopped: %s",
+                         error_name(pass->poll_status));
+    if (rc == KITH_ECORRUPT) {
+        segment_set_damaged(binding->rows->segments[unit->segment]);
+        pass->complete = false;
+        return 0;
+    }
+    return rc == KITH_ENOMEM ? error_set(err, rc, "search: no memory") : rc;
+}
+
+/* ------------------------------------------------------------------ passes */
+
+static int pass_init(struct pass *pass, const struct search_binding *binding,
+                     const struct search_query *query, size_t k, struct kith_error *err)
+{
+    *pass = (struct pass){ .binding = binding, .query = query, .k = k, .complete = true };
+    pass->outer = binding->search.has_range ? binding->search.range_outer : INFINITY;
+    pass->ties_room = k + PASS_TIES;
+    pass->hits = mem_alloc_array(k + pass->ties_room, sizeof *pass->hits);
+    return pass->hits ? 0 : error_set(err, KITH_ENOMEM, "search: no memory for %zu hits", k);
+}
+
+static void pass_release(struct pass *pass)
+{
+    mem_free(pass->found);
+    mem_free(pass->hits);
+    text_pass_free(pass->text);
+    *pass = (struct pass){ 0 };
+}
+
+static int run_serial(struct pass *pass, struct kith_error *err)
+{
+    const struct search_binding *binding = pass->binding;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < binding->unit_count; i++)
+        rc = run_unit(pass, &binding->units[i], err);
+    return rc;
+}
+
+struct crowd { /* one pass a unit */
+    struct pass *passes;
+    struct kith_error *errors;
+};
+
+static int crowd_unit(void *ctx, size_t i)
+{
+    struct crowd *crowd = ctx;
+    struct pass *pass = &crowd->passes[i];
+    int rc = pass_init(pass, pass->binding, pass->query, pass->k, &crowd->errors[i]);
+    return rc ? rc : run_unit(pass, &pass->binding->units[i], &crowd->errors[i]);
+}
+
+static int crowd_join(struct crowd *crowd, size_t count, struct pass *into)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct pass *from = &crowd->passes[i];
+        if (pass_reserve(into, from->count)) return KITH_ENOMEM;
+        if (from->count) memcpy(into->found + into->count, from->found,
+                                from->count * sizeof *from->found);
+        into->count += from->count;
+        into->stats.nodes_visited += from->stats.nodes_visited;
+        into->stats.distances += from->stats.distances;
+        into->stats.exact_distances += from->stats.exact_distances;
+        into->complete &= from->complete;
     }
     return 0;
 }
 
-/* One pass over all segments for the k nearest. */
-static int run(struct walk *walk, struct allowed *allowed, size_t k, bool *complete,
-               struct kith_error *err)
+static int first_error(const struct crowd *crowd, size_t count, int rc, struct kith_error *err)
 {
-    walk->k = k;
-    walk->count = 0;
-    mem_free(walk->hits);
-    walk->hits = mem_alloc_array(k, sizeof *walk->hits);
-    int rc = walk->hits ? run_segments(walk, allowed, complete, err)
-                        : error_set(err, KITH_ENOMEM, "search: no memory for %zu hits", k);
-    if (rc == 0) order_ties(walk);
-    if (walk->count > k) walk->count = k;
+    for (size_t i = 0; err && i < count; i++) {
+        if (crowd->errors[i].code != rc) continue;
+        *err = crowd->errors[i];
+        break;
+    }
     return rc;
 }
 
-static size_t drop_inner(struct walk *walk, float inner)
+static int run_crowd(struct pass *pass, struct search_threads threads, struct kith_error *err)
+{
+    const size_t count = pass->binding->unit_count;
+    struct crowd crowd = { 0 };
+    crowd.passes = mem_zalloc_array(count, sizeof *crowd.passes);
+    crowd.errors = mem_zalloc_array(count, sizeof *crowd.errors);
+    int rc = crowd.passes && crowd.errors ? 0 : error_set(err, KITH_ENOMEM, "search: no memory");
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        crowd.passes[i] =
+            (struct pass){ .binding = pass->binding, .query = pass->query, .k = pass->k };
+    if (rc == 0) {
+        rc = pool_for(threads.pool, threads.count, count, crowd_unit, &crowd);
+        if (rc) first_error(&crowd, count, rc, err);
+        else if (crowd_join(&crowd, count, pass))
+            rc = error_set(err, KITH_ENOMEM, "search: no memory");
+    }
+    for (size_t i = 0; crowd.passes && i < count; i++) pass_release(&crowd.passes[i]);
+    mem_free(crowd.passes);
+    mem_free(crowd.errors);
+    return rc;
+}
+
+/* ------------------------------------------------------------------ a query */
+
+static size_t drop_inner(struct place *found, size_t count, float inner)
 {
     size_t kept = 0;
-    for (size_t i = 0; i < walk->count; i++)
-        if (walk->found[i].distance >= inner) walk->found[kept++] = walk->found[i];
+    for (size_t i = 0; i < count; i++)
+        if (found[i].distance >= inner) found[kept++] = found[i];
     return kept;
 }
 
-int execute_search(const struct view_rows *rows, struct allowed *allowed,
-                   const struct vector_search *search, struct arena *arena, struct place **places,
-                   size_t *count, struct kith_search_stats *stats, bool *complete,
+/* The k nearest within the outer radius; *seen says how many there were before the inner one. */
+static int run_depth(const struct search_binding *binding, const struct search_query *query,
+                     size_t k, struct search_threads threads, struct search_found *found,
+                     size_t *seen, struct kith_error *err)
+{
+    struct pass pass;
+    int rc = pass_init(&pass, binding, query, k, err);
+    if (rc) return rc;
+    bool crowd = threads.pool && threads.count > 1 && binding->unit_count > 1 &&
+                 binding->cost_ns > EXECUTE_PARALLEL_NS;
+    rc = crowd ? run_crowd(&pass, threads, err) : run_serial(&pass, err);
+    found->stats.nodes_visited += pass.stats.nodes_visited;
+    found->stats.distances += pass.stats.distances;
+    found->stats.exact_distances += pass.stats.exact_distances;
+    found->complete &= pass.complete;
+    if (rc == 0) {
+        places_sort(binding->rows, pass.found, pass.count);
+        *seen = found->count = pass.count < k ? pass.count : k;
+        found->places = pass.found;
+        pass.found = NULL;
+    }
+    pass_release(&pass);
+    return rc;
+}
+
+int execute_search(const struct search_binding *binding, const struct search_query *query,
+                   size_t k, struct search_threads threads, struct search_found *found,
                    struct kith_error *err)
 {
-    struct walk walk = { .rows = rows, .search = search };
-    size_t total = 0;
-    for (size_t i = 0; i < allowed->count; i++) total += allowed->counts[i];
-    size_t k = search->k < total ? search->k : total;
-    int rc = 0;
-    size_t kept = 0;
-    while (k > 0) {
-        rc = run(&walk, allowed, k, complete, err);
-        kept = walk.count;
-        if (rc || !search->has_range) break;
-        size_t seen = walk.count;
-        kept = drop_inner(&walk, search->range_inner);
+    const size_t total = binding->total, wanted = k < total ? k : total;
+    size_t depth = wanted;
+    found->places = NULL;
+    found->count = 0;
+    while (depth > 0) {
+        size_t seen = 0;
+        int rc = run_depth(binding, query, depth, threads, found, &seen, err);
+        if (rc) return rc;
+        if (!binding->search.has_range) return 0;
+        found->count = drop_inner(found->places, seen, binding->search.range_inner);
         /* Rows nearer than the inner radius took places: look deeper until k are left or all were
          * seen. */
-        if (kept >= search->k || seen < k || k >= total) break;
-        k = k * 4 < total ? k * 4 : total;
+        if (found->count >= wanted || seen < depth || depth >= total) break;
+        depth = depth * 4 < total ? depth * 4 : total;
+        mem_free(found->places);
+        found->places = NULL;
+        found->count = 0;
     }
-    if (rc == 0) {
-        *count = kept < search->k ? kept : search->k;
-        *places = arena_alloc_array(arena, *count + 1, sizeof **places);
-        if (!*places)
-            rc = error_set(err, KITH_ENOMEM, "search: no memory");
-        else if (*count)
-            memcpy(*places, walk.found, *count * sizeof **places);
-    }
-    stats->nodes_visited += walk.stats.nodes_visited;
-    stats->distances += walk.stats.distances;
-    stats->exact_distances += walk.stats.exact_distances;
-    mem_free(walk.found);
-    mem_free(walk.hits);
-    return rc;
+    if (found->count > wanted) found->count = wanted;
+    return 0;
 }
