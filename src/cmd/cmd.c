@@ -61,7 +61,8 @@ int cmd_fail_filter(const char *verb, const char *filter, const struct kith_erro
 {
     int exit_code = cmd_fail(verb, err);
     if (err->code == KITH_EFILTER && filter && err->position <= strlen(filter)) {
-        fprintf(stderr, "  %s\n  %*s^\n", filter, (int)err->position, "");
+        fprintf(stderr, "  %s\n  %*s^ at byte %llu\n", filter, (int)err->position, "",
+                (unsigned long long)err->position);
     }
     return exit_code;
 }
