@@ -333,6 +333,7 @@ KITH_API void kith_collection_info_free(struct kith_collection_info *info);
 
 KITH_API KITH_MUST_CHECK int kith_partition_create(struct kith_collection *collection,
                                                    const char *partition, struct kith_error *err);
+/* With its rows, at one instant. Not "_default", and none of a partition key. */
 KITH_API KITH_MUST_CHECK int kith_partition_drop(struct kith_collection *collection,
                                                  const char *partition, struct kith_error *err);
 KITH_API KITH_MUST_CHECK int kith_alias_set(struct kith_db *db, const char *database,
@@ -387,6 +388,7 @@ struct kith_written {
     uint64_t deleted;  /* rows that an upsert or a delete removed */
     uint64_t timestamp; /* commit timestamp: (unix_ms << 18) | n */
     int64_t *int_ids;   /* auto id: `inserted` keys, in order; owned, see kith_written_free */
+    struct kith_str *str_ids; /* likewise, of a VARCHAR key: decimal numbers; texts in one block */
 };
 /* frees the content; zeroed is fine */
 KITH_API void kith_written_free(struct kith_written *written);
@@ -396,7 +398,8 @@ KITH_API KITH_MUST_CHECK int kith_insert(struct kith_collection *collection,
                                          const struct kith_batch *batch,
                                          const struct kith_call *call, struct kith_written *out,
                                          struct kith_error *err);
-/* Delete and insert with one timestamp, visible at once. */
+/* Delete and insert with one timestamp, visible at once. With automatic keys the key column is given
+ * (it names the rows to replace, each once) and the rows get new keys. */
 KITH_API KITH_MUST_CHECK int kith_upsert(struct kith_collection *collection,
                                          const struct kith_batch *batch,
                                          const struct kith_call *call, struct kith_written *out,

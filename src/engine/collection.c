@@ -190,47 +190,6 @@ int kith_partition_create(struct kith_collection *collection, const char *partit
     return rc;
 }
 
-/* Rows go first, by an ordinary delete, so that a crash between the two leaves an empty partition. */
-int kith_partition_drop(struct kith_collection *collection, const char *partition,
-                        struct kith_error *err)
-{
-    int rc = collection_writable(collection, err);
-    if (rc) return rc;
-    struct kith_query_opts opts = KITH_QUERY_OPTS_INIT;
-    opts.partitions = &partition;
-    opts.partition_count = 1;
-    struct kith_result *rows;
-    if ((rc = kith_query(collection, &opts, NULL, &rows, err))) return rc;
-    const struct kith_column *keys = &rows->columns[0];
-    struct kith_keys dead = { .count = rows->rows };
-    if (keys->type == KITH_INT64)
-        dead.ints = keys->data;
-    else
-        dead.strings = keys->data;
-    if (rows->rows) rc = kith_delete(collection, &dead, NULL, NULL, err);
-    kith_result_free(rows);
-    if (rc) return rc;
-    struct manifest edited = { 0 };
-    os_mutex_lock(&collection->write_lock);
-    if (manifest_copy(&collection->manifest, &edited)) {
-        rc = error_set(err, KITH_ENOMEM, "partition '%s': no memory", partition);
-    } else {
-        for (uint32_t i = 0; i < edited.partition_count; i++) {
-            if (strcmp(edited.partitions[i].name, partition) != 0) continue;
-            mem_free(edited.partitions[i].name);
-            edited.partitions[i] = edited.partitions[--edited.partition_count];
-            break;
-        }
-        rc = collection_save(collection, &edited, err);
-    }
-    if (rc == 0)
-        manifest_adopt(&collection->manifest, &edited);
-    else
-        manifest_release(&edited);
-    os_mutex_unlock(&collection->write_lock);
-    return rc;
-}
-
 static bool indexable(enum kith_type type)
 {
     return type_is_vector(type) && type != KITH_SPARSE_VECTOR;

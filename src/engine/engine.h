@@ -51,7 +51,9 @@
 enum wal_type { /* u16 type of a log record */
     WAL_INSERT = 1, /* partitions, batch */
     WAL_UPSERT = 2, /* the same; kills older rows of its keys */
-    WAL_DELETE = 3  /* keys */
+    WAL_DELETE = 3, /* keys */
+    WAL_REPLACE = 4, /* keys that die, partitions, batch: an upsert with automatic keys */
+    WAL_DROP_PARTITION = 5 /* u32 id: its rows die, its name goes */
 };
 
 struct version {
@@ -97,8 +99,6 @@ struct kith_db {
     struct wal *wal;
     struct budget budget;
     struct pool *pool; /* nullable */
-    struct pool *search_pool;  /* nullable; used between search_pool_take and _return */
-    atomic_uint pool_users;    /* kith_close waits for them */
     unsigned threads;
     bool read_only, no_threads, pin;
     bool catalog_damaged; /* a manifest did not decode: nothing is swept */
@@ -208,6 +208,12 @@ KITH_NODISCARD int collection_apply(struct kith_collection *collection, const st
                                     struct kith_error *err);  /* replay */
 KITH_NODISCARD int collection_kill_key(struct kith_collection *collection, struct key key, uint64_t ts,
                                        uint64_t *killed); /* under write_lock */
+/* Under write_lock: calls fn for every live row of the partition; stops at a non-zero return. */
+KITH_NODISCARD int collection_partition_rows(struct kith_collection *collection, uint32_t id,
+                                             int (*fn)(void *ctx, struct segment *segment, uint32_t row),
+                                             void *ctx);
+/* Under write_lock: takes it out of the manifest; its name, owned by the caller, or NULL. */
+char *collection_take_partition(struct kith_collection *collection, uint32_t id);
 KITH_NODISCARD int collection_load_segments(struct kith_collection *collection, struct kith_error *err);
 
 /* ---- background.c */
@@ -236,10 +242,6 @@ struct result_builder {
     struct arena *arena;
 };
 KITH_NODISCARD int result_new(struct result_builder *out, struct kith_error *err);
-struct buffer;
-/* Copies text into the result. */
-KITH_NODISCARD int result_explain(struct result_builder *builder, const struct buffer *text,
-                                  struct kith_error *err);
 /* Fills columns for the places, in order. */
 KITH_NODISCARD int result_fill(struct result_builder *builder, const struct kith_collection *collection,
                                const struct view *view, const struct kith_output *output,

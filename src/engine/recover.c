@@ -133,30 +133,52 @@ static int bad_record(const struct kith_collection *collection, const struct wal
                      collection->manifest.name, (unsigned long long)record->ts);
 }
 
-static int apply_delete(struct kith_collection *collection, const struct wal_record *record,
-                        struct kith_error *err)
+static int apply_keys(struct kith_collection *collection, const struct wal_record *record,
+                      struct cursor *cur, struct kith_error *err)
 {
-    struct cursor cur;
-    cursor_init(&cur, record->payload, record->len);
-    bool text = cursor_u8(&cur) != 0;
-    uint32_t count = cursor_u32(&cur);
+    bool text = cursor_u8(cur) != 0;
+    uint32_t count = cursor_u32(cur);
     if (text != (schema_primary(collection->schema)->type == KITH_VARCHAR))
         return bad_record(collection, record, err);
     uint64_t killed = 0;
-    for (uint32_t i = 0; i < count && !cursor_failed(&cur); i++) {
+    for (uint32_t i = 0; i < count && !cursor_failed(cur); i++) {
         struct key key = { 0 };
         if (text) {
             size_t len = 0;
-            const uint8_t *bytes = cursor_bytes(&cur, &len);
+            const uint8_t *bytes = cursor_bytes(cur, &len);
             key = key_text((struct kith_str){ (const char *)bytes, len });
         } else {
-            key = key_int((int64_t)cursor_u64(&cur));
+            key = key_int((int64_t)cursor_u64(cur));
         }
-        if (cursor_failed(&cur)) break;
+        if (cursor_failed(cur)) break;
         int rc = collection_kill_key(collection, key, record->ts, &killed);
         if (rc) return error_set(err, rc, "replaying a delete: %s", error_name(rc));
     }
-    return cursor_failed(&cur) ? bad_record(collection, record, err) : 0;
+    return cursor_failed(cur) ? bad_record(collection, record, err) : 0;
+}
+
+struct dropping {
+    struct kith_collection *collection;
+    uint64_t ts;
+};
+
+static int drop_row(void *ctx, struct segment *segment, uint32_t row)
+{
+    const struct dropping *dropping = ctx;
+    if (!segment_is_growing(segment)) dropping->collection->sealed_kill_ts = dropping->ts;
+    return segment_kill(segment, row, dropping->ts);
+}
+
+static int apply_drop(struct kith_collection *collection, const struct wal_record *record,
+                      struct cursor *cur, struct kith_error *err)
+{
+    const uint32_t id = cursor_u32(cur);
+    if (cursor_failed(cur)) return bad_record(collection, record, err);
+    struct dropping dropping = { collection, record->ts };
+    int rc = collection_partition_rows(collection, id, drop_row, &dropping);
+    if (rc) return error_set(err, rc, "replaying a dropped partition: %s", error_name(rc));
+    mem_free(collection_take_partition(collection, id));
+    return 0;
 }
 
 static int append_rows(struct kith_collection *collection, const struct wal_record *record,
@@ -176,17 +198,15 @@ static int append_rows(struct kith_collection *collection, const struct wal_reco
 }
 
 static int apply_rows(struct kith_collection *collection, const struct wal_record *record,
-                      struct arena *arena, struct kith_error *err)
+                      struct cursor *cur, struct arena *arena, struct kith_error *err)
 {
-    struct cursor cur;
-    cursor_init(&cur, record->payload, record->len);
-    uint32_t rows = cursor_u32(&cur);
-    if (rows > LIMIT_BATCH_ROWS || rows > cursor_left(&cur) / 4) return bad_record(collection, record, err);
+    uint32_t rows = cursor_u32(cur);
+    if (rows > LIMIT_BATCH_ROWS || rows > cursor_left(cur) / 4) return bad_record(collection, record, err);
     uint32_t *partitions = arena_alloc_array(arena, rows + 1u, sizeof *partitions);
     if (!partitions) return error_set(err, KITH_ENOMEM, "replaying the log: no memory");
-    for (uint32_t i = 0; i < rows; i++) partitions[i] = cursor_u32(&cur);
+    for (uint32_t i = 0; i < rows; i++) partitions[i] = cursor_u32(cur);
     struct kith_batch batch;
-    int rc = batch_decode(collection->schema, &cur, arena, &batch, err);
+    int rc = batch_decode(collection->schema, cur, arena, &batch, err);
     if (rc) return rc;
     if (batch.rows != rows || rows == 0) return bad_record(collection, record, err);
     uint64_t killed = 0;
@@ -203,14 +223,21 @@ int collection_apply(struct kith_collection *collection, const struct wal_record
 {
     if (record->ts <= collection->manifest.checkpoint_ts) return 0;
     struct arena arena;
+    struct cursor cur;
     arena_init(&arena);
-    int rc;
-    if (record->type == WAL_DELETE)
-        rc = apply_delete(collection, record, err);
-    else if (record->type == WAL_INSERT || record->type == WAL_UPSERT)
-        rc = apply_rows(collection, record, &arena, err);
-    else
-        rc = bad_record(collection, record, err);
+    cursor_init(&cur, record->payload, record->len);
+    int rc = 0;
+    switch (record->type) {
+    case WAL_DELETE: rc = apply_keys(collection, record, &cur, err); break;
+    case WAL_REPLACE:
+        rc = apply_keys(collection, record, &cur, err);
+        if (rc == 0) rc = apply_rows(collection, record, &cur, &arena, err);
+        break;
+    case WAL_INSERT:
+    case WAL_UPSERT: rc = apply_rows(collection, record, &cur, &arena, err); break;
+    case WAL_DROP_PARTITION: rc = apply_drop(collection, record, &cur, err); break;
+    default: rc = bad_record(collection, record, err); break;
+    }
     arena_release(&arena);
     if (rc == 0) {
         collection->appended_ts = record->ts;
