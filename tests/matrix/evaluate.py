@@ -488,7 +488,7 @@ def match(name, value, args):
         return any(have[i:i + len(want)] == want for i in range(len(have) - len(want) + 1))
     least = args[2][2][1] if len(args) > 2 else 1
     distinct = set(want)
-    return len(distinct & set(have)) >= min(least, len(distinct))
+    return len(distinct & set(have)) >= least
 
 
 def inside(point, polygon):
