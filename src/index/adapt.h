@@ -8,15 +8,33 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct index_walk_plan {
-    bool scan;   /* cheaper to compute the distance of every allowed row */
-    size_t ef;   /* candidates kept for the result */
-    size_t pool; /* width of the walk: ef, widened when few rows are allowed */
+#include "index/index.h"
+
+enum index_walk_way {
+    INDEX_WALK_NONE,    /* cheaper to compute the distance of every allowed row */
+    INDEX_WALK_ALL,     /* through all nodes; with a filter, only allowed ones are results */
+    INDEX_WALK_ALLOWED, /* among allowed nodes */
 };
 
-/* How to search `rows` rows of which `allowed` may be returned, in a graph of `degree`; an exact
- * row has row_bytes. */
-struct index_walk_plan index_walk_adapt(uint32_t ef, size_t k, size_t rows, size_t allowed,
-                                        uint32_t degree, size_t row_bytes);
+struct index_walk_plan {
+    enum index_walk_way way;
+    size_t pool;  /* width of the walk; of INDEX_WALK_ALL with a filter, to begin with */
+    size_t found; /* INDEX_WALK_ALL with a filter: allowed nodes to settle; else 0 */
+    uint64_t work_max; /* distances after which a filtered walk gives up */
+};
+
+struct index_walk_input {
+    enum index_filter_mode mode;
+    uint32_t ef;
+    size_t k;
+    size_t rows;
+    size_t allowed;   /* rows that may be returned, > 0 */
+    bool filtered;    /* false: all rows may be returned */
+    uint32_t degree;  /* ids in a list */
+    size_t row_bytes; /* of an exact row */
+};
+
+/* How to search. */
+struct index_walk_plan index_walk_adapt(const struct index_walk_input *input);
 
 #endif

@@ -6,9 +6,10 @@
  * could not be among the k best even if its distance were ERROR_BOUND errors less than it seems.
  * When codes are lossless and the query is too, navigation distances are the distances.
  *
- * Filters: the walk goes through all nodes (so that it stays connected) with a pool widened by the
- * inverse of the selectivity, and collects allowed ones apart; where that would cost more than
- * computing the distances of all allowed rows, those are scanned instead (adapt.c).
+ * Filters: the walk keeps to allowed nodes (graph_filter.c), or it goes through all nodes until
+ * enough allowed ones are settled; adapt.c chooses, and scans where that is cheaper. A walk that
+ * costs much more than the scan of all allowed rows gives up, and these are scanned: a filter that
+ * lies far from its query cannot make a search slower than that.
  *
  * Threading: any number of searches at once. Scratch is taken from a few slots by atomic exchange
  * and put back, so a search allocates nothing once as many beams exist as searches run together.
@@ -173,35 +174,44 @@ static int walk(const struct graph *graph, const struct index_search *search, st
                         graph_chunks(graph->quantizer.dim) * WALK_CHUNK, query);
     beam->code = (struct walk_query){beam->query, query->base};
     beam->hops = 0;
+    beam->steps = 0;
     beam->distances = 0;
-    if (beam_reserve(beam, plan.pool, search->allowed ? plan.ef : 0)) return KITH_ENOMEM;
+    if (beam_reserve(beam, plan.pool, plan.found)) return KITH_ENOMEM;
+    if (plan.way == INDEX_WALK_ALLOWED && beam_reserve_steps(beam)) return KITH_ENOMEM;
     uint32_t entry;
     const int rc = find_entry(graph, beam, &entry);
     if (rc) return rc;
-    const struct beam_filter filter = {search->allowed, &graph->rows,
-                                       graph->header.shared_nodes ? &graph->first : NULL};
+    const struct beam_filter filter = {
+        .allowed = search->allowed, .rows = &graph->rows,
+        .first = graph->header.shared_nodes ? &graph->first : NULL,
+        .only = plan.way == INDEX_WALK_ALLOWED, .work_max = plan.work_max,
+        .share = (double)search->allowed_count / (double)graph->header.rows};
     const struct beam_poll poll = {search->poll, search->poll_ctx};
     return beam_walk(beam, &graph->layers[0], entry, search->allowed ? &filter : NULL, &poll);
 }
 
 static int search_graph(const struct graph *graph, const struct index_search *search,
-                        struct index_walk_plan plan, struct hit *hits, size_t *count)
+                        struct index_walk_plan plan, struct hit *hits, size_t *count,
+                        bool *gave_up)
 {
     struct beam *beam = beam_take(graph);
     if (!beam) return KITH_ENOMEM;
     struct scalar_query query;
     struct rerank r = {.graph = graph, .search = search};
     int rc = walk(graph, search, beam, &query, plan);
-    if (!rc) {
+    if (!rc && beam->gave_up) {
+        *gave_up = true;
+    } else if (!rc) {
         r.factor = query.distance;
         if (!query.exact) r.kernel = kernel_get(graph->vectors->metric, graph->vectors->type);
         topk_init(&r.top, hits, search->k);
-        rc = search->allowed ? rerank_keys(&r, beam->found, beam->found_count)
-                             : rerank_keys(&r, beam->pool, beam->pool_count);
+        rc = plan.found > 0 ? rerank_keys(&r, beam->found, beam->found_count)
+                            : rerank_keys(&r, beam->pool, beam->pool_count);
         *count = r.top.count;
     }
     if (search->stats) {
         search->stats->nodes_visited += beam->hops;
+        search->stats->nodes_stepped += beam->steps;
         search->stats->distances += beam->distances;
         search->stats->exact_distances += r.exact_distances;
     }
@@ -234,15 +244,18 @@ int graph_search(const struct index *index, const struct index_search *search, s
         *count = 0;
         return 0;
     }
-    const struct index_walk_plan plan =
-        index_walk_adapt(search->ef, search->k, rows, allowed, graph->header.capacity,
-                         graph->vectors->stride_bytes);
-    if (!plan.scan) {
-        const int rc = search_graph(graph, search, plan, hits, &found);
+    const struct index_walk_input input = {
+        .mode = search->mode, .ef = search->ef, .k = search->k, .rows = rows, .allowed = allowed,
+        .filtered = search->allowed != NULL, .degree = graph->header.capacity,
+        .row_bytes = graph->vectors->stride_bytes};
+    const struct index_walk_plan plan = index_walk_adapt(&input);
+    bool scan = plan.way == INDEX_WALK_NONE;
+    if (!scan) {
+        const int rc = search_graph(graph, search, plan, hits, &found, &scan);
         if (rc) return fail(rc, err);
     }
-    /* Too few came: the pool was full of rows that are not allowed, or the graph is odd. */
-    if (plan.scan || (found < wanted && isinf(search->bound))) {
+    /* Too few came: what is allowed lies where the walk did not come, or the graph is odd. */
+    if (scan || (found < wanted && isinf(search->bound))) {
         return index_scan(graph->vectors, search, hits, count, err);
     }
     *count = found;

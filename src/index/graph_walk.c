@@ -45,6 +45,7 @@ int beam_init(struct beam *beam, uint32_t nodes, size_t chunks, uint32_t dim)
 void beam_release(struct beam *beam)
 {
     mem_free(beam->seen);
+    mem_free(beam->stepped);
     mem_free(beam->entered);
     mem_free(beam->pool);
     mem_free(beam->found);
@@ -53,11 +54,13 @@ void beam_release(struct beam *beam)
     *beam = (struct beam){0};
 }
 
-static int keys_reserve(uint64_t **keys, size_t *room, size_t need)
+/* Grows to `need` keys and keeps the first `count`. */
+static int keys_reserve(uint64_t **keys, size_t *room, size_t count, size_t need)
 {
     if (need <= *room) return 0;
     uint64_t *more = mem_alloc_array(need, sizeof *more);
     if (!more) return KITH_ENOMEM;
+    if (count > 0) memcpy(more, *keys, count * sizeof *more);
     mem_free(*keys);
     *keys = more;
     *room = need;
@@ -68,8 +71,14 @@ int beam_reserve(struct beam *beam, size_t ef, size_t found)
 {
     beam->ef = ef;
     beam->found_max = found;
-    if (keys_reserve(&beam->pool, &beam->pool_room, ef + 1)) return KITH_ENOMEM;
-    return keys_reserve(&beam->found, &beam->found_room, found + 1);
+    if (keys_reserve(&beam->pool, &beam->pool_room, 0, ef + 1)) return KITH_ENOMEM;
+    return keys_reserve(&beam->found, &beam->found_room, 0, found + 1);
+}
+
+int beam_reserve_steps(struct beam *beam)
+{
+    if (!beam->stepped) beam->stepped = mem_zalloc_array(beam->seen_words + 1, sizeof(uint64_t));
+    return beam->stepped ? 0 : KITH_ENOMEM;
 }
 
 /* ---- sorted keys ---- */
@@ -105,44 +114,29 @@ static inline bool keys_admit(const uint64_t *keys, size_t count, size_t max, ui
 
 /* ---- hops ---- */
 
-struct hop { /* one node being expanded */
-    size_t count;
-    uint32_t ids[GRAPH_CAPACITY_MAX];
-    int32_t distances[GRAPH_CAPACITY_MAX];
-};
-
-static int verify_block(const struct graph_layer *layer, uint32_t node)
-{
-    const size_t at = layer->guarded_offset + (size_t)node * layer->codes.stride;
-    return section_touch(layer->guarded, at, layer->codes.stride);
-}
-
 static int verify_blocks(const struct graph_layer *layer, const uint32_t *nodes, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (verify_block(layer, nodes[i])) return KITH_ECORRUPT;
+    for (size_t i = 0; layer->guarded && i < count; i++) {
+        if (layer_verify(layer, nodes[i])) return KITH_ECORRUPT;
     }
     return 0;
 }
 
-/* Remembers which bits of `seen` were set. */
-static inline void note_entered(struct beam *beam, const struct hop *hop)
+static void clear_bits(const struct beam *beam, uint64_t *bits, uint32_t nodes)
 {
-    if (beam->entered_count + hop->count <= beam->entered_room) {
-        memcpy(beam->entered + beam->entered_count, hop->ids, hop->count * sizeof *hop->ids);
+    if (beam->entered_room == 0) {
+        memset(bits, 0, BITSET_WORDS((size_t)nodes) * sizeof *bits);
+    } else if (beam->entered_count > beam->entered_room) {
+        memset(bits, 0, beam->seen_words * sizeof *bits);
+    } else {
+        for (size_t i = 0; i < beam->entered_count; i++) bits[beam->entered[i] >> 6] = 0;
     }
-    beam->entered_count += hop->count;
 }
 
 static void clear_seen(struct beam *beam, uint32_t nodes)
 {
-    if (beam->entered_room == 0) {
-        memset(beam->seen, 0, BITSET_WORDS((size_t)nodes) * sizeof *beam->seen);
-    } else if (beam->entered_count > beam->entered_room) {
-        memset(beam->seen, 0, beam->seen_words * sizeof *beam->seen);
-    } else {
-        for (size_t i = 0; i < beam->entered_count; i++) beam->seen[beam->entered[i] >> 6] = 0;
-    }
+    clear_bits(beam, beam->seen, nodes);
+    if (beam->stepped) clear_bits(beam, beam->stepped, nodes);
     beam->entered_count = 0;
 }
 
@@ -158,40 +152,8 @@ static int hop_begin(struct beam *beam, const struct graph_layer *layer, uint32_
     }
     hop->count = (size_t)found;
     beam->hops++;
-    if (beam->entered_room > 0) note_entered(beam, hop);
-    return layer->guarded ? verify_blocks(layer, hop->ids, hop->count) : 0;
-}
-
-static inline bool u32_read(const struct section *section, size_t i, uint32_t *out)
-{
-    if (section_touch(section, i * sizeof *out, sizeof *out)) return false;
-    *out = le32_get(section->data + i * sizeof *out);
-    return true;
-}
-
-/* Whether some row of the node may be returned. What cannot be read is not allowed: whoever reads
- * it for a result reports the damage. */
-static bool node_allowed(const struct beam_filter *filter, uint32_t node)
-{
-    uint32_t first = node;
-    uint32_t end = node + 1;
-    if (filter->first && !(u32_read(filter->first, node, &first) &&
-                           u32_read(filter->first, (size_t)node + 1, &end))) {
-        return false;
-    }
-    for (uint32_t i = first; i < end; i++) {
-        uint32_t row;
-        if (!u32_read(filter->rows, i, &row)) return false;
-        if (row < filter->allowed->bits && bitset_get(filter->allowed, row)) return true;
-    }
-    return false;
-}
-
-static inline void prefetch_links(const struct graph_layer *layer, uint32_t node)
-{
-    const uint8_t *list = layer->links + (size_t)node * layer->link_stride;
-    __builtin_prefetch(list, 0, 3);
-    __builtin_prefetch(list + WALK_CHUNK, 0, 3);
+    beam_note(beam, hop->ids, hop->count);
+    return verify_blocks(layer, hop->ids, hop->count);
 }
 
 static void offer_allowed(struct beam *beam, const struct hop *hop,
@@ -200,17 +162,36 @@ static void offer_allowed(struct beam *beam, const struct hop *hop,
     for (size_t i = 0; i < hop->count; i++) {
         const uint64_t key = key_make(hop->distances[i], hop->ids[i]);
         if (!keys_admit(beam->found, beam->found_count, beam->found_max, key)) continue;
-        if (!node_allowed(filter, hop->ids[i])) continue;
+        if (!filter_allows(filter, hop->ids[i])) continue;
         keys_insert(beam->found, &beam->found_count, beam->found_max, key);
     }
 }
 
-/* Offers the hop's neighbours to the pool; *cursor falls to the best new one. */
-static void hop_end(struct beam *beam, const struct graph_layer *layer, struct hop *hop,
-                    const struct beam_filter *filter, size_t *cursor)
+/* Before allowed nodes are settled a pool must not drop candidates: it grows, up to all nodes.
+ * Where there is no memory it stays as it is, which costs recall and nothing else. */
+static void pool_grow(struct beam *beam, const struct graph_layer *layer, size_t more)
 {
-    layer->kernel->distances(&layer->codes, &beam->code, hop->ids, hop->count, hop->distances);
-    beam->distances += hop->count;
+    const size_t need = beam->pool_count + more;
+    if (need <= beam->ef || beam->ef >= layer->count) return;
+    size_t room = 2 * beam->pool_room > need ? 2 * beam->pool_room : need + 1;
+    if (room > (size_t)layer->count + 1) room = (size_t)layer->count + 1;
+    if (keys_reserve(&beam->pool, &beam->pool_room, beam->pool_count, room) == 0) {
+        beam->ef = beam->pool_room - 1;
+    }
+}
+
+/* Settled: what is no better than the worst of enough allowed nodes need not be walked. */
+static void pool_trim(struct beam *beam)
+{
+    if (beam->found_count < beam->found_max) return;
+    const uint64_t worst = beam->found[beam->found_max - 1];
+    beam->pool_count = keys_below(beam->pool, beam->pool_count, worst | KEY_EXPANDED);
+}
+
+/* Offers the hop's neighbours to the pool; *cursor falls to the best new one. */
+static void hop_offer(struct beam *beam, const struct graph_layer *layer, const struct hop *hop,
+                      size_t *cursor)
+{
     uint64_t *const pool = beam->pool;
     const size_t max = beam->ef;
     size_t count = beam->pool_count;
@@ -226,7 +207,20 @@ static void hop_end(struct beam *beam, const struct graph_layer *layer, struct h
     }
     beam->pool_count = count;
     *cursor = best;
-    if (filter) offer_allowed(beam, hop, filter);
+}
+
+static void hop_end(struct beam *beam, const struct graph_layer *layer, struct hop *hop,
+                    const struct beam_filter *filter, size_t *cursor)
+{
+    layer->kernel->distances(&layer->codes, &beam->code, hop->ids, hop->count, hop->distances);
+    beam->distances += hop->count;
+    const bool growing = filter && !filter->only;
+    if (growing) {
+        offer_allowed(beam, hop, filter);
+        pool_grow(beam, layer, hop->count);
+    }
+    hop_offer(beam, layer, hop, cursor);
+    if (growing) pool_trim(beam);
 }
 
 /* Takes the best candidate that was not expanded. */
@@ -235,7 +229,7 @@ static inline bool pool_pick(struct beam *beam, size_t *cursor, uint32_t *node)
     size_t at = *cursor;
     while (at < beam->pool_count && (beam->pool[at] & KEY_EXPANDED)) at++;
     *cursor = at;
-    if (at == beam->pool_count) return false;
+    if (at >= beam->pool_count) return false;
     beam->pool[at] |= KEY_EXPANDED;
     *node = key_node(beam->pool[at]);
     return true;
@@ -246,21 +240,50 @@ static inline bool pool_pick(struct beam *beam, size_t *cursor, uint32_t *node)
 static int beam_enter(struct beam *beam, const struct graph_layer *layer, uint32_t entry,
                       const struct beam_filter *filter)
 {
-    if (entry >= layer->count) return KITH_ECORRUPT;
-    if (layer->guarded && verify_block(layer, entry)) return KITH_ECORRUPT;
+    if (entry >= layer->count || layer_verify(layer, entry)) return KITH_ECORRUPT;
+    beam->pool_count = 0;
+    beam->found_count = 0;
+    beam->gave_up = false;
+    clear_seen(beam, layer->count);
+    beam->seen[entry >> 6] |= UINT64_C(1) << (entry & 63);
+    beam_note(beam, &entry, 1);
+    const bool allowed = filter && filter_allows(filter, entry);
+    if (filter && filter->only && !allowed) return 0;
     int32_t distance;
     layer->kernel->distances(&layer->codes, &beam->code, &entry, 1, &distance);
     beam->distances++;
-    beam->pool[0] = key_make(distance, entry);
-    beam->pool_count = 1;
-    beam->found_count = 0;
-    clear_seen(beam, layer->count);
-    beam->seen[entry >> 6] |= UINT64_C(1) << (entry & 63);
-    if (beam->entered_room > 0) beam->entered[beam->entered_count++] = entry;
-    if (filter && beam->found_max > 0 && node_allowed(filter, entry)) {
-        beam->found[beam->found_count++] = beam->pool[0];
-    }
+    beam->pool[beam->pool_count++] = key_make(distance, entry);
+    if (allowed && beam->found_max > 0) beam->found[beam->found_count++] = beam->pool[0];
     return 0;
+}
+
+static int hop_any(struct beam *beam, const struct graph_layer *layer,
+                   const struct beam_filter *filter, uint32_t node, struct hop *hop)
+{
+    if (filter && filter->only) return filter_hop(beam, layer, filter, node, hop);
+    return hop_begin(beam, layer, node, hop);
+}
+
+/* A filtered walk's further entries; and the one below the levels, which it need not allow. */
+static int enter_allowed(struct beam *beam, const struct graph_layer *layer,
+                         const struct beam_filter *filter, uint32_t entry, struct hop *hop,
+                         size_t *cursor)
+{
+    int rc = filter_sample(beam, layer, filter, hop);
+    if (rc) return rc;
+    hop_end(beam, layer, hop, filter, cursor);
+    rc = filter_hop(beam, layer, filter, entry, hop);
+    if (rc) return rc;
+    hop_end(beam, layer, hop, filter, cursor);
+    return 0;
+}
+
+static bool gives_up(struct beam *beam, const struct beam_filter *filter)
+{
+    /* A list that is looked through costs about two distances. */
+    if (!filter || beam->distances + 2 * beam->steps <= filter->work_max) return false;
+    beam->gave_up = true;
+    return true;
 }
 
 int beam_walk(struct beam *beam, const struct graph_layer *layer, uint32_t entry,
@@ -274,30 +297,32 @@ int beam_walk(struct beam *beam, const struct graph_layer *layer, uint32_t entry
     bool pending = false;
     size_t cursor = 0;
     uint32_t node;
-    for (unsigned polled = 1;; polled++) {
+    if (filter && filter->only) rc = enter_allowed(beam, layer, filter, entry, current, &cursor);
+    for (unsigned polled = 1; !rc && !gives_up(beam, filter); polled++) {
         if (!pending) {
             if (!pool_pick(beam, &cursor, &node)) return 0;
-            if ((rc = hop_begin(beam, layer, node, current))) return rc;
+            if ((rc = hop_any(beam, layer, filter, node, current))) return rc;
         }
         pending = pool_pick(beam, &cursor, &node);
-        if (pending && (rc = hop_begin(beam, layer, node, next))) return rc;
+        if (pending && (rc = hop_any(beam, layer, filter, node, next))) return rc;
         hop_end(beam, layer, current, filter, &cursor);
         struct hop *swap = current;
         current = next;
         next = swap;
-        if (poll && poll->fn && polled % POLL_HOPS == 0 && (rc = poll->fn(poll->ctx))) return rc;
+        if (poll && poll->fn && polled % POLL_HOPS == 0) rc = poll->fn(poll->ctx);
     }
+    return rc;
 }
 
 /* The neighbours of node; count, or -1 when an id or a page is bad. */
 static int list_neighbours(const struct graph_layer *layer, uint32_t node, uint32_t *out)
 {
-    if (layer->guarded && verify_block(layer, node)) return -1;
+    if (layer_verify(layer, node)) return -1;
     const uint32_t *list = layer_links(layer, node);
     int count = 0;
     while ((uint32_t)count < layer->capacity && list[count] != node) {
         if (list[count] >= layer->count) return -1;
-        if (layer->guarded && verify_block(layer, list[count])) return -1;
+        if (layer_verify(layer, list[count])) return -1;
         out[count] = list[count];
         count++;
     }
@@ -307,7 +332,7 @@ static int list_neighbours(const struct graph_layer *layer, uint32_t node, uint3
 int beam_descend(struct beam *beam, const struct graph_layer *layer, uint32_t *node)
 {
     if (*node >= layer->count) return KITH_ECORRUPT;
-    if (layer->guarded && verify_block(layer, *node)) return KITH_ECORRUPT;
+    if (layer_verify(layer, *node)) return KITH_ECORRUPT;
     struct hop hop;
     int32_t distance;
     layer->kernel->distances(&layer->codes, &beam->code, node, 1, &distance);

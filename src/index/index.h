@@ -86,6 +86,7 @@ struct index_view_section {
 
 struct index_stats {
     uint64_t nodes_visited;
+    uint64_t nodes_stepped; /* INDEX_FILTER_WALK: lists of rows not allowed, looked through */
     uint64_t distances;
     uint64_t exact_distances;
 };

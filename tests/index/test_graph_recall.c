@@ -80,32 +80,81 @@ static void allow_share(struct bitset *allowed, double share, uint64_t seed)
     }
 }
 
+/* The rows nearest to some row: for most queries the allowed ones lie elsewhere. */
+static void allow_region(struct bitset *allowed, const struct vectors *v, size_t row, size_t count)
+{
+    struct hit *hits = malloc(count * sizeof *hits);
+    const struct index_search near = {.query = v->rows.data + row * v->stride_bytes, .k = count,
+                                      .bound = INFINITY};
+    size_t found = 0;
+    assert_int_equal(index_scan(v, &near, hits, &found, NULL), 0);
+    bitset_fill(allowed, false);
+    for (size_t i = 0; i < found; i++) bitset_set(allowed, hits[i].id);
+    free(hits);
+}
+
+struct filtered {
+    struct sample sample;
+    struct opened opened;
+    struct bitset allowed;
+};
+
+static void filtered_floor(const struct filtered *f, enum index_filter_mode mode, double floor,
+                           const char *what)
+{
+    struct index_stats stats = {0};
+    const struct index_search search = {.k = 10, .ef = 40, .mode = mode, .allowed = &f->allowed,
+                                        .allowed_count = bitset_count(&f->allowed),
+                                        .stats = &stats};
+    const uint8_t *queries = (const uint8_t *)(f->sample.rows + ROWS * DIM);
+    const double recall = recall_of(f->opened.index, &f->sample.vectors, queries, QUERIES, search);
+    print_message("%s mode %d, %zu rows: recall %.4f, %.0f hops, %.0f steps, %.0f distances\n",
+                  what, (int)mode, search.allowed_count, recall,
+                  (double)stats.nodes_visited / QUERIES, (double)stats.nodes_stepped / QUERIES,
+                  (double)stats.distances / QUERIES);
+    assert_true(recall >= floor);
+}
+
 static void filters(void **state)
 {
     (void)state;
-    struct sample s = sample_make(ROWS, QUERIES, DIM, KERNEL_L2, 13);
-    struct opened o;
-    opened_make(&o, &s.vectors, (struct index_params){16, 100});
-    struct bitset allowed;
-    assert_int_equal(bitset_init(&allowed, ROWS, false), 0);
-    const uint8_t *queries = (const uint8_t *)(s.rows + ROWS * DIM);
+    struct filtered f = {.sample = sample_make(ROWS, QUERIES, DIM, KERNEL_L2, 13)};
+    opened_make(&f.opened, &f.sample.vectors, (struct index_params){16, 100});
+    assert_int_equal(bitset_init(&f.allowed, ROWS, false), 0);
     static const double shares[] = {0.0, 0.001, 0.01, 0.03, 0.1, 0.3, 0.6, 0.9, 1.0};
-    for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
-        allow_share(&allowed, shares[i], i);
-        const struct index_search search = {.k = 10, .allowed = &allowed,
+    for (int mode = INDEX_FILTER_AUTO; mode <= INDEX_FILTER_RESULT; mode++) {
+        for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
+            allow_share(&f.allowed, shares[i], i);
+            filtered_floor(&f, (enum index_filter_mode)mode, 0.95, "random");
+            allow_region(&f.allowed, &f.sample.vectors, i * 100, (size_t)(shares[i] * ROWS));
+            filtered_floor(&f, (enum index_filter_mode)mode, 0.95, "region");
+        }
+    }
+    bitset_release(&f.allowed);
+    opened_release(&f.opened);
+    sample_free(&f.sample);
+}
+
+/* A filter that only names rows with copies, in nodes that hold many rows. */
+static void filters_and_copies(void **state)
+{
+    (void)state;
+    struct sample s = sample_make(ROWS, QUERIES, DIM, KERNEL_L2, 15);
+    for (size_t i = 1; i < ROWS; i += 2) {
+        memcpy(s.rows + i * DIM, s.rows + (i - 1) * DIM, DIM * sizeof *s.rows);
+    }
+    struct opened o;
+    struct bitset allowed;
+    opened_make(&o, &s.vectors, (struct index_params){16, 100});
+    assert_int_equal(bitset_init(&allowed, ROWS, false), 0);
+    for (size_t i = 1; i < ROWS; i += 4) bitset_set(&allowed, i);
+    const uint8_t *queries = (const uint8_t *)(s.rows + ROWS * DIM);
+    for (int mode = INDEX_FILTER_AUTO; mode <= INDEX_FILTER_RESULT; mode++) {
+        const struct index_search search = {.k = 10, .mode = (enum index_filter_mode)mode,
+                                            .allowed = &allowed,
                                             .allowed_count = bitset_count(&allowed)};
-        const double recall = recall_of(o.index, &s.vectors, queries, QUERIES, search);
-        print_message("share %.3f: recall %.4f\n", shares[i], recall);
-        assert_true(recall >= 0.95);
+        assert_true(recall_of(o.index, &s.vectors, queries, QUERIES, search) >= 0.98);
     }
-    /* A filter that knows the place: only rows far from the query may be returned. */
-    bitset_fill(&allowed, false);
-    for (size_t i = 0; i < ROWS; i++) {
-        if (s.rows[i * DIM] > 0.0f) bitset_set(&allowed, i);
-    }
-    const struct index_search search = {.k = 10, .allowed = &allowed,
-                                        .allowed_count = bitset_count(&allowed)};
-    assert_true(recall_of(o.index, &s.vectors, queries, QUERIES, search) >= 0.95);
     bitset_release(&allowed);
     opened_release(&o);
     sample_free(&s);
@@ -136,6 +185,7 @@ int main(void)
         cmocka_unit_test(metrics),
         cmocka_unit_test(types),
         cmocka_unit_test(filters),
+        cmocka_unit_test(filters_and_copies),
         cmocka_unit_test(bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
