@@ -362,7 +362,7 @@ KITH_API KITH_MUST_CHECK int kith_collection_move(struct kith_db *db, const char
 /* ------------------------------------- names and values of the application */
 
 /* Small things that belong with the data: settings, users, what a program knows of a collection.
- * In the same files, in snapshots too. Keys of 1..1,024 bytes of UTF-8, values to 1 MiB. */
+ * In the same files, in snapshots too. Keys of 1..1,000 bytes of UTF-8, values to 1 MiB. */
 struct kith_meta_change {
     const char *key;
     const void *value; /* NULL: remove */

@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/endian.h"
+#include "engine/db.h"
 #include "engine/engine.h"
 
 #define NAME_KEY_MAX (2 * LIMIT_NAME_BYTES + 8)
@@ -31,7 +32,7 @@ struct kith_collection *catalog_by_id(struct kith_db *db, uint64_t id)
     return NULL;
 }
 
-static int db_usable(struct kith_db *db, bool write, struct kith_error *err)
+int db_usable(struct kith_db *db, bool write, struct kith_error *err)
 {
     if (atomic_load_explicit(&db->closed, memory_order_acquire))
         return error_set(err, KITH_ECLOSED, "the database is closed");
