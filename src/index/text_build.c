@@ -15,6 +15,7 @@ struct build {
     const struct chunk_source *source;
     const struct index_job *job;
     size_t field;
+    size_t first, rows; /* of the source: what the index is over */
     struct analyzer *analyzer;
     struct analyzer_scratch *scratch;
     struct arena arena;
@@ -49,17 +50,19 @@ static int charge(struct build *build)
     return 0;
 }
 
-static int read_chunk(struct build *build, const struct chunk *chunk, size_t first, size_t count)
+/* Rows [from, to) of the chunk; the first of them is row `at` of the index. */
+static int read_chunk(struct build *build, const struct chunk *chunk, size_t from, size_t to,
+                      size_t at)
 {
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = from; i < to; i++, at++) {
         if (!chunk_valid(chunk, i)) continue;
-        build->row = (uint32_t)(first + i);
+        build->row = (uint32_t)at;
         build->row_tokens = 0;
         const int rc = analyzer_run(build->analyzer, build->scratch, chunk_str(chunk, i),
                                     take_token, build);
         if (rc) return rc;
-        build->lengths[first + i] = (uint16_t)build->row_tokens;
-        build->valid[(first + i) / 64] |= UINT64_C(1) << ((first + i) % 64);
+        build->lengths[at] = (uint16_t)build->row_tokens;
+        build->valid[at / 64] |= UINT64_C(1) << (at % 64);
         build->tokens += build->row_tokens;
         build->texts++;
     }
@@ -69,20 +72,22 @@ static int read_chunk(struct build *build, const struct chunk *chunk, size_t fir
 static int read_rows(struct build *build)
 {
     const struct chunk_source *source = build->source;
-    for (size_t first = 0; first < source->rows; first += source->chunk_rows) {
+    const size_t end = build->first + build->rows;
+    for (size_t row = build->first; row < end;) {
         struct chunk chunk;
-        int rc = source->get(source->ctx, build->field, first / source->chunk_rows, &chunk);
+        const size_t number = row / source->chunk_rows, base = number * source->chunk_rows;
+        const size_t to = end - base < source->chunk_rows ? end - base : source->chunk_rows;
+        int rc = source->get(source->ctx, build->field, number, &chunk);
         if (rc) return rc;
         if (chunk.type != KITH_VARCHAR) return KITH_EINVAL;
-        size_t count = source->rows - first;
-        if (count > source->chunk_rows) count = source->chunk_rows;
-        if (chunk.rows < count) return KITH_ECORRUPT;
-        rc = read_chunk(build, &chunk, first, count);
+        if (chunk.rows < to) return KITH_ECORRUPT;
+        rc = read_chunk(build, &chunk, row - base, to, row - build->first);
         if (rc == 0) rc = charge(build);
         if (rc) return rc;
+        row = base + to;
         const struct index_job *job = build->job;
         if (job->cancel && atomic_load(job->cancel)) return KITH_ECANCELLED;
-        if (job->progress) job->progress(job->progress_ctx, first + count, source->rows);
+        if (job->progress) job->progress(job->progress_ctx, row - build->first, build->rows);
     }
     return text_gather_finish(&build->gather);
 }
@@ -231,7 +236,7 @@ static int give_header(struct build *build, struct index_image *image)
     memset(bytes, 0, TEXT_HEADER_BYTES);
     le32_put(bytes + TEXT_AT_VERSION, TEXT_VERSION);
     le32_put(bytes + TEXT_AT_POSITIONS, build->gather.positions);
-    le64_put(bytes + TEXT_AT_ROWS, build->source->rows);
+    le64_put(bytes + TEXT_AT_ROWS, build->rows);
     le64_put(bytes + TEXT_AT_TEXTS, build->texts);
     le64_put(bytes + TEXT_AT_TOKENS, build->tokens);
     le64_put(bytes + TEXT_AT_TERMS, build->gather.term_count);
@@ -241,7 +246,7 @@ static int give_header(struct build *build, struct index_image *image)
 
 static int give_all(struct build *build, struct index_image *image)
 {
-    const size_t rows = build->source->rows;
+    const size_t rows = build->rows;
     int rc = give_header(build, image);
     if (rc) return rc;
     add_section(image, TEXT_LENGTHS, (uint8_t *)build->lengths, rows * sizeof(uint16_t), true);
@@ -264,7 +269,7 @@ static int give_all(struct build *build, struct index_image *image)
 static int prepare(struct build *build, const struct scalar_index_params *params,
                    struct kith_error *err)
 {
-    const size_t rows = build->source->rows;
+    const size_t rows = build->rows;
     const char *json = params->field->analyzer;
     if (!json || params->field->type != KITH_VARCHAR)
         return error_set(err, KITH_EINVAL, "field '%s' has no analyzer", params->field->name);
@@ -299,15 +304,16 @@ static void build_release(struct build *build)
     buffer_release(&build->positions);
 }
 
-int text_index_build(const struct chunk_source *source, size_t field,
-                     const struct scalar_index_params *params, const struct index_job *job,
-                     struct index_image *out, struct kith_error *err)
+int text_index_build_rows(const struct chunk_source *source, size_t field, size_t first,
+                          size_t rows, const struct scalar_index_params *params,
+                          const struct index_job *job, struct index_image *out,
+                          struct kith_error *err)
 {
-    if (source->rows > UINT32_MAX / 64)
-        return error_set(err, KITH_ELIMIT, "text index: too many rows");
+    if (rows > UINT32_MAX / 64) return error_set(err, KITH_ELIMIT, "text index: too many rows");
     struct build *build = mem_zalloc(sizeof *build);
     if (!build) return error_set(err, KITH_ENOMEM, "text index: no memory");
-    *build = (struct build){ .source = source, .job = job, .field = field };
+    *build = (struct build){ .source = source, .job = job, .field = field, .first = first,
+                             .rows = rows };
     arena_init(&build->arena);
     struct index_image image = { .count = 0 };
     int rc = prepare(build, params, err);
@@ -325,4 +331,11 @@ int text_index_build(const struct chunk_source *source, size_t field,
         *out = image;
     }
     return rc;
+}
+
+int text_index_build(const struct chunk_source *source, size_t field,
+                     const struct scalar_index_params *params, const struct index_job *job,
+                     struct index_image *out, struct kith_error *err)
+{
+    return text_index_build_rows(source, field, 0, source->rows, params, job, out, err);
 }

@@ -52,7 +52,7 @@ struct text_statistics {
 KITH_NODISCARD int text_statistics_init(const struct text_query *query,
                                         struct text_statistics *out);
 void text_statistics_release(struct text_statistics *statistics);
-/* Adds what this index has. KITH_ECORRUPT. */
+/* Adds what this index has; nothing on error. KITH_ECORRUPT. */
 KITH_NODISCARD int text_statistics_add(const struct scalar_index *index,
                                        const struct text_query *query,
                                        struct text_statistics *statistics);

@@ -10,6 +10,12 @@ KITH_NODISCARD int text_index_build(const struct chunk_source *source, size_t fi
                                     const struct scalar_index_params *params,
                                     const struct index_job *job, struct index_image *out,
                                     struct kith_error *err);
+/* The same over rows [first, first + rows) of the source. */
+KITH_NODISCARD int text_index_build_rows(const struct chunk_source *source, size_t field,
+                                         size_t first, size_t rows,
+                                         const struct scalar_index_params *params,
+                                         const struct index_job *job, struct index_image *out,
+                                         struct kith_error *err);
 KITH_NODISCARD int text_index_probe(const struct scalar_index *index, const struct probe *probe,
                                     struct probe_answer *answer);
 KITH_NODISCARD int text_index_estimate(const struct scalar_index *index, const struct probe *probe,

@@ -102,7 +102,8 @@ void text_query_release(struct text_query *query)
 
 int text_statistics_init(const struct text_query *query, struct text_statistics *out)
 {
-    uint64_t *rows = mem_zalloc_array(query->term_count + 1, sizeof *rows);
+    /* Twice: what one index has is added when all of it was read. */
+    uint64_t *rows = mem_zalloc_array(2 * query->term_count + 1, sizeof *rows);
     if (!rows) return KITH_ENOMEM;
     *out = (struct text_statistics){ .rows = rows };
     return 0;
@@ -118,15 +119,16 @@ int text_statistics_add(const struct scalar_index *base, const struct text_query
                         struct text_statistics *statistics)
 {
     const struct text_index *index = (const struct text_index *)base;
+    uint64_t *rows = statistics->rows + query->term_count;
+    for (size_t i = 0; i < query->term_count; i++) {
+        struct text_term term = { .rows = 0 };
+        const int rc = text_term_find(index, query->terms[i].text, &term);
+        if (rc && rc != KITH_ENOTFOUND) return rc;
+        rows[i] = term.rows;
+    }
+    for (size_t i = 0; i < query->term_count; i++) statistics->rows[i] += rows[i];
     statistics->texts += index->texts;
     statistics->tokens += index->tokens;
-    for (size_t i = 0; i < query->term_count; i++) {
-        struct text_term term;
-        const int rc = text_term_find(index, query->terms[i].text, &term);
-        if (rc == KITH_ENOTFOUND) continue;
-        if (rc) return rc;
-        statistics->rows[i] += term.rows;
-    }
     return 0;
 }
 
