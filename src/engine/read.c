@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "engine/engine.h"
+#include "engine/iterator.h"
 
 void read_plan_release(struct read_plan *plan) { arena_release(&plan->arena); }
 
@@ -226,7 +227,8 @@ int kith_get(struct kith_collection *collection, const struct kith_keys *keys,
 
 /* ------------------------------------------------------------------ iterators */
 
-struct kith_iterator {
+struct query_iterator {
+    struct kith_iterator base; /* first */
     struct kith_collection *collection; /* owns a reference */
     struct view view;                   /* owns: its instant stays readable */
     struct read_plan plan;
@@ -238,9 +240,19 @@ struct kith_iterator {
     struct kith_search_stats stats;
 };
 
+static struct query_iterator *of(struct kith_iterator *iterator)
+{
+    return (struct query_iterator *)(void *)iterator;
+}
+
 void kith_iterator_close(struct kith_iterator *iterator)
 {
-    if (!iterator) return;
+    if (iterator) iterator->ops->close(iterator);
+}
+
+static void close_query(struct kith_iterator *base)
+{
+    struct query_iterator *iterator = of(base);
     if (iterator->evaluated) allowed_release(&iterator->allowed);
     read_plan_release(&iterator->plan);
     view_drop(&iterator->view);
@@ -248,7 +260,11 @@ void kith_iterator_close(struct kith_iterator *iterator)
     mem_free(iterator);
 }
 
-static int copy_output(struct kith_iterator *iterator, const struct kith_output *given)
+static int next_query(struct kith_iterator *base, const struct kith_call *call,
+                      struct kith_result **out, struct kith_error *err);
+static const struct iterator_ops query_ops = { next_query, close_query };
+
+static int copy_output(struct query_iterator *iterator, const struct kith_output *given)
 {
     const char **names = arena_alloc_array(&iterator->plan.arena, given->count + 1, sizeof *names);
     if (!names) return KITH_ENOMEM;
@@ -268,10 +284,11 @@ int kith_iterator_open(struct kith_collection *collection, const struct kith_que
     int rc = collection_usable(collection, err);
     if (rc) return rc;
     if (batch_rows == 0) return error_set(err, KITH_EINVAL, "an iterator's batch is at least 1 row");
-    struct kith_iterator *iterator = mem_zalloc(sizeof *iterator);
+    struct query_iterator *iterator = mem_zalloc(sizeof *iterator);
     if (!iterator) return error_set(err, KITH_ENOMEM, "iterator: no memory");
     view_take(collection, &iterator->view);
     rc = read_plan_init(&iterator->plan, collection, &iterator->view, &opts, NULL, err);
+    iterator->base.ops = &query_ops;
     iterator->opts = opts;
     iterator->batch_rows = batch_rows;
     iterator->at = opts.offset;
@@ -286,11 +303,11 @@ int kith_iterator_open(struct kith_collection *collection, const struct kith_que
     }
     iterator->collection = collection;
     atomic_fetch_add_explicit(&collection->refs, 1, memory_order_relaxed);
-    *out = iterator;
+    *out = &iterator->base;
     return 0;
 }
 
-static int iterator_evaluate(struct kith_iterator *iterator, struct kith_error *err)
+static int iterator_evaluate(struct query_iterator *iterator, struct kith_error *err)
 {
     iterator->complete = iterator->collection->quarantined == 0;
     int rc = allowed_init(&iterator->allowed, &iterator->plan.rows, &iterator->stats,
@@ -306,6 +323,13 @@ static int iterator_evaluate(struct kith_iterator *iterator, struct kith_error *
 int kith_iterator_next(struct kith_iterator *iterator, const struct kith_call *call,
                        struct kith_result **out, struct kith_error *err)
 {
+    return iterator->ops->next(iterator, call, out, err);
+}
+
+static int next_query(struct kith_iterator *base, const struct kith_call *call,
+                      struct kith_result **out, struct kith_error *err)
+{
+    struct query_iterator *iterator = of(base);
     struct kith_collection *collection = iterator->collection;
     int rc = collection_usable(collection, err);
     if (rc) return rc;

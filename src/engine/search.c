@@ -337,29 +337,37 @@ int search_run(struct search_call *search, struct kith_error *err)
 
 /* ------------------------------------------------------------------ results */
 
-static int fill(struct search_call *search, struct result_builder *builder, struct kith_error *err)
+static int fill_rows(struct search_call *search, struct result_builder *builder,
+                     struct place *all, struct kith_error *err)
 {
     const size_t n = search->opts.query_count;
     size_t *offsets = arena_zalloc(builder->arena, (n + 1) * sizeof *offsets);
     if (!offsets) return error_set(err, KITH_ENOMEM, "search: no memory for its result");
-    for (size_t q = 0; q < n; q++) offsets[q + 1] = offsets[q] + search->found[q].count;
-    const size_t total = offsets[n];
-    struct place *all = arena_alloc_array(&search->plan.arena, total + 1, sizeof *all);
-    float *distances = arena_alloc_array(builder->arena, total + 1, sizeof *distances);
-    if (!all || !distances)
-        return error_set(err, KITH_ENOMEM, "search: no memory for its result");
-    for (size_t q = 0; q < n; q++)
-        if (search->found[q].count)
-            memcpy(all + offsets[q], search->found[q].places,
-                   search->found[q].count * sizeof *all);
+    for (size_t q = 0; q < n; q++) {
+        const struct search_found *found = &search->found[q];
+        if (found->count) memcpy(all + offsets[q], found->places, found->count * sizeof *all);
+        offsets[q + 1] = offsets[q] + found->count;
+    }
+    float *distances = arena_alloc_array(builder->arena, offsets[n] + 1, sizeof *distances);
+    if (!distances) return error_set(err, KITH_ENOMEM, "search: no memory for its result");
+    for (size_t i = 0; i < offsets[n]; i++) distances[i] = all[i].distance;
     int rc = result_fill(builder, search->collection, search->view, &search->opts.output, all,
-                         total, err);
-    if (rc) return rc;
-    for (size_t i = 0; i < total; i++) distances[i] = all[i].distance;
+                         offsets[n], err);
     builder->result->query_count = n;
     builder->result->offsets = offsets;
     builder->result->distances = distances;
-    return 0;
+    return rc;
+}
+
+static int fill(struct search_call *search, struct result_builder *builder, struct kith_error *err)
+{
+    size_t total = 0;
+    for (size_t q = 0; q < search->opts.query_count; q++) total += search->found[q].count;
+    struct place *all = mem_alloc_array(total + 1, sizeof *all);
+    if (!all) return error_set(err, KITH_ENOMEM, "search: no memory for its result");
+    int rc = fill_rows(search, builder, all, err);
+    mem_free(all);
+    return rc;
 }
 
 int search_result(struct search_call *search, struct kith_result **out, struct kith_error *err)
