@@ -13,10 +13,11 @@
 #define COMPACT_DEAD_SHARE 5 /* rewritten alone when one row in so many is dead */
 #define COMPACT_DEAD_ROWS 1024
 
-enum step_kind { STEP_NONE, STEP_FREEZE, STEP_MERGE, STEP_COMPACT, STEP_KILLS, STEP_INDEX };
+enum step_kind { STEP_NONE, STEP_FREEZE, STEP_MERGE, STEP_COMPACT, STEP_KILLS, STEP_INDEX, STEP_UNINDEX };
 struct step {
     enum step_kind kind;
-    size_t first, count, field;
+    size_t first, count;
+    uint32_t index; /* number of the one to build */
 };
 
 static unsigned tier_of(const struct segment *segment)
@@ -60,19 +61,42 @@ static bool due_dead(const struct version *version, struct step *step)
     return false;
 }
 
+static bool is_due(const struct kith_collection *collection, const struct segment *segment,
+                   const struct index_wish *wish)
+{
+    if (segment_has_index(segment, wish->number)) return false;
+    const uint32_t dim = collection->schema->fields[wish->field].dim;
+    if (wish->vectors && segment_rows(segment) < index_min_rows(dim)) return false;
+    return !map64_get(&collection->unindexable, unindexable_key(segment, wish->number), NULL);
+}
+
+/* What is cheap first: everything but graphs. */
 static bool due_index(const struct kith_collection *collection, const struct version *version,
                       struct step *step)
 {
-    for (size_t i = 0; i < version->sealed; i++) {
-        const struct segment *segment = version->segments[i];
-        if (segment_damaged(segment)) continue;
-        for (size_t f = 0; f < collection->schema->field_count; f++) {
-            if (!index_kind_of(collection, f) || segment_index(segment, f)) continue;
-            if (segment_rows(segment) < index_min_rows(collection->schema->fields[f].dim)) continue;
-            if (map64_get(&collection->unindexable, segment_id(segment) * 1024 + f, NULL)) continue;
-            *step = (struct step){ STEP_INDEX, i, 1, f };
-            return true;
+    for (size_t pass = 0; pass < 2; pass++) {
+        for (size_t i = 0; i < version->sealed; i++) {
+            const struct segment *segment = version->segments[i];
+            if (segment_damaged(segment)) continue;
+            for (size_t w = 0; w < collection->wishes.count; w++) {
+                const struct index_wish *wish = &collection->wishes.items[w];
+                if (wish->vectors != (pass == 1) || !is_due(collection, segment, wish)) continue;
+                *step = (struct step){ STEP_INDEX, i, 1, wish->number };
+                return true;
+            }
         }
+    }
+    return false;
+}
+
+/* A segment has an index that nobody wants any more. */
+static bool due_unindex(const struct kith_collection *collection, const struct version *version,
+                        struct step *step)
+{
+    for (size_t i = 0; i < version->sealed; i++) {
+        if (!segment_unwanted(collection, version->segments[i], NULL)) continue;
+        *step = (struct step){ .kind = STEP_UNINDEX };
+        return true;
     }
     return false;
 }
@@ -108,6 +132,7 @@ static struct step due_step(struct kith_collection *collection)
         if (!all_dead_free(version)) return (struct step){ STEP_COMPACT, 0, version->sealed, 0 };
         collection->compact_wanted = false;
     }
+    if (due_unindex(collection, version, &step)) return step;
     if (due_tiers(version, &step) || due_dead(version, &step)) return step;
     (void)due_index(collection, version, &step);
     return step;
@@ -131,7 +156,8 @@ static int run_step(struct kith_collection *collection, const struct step *step,
         os_mutex_unlock(&collection->write_lock);
         break;
     case STEP_KILLS: rc = save_kills(collection, err); break;
-    case STEP_INDEX: rc = index_segment(collection, step->first, step->field, err); break;
+    case STEP_INDEX: rc = index_segment(collection, step->first, step->index, err); break;
+    case STEP_UNINDEX: rc = unindex_segments(collection, err); break;
     }
     return rc;
 }

@@ -12,6 +12,7 @@ static void collection_free(struct kith_collection *collection)
     struct kith_db *db = collection->db;
     version_unref(collection->version);
     map64_release(&collection->unindexable);
+    index_wishes_release(&collection->wishes);
     manifest_release(&collection->manifest);
     os_mutex_release(&collection->write_lock);
     os_mutex_release(&collection->version_lock);
@@ -35,12 +36,14 @@ int collection_new(struct kith_db *db, struct manifest *manifest, struct kith_co
     collection->db = db;
     map64_init(&collection->unindexable);
     atomic_init(&collection->refs, 1);
-    int rc = os_mutex_init(db->os, &collection->write_lock);
+    int rc = index_wishes_make(manifest, &collection->wishes);
+    if (rc == 0) rc = os_mutex_init(db->os, &collection->write_lock);
     if (rc == 0) rc = os_mutex_init(db->os, &collection->version_lock);
     if (rc == 0 && !(collection->version = version_new(0))) rc = KITH_ENOMEM;
     if (rc) {
         os_mutex_release(&collection->write_lock);
         os_mutex_release(&collection->version_lock);
+        index_wishes_release(&collection->wishes);
         mem_free(collection);
         return error_set(err, rc, "collection '%s': no memory", manifest->name);
     }
@@ -113,9 +116,7 @@ int manifest_copy(const struct manifest *manifest, struct manifest *out)
 
 const struct manifest_index *manifest_index_of(const struct manifest *manifest, size_t field)
 {
-    for (uint32_t i = 0; i < manifest->index_count; i++)
-        if (manifest->indexes[i].field == field) return &manifest->indexes[i];
-    return NULL;
+    return field < LIMIT_FIELDS ? manifest_find_index(manifest, (uint32_t)field) : NULL;
 }
 
 int collection_partition(const struct kith_collection *collection, const char *name, uint32_t *id,
@@ -188,80 +189,4 @@ int kith_partition_create(struct kith_collection *collection, const char *partit
         manifest_release(&edited);
     os_mutex_unlock(&collection->write_lock);
     return rc;
-}
-
-static bool indexable(enum kith_type type)
-{
-    return type_is_vector(type) && type != KITH_SPARSE_VECTOR;
-}
-
-static int index_check(const struct kith_collection *collection, size_t field,
-                       const struct kith_index_params *params, struct kith_error *err)
-{
-    const struct schema_field *f = &collection->schema->fields[field];
-    if (!indexable(f->type))
-        return error_set(err, KITH_EUNSUPPORTED, "field '%s' of type %s has no index yet; it is scanned",
-                         f->name, type_name(f->type));
-    if (params->metric && params->metric != f->metric)
-        return error_set(err, KITH_EINVAL, "the metric of field '%s' is %s, set by its schema", f->name,
-                         metric_name(f->metric));
-    if (params->kind && strcmp(params->kind, "HNSW") != 0 && strcmp(params->kind, "FLAT") != 0 &&
-        strcmp(params->kind, "AUTO") != 0)
-        return error_set(err, KITH_EINVAL, "index kind '%s' is not known; use FLAT, HNSW or AUTO",
-                         params->kind);
-    if (params->m && (params->m < 2 || params->m > 512))
-        return error_set(err, KITH_EINVAL, "M must be 2 to 512, not %u", params->m);
-    return 0;
-}
-
-static int index_set(struct manifest *manifest, size_t field, const struct kith_index_params *params)
-{
-    struct manifest_index *slot = NULL;
-    for (uint32_t i = 0; i < manifest->index_count; i++)
-        if (manifest->indexes[i].field == field) slot = &manifest->indexes[i];
-    if (!slot) {
-        struct manifest_index *grown = mem_realloc(
-            manifest->indexes, (manifest->index_count + 1u) * sizeof *manifest->indexes);
-        if (!grown) return KITH_ENOMEM;
-        manifest->indexes = grown;
-        slot = &grown[manifest->index_count++];
-    }
-    *slot = (struct manifest_index){ .field = (uint32_t)field,
-                                     .metric = (uint32_t)manifest->schema.fields[field].metric,
-                                     .m = params->m,
-                                     .ef_construction = params->ef_construction };
-    (void)snprintf(slot->kind, sizeof slot->kind, "%s", params->kind ? params->kind : "AUTO");
-    return 0;
-}
-
-int kith_index_create(struct kith_collection *collection, const char *field,
-                      const struct kith_index_params *params, struct kith_error *err)
-{
-    int rc = collection_writable(collection, err);
-    if (rc) return rc;
-    struct kith_index_params given = KITH_INDEX_PARAMS_INIT;
-    if (params) memcpy(&given, params, params->size < sizeof given ? params->size : sizeof given);
-    size_t number = schema_find(collection->schema, field, strlen(field));
-    if (number == SIZE_MAX) return error_set(err, KITH_ENOTFOUND, "field '%s' not in schema", field);
-    if ((rc = index_check(collection, number, &given, err))) return rc;
-    struct manifest edited = { 0 };
-    os_mutex_lock(&collection->write_lock);
-    if (manifest_copy(&collection->manifest, &edited) || index_set(&edited, number, &given))
-        rc = error_set(err, KITH_ENOMEM, "index on '%s': no memory", field);
-    if (rc == 0) rc = collection_save(collection, &edited, err);
-    if (rc == 0)
-        manifest_adopt(&collection->manifest, &edited);
-    else
-        manifest_release(&edited);
-    os_mutex_unlock(&collection->write_lock);
-    if (rc == 0) background_wake(collection->db);
-    return rc;
-}
-
-/* Drops the wish: segments made from now on are scanned. Files of old segments go with them. */
-int kith_index_drop(struct kith_collection *collection, const char *field, struct kith_error *err)
-{
-    struct kith_index_params flat = KITH_INDEX_PARAMS_INIT;
-    flat.kind = "FLAT";
-    return kith_index_create(collection, field, &flat, err);
 }

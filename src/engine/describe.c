@@ -28,6 +28,8 @@ void kith_collection_info_free(struct kith_collection_info *info)
     for (size_t i = 0; info->indexes && i < info->index_count; i++) {
         mem_free(info->indexes[i].field);
         mem_free(info->indexes[i].kind);
+        mem_free(info->indexes[i].name);
+        mem_free(info->indexes[i].params);
     }
     mem_free(info->indexes);
     mem_free(info);
@@ -61,29 +63,58 @@ static int describe_partitions(const struct manifest *manifest, struct kith_coll
     return 0;
 }
 
+/* The number whose files an index has: BM25 reads the words of its input. */
+static uint32_t file_number(const struct schema *schema, size_t field, uint32_t number)
+{
+    if (number >= LIMIT_FIELDS || schema_field_stored(&schema->fields[field])) return number;
+    return (uint32_t)schema->fields[field].bm25_of;
+}
+
+/* `index` is NULL for a vector field of whose index nobody asked anything. */
+static int describe_index(const struct schema *schema, const struct view *view, size_t field,
+                          const struct manifest_index *index, struct kith_index_info *out)
+{
+    const struct schema_field *f = &schema->fields[field];
+    const uint32_t number = file_number(schema, field, index ? index->number : (uint32_t)field);
+    out->field = mem_strdup(f->name);
+    out->kind = mem_strdup(index ? index->kind : INDEX_KIND_AUTO);
+    out->name = mem_strdup(index ? index->name : f->name);
+    if (!out->field || !out->kind || !out->name) return KITH_ENOMEM;
+    if (index && *index->params && !(out->params = mem_strdup(index->params))) return KITH_ENOMEM;
+    out->metric = f->metric;
+    out->m = index ? index->m : 0;
+    out->ef_construction = index ? index->ef_construction : 0;
+    for (size_t i = 0; i < view->version->count; i++) {
+        const struct segment *segment = view->version->segments[i];
+        const uint64_t rows = segment_rows_at(segment, view->ts);
+        out->total_rows += rows;
+        if (segment_has_index(segment, number)) out->indexed_rows += rows;
+    }
+    return 0;
+}
+
+/* Those of vector fields first, then those that somebody created, in that order. */
 static int describe_indexes(struct kith_collection *collection, const struct view *view,
                             struct kith_collection_info *info)
 {
     const struct schema *schema = collection->schema;
-    info->indexes = mem_zalloc_array(schema->field_count + 1, sizeof *info->indexes);
+    const struct manifest *manifest = &collection->manifest;
+    info->indexes =
+        mem_zalloc_array(schema->field_count + manifest->index_count + 1, sizeof *info->indexes);
     if (!info->indexes) return KITH_ENOMEM;
-    for (size_t f = 0; f < schema->field_count; f++) {
-        const struct manifest_index *wish = manifest_index_of(&collection->manifest, f);
+    int rc = 0;
+    for (size_t f = 0; rc == 0 && f < schema->field_count; f++) {
         if (!type_is_vector(schema->fields[f].type)) continue;
-        struct kith_index_info *out = &info->indexes[info->index_count++];
-        out->field = mem_strdup(schema->fields[f].name);
-        out->kind = mem_strdup(wish ? wish->kind : "AUTO");
-        if (!out->field || !out->kind) return KITH_ENOMEM;
-        out->metric = schema->fields[f].metric;
-        out->m = wish ? wish->m : 0;
-        out->ef_construction = wish ? wish->ef_construction : 0;
-        for (size_t i = 0; i < view->version->count; i++) {
-            uint64_t rows = segment_rows_at(view->version->segments[i], view->ts);
-            out->total_rows += rows;
-            if (segment_index(view->version->segments[i], f)) out->indexed_rows += rows;
-        }
+        rc = describe_index(schema, view, f, manifest_index_of(manifest, f),
+                            &info->indexes[info->index_count++]);
     }
-    return 0;
+    for (uint32_t i = 0; rc == 0 && i < manifest->index_count; i++) {
+        const struct manifest_index *index = &manifest->indexes[i];
+        if (index->number < LIMIT_FIELDS) continue;
+        rc = describe_index(schema, view, index->field, index,
+                            &info->indexes[info->index_count++]);
+    }
+    return rc;
 }
 
 static int describe_aliases(struct kith_collection *collection, struct kith_collection_info *info)
@@ -165,11 +196,7 @@ int kith_collection_stats(struct kith_collection *collection, struct kith_stats 
         }
         stats.sealed_segments++;
         stats.hot_bytes += segment_memory_bytes(segment);
-        for (size_t f = 0; f < collection->schema->field_count; f++)
-            if (segment_index(segment, f)) {
-                stats.indexed_segments++;
-                break;
-            }
+        stats.indexed_segments += segment_indexes(segment, NULL, 0) > 0;
     }
     view_drop(&view);
     stats.log_bytes = wal_bytes(collection->db->wal);

@@ -27,6 +27,7 @@
 #include "base/arena.h"
 #include "base/budget.h"
 #include "base/map.h"
+#include "engine/index_wish.h"
 #include "engine/reader_page.h"
 #include "log/journal.h"
 #include "log/wal.h"
@@ -80,7 +81,8 @@ struct kith_collection {
     uint64_t active_since_ts;      /* appended_ts when the active segment began; write_lock */
     uint64_t flush_ts;             /* files are wanted for all up to it; 0: no; write_lock */
     bool compact_wanted;           /* one merge of everything; guard: write_lock */
-    struct map64 unindexable;      /* hash of (segment, field) that got no index; guard: step_lock */
+    struct index_wishes wishes;    /* of the manifest; guard: write_lock */
+    struct map64 unindexable;      /* (segment, number) that got no index; write_lock */
     _Atomic size_t quarantined;    /* segments that did not open, and losses of the log */
     struct kith_collection *like;  /* while a follower builds it: whose segments may be taken over */
     uint64_t sealed_kill_ts;       /* the newest kill on a sealed segment; guard: write_lock */
@@ -99,6 +101,8 @@ struct kith_db {
     struct wal *wal;
     struct budget budget;
     struct pool *pool; /* nullable */
+    struct pool *search_pool;  /* nullable; used between search_pool_take and _return */
+    atomic_uint pool_users;    /* kith_close waits for them */
     unsigned threads;
     bool read_only, no_threads, pin;
     bool catalog_damaged; /* a manifest did not decode: nothing is swept */
@@ -189,6 +193,7 @@ static inline bool collection_unsaved(const struct kith_collection *collection)
 KITH_NODISCARD int collection_partition(const struct kith_collection *collection, const char *name,
                                         uint32_t *id, struct kith_error *err);
 KITH_NODISCARD int manifest_copy(const struct manifest *manifest, struct manifest *out);
+/* What was asked for of the index that a vector field has of itself, or NULL. */
 const struct manifest_index *manifest_index_of(const struct manifest *manifest, size_t field);
 
 /* ---- catalog.c */
@@ -229,11 +234,24 @@ void sealed_opts_of(const struct kith_db *db, const struct kith_collection *coll
 /* ---- merge.c: seal and compaction are one operation */
 KITH_NODISCARD int merge_segments(struct kith_collection *collection, size_t first, size_t count,
                                   struct kith_error *err); /* numbers in the version; under step_lock */
-KITH_NODISCARD int index_segment(struct kith_collection *collection, size_t number, size_t field,
-                                 struct kith_error *err);
+/* A manifest with the indexes that segments have now; the same segments. Under step_lock. */
+KITH_NODISCARD int publish_indexes(struct kith_collection *collection, struct kith_error *err);
+/* ---- index_build.c */
+/* Builds the index `wanted` of a segment; all that are wanted and cheap (not over dense vectors),
+ * when `wanted` is one of them. */
+KITH_NODISCARD int index_segment(struct kith_collection *collection, size_t number,
+                                 uint32_t wanted, struct kith_error *err);
+/* Takes indexes out of use that nobody wants any more, and unlinks their files. */
+KITH_NODISCARD int unindex_segments(struct kith_collection *collection, struct kith_error *err);
 KITH_NODISCARD int save_kills(struct kith_collection *collection, struct kith_error *err);
-/* Does this field get an index file in sealed segments, and of which kind? NULL: no. */
-const char *index_kind_of(const struct kith_collection *collection, size_t field);
+/* The first index in use of the segment that is not wanted: its number into *number (nullable). Under
+ * write_lock. */
+bool segment_unwanted(const struct kith_collection *collection, const struct segment *segment,
+                      uint32_t *number);
+static inline uint64_t unindexable_key(const struct segment *segment, uint32_t number)
+{
+    return (segment_id(segment) << 20) ^ number; /* numbers have 20 bits */
+}
 
 /* ---- result.c */
 struct output_plan; /* which columns a read gives */
@@ -242,6 +260,10 @@ struct result_builder {
     struct arena *arena;
 };
 KITH_NODISCARD int result_new(struct result_builder *out, struct kith_error *err);
+struct buffer;
+/* Copies text into the result. */
+KITH_NODISCARD int result_explain(struct result_builder *builder, const struct buffer *text,
+                                  struct kith_error *err);
 /* Fills columns for the places, in order. */
 KITH_NODISCARD int result_fill(struct result_builder *builder, const struct kith_collection *collection,
                                const struct view *view, const struct kith_output *output,

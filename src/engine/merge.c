@@ -1,7 +1,8 @@
 /*
- * Publications: sealing a frozen segment, compacting sealed ones, giving a segment an index, saving
- * kills. All have one form: make new files without a lock; then, under the write lock, carry over the
- * kills that arrived meanwhile, commit the edited manifest, switch the version.
+ * Publications: sealing a frozen segment, compacting sealed ones, saving kills, naming new indexes. All
+ * have one form: make new files without a lock; then, under the write lock, carry over the kills that
+ * arrived meanwhile, commit the edited manifest, switch the version. An index is attached to the open
+ * segment before its manifest is committed: it is derived, so nobody misses it when that fails.
  *
  * One step at a time (step_lock), so positions in the version only move by appends at its end.
  * When the journal's commit fails its outcome is unknown: neither the old nor the new files are unlinked
@@ -21,16 +22,6 @@ struct publication {
     struct segment *made;     /* owns a reference; NULL: nothing is left of them */
     uint64_t checkpoint_ts;   /* 0: as it was */
 };
-
-const char *index_kind_of(const struct kith_collection *collection, size_t field)
-{
-    const struct schema_field *f = &collection->schema->fields[field];
-    if (!type_is_vector(f->type) || f->type == KITH_SPARSE_VECTOR || f->type == KITH_BINARY_VECTOR)
-        return NULL;
-    const struct manifest_index *wish = manifest_index_of(&collection->manifest, field);
-    if (wish && strcmp(wish->kind, "FLAT") == 0) return NULL;
-    return "HNSW";
-}
 
 /* The old version with [first, first + count) replaced by `made`. */
 static int next_version(struct publication *p)
@@ -56,27 +47,24 @@ static int next_version(struct publication *p)
     return 0;
 }
 
-static uint32_t indexes_of(const struct kith_collection *collection, const struct segment *segment)
-{
-    uint32_t count = 0;
-    for (size_t f = 0; f < collection->schema->field_count; f++) count += segment_index(segment, f) != NULL;
-    return count;
-}
-
 static int list_segment(struct publication *p, const struct segment *segment, uint64_t dead_file)
 {
     struct manifest_segment *entry;
-    int rc = manifest_add_segment(&p->manifest, segment_id(segment), segment_rows(segment), dead_file,
-                                  indexes_of(p->collection, segment), &entry);
-    if (rc) return rc;
-    uint32_t n = 0;
-    for (size_t f = 0; f < p->collection->schema->field_count; f++) {
-        const struct index *index = segment_index(segment, f);
-        if (!index) continue;
-        entry->index_fields[n] = (uint32_t)f;
-        (void)snprintf(entry->index_kinds[n++], sizeof entry->index_kinds[0], "%s", index->ops->kind);
+    const size_t count = segment_indexes(segment, NULL, 0);
+    struct segment_index_entry *indexes = mem_alloc_array(count + 1, sizeof *indexes);
+    if (!indexes) return KITH_ENOMEM;
+    /* Damage that is found meanwhile makes them fewer, never more. */
+    size_t n = segment_indexes(segment, indexes, count);
+    if (n > count) n = count;
+    const int rc = manifest_add_segment(&p->manifest, segment_id(segment), segment_rows(segment),
+                                        dead_file, (uint32_t)n, &entry);
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        entry->indexes[i].number = indexes[i].number;
+        entry->indexes[i].field = (uint32_t)indexes[i].field;
+        (void)snprintf(entry->indexes[i].kind, sizeof entry->indexes[i].kind, "%s", indexes[i].kind);
     }
-    return 0;
+    mem_free(indexes);
+    return rc;
 }
 
 static uint64_t old_dead_file(const struct manifest *manifest, uint64_t id)
@@ -110,8 +98,7 @@ static void keep_quarantined(struct publication *p, const struct manifest *old, 
         if (present || manifest_add_segment(&p->manifest, entry->id, entry->rows, entry->dead_file,
                                             entry->index_count, &copy))
             continue;
-        memcpy(copy->index_fields, entry->index_fields, entry->index_count * sizeof *entry->index_fields);
-        memcpy(copy->index_kinds, entry->index_kinds, entry->index_count * sizeof *entry->index_kinds);
+        memcpy(copy->indexes, entry->indexes, entry->index_count * sizeof *entry->indexes);
     }
 }
 
@@ -119,11 +106,7 @@ static int edit_manifest(struct publication *p, struct kith_error *err)
 {
     if (manifest_copy(&p->collection->manifest, &p->manifest))
         return error_set(err, KITH_ENOMEM, "publishing a segment: no memory");
-    for (uint32_t i = 0; i < p->manifest.segment_count; i++) {
-        mem_free(p->manifest.segments[i].index_fields);
-        mem_free(p->manifest.segments[i].index_kinds);
-    }
-    p->manifest.segment_count = 0;
+    manifest_clear_segments(&p->manifest);
     if (p->checkpoint_ts) p->manifest.checkpoint_ts = p->checkpoint_ts;
     keep_quarantined(p, &p->collection->manifest, version_current(p->collection));
     for (size_t i = 0; i < p->next->sealed; i++) {
@@ -185,24 +168,6 @@ static int carry_kill(void *ctx, size_t row, uint64_t ts)
     return segment_kill(carrying->to, to, ts);
 }
 
-static int open_made(struct kith_collection *collection, uint64_t id, const struct segment *like,
-                     size_t field, const char *kind, struct segment **out, struct kith_error *err)
-{
-    struct sealed_opts opts;
-    sealed_opts_of(collection->db, collection, id, &opts);
-    struct sealed_index_file files[LIMIT_VECTOR_FIELDS + 1];
-    size_t count = 0;
-    for (size_t f = 0; like && f < collection->schema->field_count && count < LIMIT_VECTOR_FIELDS; f++) {
-        const struct index *index = segment_index(like, f);
-        if (index && f != field) files[count++] = (struct sealed_index_file){ f, index->ops->kind };
-    }
-    if (kind) files[count++] = (struct sealed_index_file){ field, kind };
-    opts.indexes = files;
-    opts.index_count = count;
-    size_t missing;
-    return sealed_open(&opts, out, &missing, err);
-}
-
 static int merge_publish(struct publication *p, struct version *inputs, uint32_t *const *maps, uint64_t ts,
                          struct kith_error *err)
 {
@@ -247,59 +212,17 @@ int merge_segments(struct kith_collection *collection, size_t first, size_t coun
     }
     struct publication p = { .collection = collection, .first = first, .count = count,
                              .checkpoint_ts = seal ? ts : 0 };
-    if (rc == 0 && rows) rc = open_made(collection, id, NULL, 0, NULL, &p.made, err);
+    if (rc == 0 && rows) {
+        struct sealed_opts opts;
+        sealed_opts_of(db, collection, id, &opts);
+        rc = sealed_open(&opts, &p.made, NULL, err);
+    }
     if (rc == 0) rc = merge_publish(&p, view.version, maps, ts, err);
     segment_unref(p.made);
     for (size_t i = 0; maps && i < count; i++) mem_free(maps[i]);
     mem_free(maps);
     view_drop(&view);
     if (rc == 0 && seal) rc = wal_trim(db->wal, (uint32_t)collection->manifest.id, ts, err);
-    return rc;
-}
-
-static int index_publish(struct kith_collection *collection, const struct view *view, size_t number,
-                         size_t field, const char *kind, struct kith_error *err)
-{
-    struct publication p = { .collection = collection, .first = number, .count = 1 };
-    struct segment *old = view->version->segments[number];
-    int rc = open_made(collection, segment_id(old), old, field, kind, &p.made, err);
-    if (rc) return rc;
-    struct carrying carrying = { p.made, NULL, 0, 0 };
-    os_mutex_lock(&collection->write_lock);
-    rc = segment_kills_since(old, 0, carry_kill, &carrying);
-    if (rc)
-        error_set(err, rc, "carrying deletes over: %s", error_name(rc));
-    else if (!(rc = collection_writable(collection, err)))
-        rc = publish(&p, false, err);
-    os_mutex_unlock(&collection->write_lock);
-    segment_unref(p.made);
-    return rc;
-}
-
-int index_segment(struct kith_collection *collection, size_t number, size_t field, struct kith_error *err)
-{
-    struct kith_db *db = collection->db;
-    struct index_params params = { 0 };
-    os_mutex_lock(&collection->write_lock);
-    const char *kind = index_kind_of(collection, field);
-    const struct manifest_index *wish = manifest_index_of(&collection->manifest, field);
-    if (wish) params = (struct index_params){ wish->m, wish->ef_construction };
-    os_mutex_unlock(&collection->write_lock);
-    if (!kind) return 0; /* dropped since it was due */
-    struct view view;
-    view_take(collection, &view);
-    const struct segment *segment = view.version->segments[number];
-    struct sealed_opts opts;
-    sealed_opts_of(db, collection, segment_id(segment), &opts);
-    struct index_job job = { .os = db->os, .pool = db->pool, .threads = db->threads ? db->threads : 1,
-                             .budget = &db->budget, .cancel = &db->closed };
-    bool built = false;
-    int rc = sealed_build_index(&opts, segment, field, kind, &params, &job, &built, err);
-    if (rc == 0 && built)
-        rc = index_publish(collection, &view, number, field, kind, err);
-    else if (rc == 0)
-        rc = map64_put(&collection->unindexable, segment_id(segment) * 1024 + field, 1);
-    view_drop(&view);
     return rc;
 }
 
@@ -318,5 +241,16 @@ int save_kills(struct kith_collection *collection, struct kith_error *err)
     if (idle) rc = publish(&p, false, err);
     os_mutex_unlock(&collection->write_lock);
     if (rc == 0 && idle) rc = wal_trim(collection->db->wal, (uint32_t)collection->manifest.id, ts, err);
+    return rc;
+}
+
+int publish_indexes(struct kith_collection *collection, struct kith_error *err)
+{
+    struct publication p = { .collection = collection };
+    os_mutex_lock(&collection->write_lock);
+    p.first = version_current(collection)->count;
+    int rc = collection_writable(collection, err);
+    if (rc == 0) rc = publish(&p, false, err);
+    os_mutex_unlock(&collection->write_lock);
     return rc;
 }

@@ -25,8 +25,7 @@ static bool same_files(const struct manifest_segment *a, const struct manifest_s
 {
     return a->id == b->id && a->dead_file == b->dead_file && a->index_count == b->index_count &&
            (a->index_count == 0 ||
-            (memcmp(a->index_fields, b->index_fields, a->index_count * sizeof *a->index_fields) == 0 &&
-             memcmp(a->index_kinds, b->index_kinds, a->index_count * sizeof *a->index_kinds) == 0));
+            memcmp(a->indexes, b->indexes, a->index_count * sizeof *a->indexes) == 0);
 }
 
 /* The open segment of `like` with the same files, or NULL. Kills that the log made on it so far are
@@ -40,6 +39,23 @@ static struct segment *find_open(const struct kith_collection *like, const struc
     for (size_t s = 0; same && s < version->sealed; s++)
         if (segment_id(version->segments[s]) == entry->id) return version->segments[s];
     return NULL;
+}
+
+/* The index files of a segment that are still wanted. */
+static size_t name_indexes(const struct kith_collection *collection,
+                           const struct manifest_segment *entry, struct sealed_index_file *out)
+{
+    size_t count = 0;
+    for (uint32_t i = 0; i < entry->index_count; i++) {
+        const struct manifest_file *file = &entry->indexes[i];
+        const struct index_wish *wish = index_wishes_find(&collection->wishes, file->number);
+        if (!wish || wish->field != file->field) continue;
+        out[count++] = (struct sealed_index_file){.field = file->field,
+                                                  .kind = file->kind,
+                                                  .params = wish->vectors ? NULL : &wish->params,
+                                                  .number = file->number};
+    }
+    return count;
 }
 
 static int load_one(struct kith_collection *collection, const struct manifest_segment *entry,
@@ -56,10 +72,8 @@ static int load_one(struct kith_collection *collection, const struct manifest_se
     opts.dead_file = entry->dead_file;
     struct sealed_index_file *indexes = mem_zalloc_array(entry->index_count + 1u, sizeof *indexes);
     if (!indexes) return error_set(err, KITH_ENOMEM, "opening a segment: no memory");
-    for (uint32_t i = 0; i < entry->index_count; i++)
-        indexes[i] = (struct sealed_index_file){ entry->index_fields[i], entry->index_kinds[i] };
     opts.indexes = indexes;
-    opts.index_count = entry->index_count;
+    opts.index_count = name_indexes(collection, entry, indexes);
     size_t missing = 0;
     int rc = sealed_open(&opts, out, &missing, err);
     if (rc == 0 && missing)

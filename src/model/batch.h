@@ -7,7 +7,7 @@
  *   u32 rows · u32 columns · per column: u8 type · u8 has_valid · u16 0 · u32 dim ·
  *     [has_valid: rows bytes of 0/1] · fixed: rows * width bytes, or
  *     variable: rows x u32 length, then the bytes of all rows
- *   columns in schema order. The output of a function has a head and nothing else: its data is NULL.
+ *   columns in schema order. The output of a function has a head and nothing else: data is NULL.
  */
 #ifndef KITH_MODEL_BATCH_H
 #define KITH_MODEL_BATCH_H

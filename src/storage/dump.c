@@ -53,6 +53,18 @@ static void say(const struct out *out, const char *fmt, ...)
     out->line(out->ctx, text);
 }
 
+static void dump_index_meta(const struct out *out, const struct section *meta)
+{
+    if (section_touch(meta, 0, meta->len)) return;
+    if (meta->len == INDEX_META_BYTES) {
+        say(out, "index %.32s of %" PRIu64 " rows, field %" PRIu32, (const char *)meta->data,
+            le64_get(meta->data + INDEX_META_AT_ROWS), le32_get(meta->data + INDEX_META_AT_FIELD));
+    } else if (meta->len == OLD_INDEX_META_BYTES) {
+        say(out, "index %.16s of %" PRIu64 " rows", (const char *)meta->data,
+            le64_get(meta->data + OLD_INDEX_META_AT_ROWS));
+    }
+}
+
 static void dump_meta(const struct out *out, struct blockfile *file)
 {
     struct section meta;
@@ -62,11 +74,7 @@ static void dump_meta(const struct out *out, struct blockfile *file)
             le64_get(meta.data + META_AT_ROWS), le32_get(meta.data + META_AT_FIELDS),
             le64_get(meta.data + META_AT_MIN_TS), le64_get(meta.data + META_AT_MAX_TS));
     }
-    if (blockfile_find(file, SECTION_INDEX_META, 0, &meta) && meta.len == INDEX_META_BYTES &&
-        !section_touch(&meta, 0, meta.len)) {
-        say(out, "index %.16s of %" PRIu64 " rows", (const char *)meta.data,
-            le64_get(meta.data + INDEX_META_AT_ROWS));
-    }
+    if (blockfile_find(file, SECTION_INDEX_META, 0, &meta)) dump_index_meta(out, &meta);
     if (blockfile_find(file, SECTION_DEAD_ROWS, 0, &meta)) {
         say(out, "dead rows %zu", meta.len / 4);
     }

@@ -2,7 +2,7 @@
  * Names of sealed files in a collection's directory:
  *
  *   <id>.seg             columns, raw vectors and the key index of segment <id>
- *   <id>.<field>.idx     one vector index of it
+ *   <id>.<number>.idx    one index of it; numbers below 1,024 are fields (storage/manifest.h)
  *   <id>.<number>.del    its dead rows at a checkpoint
  *
  * Numbers are decimal without leading zeros. While a file is being written its name ends in
@@ -22,7 +22,7 @@ enum file_kind { FILE_SEGMENT = 1, FILE_INDEX = 2, FILE_DEAD = 3 }; /* also on d
 struct file_name {
     enum file_kind kind;
     uint64_t id;   /* of the segment */
-    uint64_t part; /* field number, or number of the .del file; 0 for .seg */
+    uint64_t part; /* number of the index or of the .del file; 0 for .seg */
     bool temporary;
 };
 

@@ -14,30 +14,35 @@
 
 /* ---- opening ---- */
 
-static void view_sections(struct sealed_index *x)
+size_t sealed_index_sections(struct blockfile *file, struct index_view_section *sections, bool *hot)
 {
-    for (size_t i = 0; i < x->file->count && x->count < INDEX_SECTIONS_MAX; i++) {
-        const struct blockfile_section entry = blockfile_entry(x->file, i);
+    size_t count = 0;
+    for (size_t i = 0; i < file->count && count < INDEX_SECTIONS_MAX; i++) {
+        const struct blockfile_section entry = blockfile_entry(file, i);
         if (entry.id < SECTION_INDEX_FIRST) continue;
-        x->hot[x->count] = (entry.flags & BLOCKFILE_HOT) != 0;
-        x->sections[x->count].id = entry.id - SECTION_INDEX_FIRST;
-        x->sections[x->count++].bytes = blockfile_bytes(x->file, &entry);
+        if (hot) hot[count] = (entry.flags & BLOCKFILE_HOT) != 0;
+        sections[count].id = entry.id - SECTION_INDEX_FIRST;
+        sections[count++].bytes = blockfile_bytes(file, &entry);
     }
+    return count;
 }
 
-static int check_kind(struct blockfile *file, const char *kind, size_t rows,
-                      struct kith_error *err)
+int sealed_index_check_kind(struct blockfile *file, const char *kind, size_t rows,
+                            struct kith_error *err)
 {
     struct section meta;
     char name[INDEX_KIND_BYTES] = {0};
-    if (!blockfile_find(file, SECTION_INDEX_META, 0, &meta) || meta.len != INDEX_META_BYTES ||
+    if (!blockfile_find(file, SECTION_INDEX_META, 0, &meta) ||
+        (meta.len != INDEX_META_BYTES && meta.len != OLD_INDEX_META_BYTES) ||
         section_touch(&meta, 0, meta.len)) {
         return error_set(err, KITH_ECORRUPT, "an index file has no meta section");
     }
     if (strlen(kind) >= sizeof name) return error_set(err, KITH_EINVAL, "unknown index '%s'", kind);
     memcpy(name, kind, strlen(kind));
-    if (memcmp(meta.data + INDEX_META_AT_KIND, name, sizeof name) != 0 ||
-        le64_get(meta.data + INDEX_META_AT_ROWS) != rows) {
+    const bool old = meta.len == OLD_INDEX_META_BYTES;
+    const size_t at_rows = old ? (size_t)OLD_INDEX_META_AT_ROWS : (size_t)INDEX_META_AT_ROWS;
+    if (memcmp(meta.data + INDEX_META_AT_KIND, name, old ? at_rows : sizeof name) != 0 ||
+        le64_get(meta.data + at_rows) != rows) {
         return error_set(err, KITH_ECORRUPT, "an index file is not a %s of %zu rows", kind, rows);
     }
     return 0;
@@ -84,9 +89,9 @@ int sealed_index_open(struct sealed *s, uint64_t database_id, size_t field, cons
     }
     x->file = file;
     x->owns_file = true;
-    rc = check_kind(file, kind, s->rows, err);
+    rc = sealed_index_check_kind(file, kind, s->rows, err);
     if (!rc) {
-        view_sections(x);
+        x->count = sealed_index_sections(file, x->sections, x->hot);
         rc = ops->open(s->segment.os, x->sections, x->count, &s->vectors[field].vectors, &x->index,
                        err);
     }
@@ -116,6 +121,19 @@ int sealed_attach_index(const struct sealed_opts *opts, struct segment *segment,
     }
     atomic_store_explicit(&s->vectors[field].index, x, memory_order_release);
     return 0;
+}
+
+void sealed_detach_vectors(struct sealed *s, size_t field)
+{
+    struct sealed_vectors *v = &s->vectors[field];
+    struct sealed_index *x =
+        atomic_exchange_explicit(&v->index, NULL, memory_order_acq_rel);
+    if (!x) return;
+    atomic_fetch_sub_explicit(&s->disk_bytes, x->file->len, memory_order_relaxed);
+    struct sealed_index *last = x;
+    while (last->older) last = last->older;
+    last->older = v->retired;
+    v->retired = x;
 }
 
 /* ---- warming ---- */
@@ -207,16 +225,19 @@ static bool has_nulls(const uint64_t *valid, size_t rows)
     return false;
 }
 
-static int write_image(const struct sealed_opts *opts, size_t field, const char *kind, size_t rows,
-                       const struct index_image *image, struct kith_error *err)
+int sealed_index_write(const struct sealed_opts *opts, uint32_t number, size_t field,
+                       const char *kind, size_t rows, const struct index_image *image,
+                       struct kith_error *err)
 {
-    const struct file_name name = {.kind = FILE_INDEX, .id = opts->id, .part = field};
+    const struct file_name name = {.kind = FILE_INDEX, .id = opts->id, .part = number};
     struct blockfile_writer writer;
     int rc = blockfile_create(&writer, opts->os, opts->dir, &name, opts->database_id, err);
     if (rc) return rc;
     uint8_t meta[INDEX_META_BYTES] = {0};
     memcpy(meta + INDEX_META_AT_KIND, kind, strlen(kind));
     le64_put(meta + INDEX_META_AT_ROWS, rows);
+    le32_put(meta + INDEX_META_AT_NUMBER, number);
+    le32_put(meta + INDEX_META_AT_FIELD, (uint32_t)field);
     rc = blockfile_add(&writer, SECTION_INDEX_META, 0, 0, meta, sizeof meta, err);
     for (size_t i = 0; !rc && i < image->count; i++) {
         const struct index_section *section = &image->sections[i];
@@ -250,7 +271,7 @@ int sealed_build_index(const struct sealed_opts *opts, const struct segment *seg
     struct index_image image = {.count = 0};
     rc = ops->build(&vectors, params, job, &image, err);
     if (rc) return rc;
-    rc = write_image(opts, field, kind, vectors.count, &image, err);
+    rc = sealed_index_write(opts, (uint32_t)field, field, kind, vectors.count, &image, err);
     index_image_release(job->os, &image);
     if (!rc) *built = true;
     return rc;

@@ -5,6 +5,7 @@
 #ifndef KITH_STORAGE_SEALED_INTERNAL_H
 #define KITH_STORAGE_SEALED_INTERNAL_H
 
+#include "index/scalar_index.h"
 #include "storage/blockfile.h"
 #include "storage/segment_internal.h"
 
@@ -34,11 +35,15 @@ enum meta_offset {
     META_BYTES = 64
 };
 enum index_meta_offset {
-    INDEX_META_AT_KIND = 0, /* 16 bytes, filled with zeros */
-    INDEX_META_AT_ROWS = 16,
-    INDEX_META_BYTES = 32
+    INDEX_META_AT_KIND = 0, /* INDEX_KIND_BYTES, filled with zeros */
+    INDEX_META_AT_ROWS = 32,
+    INDEX_META_AT_NUMBER = 40,
+    INDEX_META_AT_FIELD = 44,
+    INDEX_META_BYTES = 64,
+    OLD_INDEX_META_AT_ROWS = 16, /* as it was before kinds had longer names */
+    OLD_INDEX_META_BYTES = 32
 };
-#define INDEX_KIND_BYTES 16u
+#define INDEX_KIND_BYTES 32u
 #define VALID_GROUP_BYTES (SEALED_CHUNK_ROWS / 8)
 
 struct sealed_column {
@@ -64,6 +69,22 @@ struct sealed_index { /* an opened index; the sections it borrows */
 struct sealed_vectors { /* of one field */
     struct vectors vectors; /* borrowed by its indexes; type is set when count > 0 */
     _Atomic(struct sealed_index *) index; /* owns; NULL: none */
+    struct sealed_index *retired; /* owns: detached ones, which readers may still be in */
+};
+
+/* An opened index that is not over dense vectors. Attached ones are a list that only grows at its
+ * head (release); what is not to be asked any more is marked and stays until the segment goes. */
+struct sealed_scalar {
+    struct blockfile file;
+    struct scalar_index *index; /* owns */
+    char kind[INDEX_KIND_BYTES];
+    uint32_t number;
+    size_t field;
+    char *path; /* owns: of a JSON column; "" is the column */
+    struct index_view_section sections[INDEX_SECTIONS_MAX];
+    size_t count;
+    atomic_bool gone; /* detached, or damaged */
+    struct sealed_scalar *next;
 };
 
 struct sealed {
@@ -81,6 +102,7 @@ struct sealed {
     struct section key_rows;
     struct sealed_column *columns;  /* owns: one a field */
     struct sealed_vectors *vectors; /* owns: one a field */
+    _Atomic(struct sealed_scalar *) scalars; /* owns; acquire */
     _Atomic uint64_t hot_bytes;
     _Atomic uint64_t disk_bytes;
 };
@@ -105,6 +127,22 @@ KITH_NODISCARD int sealed_index_open(struct sealed *sealed, uint64_t database_id
                                      const char *kind, struct sealed_index **out,
                                      struct kith_error *err);
 void sealed_index_free(struct sealed *sealed, struct sealed_index *index); /* with older ones */
+/* The kind in `file` is `kind`, over so many rows; else KITH_ECORRUPT. */
+KITH_NODISCARD int sealed_index_check_kind(struct blockfile *file, const char *kind, size_t rows,
+                                           struct kith_error *err);
+/* Up to INDEX_SECTIONS_MAX sections; hot is nullable. Returns how many. */
+size_t sealed_index_sections(struct blockfile *file, struct index_view_section *sections,
+                             bool *hot);
+/* Writes a built index as <id>.<number>.idx. */
+KITH_NODISCARD int sealed_index_write(const struct sealed_opts *opts, uint32_t number,
+                                      size_t field, const char *kind, size_t rows,
+                                      const struct index_image *image, struct kith_error *err);
+/* Takes a vector index out of use; it stays open until the segment goes. */
+void sealed_detach_vectors(struct sealed *sealed, size_t field);
+void sealed_scalars_free(struct sealed *sealed);
+int sealed_probe(const struct segment *segment, const struct probe *probe,
+                 struct probe_answer *answer);
+int sealed_estimate(const struct segment *segment, const struct probe *probe, uint64_t *rows);
 /* Reads <id>.<number>.del into the segment's tombstones. */
 KITH_NODISCARD int sealed_read_dead(struct sealed *sealed, uint64_t database_id, uint64_t number,
                                     struct kith_error *err);

@@ -254,7 +254,9 @@ static void sealed_free(struct segment *segment)
     struct sealed *s = (struct sealed *)segment;
     for (size_t i = 0; s->vectors && i < segment->schema->field_count; i++) {
         sealed_index_free(s, atomic_load(&s->vectors[i].index));
+        sealed_index_free(s, s->vectors[i].retired);
     }
+    sealed_scalars_free(s);
     blockfile_close(&s->file);
     if (atomic_load(&segment->doomed)) unlink_files(s);
     mem_free(s->columns);
@@ -278,6 +280,8 @@ const struct segment_ops sealed_ops = {
     .cell = sealed_cell,
     .vectors = sealed_vectors,
     .index = sealed_index,
+    .probe = sealed_probe,
+    .estimate = sealed_estimate,
     .find = sealed_find,
     .warm = sealed_warm,
     .free = sealed_free,
@@ -410,8 +414,10 @@ int sealed_open(const struct sealed_opts *opts, struct segment **out, size_t *in
     }
     size_t missing = 0;
     for (size_t i = 0; i < opts->index_count; i++) {
-        missing += sealed_attach_index(opts, &s->segment, opts->indexes[i].field,
-                                       opts->indexes[i].kind, NULL) != 0;
+        const struct sealed_index_file *file = &opts->indexes[i];
+        missing += (file->params ? sealed_attach_scalar(opts, &s->segment, file, NULL)
+                                 : sealed_attach_index(opts, &s->segment, file->field, file->kind,
+                                                       NULL)) != 0;
     }
     if (index_missing) *index_missing = missing;
     *out = &s->segment;

@@ -133,6 +133,18 @@ static int source_get(void *ctx, size_t field, size_t chunk_number, struct chunk
     return segment->ops->chunk(segment, field, chunk_number, out);
 }
 
+static int source_probe(void *ctx, const struct probe *probe, struct probe_answer *answer)
+{
+    const struct segment *segment = ctx;
+    return segment->ops->probe(segment, probe, answer);
+}
+
+static int source_estimate(void *ctx, const struct probe *probe, uint64_t *rows)
+{
+    const struct segment *segment = ctx;
+    return segment->ops->estimate(segment, probe, rows);
+}
+
 void segment_source(const struct segment *segment, size_t rows, struct chunk_source *out)
 {
     *out = (struct chunk_source){
@@ -140,6 +152,8 @@ void segment_source(const struct segment *segment, size_t rows, struct chunk_sou
         .rows = rows,
         .chunk_rows = segment->ops->chunk_rows,
         .get = source_get,
+        .probe = segment->ops->probe ? source_probe : NULL,
+        .estimate = segment->ops->estimate ? source_estimate : NULL,
     };
 }
 

@@ -22,7 +22,7 @@
 
 #include "base/bitset.h"
 #include "base/budget.h"
-#include "index/index.h"
+#include "index/scalar_index.h"
 #include "model/chunk.h"
 #include "model/key.h"
 #include "model/schema.h"
@@ -130,6 +130,8 @@ KITH_NODISCARD int sealed_write(const struct seal_input *input, uint32_t **row_m
 struct sealed_index_file { /* an index of this segment, as the manifest names it */
     size_t field;
     const char *kind;
+    const struct scalar_index_params *params; /* NULL: it is over dense vectors */
+    uint32_t number; /* in the file's name; with vectors the field's is taken */
 };
 struct sealed_opts {
     const struct os *os;
@@ -147,7 +149,7 @@ struct sealed_opts {
  * does not open is left out (*index_missing counts them): it is derived data. */
 KITH_NODISCARD int sealed_open(const struct sealed_opts *opts, struct segment **out,
                                size_t *index_missing, struct kith_error *err);
-/* Builds the index of `field` and writes <id>.<field>.idx; *built false when the segment is below
+/* Builds the index of a vector `field` and writes <id>.<field>.idx; *built false when the segment is below
  * index_min_rows() or the field has nulls or a type that is scanned: then there is no file. */
 KITH_NODISCARD int sealed_build_index(const struct sealed_opts *opts, const struct segment *segment,
                                       size_t field, const char *kind,
@@ -164,6 +166,38 @@ int segment_warm(struct segment *segment);
 /* Opens the index file of `field` (made by sealed_build_index) into a segment that is open. */
 KITH_NODISCARD int sealed_attach_index(const struct sealed_opts *opts, struct segment *segment,
                                        size_t field, const char *kind, struct kith_error *err);
+/* The same for an index that is not over dense vectors; kind is not AUTO. The file is
+ * <id>.<number>.idx. KITH_EUNSUPPORTED: the kind is unknown. */
+KITH_NODISCARD int sealed_build_scalar(const struct sealed_opts *opts,
+                                       const struct segment *segment,
+                                       const struct sealed_index_file *file,
+                                       const struct index_job *job, struct kith_error *err);
+/* In the place of one with the same number. For one thread at a time, beside readers. */
+KITH_NODISCARD int sealed_attach_scalar(const struct sealed_opts *opts, struct segment *segment,
+                                        const struct sealed_index_file *file,
+                                        struct kith_error *err);
+/* The index of this number is not used any more. Its file stays: see segment_unlink_index. For one
+ * background thread, beside readers. */
+void segment_detach_index(struct segment *segment, uint32_t number);
+/* Unlinks the file of an index that no manifest names any more. */
+void segment_unlink_index(struct segment *segment, uint32_t number);
+
+struct segment_index_entry {
+    uint32_t number;
+    size_t field;
+    const char *kind; /* borrows the segment */
+};
+/* The indexes in use, by field and number, up to `room`; returns how many there are. */
+size_t segment_indexes(const struct segment *segment, struct segment_index_entry *out,
+                       size_t room);
+bool segment_has_index(const struct segment *segment, uint32_t number);
+/* An index of the field of this kind ("TEXT", "SPARSE_INVERTED_INDEX") that is not damaged, or NULL.
+ * Borrows the segment. */
+const struct scalar_index *segment_scalar_index(const struct segment *segment, size_t field,
+                                                const char *kind);
+/* A reader found it damaged: it is not asked again, and built anew. */
+void segment_mark_index(const struct segment *segment, const struct scalar_index *index);
+
 /* Its files (.seg, .idx, .del) are unlinked with the last reference. */
 void segment_doom(struct segment *segment);
 

@@ -42,6 +42,10 @@ struct segment_ops {
                                   size_t piece, struct vectors *vectors, size_t *first,
                                   const uint64_t **valid);
     const struct index *(*index)(const struct segment *segment, size_t field); /* nullable */
+    /* As in struct chunk_source; nullable. */
+    int (*probe)(const struct segment *segment, const struct probe *probe,
+                 struct probe_answer *answer);
+    int (*estimate)(const struct segment *segment, const struct probe *probe, uint64_t *rows);
     /* Offers every row that may have find->key, the newest first where that is cheap. */
     KITH_NODISCARD int (*find)(const struct segment *segment, struct segment_find *find);
     int (*warm)(struct segment *segment); /* nullable */

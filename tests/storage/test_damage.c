@@ -239,7 +239,7 @@ static void a_damaged_index_is_left_out_or_refuses(void **state)
     assert_true(built);
     segment_unref(segment);
     const struct file f = read_file(DIR_NAME "/2.11.idx");
-    const struct sealed_index_file index = {F_VECTOR, "HNSW"};
+    const struct sealed_index_file index = {.field = F_VECTOR, .kind = "HNSW"};
     opts.indexes = &index;
     opts.index_count = 1;
     for (size_t at = 0; at < f.len; at += at < 128 ? 5 : f.len / 150) {

@@ -261,7 +261,8 @@ static void an_index_is_built_opened_and_warmed(void **state)
     for (int64_t key = 0; key < 4200; key += 97) search_one(segment, &schema, key);
     segment_unref(segment);
 
-    const struct sealed_index_file files[] = {{F_VECTOR, "HNSW"}, {F_BITS, "HNSW"}};
+    const struct sealed_index_file files[] = {{.field = F_VECTOR, .kind = "HNSW"},
+                                              {.field = F_BITS, .kind = "HNSW"}};
     opts.indexes = files;
     opts.index_count = 2;
     size_t missing = 0;
