@@ -13,9 +13,9 @@
 #include "query/filter_leaf.h"
 
 /* Of an answer, in nanoseconds: to begin with, a row of the segment, a row that matches. */
-#define ANSWER_NS       300.0
+#define ANSWER_NS       100.0
 #define ANSWER_ROW_NS   0.02
-#define ANSWER_MATCH_NS 2.0
+#define ANSWER_MATCH_NS 1.0
 
 /* ------------------------------------------------------------------ questions */
 
