@@ -25,7 +25,9 @@ enum probe_kind {
 struct probe {
     enum probe_kind kind;
     size_t field;         /* of the schema */
-    struct kith_str path; /* JSON columns: RFC 6901 pointer, "/a/b/0"; "" is the column itself */
+    /* JSON columns: RFC 6901 pointer, "/a/b/0"; "" is the column itself. A step of digits is a
+     * place in an array, never a key. */
+    struct kith_str path;
     /* RANGE. Values are INT64 (all integer types, BOOL, TIMESTAMPTZ), DOUBLE or VARCHAR by `type`.
      * On a JSON path numbers compare by value across kinds. */
     bool has_low, has_high, low_inclusive, high_inclusive;

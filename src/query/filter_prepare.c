@@ -2,7 +2,7 @@
  * From a checked plan to its fast side, once when a filter is compiled: nodes get numbers, leaves
  * learn under how many negations they stand, what their loops, questions and costs are.
  */
-#include <string.h>
+#include <stdio.h>
 
 #include "query/filter_leaf.h"
 
@@ -21,10 +21,14 @@ static bool looks_like_index(const struct json_step *step)
     return step->key_len > 0;
 }
 
+#define INDEX_DIGITS 9
+#define INDEX_MAX    1000000000u /* one past */
+
 static size_t pointer_put(char *out, const struct json_step *step)
 {
     size_t len = 0;
     out[len++] = '/';
+    if (!step->key) return len + (size_t)snprintf(out + len, INDEX_DIGITS + 1, "%zu", step->index);
     for (size_t i = 0; i < step->key_len; i++) {
         char c = step->key[i];
         bool escaped = c == '~' || c == '/';
@@ -34,15 +38,15 @@ static size_t pointer_put(char *out, const struct json_step *step)
     return len;
 }
 
-/* A pointer does not tell the key "0" from the index 0, so such paths have none. */
+/* Digits in a pointer are a place in an array; a path with the key "0" has no pointer. */
 static int make_pointer(const struct operand *operand, struct arena *arena, struct leaf *leaf)
 {
     size_t room = 1, len = 0;
     leaf->fits_path = operand->form == OPERAND_JSON;
     for (size_t i = 0; leaf->fits_path && i < operand->step_count; i++) {
         const struct json_step *step = &operand->steps[i];
-        leaf->fits_path = step->key && !looks_like_index(step);
-        room += 2 * step->key_len + 1;
+        leaf->fits_path = step->key ? !looks_like_index(step) : step->index < INDEX_MAX;
+        room += 2 * step->key_len + 1 + INDEX_DIGITS + 1;
     }
     if (!leaf->fits_path) return 0;
     char *text = arena_alloc(arena, room);
