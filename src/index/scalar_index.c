@@ -9,10 +9,13 @@
 
 #include "base/alloc.h"
 #include "base/map.h"
-#include "index/scalar_terms.h"
+#include "index/scalar_boxes.h"
+#include "index/scalar_grams.h"
+#include "index/sparse_index.h"
 #include "index/text_index.h"
 
-enum kind { KIND_STL_SORT, KIND_INVERTED, KIND_TRIE, KIND_BITMAP, KIND_COUNT };
+enum kind { KIND_STL_SORT, KIND_INVERTED, KIND_TRIE, KIND_BITMAP, KIND_NGRAM, KIND_RTREE,
+            KIND_COUNT };
 static const struct scalar_index_ops kinds[KIND_COUNT];
 
 #define KIND_OPEN(name, number, shape) \
@@ -27,6 +30,23 @@ KIND_OPEN(sort_open, KIND_STL_SORT, SCALAR_TERMS)
 KIND_OPEN(inverted_open, KIND_INVERTED, SCALAR_TERMS)
 KIND_OPEN(trie_open, KIND_TRIE, SCALAR_TERMS)
 KIND_OPEN(bitmap_open, KIND_BITMAP, SCALAR_TERMS)
+KIND_OPEN(ngram_open, KIND_NGRAM, SCALAR_GRAMS)
+KIND_OPEN(boxes_open, KIND_RTREE, SCALAR_BOXES)
+
+static int rtree_open(const struct os *os, const struct index_view_section *sections, size_t count,
+                      size_t rows, const struct scalar_index_params *params,
+                      struct scalar_index **out, struct kith_error *err)
+{
+    struct scalar_index *index;
+    int rc = boxes_open(os, sections, count, rows, params, &index, err);
+    if (rc) return rc;
+    if (scalar_boxes_fit(index)) {
+        *out = index;
+        return 0;
+    }
+    scalar_set_close(index);
+    return scalar_corrupt(err, "boxes that make no tree");
+}
 
 static const struct scalar_index_ops kinds[KIND_COUNT] = {
     [KIND_STL_SORT] = { "STL_SORT", scalar_build_lists, sort_open, scalar_set_probe,
@@ -37,6 +57,10 @@ static const struct scalar_index_ops kinds[KIND_COUNT] = {
                     scalar_set_estimate, scalar_set_validate, scalar_set_close },
     [KIND_BITMAP] = { "BITMAP", scalar_build_bitmaps, bitmap_open, scalar_set_probe,
                       scalar_set_estimate, scalar_set_validate, scalar_set_close },
+    [KIND_NGRAM] = { "NGRAM", scalar_build_grams, ngram_open, scalar_grams_probe,
+                     scalar_grams_estimate, scalar_set_validate, scalar_set_close },
+    [KIND_RTREE] = { "RTREE", scalar_build_boxes, rtree_open, scalar_boxes_probe,
+                     scalar_boxes_estimate, scalar_boxes_validate, scalar_set_close },
 };
 
 const struct scalar_index_ops *scalar_index_ops_find(const char *kind)
@@ -44,7 +68,10 @@ const struct scalar_index_ops *scalar_index_ops_find(const char *kind)
     for (size_t i = 0; kind && i < sizeof kinds / sizeof *kinds; i++) {
         if (strcasecmp(kinds[i].kind, kind) == 0) return &kinds[i];
     }
-    return kind && strcasecmp(text_index_ops.kind, kind) == 0 ? &text_index_ops : NULL;
+    if (kind && strcasecmp(text_index_ops.kind, kind) == 0) return &text_index_ops;
+    const bool sparse = kind && (strcasecmp(sparse_index_ops.kind, kind) == 0 ||
+                                 strcasecmp("SPARSE_WAND", kind) == 0);
+    return sparse ? &sparse_index_ops : NULL;
 }
 
 /* ---- which field takes which ---- */
@@ -84,6 +111,7 @@ static bool kind_fits(const char *kind, const struct schema_field *field)
         return type == KITH_VARCHAR;
     if (strcasecmp(kind, "TEXT") == 0) return type == KITH_VARCHAR && field->analyzer != NULL;
     if (strcasecmp(kind, "RTREE") == 0) return type == KITH_GEOMETRY;
+    if (strncasecmp(kind, "SPARSE_", 7) == 0) return type == KITH_SPARSE_VECTOR;
     if (strcasecmp(kind, "BITMAP") == 0)
         return type == KITH_ARRAY ? !is_float(element)
                                   : plain && !is_float(type) &&

@@ -258,6 +258,7 @@ struct column_opts {
     bool cast_array, nulls;
     size_t rows;
     unsigned distinct;
+    uint32_t min_gram, max_gram;
 };
 
 static inline void column_empty(struct column *c, const struct column_opts *o, uint64_t seed)
@@ -268,7 +269,9 @@ static inline void column_empty(struct column *c, const struct column_opts *o, u
     c->field = (struct schema_field){ .type = o->type, .element_type = o->element,
                                       .width = type_width(o->type, 0) };
     c->params = (struct scalar_index_params){ .field = &c->field, .cast = o->cast,
-                                              .cast_array = o->cast_array };
+                                              .cast_array = o->cast_array,
+                                              .min_gram = o->min_gram,
+                                              .max_gram = o->max_gram };
     if (o->type == KITH_JSON) c->params.path = str_of(PATH_TEXT);
     c->rows = o->rows;
     c->distinct = o->distinct;

@@ -26,6 +26,8 @@ static struct kith_value pick(struct column *c)
                                                               : c->field.type;
     struct cell v = random_of(c, type, json);
     if (v.kind == CELL_INT && rng_below(&c->rng, 4) == 0) v.i ^= 1;
+    if (v.kind == CELL_INT && rng_below(&c->rng, 4) == 0)
+        v = (struct cell){ .kind = CELL_DOUBLE, .d = random_double(c, false) };
     return value_of(&v);
 }
 
@@ -190,6 +192,104 @@ static void texts(void **state)
     check_all(kinds, (struct column_opts){ .type = KITH_VARCHAR }, 1200);
 }
 
+static void grams(void **state)
+{
+    static const char *const kinds[] = { "NGRAM", NULL };
+    (void)state;
+    check_all(kinds, (struct column_opts){ .type = KITH_VARCHAR }, 4000);
+    check_all(kinds, (struct column_opts){ .type = KITH_JSON, .cast = KITH_VARCHAR }, 4100);
+    check_all(kinds, (struct column_opts){ .type = KITH_VARCHAR, .min_gram = 1, .max_gram = 4 },
+              4200);
+}
+
+static void count_one(struct column *c, const char *kind, const struct probe *probe,
+                      uint64_t expected)
+{
+    struct opened o;
+    struct bitset yes;
+    opened_make(&o, kind, c);
+    assert_int_equal(bitset_init(&yes, c->rows, false), 0);
+    struct probe_answer answer = { .yes = &yes };
+    assert_int_equal(o.index->ops->probe(o.index, probe, &answer), 0);
+    assert_int_equal(bitset_count(&yes), expected);
+    bitset_release(&yes);
+    opened_release(&o);
+}
+
+/* What is asked of BOOL columns as numbers; what is another path, kind or number is refused. */
+static void edges(void **state)
+{
+    struct column c;
+    struct opened o;
+    struct bitset yes;
+    (void)state;
+    column_empty(&c, &(struct column_opts){ .type = KITH_BOOL, .rows = 10 }, 1);
+    for (size_t i = 0; i < 10; i++)
+        column_cell(&c, i, (struct cell){ .kind = CELL_BOOL, .i = i < 3 });
+    struct probe p = { .kind = PROBE_RANGE, .has_low = true, .low_inclusive = true,
+                       .low = { .type = KITH_INT64, .i = 1 } };
+    count_one(&c, "BITMAP", &p, 3);
+    count_one(&c, "STL_SORT", &p, 3);
+    p.has_low = false; /* all that are there */
+    count_one(&c, "BITMAP", &p, 10);
+
+    opened_make(&o, "INVERTED", &c);
+    assert_int_equal(bitset_init(&yes, c.rows, false), 0);
+    struct probe_answer answer = { .yes = &yes };
+    p.path = str_of("/a");
+    assert_int_equal(o.index->ops->probe(o.index, &p, &answer), KITH_EUNSUPPORTED);
+    p.path = str_of("");
+    p.has_low = true;
+    p.low = (struct kith_value){ .type = KITH_VARCHAR, .s = str_of("x") };
+    assert_int_equal(o.index->ops->probe(o.index, &p, &answer), KITH_EUNSUPPORTED);
+    p.kind = PROBE_MATCH;
+    assert_int_equal(o.index->ops->probe(o.index, &p, &answer), KITH_EUNSUPPORTED);
+    bitset_release(&yes);
+    opened_release(&o);
+    column_release(&c);
+}
+
+/* An n-gram of whole characters, no matter where signs cut; patterns too short say nothing. */
+static void gram_patterns(void **state)
+{
+    static const char *const texts[] = { "hello world", "h\xc3\xa4llo", "\xe6\xbc\xa2\xe5\xad\x97",
+                                         "\xbc\xa2x", "", "world hello", "\xe6\xbc" };
+    static const struct { const char *text; uint64_t rows; } asks[] = {
+        { "%hello%", 2 }, { "hello%world", 2 }, { "h_llo", 2 }, { "%\xc3\xa4%", 0 },
+        { "%\xe6\xbc\xa2\xe5\xad\x97%", 1 }, { "%h\xc3\xa4%", 1 }, { "%orl%ell%", 2 },
+        { "%nothing%", 0 },
+    };
+    struct column c;
+    (void)state;
+    column_empty(&c, &(struct column_opts){ .type = KITH_VARCHAR, .rows = 7 }, 1);
+    for (size_t i = 0; i < 7; i++)
+        column_cell(&c, i, (struct cell){ .kind = CELL_TEXT, .s = str_of(texts[i]) });
+    for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
+        uint16_t like[40];
+        size_t n = 0;
+        for (const char *at = asks[i].text; *at; at++)
+            like[n++] = *at == '%' ? PROBE_LIKE_RUN : *at == '_' ? PROBE_LIKE_ONE
+                                                                 : (unsigned char)*at;
+        const struct probe p = { .kind = PROBE_LIKE, .like = like, .like_count = n };
+        if (i == 3 || i == 2) { /* shorter than an n-gram, or only "llo" is one */
+            struct opened o;
+            struct bitset yes;
+            opened_make(&o, "NGRAM", &c);
+            assert_int_equal(bitset_init(&yes, c.rows, false), 0);
+            struct probe_answer answer = { .yes = &yes, .exact = true };
+            const int rc = o.index->ops->probe(o.index, &p, &answer);
+            assert_int_equal(rc, i == 3 ? KITH_EUNSUPPORTED : 0);
+            if (i == 2) assert_int_equal(bitset_count(&yes), 3);
+            if (i == 2) assert_false(answer.exact);
+            bitset_release(&yes);
+            opened_release(&o);
+        } else {
+            count_one(&c, "NGRAM", &p, asks[i].rows);
+        }
+    }
+    column_release(&c);
+}
+
 static void arrays(void **state)
 {
     static const enum kith_type types[] = { KITH_INT8, KITH_INT64, KITH_VARCHAR, KITH_BOOL };
@@ -219,7 +319,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers), cmocka_unit_test(floats), cmocka_unit_test(texts),
-        cmocka_unit_test(arrays),  cmocka_unit_test(json_paths),
+        cmocka_unit_test(arrays),  cmocka_unit_test(json_paths), cmocka_unit_test(grams),
+        cmocka_unit_test(edges),   cmocka_unit_test(gram_patterns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
