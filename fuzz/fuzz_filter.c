@@ -1,7 +1,10 @@
 /*
- * Filter text against a fixed dynamic schema, evaluated over a small fixed source. What must hold:
+ * Filter text against a fixed dynamic schema, evaluated over a small fixed source. Behind a NUL
+ * follows the JSON text of template values; without one there are fixed ones. What must hold:
  *
- * - an error is KITH_EFILTER, with its place inside the text or at its end;
+ * - an error is one of the filter, of a form that is refused, or of the values of templates, with
+ *   its place inside the text or at its end;
+ * - no row passes both a filter and its negation;
  * - with `within` the result is the result without it, cut to `within`;
  * - evaluating again gives the same rows.
  *
@@ -27,10 +30,13 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { ID, A, B, F, S, FLAG, J, AI, AS, META, FIELDS };
+enum { ID, A, B, F, S, FLAG, J, AI, AS, TS, G, T, META, FIELDS };
+
+static const char VALUES[] = "{\"x\": 1, \"f\": 1.5, \"s\": \"a\", \"b\": true, "
+                             "\"l\": [1, 2], \"m\": [1, \"a\", [2]]}";
 
 static struct schema schema;
-static int64_t ids[ROWS], numbers[ROWS];
+static int64_t ids[ROWS], numbers[ROWS], times[ROWS];
 static int8_t bytes[ROWS];
 static float floats[ROWS];
 static uint8_t flags[ROWS];
@@ -46,7 +52,14 @@ static void make_rows(void)
         "[1, 2]", "{\"dyn\": {\"k\": -9223372036854775808}}", "{\"dyn\": 1e300}", "{}" };
     static const int64_t items[] = { 1, 2, -3 };
     static const char words[] = "\2\0\0\0ab\0\0\0\0\1\0\0\0%";
+    static const char *const places[] = { "POINT(1 2)", "LINESTRING(0 0, 9 9, 180 90)",
+                                          "POLYGON((0 0, 4 0, 4 4, 0 0), (1 0.5, 2 1, 2 0, 1 0.5))",
+                                          "GEOMETRYCOLLECTION(POINT EMPTY, LINESTRING(0 1, 2 0))",
+                                          "POLYGON((0 0, 1 1, 1 0, 0 1, 0 0))" };
     for (size_t r = 0; r < ROWS; r++) {
+        times[r] = ((int64_t)r - 35) * INT64_C(2678400000000) * (r % 5 == 4 ? 9999 : 1);
+        texts[G][r] = str(places[r % 5]);
+        texts[T][r] = str(r % 3 == 0 ? "The quick, quick fox" : r % 3 == 1 ? "fox a b a" : "");
         ids[r] = (int64_t)r;
         numbers[r] = r % 9 == 8 ? INT64_MIN : (int64_t)(r % 7) - 3;
         bytes[r] = (int8_t)(r * 5);
@@ -63,6 +76,9 @@ static void make_rows(void)
         texts[META][r] = (struct kith_str){ "", 0 };
         texts[AI][r] = str("123456789");
         texts[AS][r] = str("\xff\xff\xff\xff" "ab");
+        texts[G][r] = str("POLYGON((0 0, 1");
+        texts[T][r] = str("\xff" "fox \xc3");
+        times[r] = r % 2 ? INT64_MAX : INT64_MIN;
     }
 }
 
@@ -80,6 +96,11 @@ static void make_schema(void)
           .element_type = KITH_INT64 },
         { .size = sizeof *fields, .name = "as", .type = KITH_ARRAY, .max_capacity = 9,
           .element_type = KITH_VARCHAR, .max_length = 9 },
+        { .size = sizeof *fields, .name = "ts", .type = KITH_TIMESTAMPTZ,
+          .flags = KITH_FIELD_NULLABLE },
+        { .size = sizeof *fields, .name = "g", .type = KITH_GEOMETRY },
+        { .size = sizeof *fields, .name = "t", .type = KITH_VARCHAR,
+          .analyzer = "{\"type\": \"english\"}", .enable_match = true },
     };
     const struct kith_schema given = { .size = sizeof given, .fields = fields,
                                        .field_count = sizeof fields / sizeof *fields,
@@ -92,7 +113,7 @@ static void make_schema(void)
 static int get(void *ctx, size_t field, size_t number, struct chunk *out)
 {
     static const void *const data[FIELDS] = { [ID] = ids, [A] = numbers, [B] = bytes,
-                                              [F] = floats, [FLAG] = flags };
+                                              [F] = floats, [FLAG] = flags, [TS] = times };
     (void)ctx;
     size_t first = 64 * number, width = schema.fields[field].width;
     *out = (struct chunk){ .type = schema.fields[field].type, .width = width,
@@ -103,12 +124,12 @@ static int get(void *ctx, size_t field, size_t number, struct chunk *out)
     return 0;
 }
 
-static void evaluate(const struct filter *filter)
+static void evaluate(const struct filter *filter, uint64_t all_words[2])
 {
     const struct chunk_source source = {
         .rows = ROWS, .chunk_rows = 64, .get = get
     };
-    uint64_t all_words[2], again_words[2], some_words[2], within_words[2] = { 0xf0f0, 0x2d };
+    uint64_t again_words[2], some_words[2], within_words[2] = { 0xf0f0, 0x2d };
     struct bitset all, again, some, within;
     bitset_wrap(&all, all_words, ROWS);
     bitset_wrap(&again, again_words, ROWS);
@@ -124,6 +145,21 @@ static void evaluate(const struct filter *filter)
     }
 }
 
+/* yes: what passes the filter. */
+static void negate(const char *text, const char *params, const uint64_t yes[2],
+                   struct arena *arena)
+{
+    size_t len = strlen(text);
+    struct filter *filter = NULL;
+    uint64_t no[2];
+    char *negation = arena_alloc(arena, len + 8);
+    MUST(negation != NULL);
+    (void)snprintf(negation, len + 8, "not (%s)", text);
+    if (filter_compile(negation, params, &schema, arena, &filter, NULL) != 0) return; /* too deep */
+    evaluate(filter, no);
+    MUST((yes[0] & no[0]) == 0 && (yes[1] & no[1]) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (!schema.fields) make_schema();
@@ -133,10 +169,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     arena_init(&arena);
     char *text = arena_strndup(&arena, size > 0 ? (const char *)data : "", size);
     MUST(text != NULL);
-    int rc = filter_compile(text, NULL, &schema, &arena, &filter, &err);
-    MUST(rc == 0 || rc == KITH_EFILTER);
-    if (rc == 0) evaluate(filter);
-    else MUST(err.position <= strlen(text) && err.text[0] != '\0');
+    const char *params = strlen(text) < size ? text + strlen(text) + 1 : VALUES;
+    uint64_t yes[2];
+    int rc = filter_compile(text, params, &schema, &arena, &filter, &err);
+    MUST(rc == 0 || rc == KITH_EFILTER || rc == KITH_EUNSUPPORTED || rc == KITH_EINVAL);
+    if (rc == 0) {
+        evaluate(filter, yes);
+        negate(text, params, yes, &arena);
+    } else MUST(err.position <= strlen(text) && err.text[0] != '\0');
     arena_release(&arena);
     return 0;
 }

@@ -1,11 +1,12 @@
 /*
  * Filter expressions: parse -> check against a schema -> evaluate into a bitset.
  *
- * This is the first form of the language of spec chapter "Filter language": literals, fields, JSON
- * paths and dynamic keys, array elements, == != < <= > >=, chains a < f <= b, in / not in,
- * like, is null / is not null, exists, and / or / not (&& || !), arithmetic `f op c cmp c2`,
- * json_contains / array_contains (and _all, _any), array_length. The tree holds the whole language;
- * forms that are not evaluated yet are refused by name with KITH_EFILTER.
+ * The language is that of Milvus: literals and {name} templates, fields, JSON paths and dynamic
+ * keys, array elements, == != < <= > >=, chains a < f <= b, in / not in, like, is null / is not
+ * null, exists, and / or / not (&& || !), arithmetic `f op c cmp c2`, json_contains /
+ * array_contains (and _all, _any), array_length, text_match, phrase_match, random_sample, times
+ * with intervals, st_... on geometries. Forms over struct arrays (element_filter, match_..., $[x])
+ * are refused by name with KITH_EUNSUPPORTED.
  *
  * Three-valued logic: a comparison with null or absent is unknown; a row passes only on true.
  */

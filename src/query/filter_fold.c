@@ -112,7 +112,8 @@ void literal_show(const struct literal *literal, char *out, size_t room)
 static int fold_error(struct checker *checker, const struct node *node, const char *what)
 {
     size_t len = node->end - node->at;
-    return filter_error(checker->err, node->op_at, "%s: %.*s", what, (int)(len < 160 ? len : 160),
+    return filter_error(checker->err, node->op_at, "%s: %.*s", what,
+                        (int)(len < FILTER_EXCERPT_BYTES ? len : FILTER_EXCERPT_BYTES),
                         checker->text + node->at);
 }
 

@@ -279,7 +279,7 @@ struct expr { /* what a checked node is */
 KITH_NODISCARD int filter_check(struct checker *checker, const struct node *root,
                                 struct filter *out);
 /* filter_check.c: what the checks share. check_error says "what: text of the node", at the node. */
-#define FILTER_EXCERPT_BYTES 160
+#define FILTER_EXCERPT_BYTES 400
 KITH_NODISCARD int filter_check_expr(struct checker *checker, const struct node *node,
                                      struct expr *out);
 int check_no_memory(const struct checker *checker);

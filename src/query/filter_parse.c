@@ -467,7 +467,7 @@ int filter_parse(struct lexer *lexer, struct node **out)
     int rc = parse_expr(&parser, LEVEL_OR, &node);
     if (rc == 0 && next(&parser)->kind != TOKEN_END) {
         const struct lexeme *token = next(&parser);
-        size_t len = lexer->len < 160 ? lexer->len : 160;
+        size_t len = lexer->len < FILTER_EXCERPT_BYTES ? lexer->len : FILTER_EXCERPT_BYTES;
         rc = filter_error(lexer->err, token->at, "invalid expression: %.*s", (int)len,
                           lexer->text);
     }
