@@ -31,6 +31,7 @@ static void db_free(struct kith_db *db)
     wal_tail_free(db->tail);
     reader_page_close(&db->page);
     pool_free(db->pool);
+    pool_free(db->search_pool);
     os_mutex_release(&db->follow_lock);
     os_mutex_release(&db->catalog_lock);
     os_mutex_release(&db->id_lock);
@@ -46,10 +47,20 @@ static void db_free(struct kith_db *db)
     if (atomic_fetch_sub_explicit(&db->handles, 1, memory_order_acq_rel) == 1) mem_free(db);
 }
 
+/* Searches that began before the close may still use the pool; later ones see `closed`. */
+static void wait_for_pool_users(struct kith_db *db)
+{
+    os_mutex_lock(&db->work_lock);
+    while (atomic_load(&db->pool_users) > 0)
+        (void)os_cond_wait(&db->done_cond, &db->work_lock, OS_FOREVER);
+    os_mutex_unlock(&db->work_lock);
+}
+
 void kith_close(struct kith_db *db)
 {
     if (!db) return;
-    atomic_store_explicit(&db->closed, true, memory_order_release);
+    atomic_store(&db->closed, true);
+    if (db->search_pool) wait_for_pool_users(db);
     if (db->worker) {
         os_mutex_lock(&db->work_lock);
         db->stopping = true;
@@ -223,8 +234,10 @@ static int sweep(struct kith_db *db, struct kith_error *err)
 
 static int start_threads(struct kith_db *db, struct kith_error *err)
 {
-    if (db->no_threads || db->read_only) return 0;
-    int rc = pool_new(db->os, "kith-build", db->threads - 1, 10, 4096, &db->pool, err);
+    if (db->no_threads) return 0;
+    int rc = pool_new(db->os, "kith-search", db->threads - 1, 0, 1024, &db->search_pool, err);
+    if (rc || db->read_only) return rc;
+    rc = pool_new(db->os, "kith-build", db->threads - 1, 10, 4096, &db->pool, err);
     if (rc == 0) rc = os_thread_start(db->os, "kith-background", 10, background_main, db, &db->worker, err);
     if (rc == 0) background_wake(db);
     return rc;
