@@ -14,6 +14,7 @@ static const char help_all[] =
     "\n"
     "  ann   recall, speed and size of a vector index over one data set\n"
     "  gt    exact nearest neighbours of a query set, kept for `ann`\n"
+    "  filter   speed and recall of filtered searches over selectivities, by plan\n"
     "\n"
     "`kith bench <what> --help` says more.\n";
 
@@ -49,12 +50,30 @@ static const char help_gt[] =
     "Example:\n"
     "  kith bench gt --base base.fvecs --query query.fvecs --metric l2 --out truth.ivecs\n";
 
+static const char help_filter[] =
+    "usage: kith bench filter --base F --query F [--metric l2|ip|cosine] [--k N] [options]\n"
+    "\n"
+    "Puts the base vectors into a database beside the base file (kept), then searches it under\n"
+    "filters that keep .001 to .9 of the rows: without regard to the vectors (rand), in one corner\n"
+    "of the space (near), and in the opposite one (far). Each with the planner's choice and with\n"
+    "every plan forced, in turns; `of best` is the speed of the choice as a share of the better of\n"
+    "scan and overfetch.\n"
+    "\n"
+    "  --index I     hnsw[,M=16][,ef_construction=200] (default: adaptive)\n"
+    "  --threads N   search threads (default 1)\n"
+    "  --repeat N    rounds; the best of each plan counts (default 3)\n"
+    "  --json OUT    also write the results to OUT\n"
+    "\n"
+    "Example:\n"
+    "  kith bench filter --base base.fvecs --query query.fvecs --metric cosine --json out.json\n";
+
 struct verb {
     const char *name;
     const char *help;
     int (*run)(const struct bench_options *options, struct kith_error *err);
 };
-static const struct verb verbs[] = {{"ann", help_ann, bench_ann}, {"gt", help_gt, bench_gt}};
+static const struct verb verbs[] = {{"ann", help_ann, bench_ann}, {"gt", help_gt, bench_gt},
+                                    {"filter", help_filter, bench_filter}};
 
 static bool is_help(const char *word)
 {
