@@ -51,12 +51,13 @@ static int worker_init(const struct graph_build *b, struct build_worker *worker)
     worker->ids = mem_alloc_array(worker->room, sizeof *worker->ids);
     worker->distances = mem_alloc_array(worker->room, sizeof *worker->distances);
     worker->alive = mem_alloc_array(worker->room, sizeof *worker->alive);
-    worker->other = mem_alloc_array(b->quantizer.dim, sizeof *worker->other);
+    const size_t floats = scalar_offsets(b->quantizer.type, b->quantizer.dim);
+    worker->other = mem_alloc_array(floats + 1, sizeof *worker->other);
     if (!worker->candidates || !worker->ids || !worker->distances || !worker->alive ||
         !worker->other) {
         return KITH_ENOMEM;
     }
-    const int rc = beam_init(&worker->beam, b->header.rows, b->chunks, b->quantizer.dim);
+    const int rc = beam_init(&worker->beam, b->header.rows, b->chunks, floats);
     if (rc) return rc;
     worker->beam.code.code = worker->beam.query;
     return beam_reserve(&worker->beam, ef, 0);
@@ -77,7 +78,7 @@ static void worker_release(struct build_worker *worker)
 static uint64_t scratch_bytes(const struct graph_build *b)
 {
     const uint64_t row = b->chunks * WALK_CHUNK + (uint64_t)b->link_room * sizeof(uint32_t) +
-                         graph_block_bytes(b->quantizer.dim, b->header.capacity) + 24;
+                         graph_block_bytes(&b->quantizer, b->header.capacity) + 24;
     return row * b->header.rows;
 }
 
@@ -137,8 +138,9 @@ static int prepare(struct graph_build *b, const struct index_params *params)
     if (v->count > GRAPH_NODES_MAX) {
         return error_set(b->err, KITH_ELIMIT, "a graph holds at most %u rows", GRAPH_NODES_MAX);
     }
-    if (v->dim == 0 || v->dim > GRAPH_DIM_MAX) {
-        return error_set(b->err, KITH_ELIMIT, "a graph takes 1 to %u dimensions", GRAPH_DIM_MAX);
+    if (v->dim == 0 || v->dim > graph_dim_max(v->type)) {
+        return error_set(b->err, KITH_ELIMIT, "a graph takes 1 to %u dimensions",
+                         graph_dim_max(v->type));
     }
     if (v->count > 0 && vectors_touch(v, 0, v->count)) {
         return error_set(b->err, KITH_ECORRUPT, "the vectors of a graph to be built are damaged");
@@ -147,10 +149,11 @@ static int prepare(struct graph_build *b, const struct index_params *params)
     b->header = (struct graph_header){.rows = (uint32_t)v->count, .m = p.m, .capacity = 2 * p.m,
                                       .ef_construction = p.ef_construction};
     b->link_room = b->header.capacity + BUILD_SLACK;
-    b->chunks = graph_chunks(v->dim);
-    b->kernel = walk_kernel_get(WALK_BYTES);
+    b->kernel = graph_kernel(v->metric);
     const struct scalar_rows rows = {v->rows.data, v->stride_bytes, v->count};
-    return scalar_train(&b->quantizer, v->metric, v->type, v->dim, &rows, b->err);
+    const int rc = scalar_train(&b->quantizer, v->metric, v->type, v->dim, &rows, b->err);
+    if (!rc) b->chunks = graph_chunks(&b->quantizer);
+    return rc;
 }
 
 static void choose_levels(struct graph_build *b)
@@ -229,7 +232,7 @@ static int block_task(void *ctx, size_t task)
 static int write_blocks(const struct graph_build *b, struct index_image *image)
 {
     struct block_job job = {.b = b};
-    job.block_bytes = graph_block_bytes(b->quantizer.dim, b->header.capacity);
+    job.block_bytes = graph_block_bytes(&b->quantizer, b->header.capacity);
     job.out = section_add(b, image, GRAPH_SECTION_BLOCKS, b->header.nodes * job.block_bytes);
     if (!job.out) return KITH_ENOMEM;
     const size_t tasks = (b->header.nodes + BLOCK_TASK - 1) / BLOCK_TASK;
@@ -241,7 +244,7 @@ static int write_upper(const struct graph_build *b, struct index_image *image)
     size_t nodes = 0;
     for (uint32_t l = 0; l < b->header.levels; l++) nodes += b->header.level_count[l];
     if (nodes == 0) return 0;
-    const size_t block_bytes = graph_block_bytes(b->quantizer.dim, b->header.capacity);
+    const size_t block_bytes = graph_block_bytes(&b->quantizer, b->header.capacity);
     const struct block_job job = {.b = b, .block_bytes = block_bytes};
     uint8_t *out = section_add(b, image, GRAPH_SECTION_UPPER, nodes * block_bytes);
     if (!out) return KITH_ENOMEM;

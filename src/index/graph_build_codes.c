@@ -43,10 +43,9 @@ static int encode_rows(void *ctx, size_t task)
     for (size_t i = task * ENCODE_ROWS; i < end && i < b->header.rows; i++) {
         uint8_t *code = b->codes + i * bytes;
         uint32_t bias;
-        scalar_read(&b->quantizer,
-                    b->vectors->rows.data + b->row_of[i] * b->vectors->stride_bytes,
-                    worker->beam.row);
-        scalar_encode(&b->quantizer, worker->beam.row, code, &bias);
+        scalar_encode(&b->quantizer,
+                      b->vectors->rows.data + b->row_of[i] * b->vectors->stride_bytes,
+                      worker->beam.row, code, &bias);
         le32_put(code + bytes - sizeof bias, bias);
     }
     build_worker_return(worker);

@@ -13,6 +13,9 @@
 
 #include "index/graph_build.h"
 
+/* Codes of bits are the rows; what differs is the rounding of a quotient. */
+#define JACCARD_ERROR 1e-7f
+
 static struct walk_query query_of(const struct graph_build *b, struct build_worker *worker,
                                   uint32_t position)
 {
@@ -133,6 +136,7 @@ static double exact_distance(const struct scalar_quantizer *quantizer, const flo
 float build_error(const struct graph_build *b, struct build_worker *worker, uint32_t samples)
 {
     const struct vectors *v = b->vectors;
+    if (v->type == KERNEL_BIT) return JACCARD_ERROR;
     const double factor = (double)scalar_factor(&b->quantizer);
     float *const row = worker->beam.row;
     double sum = 0.0;

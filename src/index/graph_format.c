@@ -19,15 +19,28 @@
 #define FLAG_LOSSLESS 1u
 #define FLAG_SHARED 2u
 
-size_t graph_chunks(uint32_t dim)
+size_t graph_chunks(const struct scalar_quantizer *quantizer)
 {
-    return ((size_t)dim + sizeof(uint32_t) + WALK_CHUNK - 1) / WALK_CHUNK;
+    const size_t code = scalar_code_bytes(quantizer->type, quantizer->dim);
+    return (code + sizeof(uint32_t) + WALK_CHUNK - 1) / WALK_CHUNK;
 }
 
-size_t graph_block_bytes(uint32_t dim, uint32_t capacity)
+size_t graph_block_bytes(const struct scalar_quantizer *quantizer, uint32_t capacity)
 {
     const size_t list = (size_t)capacity * sizeof(uint32_t);
-    return graph_chunks(dim) * WALK_CHUNK + (list + WALK_CHUNK - 1) / WALK_CHUNK * WALK_CHUNK;
+    return graph_chunks(quantizer) * WALK_CHUNK + (list + WALK_CHUNK - 1) / WALK_CHUNK * WALK_CHUNK;
+}
+
+uint32_t graph_dim_max(enum kernel_type type)
+{
+    return type == KERNEL_BIT ? GRAPH_BITS_MAX : GRAPH_DIM_MAX;
+}
+
+const struct walk_kernel *graph_kernel(enum kernel_metric metric)
+{
+    return walk_kernel_get(metric == KERNEL_HAMMING   ? WALK_HAMMING
+                           : metric == KERNEL_JACCARD ? WALK_JACCARD
+                                                      : WALK_BYTES);
 }
 
 /* ---- header ---- */
@@ -35,7 +48,8 @@ size_t graph_block_bytes(uint32_t dim, uint32_t capacity)
 uint8_t *graph_header_encode(const struct graph_header *header,
                              const struct scalar_quantizer *quantizer, size_t *len)
 {
-    *len = GRAPH_HEADER_BYTES + (size_t)quantizer->dim * sizeof(float);
+    const size_t offsets = scalar_offsets(quantizer->type, quantizer->dim) * sizeof(float);
+    *len = GRAPH_HEADER_BYTES + offsets;
     uint8_t *out = mem_zalloc(*len);
     if (!out) return NULL;
     le32_put(out, GRAPH_MAGIC);
@@ -51,7 +65,7 @@ uint8_t *graph_header_encode(const struct graph_header *header,
     le32_put(out + 24, header->m);
     le32_put(out + 28, header->capacity);
     le32_put(out + 32, header->ef_construction);
-    le32_put(out + 36, (uint32_t)graph_block_bytes(quantizer->dim, header->capacity));
+    le32_put(out + 36, (uint32_t)graph_block_bytes(quantizer, header->capacity));
     le32_put(out + 40, (uint32_t)quantizer->low);
     le32_put(out + 44, (uint32_t)quantizer->high);
     lef32_put(out + 48, quantizer->scale);
@@ -59,7 +73,7 @@ uint8_t *graph_header_encode(const struct graph_header *header,
     for (uint32_t l = 0; l < header->levels; l++) {
         le32_put(out + 56 + 4 * l, header->level_count[l]);
     }
-    memcpy(out + GRAPH_HEADER_BYTES, quantizer->offset, (size_t)quantizer->dim * sizeof(float));
+    if (offsets > 0) memcpy(out + GRAPH_HEADER_BYTES, quantizer->offset, offsets);
     return out;
 }
 
@@ -72,13 +86,16 @@ static int decode_quantizer(const uint8_t *in, size_t len, struct scalar_quantiz
                             struct kith_error *err)
 {
     struct scalar_quantizer q = {.dim = le32_get(in + 16)};
-    if (q.dim == 0 || q.dim > GRAPH_DIM_MAX) return corrupt(err, 16, "dimension out of range");
-    if (len != GRAPH_HEADER_BYTES + (size_t)q.dim * sizeof(float)) {
-        return corrupt(err, 16, "header of the wrong size");
-    }
     q.metric = (enum kernel_metric)in[20];
     q.type = (enum kernel_type)in[21];
     if (!scalar_supports(q.metric, q.type)) return corrupt(err, 20, "metric or type without codes");
+    if (q.dim == 0 || q.dim > graph_dim_max(q.type)) {
+        return corrupt(err, 16, "dimension out of range");
+    }
+    const size_t offsets = scalar_offsets(q.type, q.dim);
+    if (len != GRAPH_HEADER_BYTES + offsets * sizeof(float)) {
+        return corrupt(err, 16, "header of the wrong size");
+    }
     q.lossless = (le16_get(in + 6) & FLAG_LOSSLESS) != 0;
     const uint32_t low = le32_get(in + 40);
     const uint32_t high = le32_get(in + 44);
@@ -87,10 +104,10 @@ static int decode_quantizer(const uint8_t *in, size_t len, struct scalar_quantiz
     q.high = (int32_t)high;
     q.scale = lef32_get(in + 48);
     if (!isfinite(q.scale) || !(q.scale > 0.0f)) return corrupt(err, 48, "scale is not positive");
-    q.offset = mem_alloc_array(q.dim, sizeof *q.offset);
-    if (!q.offset) return error_set(err, KITH_ENOMEM, "no memory to open a graph");
-    memcpy(q.offset, in + GRAPH_HEADER_BYTES, (size_t)q.dim * sizeof *q.offset);
-    for (uint32_t j = 0; j < q.dim; j++) {
+    if (offsets > 0) q.offset = mem_alloc_array(offsets, sizeof *q.offset);
+    if (offsets > 0 && !q.offset) return error_set(err, KITH_ENOMEM, "no memory to open a graph");
+    if (offsets > 0) memcpy(q.offset, in + GRAPH_HEADER_BYTES, offsets * sizeof *q.offset);
+    for (size_t j = 0; j < offsets; j++) {
         if (isfinite(q.offset[j])) continue;
         mem_free(q.offset);
         return corrupt(err, GRAPH_HEADER_BYTES + 4u * (uint64_t)j, "offset is not finite");
@@ -148,7 +165,7 @@ int graph_header_decode(const struct section *section, struct graph_header *head
     if (rc) return rc;
     rc = decode_quantizer(in, section->len, quantizer, err);
     if (rc) return rc;
-    if (le32_get(in + 36) == graph_block_bytes(quantizer->dim, header->capacity)) return 0;
+    if (le32_get(in + 36) == graph_block_bytes(quantizer, header->capacity)) return 0;
     scalar_release(quantizer);
     return corrupt(err, 36, "block size does not follow from dimension and capacity");
 }
@@ -174,7 +191,7 @@ static uint64_t upper_nodes(const struct graph_header *header)
 static int check_sizes(const struct graph *graph, struct kith_error *err)
 {
     const struct graph_header *h = &graph->header;
-    const uint64_t block = graph_block_bytes(graph->quantizer.dim, h->capacity);
+    const uint64_t block = graph_block_bytes(&graph->quantizer, h->capacity);
     const uint64_t first = h->shared_nodes ? 4 * ((uint64_t)h->nodes + 1) : 0;
     const uint64_t down = h->levels > 0 ? 4 * (uint64_t)h->level_count[0] : 0;
     if (graph->blocks.len != h->nodes * block) return corrupt(err, 0, "blocks of the wrong size");
@@ -199,10 +216,10 @@ static int check_vectors(const struct graph *graph, struct kith_error *err)
 static void layer_init(const struct graph *graph, struct graph_layer *layer,
                        const struct section *section, uint64_t first, uint32_t count)
 {
-    const size_t block = graph_block_bytes(graph->quantizer.dim, graph->header.capacity);
-    const size_t chunks = graph_chunks(graph->quantizer.dim);
+    const size_t block = graph_block_bytes(&graph->quantizer, graph->header.capacity);
+    const size_t chunks = graph_chunks(&graph->quantizer);
     const uint8_t *base = section->data + first * block;
-    *layer = (struct graph_layer){.kernel = walk_kernel_get(WALK_BYTES), .codes = {base, block, chunks},
+    *layer = (struct graph_layer){.kernel = graph_kernel(graph->quantizer.metric), .codes = {base, block, chunks},
                                   .links = base + chunks * WALK_CHUNK, .link_stride = block,
                                   .capacity = graph->header.capacity, .count = count,
                                   .guarded = section->guard ? section : NULL,

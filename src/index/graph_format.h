@@ -12,6 +12,7 @@
 #define GRAPH_LEVELS_MAX 8u
 #define GRAPH_NODES_MAX UINT32_C(0x7fffffff)
 #define GRAPH_DIM_MAX 65536u
+#define GRAPH_BITS_MAX 262144u
 
 enum graph_section_id {
     GRAPH_SECTION_HEADER = 1,
@@ -35,8 +36,11 @@ struct graph_header {
 };
 
 /* Chunks of a code, and bytes of a block. */
-size_t graph_chunks(uint32_t dim);
-size_t graph_block_bytes(uint32_t dim, uint32_t capacity);
+size_t graph_chunks(const struct scalar_quantizer *quantizer);
+size_t graph_block_bytes(const struct scalar_quantizer *quantizer, uint32_t capacity);
+/* Dimensions a graph takes at most. */
+uint32_t graph_dim_max(enum kernel_type type);
+const struct walk_kernel *graph_kernel(enum kernel_metric metric);
 
 /* The header section's bytes; owned by the caller (mem_free). NULL: no memory. */
 KITH_NODISCARD uint8_t *graph_header_encode(const struct graph_header *header,

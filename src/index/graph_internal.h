@@ -95,14 +95,14 @@ struct beam {
     uint64_t *stepped; /* owns; NULL until needed: nodes that need not be stepped over (again) */
     bool gave_up;      /* the filter's work_max was reached */
     int8_t *query; /* owns: the query's code */
-    float *row;    /* owns: the query as floats */
+    float *row;    /* owns: the query as floats; room for one at least */
     struct walk_query code;
     uint64_t hops;
     uint64_t steps; /* lists of nodes that are not allowed, looked through */
     uint64_t distances;
 };
 
-KITH_NODISCARD int beam_init(struct beam *beam, uint32_t nodes, size_t chunks, uint32_t dim);
+KITH_NODISCARD int beam_init(struct beam *beam, uint32_t nodes, size_t chunks, size_t floats);
 void beam_release(struct beam *beam); /* accepts a zeroed struct */
 /* Room for a pool of ef and for `found` results (0: the pool is the result). 0 or KITH_ENOMEM. */
 KITH_NODISCARD int beam_reserve(struct beam *beam, size_t ef, size_t found);

@@ -37,8 +37,8 @@ static struct beam *beam_take(const struct graph *graph)
     }
     struct beam *beam = mem_zalloc(sizeof *beam);
     if (!beam) return NULL;
-    if (beam_init(beam, graph->header.nodes, graph_chunks(graph->quantizer.dim),
-                  graph->quantizer.dim)) {
+    const size_t floats = scalar_offsets(graph->quantizer.type, graph->quantizer.dim);
+    if (beam_init(beam, graph->header.nodes, graph_chunks(&graph->quantizer), floats)) {
         mem_free(beam);
         return NULL;
     }
@@ -171,7 +171,7 @@ static int walk(const struct graph *graph, const struct index_search *search, st
 {
     query->code = beam->query;
     scalar_encode_query(&graph->quantizer, search->query, beam->row,
-                        graph_chunks(graph->quantizer.dim) * WALK_CHUNK, query);
+                        graph_chunks(&graph->quantizer) * WALK_CHUNK, query);
     beam->code = (struct walk_query){beam->query, query->base};
     beam->hops = 0;
     beam->steps = 0;

@@ -26,12 +26,12 @@
 
 /* ---- memory ---- */
 
-int beam_init(struct beam *beam, uint32_t nodes, size_t chunks, uint32_t dim)
+int beam_init(struct beam *beam, uint32_t nodes, size_t chunks, size_t floats)
 {
     *beam = (struct beam){.seen_words = BITSET_WORDS((size_t)nodes)};
     beam->seen = mem_zalloc_array(beam->seen_words + 1, sizeof *beam->seen);
     beam->query = mem_alloc_aligned(chunks * WALK_CHUNK, WALK_CHUNK);
-    beam->row = mem_alloc_array(dim, sizeof *beam->row);
+    beam->row = mem_alloc_array(floats + 1, sizeof *beam->row);
     if (beam->seen_words >= LARGE_WORDS) {
         beam->entered_room = beam->seen_words / 4;
         beam->entered = mem_alloc_array(beam->entered_room, sizeof *beam->entered);

@@ -16,6 +16,8 @@
 #define CLIP_SHARE 5e-5
 #define CODE_BIAS 128
 
+#define JACCARD_UNIT 0x1p-30f /* walk.h */
+
 static bool type_supported(enum kernel_type type)
 {
     return type == KERNEL_F32 || type == KERNEL_F16 || type == KERNEL_BF16 || type == KERNEL_I8 ||
@@ -24,8 +26,19 @@ static bool type_supported(enum kernel_type type)
 
 bool scalar_supports(enum kernel_metric metric, enum kernel_type type)
 {
+    if (type == KERNEL_BIT) return metric == KERNEL_HAMMING || metric == KERNEL_JACCARD;
     if (metric != KERNEL_L2 && metric != KERNEL_COSINE && metric != KERNEL_DOT) return false;
     return type_supported(type);
+}
+
+size_t scalar_code_bytes(enum kernel_type type, uint32_t dim)
+{
+    return type == KERNEL_BIT ? ((size_t)dim + 7) / 8 : dim;
+}
+
+size_t scalar_offsets(enum kernel_type type, uint32_t dim)
+{
+    return type == KERNEL_BIT ? 0 : dim;
 }
 
 static void widen(enum kernel_type type, const void *row, float *out, size_t dim)
@@ -186,6 +199,12 @@ int scalar_train(struct scalar_quantizer *quantizer, enum kernel_metric metric,
         return error_set(err, KITH_EINVAL, "no scalar codes for this metric and element type");
     }
     *quantizer = (struct scalar_quantizer){.dim = dim, .type = type, .metric = metric};
+    if (type == KERNEL_BIT) {
+        quantizer->lossless = metric == KERNEL_HAMMING;
+        quantizer->high = 1;
+        quantizer->scale = 1.0f;
+        return 0;
+    }
     quantizer->low = metric == KERNEL_DOT ? 1 : 0;
     quantizer->high = metric == KERNEL_DOT ? 255 : code_max(dim);
     quantizer->offset = mem_zalloc_array(dim, sizeof *quantizer->offset);
@@ -241,30 +260,53 @@ static uint32_t sum_of(const uint8_t *code, size_t dim)
     return sum;
 }
 
-void scalar_encode(const struct scalar_quantizer *quantizer, const float *row, uint8_t *code,
-                   uint32_t *bias)
+static uint32_t bits_set(const uint8_t *code, size_t bytes)
 {
-    const size_t dim = quantizer->dim;
-    encode(quantizer, row, code);
+    uint32_t sum = 0;
+    for (size_t j = 0; j < bytes; j++) sum += (uint32_t)__builtin_popcount(code[j]);
+    return sum;
+}
+
+void scalar_encode(const struct scalar_quantizer *quantizer, const void *raw, float *row,
+                   uint8_t *code, uint32_t *bias)
+{
+    const size_t bytes = scalar_code_bytes(quantizer->type, quantizer->dim);
     *bias = 0;
+    if (quantizer->type == KERNEL_BIT) {
+        memcpy(code, raw, bytes);
+        *bias = bits_set(code, bytes);
+        return;
+    }
+    scalar_read(quantizer, raw, row);
+    encode(quantizer, row, code);
     if (quantizer->metric == KERNEL_DOT) return;
-    *bias = sum_of_squares(code, dim) - 2u * CODE_BIAS * sum_of(code, dim);
+    *bias = sum_of_squares(code, bytes) - 2u * CODE_BIAS * sum_of(code, bytes);
 }
 
 void scalar_code_query(const struct scalar_quantizer *quantizer, const uint8_t *code, size_t padded,
                        int8_t *out, int32_t *base)
 {
-    const size_t dim = quantizer->dim;
-    *base = quantizer->metric == KERNEL_DOT
-                ? (int32_t)(2u * CODE_BIAS * (sum_of(code, dim) - CODE_BIAS * (uint32_t)dim))
-                : (int32_t)sum_of_squares(code, dim);
-    for (size_t j = 0; j < dim; j++) out[j] = (int8_t)(code[j] ^ 0x80); /* may be in place */
-    memset(out + dim, 0, padded - dim);
+    const size_t bytes = scalar_code_bytes(quantizer->type, quantizer->dim);
+    if (quantizer->type == KERNEL_BIT) {
+        *base = (int32_t)bits_set(code, bytes);
+        memmove(out, code, bytes);
+    } else if (quantizer->metric == KERNEL_DOT) {
+        *base = (int32_t)(2u * CODE_BIAS * (sum_of(code, bytes) - CODE_BIAS * (uint32_t)bytes));
+    } else {
+        *base = (int32_t)sum_of_squares(code, bytes);
+    }
+    for (size_t j = 0; quantizer->type != KERNEL_BIT && j < bytes; j++) {
+        out[j] = (int8_t)(code[j] ^ 0x80); /* may be in place */
+    }
+    memset(out + bytes, 0, padded - bytes);
 }
 
 float scalar_factor(const struct scalar_quantizer *quantizer)
 {
     const float square = quantizer->scale * quantizer->scale;
+    if (quantizer->type == KERNEL_BIT) {
+        return quantizer->metric == KERNEL_HAMMING ? 1.0f : JACCARD_UNIT;
+    }
     return quantizer->metric == KERNEL_L2 ? 1.0f / square : 0.5f / square;
 }
 
@@ -308,6 +350,12 @@ static void encode_dot(const struct scalar_quantizer *quantizer, const float *ro
 void scalar_encode_query(const struct scalar_quantizer *quantizer, const void *raw, float *row,
                          size_t padded, struct scalar_query *query)
 {
+    if (quantizer->type == KERNEL_BIT) {
+        query->exact = quantizer->lossless;
+        query->distance = scalar_factor(quantizer);
+        scalar_code_query(quantizer, raw, padded, query->code, &query->base);
+        return;
+    }
     scalar_read(quantizer, raw, row);
     if (quantizer->metric == KERNEL_DOT) {
         encode_dot(quantizer, row, padded, query);

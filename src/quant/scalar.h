@@ -17,6 +17,9 @@
  * (within -127..127 for DOT), scale is 1 and the codes are the rows. `exact` says that a query is
  * exactly coded too; then the integer distance is the true one.
  *
+ * Bit vectors (HAMMING, JACCARD) are their own codes: base and bias are the numbers of bits set, and
+ * what walk.h computes from them is the distance, of JACCARD times 2^30.
+ *
  * All float arithmetic here is plain C in a fixed order: the same codes on every machine and for
  * any instruction set. Threading: a quantizer is read-only after training or loading.
  */
@@ -32,13 +35,13 @@
 
 struct scalar_quantizer {
     uint32_t dim;
-    enum kernel_type type; /* of the rows: F32, F16, BF16, I8 or U8 */
-    enum kernel_metric metric; /* L2, COSINE or DOT */
+    enum kernel_type type; /* of the rows */
+    enum kernel_metric metric; /* L2, COSINE or DOT; of BIT: HAMMING or JACCARD */
     bool lossless;
     int32_t low; /* codes lie in [low, high] */
     int32_t high;
     float scale;
-    float *offset; /* owns: dim */
+    float *offset; /* owns: scalar_offsets() of them */
 };
 
 struct scalar_rows { /* what it is trained on */
@@ -63,19 +66,24 @@ void scalar_release(struct scalar_quantizer *quantizer); /* accepts a zeroed str
 /* Takes type and metric: whether there are codes for them. */
 bool scalar_supports(enum kernel_metric metric, enum kernel_type type);
 
-/* A raw row as dim floats, normalised under COSINE (a zero row stays zero). */
+/* Bytes of a code before its padding and bias, and how many offsets there are. */
+size_t scalar_code_bytes(enum kernel_type type, uint32_t dim);
+size_t scalar_offsets(enum kernel_type type, uint32_t dim);
+
+/* A raw row (not of BIT) as dim floats, normalised under COSINE (a zero row stays zero). */
 void scalar_read(const struct scalar_quantizer *quantizer, const void *row, float *out);
 
-/* Encodes dim floats of scalar_read; *bias is the row's part of a navigation distance. */
-void scalar_encode(const struct scalar_quantizer *quantizer, const float *row, uint8_t *code,
-                   uint32_t *bias);
+/* Encodes a raw row; *bias is its part of a navigation distance. `row` is scratch for
+ * scalar_offsets() floats. */
+void scalar_encode(const struct scalar_quantizer *quantizer, const void *raw, float *row,
+                   uint8_t *code, uint32_t *bias);
 
-/* Encodes a raw query into query->code (whose tail past dim is zeroed up to padded). `row` is
- * scratch for dim floats. */
+/* Encodes a raw query into query->code (whose tail past the code is zeroed up to padded). `row`
+ * is scratch for scalar_offsets() floats. */
 void scalar_encode_query(const struct scalar_quantizer *quantizer, const void *raw, float *row,
                          size_t padded, struct scalar_query *query);
 
-/* The query form of a code: w = u - 128, zero past dim. out may be code itself. */
+/* The query form of a code: w = u - 128 (of BIT the code), zero past it. out may be code itself. */
 void scalar_code_query(const struct scalar_quantizer *quantizer, const uint8_t *code, size_t padded,
                        int8_t *out, int32_t *base);
 

@@ -32,7 +32,7 @@ static inline struct vectors vectors_over(const void *rows, size_t count, uint32
                                           enum kernel_type type, enum kernel_metric metric)
 {
     static const size_t width[] = {4, 2, 2, 1, 1};
-    const size_t stride = dim * width[type];
+    const size_t stride = type == KERNEL_BIT ? (dim + 7) / 8 : dim * width[type];
     return (struct vectors){.rows = {.data = rows, .len = count * stride}, .stride_bytes = stride,
                             .count = count, .dim = dim, .type = type, .metric = metric};
 }
@@ -62,6 +62,14 @@ static inline struct sample sample_make(size_t count, size_t extra, uint32_t dim
     free(centres);
     s.vectors = vectors_over(s.rows, count, dim, KERNEL_F32, metric);
     return s;
+}
+
+/* The signs of rows as bit vectors of the same dimension, which must be a multiple of 8. */
+static inline uint8_t *signs_of(const float *rows, size_t count, uint32_t dim)
+{
+    uint8_t *bits = calloc(count, dim / 8);
+    for (size_t i = 0; i < count * dim; i++) bits[i / 8] |= (uint8_t)((rows[i] > 0.0f) << i % 8);
+    return bits;
 }
 
 static inline void sample_free(struct sample *s) { free(s->rows); }

@@ -36,7 +36,7 @@ static void bad_ids(void **state)
     struct opened o;
     opened_make(&o, &s.vectors, (struct index_params){8, 40});
     const struct index_section *blocks = section_of(&o.image, GRAPH_SECTION_BLOCKS);
-    const size_t block = graph_block_bytes(DIM, 16);
+    const size_t block = graph_block_bytes(&(struct scalar_quantizer){.dim = DIM}, 16);
     for (size_t i = 0; i < ROWS; i++) le32_put(blocks->data + i * block + WALK_CHUNK + 4, ROWS);
     assert_int_equal(search_once(&o, s.rows + ROWS * DIM, NULL), KITH_ECORRUPT);
     assert_int_equal(o.index->ops->validate(o.index, NULL), KITH_ECORRUPT);

@@ -18,17 +18,15 @@ static void assert_same(const struct index_image *a, const struct index_image *b
     }
 }
 
-static void threads_and_isas(void **state)
+static void same_everywhere(const struct vectors *v)
 {
-    (void)state;
-    struct sample s = sample_make(ROWS, 0, DIM, KERNEL_COSINE, 21);
     const struct index_params params = {12, 60};
     struct index_image first = {0};
-    assert_int_equal(build_image(&s.vectors, params, 1, &first), 0);
+    assert_int_equal(build_image(v, params, 1, &first), 0);
     static const unsigned threads[] = {2, 3, 8};
     for (size_t i = 0; i < 3; i++) {
         struct index_image other = {0};
-        assert_int_equal(build_image(&s.vectors, params, threads[i], &other), 0);
+        assert_int_equal(build_image(v, params, threads[i], &other), 0);
         assert_same(&first, &other);
         index_image_release(os_real(), &other);
     }
@@ -37,12 +35,33 @@ static void threads_and_isas(void **state)
     for (size_t i = 0; i < 4; i++) {
         if (!kernel_select(isas[i])) continue;
         struct index_image other = {0};
-        assert_int_equal(build_image(&s.vectors, params, 2, &other), 0);
+        assert_int_equal(build_image(v, params, 2, &other), 0);
         assert_same(&first, &other);
         index_image_release(os_real(), &other);
     }
     assert_true(kernel_select(before));
     index_image_release(os_real(), &first);
+}
+
+static void threads_and_isas(void **state)
+{
+    (void)state;
+    struct sample s = sample_make(ROWS, 0, DIM, KERNEL_COSINE, 21);
+    same_everywhere(&s.vectors);
+    sample_free(&s);
+}
+
+static void bit_vectors(void **state)
+{
+    (void)state;
+    struct sample s = sample_make(ROWS / 2, 0, 200, KERNEL_L2, 22);
+    uint8_t *rows = signs_of(s.rows, ROWS / 2, 200);
+    for (int metric = KERNEL_HAMMING; metric <= KERNEL_JACCARD; metric++) {
+        const struct vectors v =
+            vectors_over(rows, ROWS / 2, 200, KERNEL_BIT, (enum kernel_metric)metric);
+        same_everywhere(&v);
+    }
+    free(rows);
     sample_free(&s);
 }
 
@@ -50,6 +69,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_and_isas),
+        cmocka_unit_test(bit_vectors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,40 +33,73 @@ static void metrics(void **state)
     floor_of(KERNEL_DOT, 120, 0.95);
 }
 
-/* The same rows in every element type; bytes are lossless, so their distances come from codes. */
+struct rows {
+    const void *data;
+    enum kernel_type type;
+    enum kernel_metric metric;
+    uint32_t dim;
+};
+
+#define TYPE_ROWS 2000
+
+static void type_floor(struct rows rows, double floor)
+{
+    const struct vectors v = vectors_over(rows.data, TYPE_ROWS, rows.dim, rows.type, rows.metric);
+    struct index_stats stats = {0};
+    struct opened o;
+    opened_make(&o, &v, (struct index_params){16, 100});
+    assert_int_equal(o.index->ops->validate(o.index, NULL), 0);
+    const uint8_t *queries = (const uint8_t *)rows.data + TYPE_ROWS * v.stride_bytes;
+    const struct index_search search = {.k = 10, .ef = 60, .stats = &stats};
+    const double recall = recall_of(o.index, &v, queries, QUERIES, search);
+    print_message("type %d metric %d: recall %.4f\n", (int)rows.type, (int)rows.metric, recall);
+    assert_true(recall >= floor);
+    assert_true(stats.nodes_visited > QUERIES); /* and not scanned, but for the truth */
+    assert_true(stats.distances < 2 * (uint64_t)QUERIES * TYPE_ROWS);
+    opened_release(&o);
+}
+
+/* The same rows in every element type and metric; bytes are lossless, so their distances come from
+ * codes. */
 static void types(void **state)
 {
     (void)state;
-    struct sample s = sample_make(ROWS, QUERIES, DIM, KERNEL_L2, 12);
-    const size_t values = (size_t)(ROWS + QUERIES) * DIM;
+    struct sample s = sample_make(TYPE_ROWS, QUERIES, DIM, KERNEL_L2, 12);
+    const size_t values = (size_t)(TYPE_ROWS + QUERIES) * DIM;
     uint16_t *halves = malloc(values * sizeof *halves);
     int8_t *bytes = malloc(values);
-    float *whole = malloc(values * sizeof *whole);
     for (size_t i = 0; i < values; i++) {
         const float x = roundf(s.rows[i] * 4.0f);
         bytes[i] = (int8_t)(x < -100.0f ? -100.0f : x > 100.0f ? 100.0f : x);
-        whole[i] = (float)bytes[i];
     }
     for (int type = KERNEL_F32; type <= KERNEL_U8; type++) {
-        const void *rows = whole;
+        const void *rows = type == KERNEL_F32 ? s.rows : NULL;
         if (type == KERNEL_F16) kernel_f32_to_f16(s.rows, halves, values);
         if (type == KERNEL_BF16) kernel_f32_to_bf16(s.rows, halves, values);
         if (type == KERNEL_F16 || type == KERNEL_BF16) rows = halves;
         if (type == KERNEL_I8 || type == KERNEL_U8) rows = bytes;
         for (size_t i = 0; type == KERNEL_U8 && i < values; i++) bytes[i] = (int8_t)(bytes[i] + 100);
-        const struct vectors v =
-            vectors_over(rows, ROWS, DIM, (enum kernel_type)type, KERNEL_L2);
-        struct opened o;
-        opened_make(&o, &v, (struct index_params){16, 100});
-        const uint8_t *queries = (const uint8_t *)rows + ROWS * v.stride_bytes;
-        struct index_stats stats = {0};
-        const struct index_search search = {.k = 10, .ef = 80, .stats = &stats};
-        assert_true(recall_of(o.index, &v, queries, QUERIES, search) >= 0.99);
-        opened_release(&o);
+        for (int metric = KERNEL_L2; metric <= KERNEL_COSINE; metric++) {
+            type_floor((struct rows){rows, (enum kernel_type)type, (enum kernel_metric)metric, DIM},
+                       metric == KERNEL_DOT ? 0.95 : 0.99);
+        }
     }
-    free(whole);
     free(bytes);
     free(halves);
+    sample_free(&s);
+}
+
+#define BITS 256
+
+static void bits(void **state)
+{
+    (void)state;
+    struct sample s = sample_make(TYPE_ROWS, QUERIES, BITS, KERNEL_L2, 16);
+    uint8_t *rows = signs_of(s.rows, TYPE_ROWS + QUERIES, BITS);
+    memset(rows, 0, BITS / 8); /* an empty set, under JACCARD */
+    type_floor((struct rows){rows, KERNEL_BIT, KERNEL_HAMMING, BITS}, 0.98);
+    type_floor((struct rows){rows, KERNEL_BIT, KERNEL_JACCARD, BITS}, 0.98);
+    free(rows);
     sample_free(&s);
 }
 
@@ -184,6 +217,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(metrics),
         cmocka_unit_test(types),
+        cmocka_unit_test(bits),
         cmocka_unit_test(filters),
         cmocka_unit_test(filters_and_copies),
         cmocka_unit_test(bounded),
