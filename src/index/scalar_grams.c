@@ -3,9 +3,10 @@
  * candidates: a row that matches has every n-gram of the pattern's literal parts.
  *
  * A character starts at a byte that is no continuation byte and is as long as that byte says, or as
- * continuation bytes follow; characters of an n-gram touch each other. So where a text and a literal
- * part agree byte for byte they are cut alike, but at the part's ends: continuation bytes in front,
- * and a last character that is not whole, are left out there. Texts that are no UTF-8 are safe too.
+ * continuation bytes follow; characters of an n-gram touch each other. So where a text and a
+ * literal part agree byte for byte they are cut alike, but at the part's ends: continuation bytes
+ * in front, and a last character that is not whole, are left out there. Texts that are no UTF-8
+ * are safe too.
  *
  * Building reads the column twice: first the n-grams and in how many rows each is, then the lists,
  * in place. So a list costs 4 bytes a row and there is nothing to sort but the dictionary.

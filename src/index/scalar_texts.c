@@ -5,7 +5,8 @@
  * with the number of shared bytes, how the next one compares (as in string B-trees).
  *
  * A text in TEXT: varint shared · varint len · len bytes. KEYS: u32 where each block starts, and
- * the end. Every varint is read inside its block, so a damaged one ends the search with KITH_ECORRUPT.
+ * the end. Every varint is read inside its block, so a damaged one ends the search with
+ * KITH_ECORRUPT.
  */
 #include <string.h>
 
