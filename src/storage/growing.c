@@ -272,6 +272,8 @@ static const struct segment_ops growing_ops = {
     .chunk = growing_chunk_get,
     .cell = growing_cell,
     .vectors = growing_vectors,
+    .probe = segment_texts_probe,
+    .estimate = segment_texts_estimate,
     .find = growing_find,
     .free = growing_free,
 };
@@ -292,6 +294,7 @@ int growing_new(const struct os *os, const struct schema *schema, struct budget 
     }
     segment_init(&g->segment, &growing_ops, os, schema, id, rows_max);
     g->budget = budget;
+    g->segment.budget = budget;
     g->rows_max = rows_max;
     arena_init(&g->strings);
     *out = &g->segment;
@@ -474,5 +477,6 @@ void growing_cut(struct segment *segment, uint64_t ts)
     struct growing *g = (struct growing *)segment;
     const size_t rows = growing_rows_at(segment, ts);
     tombstones_cut(&segment->dead, ts);
+    segment_texts_cut(segment, rows);
     atomic_store_explicit(&g->rows, rows, memory_order_release);
 }

@@ -382,6 +382,7 @@ static int make(const struct sealed_opts *opts, struct sealed **out, struct kith
     if (!s) return error_set(err, KITH_ENOMEM, "no memory to open segment %" PRIu64, opts->id);
     segment_init(&s->segment, &sealed_ops, opts->os, opts->schema, opts->id, 0);
     s->budget = opts->budget;
+    s->segment.budget = opts->budget;
     s->pin = opts->pin;
     s->dir = mem_strdup(opts->dir);
     s->columns = mem_zalloc_array(opts->schema->field_count, sizeof *s->columns);

@@ -30,6 +30,7 @@ void segment_unref(struct segment *segment)
     if (!segment) return;
     if (atomic_fetch_sub_explicit(&segment->references, 1, memory_order_acq_rel) > 1) return;
     tombstones_release(&segment->dead);
+    segment_texts_free(segment);
     segment->ops->free(segment);
 }
 

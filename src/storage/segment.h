@@ -32,6 +32,7 @@
 #define SEALED_CHUNK_ROWS 65536u
 
 struct segment;
+struct text_runs; /* index/text_growing.h */
 
 void segment_ref(struct segment *segment);
 void segment_unref(struct segment *segment); /* NULL is a no-op */
@@ -75,6 +76,12 @@ KITH_NODISCARD int segment_vectors(const struct segment *segment, size_t field, 
 /* The opened index of a field, or NULL. Borrows the segment. (It changes when segment_warm or
  * sealed_attach_index swapped it; what was returned before stays good as long as the segment.) */
 const struct index *segment_index(const struct segment *segment, size_t field);
+
+/* Indexes in memory of the words of a field with an analyzer, over at least its first `rows` rows:
+ * for growing segments, and sealed ones without an index of texts. text_runs_drop() before the
+ * segment goes. KITH_EBUSY: the memory budget is full. */
+KITH_NODISCARD int segment_texts(const struct segment *segment, size_t field, size_t rows,
+                                 struct text_runs **out, struct kith_error *err);
 
 /* Rows with this key, newest first, visible at ts: up to `room`; returns how many (or < 0). */
 int segment_find(const struct segment *segment, struct key key, uint64_t ts, uint32_t *rows,

@@ -61,10 +61,20 @@ struct segment {
     atomic_bool damaged;
     atomic_bool doomed;
     struct tombstones dead;
+    struct budget *budget; /* borrows, nullable: of `texts` */
+    _Atomic(struct segment_texts *) texts; /* owns; made by the first reader by words */
 };
 
 void segment_init(struct segment *segment, const struct segment_ops *ops, const struct os *os,
                   const struct schema *schema, uint64_t id, size_t rows_max);
+/* ---- segment_texts.c */
+void segment_texts_free(struct segment *segment);
+void segment_texts_cut(struct segment *segment, size_t rows); /* rows from there on are no more */
+int segment_texts_probe(const struct segment *segment, const struct probe *probe,
+                        struct probe_answer *answer);
+int segment_texts_estimate(const struct segment *segment, const struct probe *probe,
+                           uint64_t *rows);
+
 static inline bool segment_has_field(const struct segment *segment, size_t field)
 {
     return field < segment->schema->field_count;
