@@ -4,7 +4,7 @@
  * Layers, so that both transports share everything that has a meaning:
  *   milvus_grpc.c / rest*.c      transport: bytes or JSON into a request, a reply into bytes or JSON
  *   milvus_rpc.c (table)         name -> request type, handler, privilege; deny by default
- *   handlers (milvus_*.c)        one function an RPC: request message in, reply message out
+ *   handlers (handle_*.c)        one function an RPC: request message in, reply message out
  *   registry.c                   what the door knows of a collection beyond what the engine keeps
  *
  * Requests and replies are protobuf-c structures in the call's arena, filled by handlers; REST builds
@@ -16,7 +16,10 @@
 
 #include <kith/kith.h>
 
+#include <stdatomic.h>
+
 #include "base/arena.h"
+#include "door.pb-c.h"
 #include "milvus.pb-c.h"
 #include "net/net.h"
 #include "server/auth.h"
@@ -104,33 +107,42 @@ MilvusStatus *milvus_error(struct milvus_call *call, int rc, const struct kith_e
 
 /* ---- registry.c: collections as the door sees them ---- */
 
-struct milvus_index { /* as it was asked for; DescribeIndex echoes it */
-    char *name, *field;
-    int64_t id;
-    MilvusPair **params; /* flattened, with index_type and metric_type */
-    size_t param_count;
-};
-struct milvus_collection { /* counted, immutable: a change makes a new one */
+struct milvus_collection { /* counted, immutable: a change makes a new one (registry_change) */
+    atomic_uint refs;
     uint64_t id;
-    char *database, *name;
-    MilvusSchema *schema;     /* field ids filled; as DescribeCollection shows it */
-    const MilvusField *primary;
-    MilvusPair **properties;
-    size_t property_count;
-    int consistency;          /* enum ConsistencyLevel */
-    int shards;
-    int64_t partition_count;
-    uint64_t created_ts, updated_ts; /* hybrid */
-    bool loaded;
-    struct milvus_index *indexes;
-    size_t index_count;
-    struct kith_collection *handle; /* owns */
+    char *database, *name;            /* own */
+    Kith__Door__CollectionRecord *record; /* owns: what is kept; schema with field ids filled */
+    const MilvusField *primary;       /* of record->schema */
+    struct kith_collection *handle;   /* owns */
 };
 /* By name or alias. NULL with *status set: 100 in the form that the RPC needs (`describe`), 800 when
  * the database is unknown. Release with milvus_collection_unref. */
 struct milvus_collection *milvus_collection_get(struct milvus_call *call, const char *name,
                                                 bool describe, MilvusStatus **status);
-void milvus_collection_unref(struct milvus_collection *collection);
+void milvus_collection_unref(struct milvus_collection *collection); /* NULL is a no-op */
+/* By the engine's id; NULL: unknown. */
+struct milvus_collection *milvus_collection_by_id(struct milvus_call *call, uint64_t id);
+const MilvusField *milvus_field_find(const struct milvus_collection *collection, const char *name);
+const Kith__Door__IndexRecord *milvus_index_find(const struct milvus_collection *collection,
+                                                 const char *field, const char *name);
+/* A name that the engine knows as an alias in this database: of which collection? NULL: none. */
+struct milvus_collection *milvus_alias_get(struct milvus_call *call, const char *alias);
+
+/* Changes of what is kept, one at a time (registry lock). */
+/* After kith_collection_create: takes a copy of the record, writes it, and publishes. */
+KITH_NODISCARD int registry_add(struct milvus_call *call, const char *name,
+                                const Kith__Door__CollectionRecord *record,
+                                struct kith_error *err);
+/* edit() changes a copy of the record (memory from `allocator`, which outlives the call) and returns
+ * 0, or a status that stops; then the copy is written and published with a larger updated_ts. */
+KITH_NODISCARD int registry_change(struct milvus_call *call, uint64_t id,
+                                   int (*edit)(void *ctx, Kith__Door__CollectionRecord *record,
+                                               ProtobufCAllocator *allocator),
+                                   void *ctx, struct kith_error *err);
+/* After a drop, a rename or a change of aliases by the engine: names are read again. */
+KITH_NODISCARD int registry_refresh(struct milvus_call *call, struct kith_error *err);
+/* A timestamp of the engine's clock: (unix_ms << 18) | n, always ascending within the door. */
+uint64_t milvus_timestamp(struct milvus *milvus);
 
 /* ---- milvus_rpc.c: the table ---- */
 

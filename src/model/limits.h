@@ -34,6 +34,7 @@
 #define LIMIT_SEGMENTS 64             /* sealed segments a collection before inserts wait */
 #define LIMIT_META_KEY_BYTES 1000     /* of the application's metadata */
 #define LIMIT_META_VALUE_BYTES 1048576
+#define LIMIT_METRIC_SERIES 16384
 #define LIMIT_TEXT_BYTES 4096         /* descriptions */
 
 #endif

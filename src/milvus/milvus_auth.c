@@ -1,0 +1,53 @@
+/*
+ * Who calls, and may they: the same questions for both transports.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "milvus/milvus_internal.h"
+#include "proto/grpc.h"
+
+static const char *reason(enum auth_result result)
+{
+    switch (result) {
+    case AUTH_OK: break;
+    case AUTH_MISSING: return "missing authorization in header";
+    case AUTH_MALFORMED: return "invalid token format";
+    case AUTH_WRONG: break;
+    }
+    return "auth check failure, please check username and password are correct";
+}
+
+bool milvus_authenticate(struct milvus_call *call, struct exchange *exchange, bool http,
+                         int *grpc_status, const char **text)
+{
+    struct auth *auth = call->milvus->opts.auth;
+    if (!auth_enabled(auth)) {
+        auth_anonymous(&call->principal);
+        return true;
+    }
+    unsigned delay_ms = 0;
+    const enum auth_result result =
+        auth_verify(auth, exchange_header(exchange, "authorization"), http, call->peer,
+                    &call->principal, &delay_ms);
+    if (result == AUTH_OK) return true;
+    os_sleep_us(call->milvus->opts.os, (int64_t)delay_ms * 1000);
+    *grpc_status = GRPC_UNAUTHENTICATED;
+    *text = reason(result);
+    return false;
+}
+
+bool milvus_permit(struct milvus_call *call, const struct milvus_rpc *rpc, const char *collection,
+                   const char **text)
+{
+    struct auth *auth = call->milvus->opts.auth;
+    if (!auth_enabled(auth) || !rpc->privilege) return true;
+    const char *object = rpc->object == AUTH_COLLECTION ? collection : NULL;
+    if (auth_allowed(auth, &call->principal, rpc->privilege, rpc->object, call->database, object))
+        return true;
+    char full[512];
+    (void)snprintf(full, sizeof full, "Privilege%s: permission deny to %s in the `%s` database",
+                   rpc->privilege, call->principal.name, call->database);
+    *text = milvus_strdup(call, full);
+    return false;
+}

@@ -1,0 +1,541 @@
+/*
+ * Collections as the door sees them: see milvus.h.
+ *
+ * What is kept of a collection (field ids, descriptions, properties, load state, indexes as they were
+ * asked for) is one message under "milvus/c/<id>" of the database's metadata. A collection that was
+ * made elsewhere (the C API, `kith import`) has none: its record is derived from the engine's schema,
+ * loaded, and written when it first changes.
+ *
+ * In memory a collection is immutable and counted, so a call that holds one is not disturbed by
+ * changes; a change makes a new one and exchanges the pointers under names_lock. Names change through
+ * this door only while the server runs, so the map of names is complete.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "milvus/milvus_internal.h"
+
+#define NAME_KEY_MAX 520
+#define FIRST_FIELD_ID 100
+
+/* ---- memory of records ---- */
+
+static void *heap_take(void *ctx, size_t size)
+{
+    (void)ctx;
+    return mem_alloc(size ? size : 1);
+}
+static void heap_give(void *ctx, void *pointer)
+{
+    (void)ctx;
+    mem_free(pointer);
+}
+static ProtobufCAllocator heap = { heap_take, heap_give, NULL };
+
+static void record_free(Kith__Door__CollectionRecord *record)
+{
+    if (record) kith__door__collection_record__free_unpacked(record, &heap);
+}
+
+static Kith__Door__CollectionRecord *record_copy(const Kith__Door__CollectionRecord *record)
+{
+    const size_t len = kith__door__collection_record__get_packed_size(record);
+    uint8_t *bytes = mem_alloc(len + 1);
+    if (!bytes) return NULL;
+    (void)kith__door__collection_record__pack(record, bytes);
+    Kith__Door__CollectionRecord *copy = kith__door__collection_record__unpack(&heap, len, bytes);
+    mem_free(bytes);
+    return copy;
+}
+
+static void meta_key(uint64_t id, char out[64])
+{
+    (void)snprintf(out, 64, "milvus/c/%llu", (unsigned long long)id);
+}
+
+static int record_write(struct milvus *milvus, uint64_t id,
+                        const Kith__Door__CollectionRecord *record, struct kith_error *err)
+{
+    char key[64];
+    meta_key(id, key);
+    const size_t len = kith__door__collection_record__get_packed_size(record);
+    uint8_t *bytes = mem_alloc(len + 1);
+    if (!bytes) return error_set(err, KITH_ENOMEM, "keeping a collection: no memory");
+    (void)kith__door__collection_record__pack(record, bytes);
+    const struct kith_meta_change change = { key, bytes, len };
+    const int rc = kith_meta_write(milvus->opts.db, &change, 1, err);
+    mem_free(bytes);
+    return rc;
+}
+
+/* ---- a record for a collection that the door did not make ---- */
+
+static MilvusPair *new_pair(struct arena *arena, const char *key, const char *value)
+{
+    MilvusPair *pair = arena_alloc(arena, sizeof *pair);
+    if (!pair) return NULL;
+    milvus__proto__common__key_value_pair__init(pair);
+    pair->key = (char *)(uintptr_t)key;
+    pair->value = arena_strndup(arena, value, strlen(value));
+    return pair->value ? pair : NULL;
+}
+
+static int add_param(struct arena *arena, MilvusField *field, const char *key, const char *value)
+{
+    if (!(field->type_params[field->n_type_params] = new_pair(arena, key, value)))
+        return KITH_ENOMEM;
+    field->n_type_params++;
+    return 0;
+}
+
+static int add_number(struct arena *arena, MilvusField *field, const char *key, uint32_t number)
+{
+    char text[16];
+    if (number == 0) return 0;
+    (void)snprintf(text, sizeof text, "%u", number);
+    return add_param(arena, field, key, text);
+}
+
+static MilvusField *derive_field(struct arena *arena, const struct kith_field *from, int64_t id)
+{
+    MilvusField *field = arena_alloc(arena, sizeof *field);
+    if (!field) return NULL;
+    milvus__proto__schema__field_schema__init(field);
+    field->type_params = arena_alloc_array(arena, 8, sizeof(MilvusPair *));
+    if (!field->type_params) return NULL;
+    field->fieldid = id;
+    field->name = (char *)(uintptr_t)from->name;
+    field->data_type = (Milvus__Proto__Schema__DataType)from->type;
+    field->element_type = (Milvus__Proto__Schema__DataType)from->element_type;
+    field->is_primary_key = (from->flags & KITH_FIELD_PRIMARY) != 0;
+    field->autoid = (from->flags & KITH_FIELD_AUTO_ID) != 0;
+    field->nullable = (from->flags & KITH_FIELD_NULLABLE) != 0;
+    field->is_partition_key = (from->flags & KITH_FIELD_PARTITION_KEY) != 0;
+    int rc = add_number(arena, field, "dim", from->dim);
+    if (rc == 0) rc = add_number(arena, field, "max_length", from->max_length);
+    if (rc == 0) rc = add_number(arena, field, "max_capacity", from->max_capacity);
+    if (rc == 0 && from->analyzer) rc = add_param(arena, field, "enable_analyzer", "true");
+    if (rc == 0 && from->analyzer) rc = add_param(arena, field, "analyzer_params", from->analyzer);
+    if (rc == 0 && from->enable_match) rc = add_param(arena, field, "enable_match", "true");
+    return rc ? NULL : field;
+}
+
+static int derive_fields(struct arena *arena, const struct kith_schema *from, MilvusSchema *schema)
+{
+    schema->fields = arena_alloc_array(arena, from->field_count + 1, sizeof *schema->fields);
+    if (!schema->fields) return KITH_ENOMEM;
+    for (size_t i = 0; i < from->field_count; i++) {
+        if (from->fields[i].flags & KITH_FIELD_DYNAMIC) continue;
+        MilvusField *field =
+            derive_field(arena, &from->fields[i], FIRST_FIELD_ID + (int64_t)schema->n_fields);
+        if (!field) return KITH_ENOMEM;
+        schema->fields[schema->n_fields++] = field;
+        if (field->is_primary_key && field->autoid) schema->autoid = true;
+    }
+    return 0;
+}
+
+static int derive_indexes(struct arena *arena, const struct kith_collection_info *info,
+                          Kith__Door__CollectionRecord *record)
+{
+    record->indexes = arena_alloc_array(arena, info->index_count + 1, sizeof *record->indexes);
+    if (!record->indexes) return KITH_ENOMEM;
+    for (size_t i = 0; i < info->index_count; i++) {
+        const struct kith_index_info *from = &info->indexes[i];
+        Kith__Door__IndexRecord *index = arena_alloc(arena, sizeof *index);
+        if (!index) return KITH_ENOMEM;
+        kith__door__index_record__init(index);
+        index->name = from->name ? from->name : from->field;
+        index->field = from->field;
+        index->id = (int64_t)i + 1;
+        index->params = arena_alloc_array(arena, 2, sizeof *index->params);
+        if (!index->params) return KITH_ENOMEM;
+        index->params[0] = new_pair(arena, "index_type", from->kind);
+        index->params[1] = new_pair(arena, "metric_type",
+                                    from->metric == KITH_COSINE ? "COSINE"
+                                    : from->metric == KITH_IP   ? "IP"
+                                                                : "L2");
+        if (!index->params[0] || !index->params[1]) return KITH_ENOMEM;
+        index->n_params = from->metric ? 2 : 1;
+        record->indexes[record->n_indexes++] = index;
+    }
+    return 0;
+}
+
+static Kith__Door__CollectionRecord *derive(const struct kith_collection_info *info)
+{
+    struct arena arena;
+    arena_init(&arena);
+    Kith__Door__CollectionRecord record = KITH__DOOR__COLLECTION_RECORD__INIT;
+    MilvusSchema schema = MILVUS__PROTO__SCHEMA__COLLECTION_SCHEMA__INIT;
+    schema.name = info->name;
+    schema.description = info->description ? info->description : (char *)(uintptr_t)"";
+    schema.enable_dynamic_field = info->schema.dynamic;
+    record.schema = &schema;
+    record.consistency = MILVUS__PROTO__COMMON__CONSISTENCY_LEVEL__Bounded;
+    record.shards = 1;
+    record.partition_count = (int64_t)info->partition_count;
+    record.created_ts = record.updated_ts = (uint64_t)info->created_ms << 18;
+    record.loaded = true;
+    int rc = derive_fields(&arena, &info->schema, &schema);
+    if (rc == 0) rc = derive_indexes(&arena, info, &record);
+    record.next_field = FIRST_FIELD_ID + (int64_t)schema.n_fields;
+    record.next_index = (int64_t)record.n_indexes + 1;
+    Kith__Door__CollectionRecord *copy = rc ? NULL : record_copy(&record);
+    arena_release(&arena);
+    return copy;
+}
+
+static Kith__Door__CollectionRecord *record_read(struct milvus *milvus,
+                                                 const struct kith_collection_info *info)
+{
+    char key[64];
+    void *value;
+    size_t len;
+    meta_key(info->id, key);
+    if (kith_meta_get(milvus->opts.db, key, &value, &len, NULL)) return derive(info);
+    Kith__Door__CollectionRecord *record = kith__door__collection_record__unpack(&heap, len, value);
+    kith_meta_free(value);
+    if (record && record->schema) return record;
+    record_free(record);
+    return derive(info);
+}
+
+/* ---- collections ---- */
+
+void milvus_collection_unref(struct milvus_collection *collection)
+{
+    if (!collection || atomic_fetch_sub(&collection->refs, 1) != 1) return;
+    kith_collection_release(collection->handle);
+    record_free(collection->record);
+    mem_free(collection->database);
+    mem_free(collection->name);
+    mem_free(collection);
+}
+
+static const MilvusField *find_primary(const MilvusSchema *schema)
+{
+    for (size_t i = 0; i < schema->n_fields; i++)
+        if (schema->fields[i]->is_primary_key) return schema->fields[i];
+    return NULL;
+}
+
+/* Takes handle and record, also on failure. */
+static struct milvus_collection *collection_make(uint64_t id, const char *database,
+                                                 const char *name, struct kith_collection *handle,
+                                                 Kith__Door__CollectionRecord *record)
+{
+    struct milvus_collection *collection = mem_zalloc(sizeof *collection);
+    if (!collection) {
+        kith_collection_release(handle);
+        record_free(record);
+        return NULL;
+    }
+    atomic_init(&collection->refs, 1);
+    collection->id = id;
+    collection->handle = handle;
+    collection->record = record;
+    collection->database = mem_strdup(database);
+    collection->name = mem_strdup(name);
+    collection->primary = record ? find_primary(record->schema) : NULL;
+    if (collection->database && collection->name && collection->primary) return collection;
+    milvus_collection_unref(collection);
+    return NULL;
+}
+
+static struct milvus_collection *collection_load(struct milvus *milvus, const char *database,
+                                                 const char *name,
+                                                 const Kith__Door__CollectionRecord *given)
+{
+    struct kith_collection *handle;
+    struct kith_collection_info *info;
+    if (kith_collection_open(milvus->opts.db, database, name, &handle, NULL)) return NULL;
+    if (kith_collection_describe(handle, &info, NULL)) {
+        kith_collection_release(handle);
+        return NULL;
+    }
+    Kith__Door__CollectionRecord *record = given ? record_copy(given) : record_read(milvus, info);
+    struct milvus_collection *collection =
+        collection_make(info->id, info->database, info->name, handle, record);
+    kith_collection_info_free(info);
+    return collection;
+}
+
+/* ---- names ---- */
+
+static size_t name_key(char out[NAME_KEY_MAX], const char *database, const char *name)
+{
+    const int len = snprintf(out, NAME_KEY_MAX, "%.255s\x01%.255s", database, name);
+    return len < 0 ? 0 : (size_t)len;
+}
+
+/* Under names_lock. A collection's own name and its aliases. */
+static int name_put(struct milvus *milvus, struct milvus_collection *collection)
+{
+    char key[NAME_KEY_MAX];
+    struct kith_collection_info *info;
+    if (kith_collection_describe(collection->handle, &info, NULL)) return KITH_ENOTFOUND;
+    size_t len = name_key(key, info->database, info->name);
+    int rc = map_put(&milvus->names, key, len, (uintptr_t)collection);
+    for (size_t i = 0; rc == 0 && i < info->alias_count; i++) {
+        len = name_key(key, info->database, info->aliases[i]);
+        rc = map_put(&milvus->names, key, len, (uintptr_t)collection);
+    }
+    kith_collection_info_free(info);
+    return rc;
+}
+
+static int append(struct milvus *milvus, struct milvus_collection *collection)
+{
+    struct milvus_collection **grown =
+        mem_realloc(milvus->collections, (milvus->collection_count + 1) * sizeof(void *));
+    if (!grown) return KITH_ENOMEM;
+    milvus->collections = grown;
+    grown[milvus->collection_count++] = collection;
+    return name_put(milvus, collection);
+}
+
+static int load_database(struct milvus *milvus, const char *database, struct kith_error *err)
+{
+    struct kith_names names;
+    int rc = kith_collection_list(milvus->opts.db, database, &names, err);
+    for (size_t i = 0; rc == 0 && i < names.count; i++) {
+        struct milvus_collection *collection =
+            collection_load(milvus, database, names.names[i], NULL);
+        /* One that does not open is reported by the engine and is not there. */
+        if (collection) rc = append(milvus, collection);
+    }
+    if (rc == 0) kith_names_free(&names);
+    return rc;
+}
+
+int registry_open(struct milvus *milvus, struct kith_error *err)
+{
+    struct kith_names databases;
+    int rc = kith_database_list(milvus->opts.db, &databases, err);
+    for (size_t i = 0; rc == 0 && i < databases.count; i++)
+        rc = load_database(milvus, databases.names[i], err);
+    if (rc == 0) kith_names_free(&databases);
+    return rc;
+}
+
+void registry_close(struct milvus *milvus)
+{
+    for (size_t i = 0; i < milvus->collection_count; i++)
+        milvus_collection_unref(milvus->collections[i]);
+    mem_free(milvus->collections);
+    milvus->collections = NULL;
+    milvus->collection_count = 0;
+}
+
+bool milvus_database_exists(struct milvus *milvus, const char *database)
+{
+    struct kith_names databases;
+    bool found = false;
+    if (kith_database_list(milvus->opts.db, &databases, NULL)) return false;
+    for (size_t i = 0; i < databases.count; i++)
+        found = found || strcmp(databases.names[i], database) == 0;
+    kith_names_free(&databases);
+    return found;
+}
+
+/* ---- look-ups ---- */
+
+static struct milvus_collection *find(struct milvus *milvus, const char *database, const char *name)
+{
+    char key[NAME_KEY_MAX];
+    const size_t len = name_key(key, database, name);
+    uintptr_t found = 0;
+    os_mutex_lock(&milvus->names_lock);
+    struct milvus_collection *collection =
+        map_get(&milvus->names, key, len, &found) ? (struct milvus_collection *)found : NULL;
+    if (collection) atomic_fetch_add(&collection->refs, 1);
+    os_mutex_unlock(&milvus->names_lock);
+    return collection;
+}
+
+struct milvus_collection *milvus_collection_get(struct milvus_call *call, const char *name,
+                                                bool describe, MilvusStatus **status)
+{
+    struct milvus_collection *collection = find(call->milvus, call->database, name);
+    if (collection) return collection;
+    if (!milvus_database_exists(call->milvus, call->database)) {
+        *status = milvus_status(call, MILVUS_DATABASE_NOT_FOUND,
+                                "database not found[database=%s]", call->database);
+    } else if (describe) { /* clients look for this text, and for UnexpectedError beside 100 */
+        *status = milvus_status(call, MILVUS_COLLECTION_NOT_FOUND,
+                                "can't find collection[database=%s][collection=%s]",
+                                call->database, name);
+        (*status)->error_code = MILVUS__PROTO__COMMON__ERROR_CODE__UnexpectedError;
+    } else {
+        *status = milvus_status(call, MILVUS_COLLECTION_NOT_FOUND,
+                                "collection not found[database=%s][collection=%s]",
+                                call->database, name);
+    }
+    return NULL;
+}
+
+struct milvus_collection *milvus_collection_by_id(struct milvus_call *call, uint64_t id)
+{
+    struct milvus *milvus = call->milvus;
+    struct milvus_collection *collection = NULL;
+    os_mutex_lock(&milvus->names_lock);
+    for (size_t i = 0; !collection && i < milvus->collection_count; i++)
+        if (milvus->collections[i]->id == id) collection = milvus->collections[i];
+    if (collection) atomic_fetch_add(&collection->refs, 1);
+    os_mutex_unlock(&milvus->names_lock);
+    return collection;
+}
+
+struct milvus_collection *milvus_alias_get(struct milvus_call *call, const char *alias)
+{
+    struct milvus_collection *collection = find(call->milvus, call->database, alias);
+    if (!collection || strcmp(collection->name, alias) != 0) return collection;
+    milvus_collection_unref(collection);
+    return NULL;
+}
+
+const MilvusField *milvus_field_find(const struct milvus_collection *collection, const char *name)
+{
+    const MilvusSchema *schema = collection->record->schema;
+    for (size_t i = 0; i < schema->n_fields; i++)
+        if (strcmp(schema->fields[i]->name, name) == 0) return schema->fields[i];
+    return NULL;
+}
+
+const Kith__Door__IndexRecord *milvus_index_find(const struct milvus_collection *collection,
+                                                 const char *field, const char *name)
+{
+    const Kith__Door__CollectionRecord *record = collection->record;
+    for (size_t i = 0; i < record->n_indexes; i++) {
+        const Kith__Door__IndexRecord *index = record->indexes[i];
+        const bool field_fits = !field || !*field || strcmp(index->field, field) == 0;
+        const bool name_fits = !name || !*name || strcmp(index->name, name) == 0;
+        if (field_fits && name_fits) return index;
+    }
+    return NULL;
+}
+
+/* ---- changes ---- */
+
+/* Under both locks: `fresh` takes the place of the collection with its id. */
+static int replace(struct milvus *milvus, struct milvus_collection *fresh)
+{
+    for (size_t i = 0; i < milvus->collection_count; i++) {
+        struct milvus_collection *old = milvus->collections[i];
+        if (old->id != fresh->id) continue;
+        milvus->collections[i] = fresh;
+        const int rc = name_put(milvus, fresh);
+        milvus_collection_unref(old);
+        return rc;
+    }
+    return append(milvus, fresh);
+}
+
+int registry_add(struct milvus_call *call, const char *name,
+                 const Kith__Door__CollectionRecord *record, struct kith_error *err)
+{
+    struct milvus *milvus = call->milvus;
+    os_mutex_lock(&milvus->change_lock);
+    struct milvus_collection *fresh = collection_load(milvus, call->database, name, record);
+    int rc = fresh ? record_write(milvus, fresh->id, record, err)
+                   : error_set(err, KITH_ENOMEM, "the collection could not be registered");
+    if (rc == 0) {
+        os_mutex_lock(&milvus->names_lock);
+        rc = replace(milvus, fresh);
+        os_mutex_unlock(&milvus->names_lock);
+    } else {
+        milvus_collection_unref(fresh);
+    }
+    os_mutex_unlock(&milvus->change_lock);
+    return rc;
+}
+
+static int change(struct milvus_call *call, struct milvus_collection *old,
+                  int (*edit)(void *ctx, Kith__Door__CollectionRecord *record,
+                              ProtobufCAllocator *allocator),
+                  void *ctx, struct kith_error *err)
+{
+    struct milvus *milvus = call->milvus;
+    Kith__Door__CollectionRecord *record = record_copy(old->record);
+    if (!record) return error_set(err, KITH_ENOMEM, "changing a collection: no memory");
+    int rc = edit(ctx, record, &heap);
+    const uint64_t ts = milvus_timestamp(milvus);
+    record->updated_ts = ts > record->updated_ts ? ts : record->updated_ts + 1;
+    if (rc == 0) rc = record_write(milvus, old->id, record, err);
+    struct milvus_collection *fresh = NULL;
+    if (rc) {
+        record_free(record);
+    } else {
+        fresh = collection_load(milvus, old->database, old->name, record);
+        record_free(record);
+        if (!fresh) rc = error_set(err, KITH_ENOMEM, "changing a collection: no memory");
+    }
+    if (rc) return rc;
+    os_mutex_lock(&milvus->names_lock);
+    rc = replace(milvus, fresh);
+    os_mutex_unlock(&milvus->names_lock);
+    return rc;
+}
+
+int registry_change(struct milvus_call *call, uint64_t id,
+                    int (*edit)(void *ctx, Kith__Door__CollectionRecord *record,
+                                ProtobufCAllocator *allocator),
+                    void *ctx, struct kith_error *err)
+{
+    os_mutex_lock(&call->milvus->change_lock);
+    struct milvus_collection *old = milvus_collection_by_id(call, id);
+    const int rc = old ? change(call, old, edit, ctx, err)
+                       : error_set(err, KITH_ENOTFOUND, "the collection is gone");
+    milvus_collection_unref(old);
+    os_mutex_unlock(&call->milvus->change_lock);
+    return rc;
+}
+
+/* Dropped ones go, renamed ones are made anew, all names are entered again. */
+static int read_again(struct milvus *milvus)
+{
+    map_release(&milvus->names);
+    map_init(&milvus->names);
+    size_t kept = 0;
+    int rc = 0;
+    for (size_t i = 0; i < milvus->collection_count; i++) {
+        struct milvus_collection *collection = milvus->collections[i];
+        struct kith_collection_info *info;
+        if (kith_collection_describe(collection->handle, &info, NULL)) {
+            char key[64];
+            meta_key(collection->id, key);
+            const struct kith_meta_change gone = { key, NULL, 0 };
+            (void)!kith_meta_write(milvus->opts.db, &gone, 1, NULL);
+            milvus_collection_unref(collection);
+            continue;
+        }
+        if (strcmp(info->name, collection->name) || strcmp(info->database, collection->database)) {
+            struct milvus_collection *fresh =
+                collection_load(milvus, info->database, info->name, collection->record);
+            if (fresh) {
+                milvus_collection_unref(collection);
+                collection = fresh;
+            } else {
+                rc = KITH_ENOMEM;
+            }
+        }
+        kith_collection_info_free(info);
+        milvus->collections[kept++] = collection;
+        if (rc == 0) rc = name_put(milvus, collection);
+    }
+    milvus->collection_count = kept;
+    return rc;
+}
+
+int registry_refresh(struct milvus_call *call, struct kith_error *err)
+{
+    struct milvus *milvus = call->milvus;
+    os_mutex_lock(&milvus->change_lock);
+    os_mutex_lock(&milvus->names_lock);
+    const int rc = read_again(milvus);
+    os_mutex_unlock(&milvus->names_lock);
+    os_mutex_unlock(&milvus->change_lock);
+    return rc ? error_set(err, rc, "the door could not read the collections again") : 0;
+}
