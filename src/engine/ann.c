@@ -93,10 +93,6 @@ int ann_spec_check(struct ann_spec *spec, struct kith_error *err)
         return error_set(err, KITH_EINVAL, "no index kind '%s'; there are FLAT and HNSW",
                          spec->kind);
     }
-    if (type == KERNEL_BIT && strcmp(spec->kind, "FLAT") != 0) {
-        return error_set(err, KITH_EUNSUPPORTED,
-                         "%s does not index binary vectors; use FLAT", spec->kind);
-    }
     if (spec->n > UINT32_MAX) {
         return error_set(err, KITH_ELIMIT, "an index holds at most %u vectors", UINT32_MAX);
     }

@@ -264,7 +264,7 @@ int sealed_build_index(const struct sealed_opts *opts, const struct segment *seg
     *built = false;
     if (rc == KITH_EUNSUPPORTED || rc == KITH_ENOTFOUND) return 0;
     if (rc) return error_set(err, rc, "segment %" PRIu64 " is damaged", segment->id);
-    if (strcmp(kind, "FLAT") == 0 || vectors.type == KERNEL_BIT || segment->ops->growing ||
+    if (strcmp(kind, "FLAT") == 0 || segment->ops->growing ||
         vectors.count < index_min_rows(vectors.dim) || has_nulls(valid, vectors.count)) {
         return 0; /* scanned */
     }

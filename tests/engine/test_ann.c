@@ -204,7 +204,7 @@ static void other_types(void **state)
     for (size_t i = 0; i < N * DIM; i++) bytes[i] = (int8_t)(rows[i] * 10.0f);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct kith_ann_params params = KITH_ANN_PARAMS_INIT;
-        params.kind = cases[i].type == KITH_BINARY_VECTOR ? "FLAT" : "HNSW";
+        params.kind = "HNSW";
         params.type = cases[i].type;
         params.metric = cases[i].metric;
         params.dim = DIM;
