@@ -43,13 +43,13 @@ struct batch_rows {
     int32_t w[BATCH_ROWS];
     double d[BATCH_ROWS];
     char texts[BATCH_ROWS][LONGEST];
-    char json[BATCH_ROWS][2 * LONGEST];
+    char json[BATCH_ROWS][LONGEST];
     struct kith_str s[BATCH_ROWS], j[BATCH_ROWS];
 };
 
-static struct kith_str printed(char *room, size_t len, const char *fmt, uint64_t value)
+static struct kith_str printed(char *room, const char *front, uint64_t value, const char *back)
 {
-    int n = snprintf(room, len, fmt, value);
+    int n = snprintf(room, LONGEST, "%s%" PRIu64 "%s", front, value, back);
     return (struct kith_str){ room, (size_t)n };
 }
 
@@ -61,8 +61,8 @@ static void make_rows(struct batch_rows *b, struct rng *rng, size_t first, size_
         b->n[i] = (int64_t)v;
         b->w[i] = (int32_t)rng_below(rng, 1000);
         b->d[i] = (double)v / 10;
-        b->s[i] = printed(b->texts[i], LONGEST, "word%" PRIu64, v / 1000);
-        b->j[i] = printed(b->json[i], (size_t)2 * LONGEST, "{\"x\":true,\"di\":%" PRIu64 "}", v);
+        b->s[i] = printed(b->texts[i], "word", v / 1000, "");
+        b->j[i] = printed(b->json[i], "{\"x\":true,\"di\":", v, "}");
     }
 }
 
@@ -131,7 +131,7 @@ static double time_count(struct kith_collection *collection, const char *filter,
 static const char *const FILTERS[] = {
     "n < 1000",        "n < 10000",         "n < 100000",     "n < 500000",
     "n + 1 > 999000",  "d * 2 > 199800",    "n % 1000 == 7",  "w == 7",
-    "w in [1, 5, 9]",  "n < w",             "n in [3, 500, 77000, 100000, 150000, 900000, 1, 2, 4, 5]",
+    "w in [1, 5, 9]",  "n < w",             "n in [3, 500, 77000, 150000, 900000, 1, 4, 5, 9]",
     "s == \"word17\"", "s like \"word17%\"", "s in [\"word1\", \"word2\"]",
     "di < 1000",       "di == 17",          "n < 1000 and s == \"word0\"",
     "not (n < 999000)",
@@ -258,8 +258,7 @@ static void typed_paths(void)
     rng_init(&rng, 8);
     for (size_t i = 0; i < MEMORY_ROWS; i++) {
         m.n[i] = (int64_t)rng_below(&rng, 1000000);
-        m.json[i] = printed(m.text + i * LONGEST, LONGEST, "{\"di\":%" PRIu64 "}",
-                            (uint64_t)m.n[i]);
+        m.json[i] = printed(m.text + i * LONGEST, "{\"di\":", (uint64_t)m.n[i], "}");
     }
     printf("\n%-24s %10s %10s %10s %8s\n", "columns in memory, ns/row", "column", "typed", "text",
            "typed/column");

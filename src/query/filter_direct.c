@@ -90,7 +90,7 @@ static int64_t integer_at(const struct chunk *chunk, size_t row)
         for (size_t v = 0; v < set->count; v++) {                                             \
             const type want = (type)set->values[v];                                           \
             if (want != set->values[v]) continue;                                             \
-            for (size_t i = 0; i < count; i++) hit[i] = (uint8_t)(hit[i] | (values[i] == want));       \
+            for (size_t i = 0; i < count; i++) hit[i] |= values[i] == want;                       \
         }                                                                                     \
         return pack_bits(hit);                                                                \
     }

@@ -246,7 +246,8 @@ struct matrix {
 
 static void put_filter(struct matrix *matrix, const struct json_value *object)
 {
-    struct json_step text = { .key = "filter", .key_len = 6 }, rows = { .key = "rows", .key_len = 4 };
+    struct json_step text = { .key = "filter", .key_len = 6 };
+    struct json_step rows = { .key = "rows", .key_len = 4 };
     struct json_value value, item;
     struct json_iter iter;
     struct wanted *wanted = &matrix->filters[matrix->count++];

@@ -1,7 +1,7 @@
 /*
  * Filters over a source that answers questions, against the same rows without: indexes (exact,
- * narrowing, damaged, or with nothing to say), zones of chunks, and typed columns of JSON paths must
- * not change a row. The answers come from walking the rows.
+ * narrowing, damaged, or with nothing to say), zones of chunks, and typed columns of JSON paths
+ * must not change a row. The answers come from walking the rows.
  */
 #include <math.h>
 #include <stdio.h>
@@ -72,7 +72,8 @@ static void put_row(struct table *table, size_t row)
 
 static struct kith_value number_of(const struct json_value *json)
 {
-    if (json->kind == JSON_INT) return (struct kith_value){ .type = KITH_INT64, .i = json->integer };
+    if (json->kind == JSON_INT)
+        return (struct kith_value){ .type = KITH_INT64, .i = json->integer };
     return (struct kith_value){ .type = KITH_DOUBLE, .d = json->number };
 }
 
