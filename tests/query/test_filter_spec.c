@@ -404,8 +404,12 @@ static void geometries(void **state)
         { "st_dwithin(g, 'POINT(5 24)', 20100) and a == 3", 0x08, NULL },
         { "st_dwithin(g, 'POINT(0 0)', 2.1e7)", 0x1f, NULL },
         { "g is null", 0x20, NULL },
+        { "st_equals(g, 'POINT EMPTY') or st_intersects(g, 'POLYGON EMPTY')", 0, NULL },
+        { "not st_within(g, 'POLYGON EMPTY')", 0x1f, NULL },
     };
     static const struct refusal bad[] = {
+        { "st_within(g, 'GEOMETRYCOLLECTION(POINT EMPTY, POINT(1 1))')",
+          "invalid WKT 'GEOMETRYCOLLECTION(POINT EMPTY, POINT(1 1))': an empty part", NULL, 0 },
         { "st_within(a, 'POINT(1 1)')",
           "geometry operations are only supported on geometry fields, but got: a", NULL, 0 },
         { "st_dwithin(g, 'POINT(1 1)', -1)",
