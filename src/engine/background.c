@@ -112,7 +112,7 @@ static bool all_dead_free(const struct version *version)
 static struct step due_step(struct kith_collection *collection)
 {
     struct step step = { 0 };
-    if (collection->work_status || atomic_load(&collection->dropped)) return step;
+    if (collection->work_status || collection->doubtful || atomic_load(&collection->dropped)) return step;
     struct version *version = version_current(collection);
     uint64_t visible = atomic_load_explicit(&collection->visible_ts, memory_order_relaxed);
     if (version->count > version->sealed + 1) {

@@ -129,6 +129,36 @@ static int load_collection(void *ctx, const char *key, const uint8_t *value, siz
     return rc;
 }
 
+#define IDS_AFTER_DAMAGE (1u << 20) /* more than lost commits can have taken */
+
+void catalog_mark_doubtful(struct kith_collection *collection, struct journal *journal)
+{
+    char key[32];
+    (void)snprintf(key, sizeof key, "c/%016llx", (unsigned long long)collection->manifest.id);
+    if (!journal_doubts(journal, key)) return;
+    collection->doubtful = true;
+    atomic_fetch_add(&collection->quarantined, 1);
+}
+
+/* Commits were lost: collections that they may have changed are read, not written, and no file is
+ * taken for a leftover. */
+static void mark_doubtful(struct kith_db *db)
+{
+    struct journal_health health;
+    journal_health(db->journal, &health);
+    if (health.repaired)
+        engine_log(db, 1, "meta file %llx was damaged at offset %llu; nothing is lost",
+                   (unsigned long long)health.number, (unsigned long long)health.offset);
+    if (health.lost == 0) return;
+    engine_log(db, 0, "meta file %llx is damaged at offset %llu: %llu changes are lost; collections that "
+               "they may have changed are read-only", (unsigned long long)health.number,
+               (unsigned long long)health.offset, (unsigned long long)health.lost);
+    db->catalog_damaged = true;
+    db->next_id += IDS_AFTER_DAMAGE;
+    for (size_t i = 0; i < db->collection_count; i++)
+        catalog_mark_doubtful(db->collections[i], db->journal);
+}
+
 int catalog_load(struct kith_db *db, struct kith_error *err)
 {
     struct buffer next;
@@ -141,6 +171,7 @@ int catalog_load(struct kith_db *db, struct kith_error *err)
     struct loading loading = { db, err };
     if (rc == 0) rc = catalog_read_names(db->journal, &db->databases, &db->aliases);
     if (rc == 0) rc = journal_range(db->journal, "c/", load_collection, &loading);
+    if (rc == 0) mark_doubtful(db);
     /* Not while the journal is walked: a new segment's id may need a commit. */
     for (size_t i = 0; rc == 0 && i < db->collection_count; i++)
         rc = collection_load_segments(db->collections[i], err);
@@ -399,16 +430,17 @@ int kith_collection_rename(struct kith_db *db, const char *database, const char 
     if (!name_valid(new_name)) return error_set(err, KITH_EINVAL, "a collection name is 1 to 255 bytes of UTF-8");
     struct kith_collection *collection;
     if ((rc = kith_collection_open(db, database, name, &collection, err))) return rc;
+    rc = collection_writable(collection, err);
     char *copy = mem_strdup(new_name);
     char key[NAME_KEY_MAX];
     os_mutex_lock(&db->catalog_lock);
     os_mutex_lock(&collection->write_lock);
     char *old = collection->manifest.name;
-    if (!copy)
+    if (rc == 0 && !copy)
         rc = error_set(err, KITH_ENOMEM, "renaming '%s': no memory", name);
-    else if (catalog_find(db, database, new_name))
+    else if (rc == 0 && catalog_find(db, database, new_name))
         rc = error_set(err, KITH_EEXISTS, "collection '%s' already exists", new_name);
-    else if (map_put(&db->names, key, name_key(key, "", database, new_name), (uintptr_t)collection))
+    else if (rc == 0 && map_put(&db->names, key, name_key(key, "", database, new_name), (uintptr_t)collection))
         rc = error_set(err, KITH_ENOMEM, "renaming '%s': no memory", name);
     if (rc == 0) {
         collection->manifest.name = copy;

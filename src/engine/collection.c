@@ -82,6 +82,10 @@ int collection_writable(const struct kith_collection *collection, struct kith_er
     if (rc) return rc;
     if (collection->db->read_only)
         return error_set(err, KITH_EREADONLY, "the database is open read-only; open it for writing");
+    if (collection->doubtful)
+        return error_set(err, KITH_ECORRUPT,
+                         "collection '%s' is read-only: the meta file is damaged and may have lost changes of it",
+                         collection->manifest.name);
     return 0;
 }
 

@@ -84,6 +84,7 @@ struct kith_collection {
     struct index_wishes wishes;    /* of the manifest; guard: write_lock */
     struct map64 unindexable;      /* (segment, number) that got no index; write_lock */
     _Atomic size_t quarantined;    /* segments that did not open, and losses of the log */
+    bool doubtful;                 /* its manifest may be an old one: read-only; constant */
     struct kith_collection *like;  /* while a follower builds it: whose segments may be taken over */
     uint64_t sealed_kill_ts;       /* the newest kill on a sealed segment; guard: write_lock */
     int work_status;               /* background work failed; guard: write_lock */
@@ -203,6 +204,8 @@ struct kith_collection *catalog_by_id(struct kith_db *db, uint64_t id); /* under
 /* For a follower's new catalog; the maps are initialised. */
 KITH_NODISCARD int catalog_read_names(struct journal *journal, struct map *databases,
                                       struct map *aliases);
+/* If the journal lost commits that may have changed its manifest. */
+void catalog_mark_doubtful(struct kith_collection *collection, struct journal *journal);
 KITH_NODISCARD int catalog_put_name(struct map *names, const struct manifest *manifest,
                                     struct kith_collection *collection);
 

@@ -158,8 +158,13 @@ static int entry_make(struct reloading *reloading, struct entry *entry, struct m
         return rc;
     }
     entry->made->like = entry->old;
-    if (entry->old) entry->made->schema = entry->old->schema; /* segments borrow it, and outlive `made` */
-    return 0;
+    if (!entry->old) return 0;
+    /* Segments and wishes borrow the schema, and outlive `made`. */
+    entry->made->schema = entry->old->schema;
+    struct manifest view = entry->made->manifest;
+    view.schema = *entry->old->schema;
+    index_wishes_release(&entry->made->wishes);
+    return index_wishes_make(&view, &entry->made->wishes);
 }
 
 static int load_manifest(void *ctx, const char *key, const uint8_t *value, size_t len)
@@ -246,6 +251,7 @@ static void manifest_swap(struct manifest *a, struct manifest *b)
     SWAP(uint32_t, a->next_partition, b->next_partition);
     SWAP(struct manifest_index *, a->indexes, b->indexes);
     SWAP(uint32_t, a->index_count, b->index_count);
+    SWAP(uint32_t, a->next_index, b->next_index);
     SWAP(struct manifest_segment *, a->segments, b->segments);
     SWAP(uint32_t, a->segment_count, b->segment_count);
 }
@@ -256,6 +262,7 @@ static void take_over(struct kith_collection *collection, struct kith_collection
     os_mutex_lock(&collection->write_lock);
     os_mutex_lock(&collection->version_lock);
     manifest_swap(&collection->manifest, &made->manifest);
+    SWAP(struct index_wishes, collection->wishes, made->wishes);
     SWAP(struct version *, collection->version, made->version);
     atomic_store_explicit(&collection->visible_ts, atomic_load(&made->visible_ts), memory_order_release);
     collection->appended_ts = made->appended_ts;
@@ -303,6 +310,7 @@ static int load_catalog(struct reloading *reloading, struct journal *journal)
     for (size_t i = 0; rc == 0 && i < reloading->count; i++) {
         struct kith_collection *made = reloading->entries[i].made;
         if (!made) continue;
+        catalog_mark_doubtful(made, journal);
         rc = collection_load_segments(made, reloading->err);
     }
     if (rc == KITH_ENOMEM) error_set(reloading->err, rc, "reading '%s': no memory for the catalog", db->dir);

@@ -71,6 +71,7 @@ static int prepare(struct journal *journal, const struct journal_change *changes
     }
     journal_encode_end(&prep->buf, &journal->id, journal->end, journal->sequence + 1,
                        (uint32_t)count, JOURNAL_COMMIT);
+    journal_encode_copy(&prep->buf, &journal->id, journal->end);
     return buffer_failed(&prep->buf) ? KITH_ENOMEM : 0;
 }
 
@@ -145,7 +146,7 @@ int journal_commit(struct journal *journal, const struct journal_change *changes
     os_mutex_lock(&journal->lock);
     rc = commit(journal, changes, count, err);
     const uint64_t live = journal->map.bytes + JOURNAL_HEADER_BYTES + JOURNAL_TRANSACTION_BYTES;
-    if (rc == 0 && journal->end > journal->rewrite_at && journal->end > 2 * live) {
+    if (rc == 0 && journal->lost == 0 && journal->end > journal->rewrite_at && journal->end > 2 * live) {
         (void)!journal_rewrite(journal, NULL); /* what was committed is durable without it */
     }
     if (rc == 0) tell_watch(journal);
@@ -184,6 +185,23 @@ int journal_range(struct journal *journal, const char *prefix,
     return rc;
 }
 
+void journal_health(const struct journal *journal, struct journal_health *out)
+{
+    *out = (struct journal_health){journal->repaired, journal->lost, journal->bad_offset,
+                                   journal->id.number};
+}
+
+bool journal_doubts(struct journal *journal, const char *key)
+{
+    os_mutex_lock(&journal->lock);
+    const size_t i = journal_map_find(&journal->map, key);
+    const struct journal_entry *entry = journal->map.entries + i;
+    const bool found = i < journal->map.count && strcmp(entry->key, key) == 0;
+    const bool doubts = found && entry->doubtful;
+    os_mutex_unlock(&journal->lock);
+    return doubts;
+}
+
 /* ---- opening ---- */
 
 struct numbers {
@@ -204,31 +222,79 @@ static int note_name(void *ctx, const char *name)
     return 0;
 }
 
-/* The newest complete file; *index is its place, or count when there is none. */
-static int read_newest(struct journal *journal, const struct numbers *numbers, size_t *index,
-                       struct journal_reading *reading, struct kith_error *err)
+/* A file whose snapshot is damaged is its commits on top of the file before it, if that is whole. */
+static int read_on_previous(const struct journal *journal, const struct journal_source *source,
+                            struct journal_reading *reading, struct kith_error *err)
 {
     char path[OS_PATH_MAX];
-    for (size_t i = numbers->count; i-- > 0;) {
-        const struct journal_id id = {journal->id.database_id, numbers->list[i]};
-        int rc = journal_file_path(journal->dir, id.number, path, err);
-        if (rc == 0) rc = journal_read(journal->os, path, &id, UINT64_MAX, NULL, NULL, reading, err);
-        if (rc != 0) return rc;
-        if (reading->damaged) {
-            rc = error_set_at(err, KITH_ECORRUPT, reading->bad_offset,
-                              "'%.300s', offset %llu: a transaction does not verify", path,
-                              (unsigned long long)reading->bad_offset);
-        }
-        if (rc == 0 && reading->complete) {
-            *index = i;
-            return 0;
-        }
+    struct journal_reading previous;
+    const struct journal_id id = {source->id->database_id, source->id->number - 1};
+    const uint64_t end = reading->header.prev_end;
+    const uint64_t bad_offset = reading->bad_offset;
+    if (end == 0) return 0;
+    int rc = journal_file_path(journal->dir, id.number, path, err);
+    if (rc != 0) return rc;
+    const struct journal_source before = {source->os, path, &id, end, NULL};
+    rc = journal_read(&before, NULL, NULL, &previous, err);
+    if (rc != 0) return rc == KITH_ENOTFOUND ? 0 : rc;
+    if (previous.complete && !previous.damaged && previous.lost == 0 && previous.end == end) {
+        const struct journal_source again = {source->os, source->path, source->id, source->limit,
+                                             &previous.map};
+        journal_map_release(&reading->map);
+        rc = journal_read(&again, NULL, NULL, reading, err);
+        reading->bad_copies++;
+        reading->bad_offset = bad_offset;
+    }
+    journal_map_release(&previous.map);
+    return rc;
+}
+
+/* Reads the file up to limit, or says why it is of no use. *usable is false for one that was never
+ * completed. */
+static int read_one(const struct journal *journal, const struct journal_id *id, uint64_t limit,
+                    struct journal_reading *reading, bool *usable, struct kith_error *err)
+{
+    char path[OS_PATH_MAX];
+    int rc = journal_file_path(journal->dir, id->number, path, err);
+    const struct journal_source source = {journal->os, path, id, limit, NULL};
+    if (rc == 0) rc = journal_read(&source, NULL, NULL, reading, err);
+    if (rc == 0 && reading->damaged) rc = read_on_previous(journal, &source, reading, err);
+    if (rc == 0 && reading->damaged)
+        rc = error_set_at(err, KITH_ECORRUPT, reading->bad_offset,
+                          "'%.300s', offset %llu: a transaction does not verify", path,
+                          (unsigned long long)reading->bad_offset);
+    *usable = rc == 0 && reading->complete;
+    if (!*usable) {
         journal_map_release(&reading->map);
         *reading = (struct journal_reading){0};
-        if (rc != 0) return rc;
+    }
+    return rc;
+}
+
+/* The newest complete file; *index is its place, or count when there is none. */
+static int read_newest(const struct journal *journal, const struct numbers *numbers, size_t *index,
+                       struct journal_reading *reading, struct kith_error *err)
+{
+    for (size_t i = numbers->count; i-- > 0;) {
+        const struct journal_id id = {journal->id.database_id, numbers->list[i]};
+        bool usable = false;
+        int rc = read_one(journal, &id, UINT64_MAX, reading, &usable, err);
+        *index = i;
+        if (rc != 0 || usable) return rc;
     }
     *index = numbers->count;
     return 0;
+}
+
+static void adopt(struct journal *journal, uint64_t number, const struct journal_reading *reading)
+{
+    journal->map = reading->map;
+    journal->id.number = number;
+    journal->sequence = reading->sequence;
+    journal->end = reading->end;
+    journal->lost = reading->lost;
+    journal->repaired = reading->lost == 0 && reading->bad_copies > 0;
+    journal->bad_offset = reading->bad_offset;
 }
 
 /* Cuts a torn transaction, makes the others durable, removes the other files. */
@@ -241,7 +307,7 @@ static int make_writable(struct journal *journal, const struct numbers *numbers,
     if (rc == 0 && size > journal->end) rc = os_truncate(journal->file, journal->end, err);
     if (rc == 0) rc = os_sync(journal->file, err);
     for (size_t i = 0; i < numbers->count && rc == 0; i++) {
-        if (i == index) continue;
+        if (i == index || numbers->list[i] + 1 == journal->id.number) continue;
         rc = journal_file_path(journal->dir, numbers->list[i], path, err);
         if (rc == 0) rc = os_unlink(journal->os, path, err);
     }
@@ -282,11 +348,12 @@ static int load_newest(struct journal *journal, struct kith_error *err)
     if (rc == 0 && index == numbers->count) {
         rc = create_first(journal, numbers, err);
     } else if (rc == 0) {
-        journal->map = reading.map;
-        journal->id.number = numbers->list[index];
-        journal->sequence = reading.sequence;
-        journal->end = reading.end;
+        adopt(journal, numbers->list[index], &reading);
         if (!journal->read_only) rc = make_writable(journal, numbers, index, reading.size, err);
+        /* What was damaged shall not be so still when the next damage comes; it may wait. */
+        const bool is_old = journal->repaired || reading.header.version != JOURNAL_VERSION;
+        if (rc == 0 && !journal->read_only && is_old && journal->lost == 0)
+            (void)!journal_rewrite(journal, NULL);
     }
     mem_free(numbers);
     return rc;
@@ -336,19 +403,17 @@ int journal_open(const struct os *os, const char *dir, uint64_t database_id, boo
 int journal_open_at(const struct os *os, const char *dir, uint64_t database_id,
                     struct journal_place place, struct journal **out, struct kith_error *err)
 {
-    char path[OS_PATH_MAX];
     struct journal *journal = NULL;
     struct journal_reading reading = {0};
     int rc = journal_new(os, dir, database_id, true, &journal, err);
     if (rc != 0) return rc;
-    journal->id.number = place.number;
-    rc = journal_file_path(dir, place.number, path, err);
-    if (rc == 0) rc = journal_read(os, path, &journal->id, place.end, NULL, NULL, &reading, err);
-    journal->map = reading.map;
-    if (rc == 0 && (reading.damaged || reading.end != place.end || !reading.complete))
-        rc = error_set_at(err, KITH_ECORRUPT, reading.bad_offset,
-                          "'%.300s', offset %llu: a transaction does not verify", path,
-                          (unsigned long long)reading.bad_offset);
+    const struct journal_id id = {database_id, place.number};
+    bool usable = false;
+    rc = read_one(journal, &id, place.end, &reading, &usable, err);
+    if (usable) adopt(journal, place.number, &reading);
+    if (rc == 0 && (!usable || reading.end != place.end))
+        rc = error_set(err, KITH_ECORRUPT, "meta file %llx does not reach offset %llu",
+                       (unsigned long long)place.number, (unsigned long long)place.end);
     if (rc != 0) {
         release(journal);
         return rc;
@@ -363,6 +428,7 @@ static void confirm_last(struct journal *journal)
     struct buffer buf = {0};
     journal_encode_begin(&buf);
     journal_encode_end(&buf, &journal->id, journal->end, journal->sequence + 1, 0, JOURNAL_COMMIT);
+    journal_encode_copy(&buf, &journal->id, journal->end);
     if (!buffer_failed(&buf)) {
         (void)!os_pwrite(journal->file, buf.data, buf.len, journal->end, NULL);
     }
@@ -387,10 +453,14 @@ int journal_inspect(const struct os *os, const char *path, uint64_t database_id,
     if (!journal_file_number(slash ? slash + 1 : path, &id.number)) {
         return error_set(err, KITH_EINVAL, "'%.300s' is not the name of a meta file", path);
     }
-    int rc = journal_read(os, path, &id, UINT64_MAX, line, ctx, &reading, err);
+    const struct journal_source source = {os, path, &id, UINT64_MAX, NULL};
+    int rc = journal_read(&source, line, ctx, &reading, err);
     if (rc != 0) return rc;
-    if (problem && reading.damaged) {
+    if (problem && (reading.damaged || reading.lost > 0)) {
         problem(ctx, reading.bad_offset, "a transaction before the last one does not verify");
+    } else if (problem && reading.bad_copies > 0) {
+        problem(ctx, reading.bad_offset, "one of two copies does not verify; nothing is lost, and opening "
+                                         "the database for writing repairs it");
     } else if (problem && !reading.complete) {
         problem(ctx, reading.bad_offset, "the file is not complete");
     }

@@ -27,8 +27,9 @@ struct journal_change {
     size_t len;
 };
 
-/* Creates it when missing (unless read_only). KITH_ECORRUPT when no complete file verifies; a torn
- * last transaction is cut. */
+/* Creates it when missing (unless read_only). A torn last transaction is cut. Damage to one place of the
+ * newest file loses nothing; where more is damaged, commits may be lost (journal_health), and KITH_ECORRUPT
+ * says that not even a snapshot verifies. */
 KITH_NODISCARD int journal_open(const struct os *os, const char *dir, uint64_t database_id,
                                 bool read_only, struct journal **out, struct kith_error *err);
 void journal_close(struct journal *journal);
@@ -46,6 +47,16 @@ void journal_watch(struct journal *journal, void (*fn)(void *ctx, struct journal
 KITH_NODISCARD int journal_open_at(const struct os *os, const char *dir, uint64_t database_id,
                                    struct journal_place place, struct journal **out,
                                    struct kith_error *err);
+
+struct journal_health { /* what opening found */
+    bool repaired;   /* damage that cost nothing */
+    uint64_t lost;   /* commits that are lost */
+    uint64_t offset; /* of the first damage */
+    uint64_t number; /* of the file */
+};
+void journal_health(const struct journal *journal, struct journal_health *out);
+/* Commits are lost, and one of them may have changed or removed this key. */
+bool journal_doubts(struct journal *journal, const char *key);
 
 /* All changes or none; durable when it returns 0. */
 KITH_NODISCARD int journal_commit(struct journal *journal, const struct journal_change *changes,

@@ -48,23 +48,30 @@ static uint32_t header_checksum(const uint8_t *bytes, uint64_t number)
     return checksum32(bytes, 36, checksum_seed(0, number, 1));
 }
 
-void journal_header_encode(const struct journal_id *id, uint8_t out[JOURNAL_HEADER_BYTES])
+void journal_header_encode(const struct journal_id *id, uint64_t prev_end,
+                           uint8_t out[JOURNAL_HEADER_BYTES])
 {
+    const uint64_t prev = prev_end / 8;
     memset(out, 0, JOURNAL_HEADER_BYTES);
     memcpy(out, MAGIC, sizeof MAGIC);
     le32_put(out + 8, JOURNAL_VERSION);
     le64_put(out + 16, id->database_id);
     le64_put(out + 24, id->number);
+    le32_put(out + 32, prev <= UINT32_MAX ? (uint32_t)prev : 0);
     le32_put(out + 36, header_checksum(out, id->number));
 }
 
-int journal_header_decode(const struct journal_id *id, const uint8_t *bytes, size_t len)
+int journal_header_decode(const struct journal_id *id, const uint8_t *bytes, size_t len,
+                          struct journal_header *out)
 {
     if (len < JOURNAL_HEADER_BYTES || memcmp(bytes, MAGIC, sizeof MAGIC) != 0) return KITH_ECORRUPT;
     if (le32_get(bytes + 36) != header_checksum(bytes, id->number)) return KITH_ECORRUPT;
-    if (le32_get(bytes + 8) != JOURNAL_VERSION || le32_get(bytes + 12) != 0) return KITH_EVERSION;
+    const uint32_t version = le32_get(bytes + 8);
+    if (version == 0 || version > JOURNAL_VERSION || le32_get(bytes + 12) != 0) return KITH_EVERSION;
     if (le64_get(bytes + 24) != id->number) return KITH_ECORRUPT;
-    return le64_get(bytes + 16) == id->database_id ? 0 : KITH_EINVAL;
+    if (le64_get(bytes + 16) != id->database_id) return KITH_EINVAL;
+    *out = (struct journal_header){version, (uint64_t)le32_get(bytes + 32) * 8};
+    return 0;
 }
 
 static size_t padded(size_t len) { return JOURNAL_TRANSACTION_BYTES + ((len + 7) & ~(size_t)7); }
@@ -107,6 +114,16 @@ void journal_encode_end(struct buffer *buf, const struct journal_id *id, uint64_
     le32_put(buf->data + 16, count);
     le32_put(buf->data + 20, (uint32_t)kind);
     le32_put(buf->data + 4, transaction_checksum(id, buf->data, buf->len, offset));
+}
+
+void journal_encode_copy(struct buffer *buf, const struct journal_id *id, uint64_t offset)
+{
+    if (buffer_failed(buf)) return;
+    const size_t len = buf->len;
+    uint8_t *copy = buffer_extend(buf, len);
+    if (!copy) return;
+    memcpy(copy, buf->data, len);
+    le32_put(copy + 4, transaction_checksum(id, copy, len, offset + len));
 }
 
 bool journal_decode(const struct journal_id *id, const uint8_t *bytes, size_t len, uint64_t offset,

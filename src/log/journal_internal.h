@@ -6,11 +6,11 @@
  *
  *   OFFSET SIZE MEANING
  *        0    8 magic "KITHMET1"
- *        8    4 version, 1
+ *        8    4 version, 2
  *       12    4 features a reader must know, 0
  *       16    8 database id
  *       24    8 number of this file
- *       32    4 0
+ *       32    4 end of the file before it (number - 1) divided by 8; 0: there is none
  *       36    4 checksum of bytes 0..35, seeded with the number
  *
  * Transaction, from the header on, one after the other at multiples of 8:
@@ -24,7 +24,9 @@
  *       24    n changes: u16 key length, u8 0 = remove or 1 = put, key; of a put: u32 length, value;
  *               then zeros to the next multiple of 8
  *
- * A file is complete when its snapshot's last part verifies.
+ * A commit is there twice, one copy after the other, and both are written and synced at once: one flipped
+ * bit costs one copy. The snapshot is there once, since the file before it, which is kept, says the
+ * same. Files of version 1 have neither. A file is complete when its snapshot's last part verifies.
  */
 #ifndef KITH_LOG_JOURNAL_INTERNAL_H
 #define KITH_LOG_JOURNAL_INTERNAL_H
@@ -34,7 +36,7 @@
 #include "log/journal.h"
 #include "os/thread.h"
 
-#define JOURNAL_VERSION 1u
+#define JOURNAL_VERSION 2u
 #define JOURNAL_HEADER_BYTES 40u
 #define JOURNAL_TRANSACTION_BYTES 24u
 #define JOURNAL_TRANSACTION_MAX (1u << 30)
@@ -47,6 +49,7 @@ struct journal_entry {
     char *key;      /* owns, the value's bytes in the same allocation; NULL: none */
     uint8_t *value; /* inside it; NULL: the change removes the key */
     size_t len;
+    bool doubtful;  /* a later transaction, which may have changed it, is lost */
 };
 struct journal_map {
     struct journal_entry *entries; /* owns */
@@ -79,15 +82,22 @@ void journal_file_name(uint64_t number, char out[JOURNAL_NAME_BYTES]); /* "meta-
 bool journal_file_number(const char *name, uint64_t *number);
 KITH_NODISCARD int journal_file_path(const char *dir, uint64_t number, char *out,
                                      struct kith_error *err); /* OS_PATH_MAX bytes */
-void journal_header_encode(const struct journal_id *id, uint8_t out[JOURNAL_HEADER_BYTES]);
+struct journal_header {
+    uint32_t version;
+    uint64_t prev_end; /* 0: no file before it, or none that says the same */
+};
+void journal_header_encode(const struct journal_id *id, uint64_t prev_end,
+                           uint8_t out[JOURNAL_HEADER_BYTES]);
 /* As wal_header_decode. */
 KITH_NODISCARD int journal_header_decode(const struct journal_id *id, const uint8_t *bytes,
-                                         size_t len);
+                                         size_t len, struct journal_header *out);
 /* Begins a transaction in buf (len 0 there), adds changes, and ends it. Failures stay in buf. */
 void journal_encode_begin(struct buffer *buf);
 void journal_encode_change(struct buffer *buf, const char *key, const void *value, size_t len);
 void journal_encode_end(struct buffer *buf, const struct journal_id *id, uint64_t offset,
                         uint64_t sequence, uint32_t count, enum journal_kind kind);
+/* Appends a copy of the whole transaction in buf, which is at `offset`, to be written after it. */
+void journal_encode_copy(struct buffer *buf, const struct journal_id *id, uint64_t offset);
 bool journal_decode(const struct journal_id *id, const uint8_t *bytes, size_t len, uint64_t offset,
                     struct journal_transaction *out);
 /* The next change; key is not NUL-terminated, value is NULL for a removal. KITH_ECORRUPT. */
@@ -102,17 +112,30 @@ KITH_NODISCARD int journal_decode_change(struct cursor *cur, struct journal_deco
 /* ---- journal_read.c ---- */
 struct journal_reading { /* what one file said */
     struct journal_map map;
+    struct journal_header header; /* version 0: it does not verify */
     uint64_t sequence;   /* of the last intact transaction */
-    uint64_t end;        /* after it */
+    uint64_t end;        /* after it and its copy */
     uint64_t size;       /* of the file */
+    uint64_t commits;
     bool complete;
-    bool damaged;        /* what does not verify is followed by what does */
-    uint64_t bad_offset; /* of it */
+    bool damaged;        /* header or snapshot do not verify, and intact commits follow */
+    bool is_copied;      /* the last commit was seen twice */
+    uint64_t bad_copies; /* places that do not verify, or are missing */
+    uint64_t bad_offset; /* of the first */
+    uint64_t lost;       /* commits of which no copy verifies, and intact ones follow */
+};
+struct journal_source {
+    const struct os *os;
+    const char *path;
+    const struct journal_id *id;
+    uint64_t limit; /* nothing from here on is looked at */
+    /* The file's snapshot is not read; it is this. Taken by journal_read. NULL: it is read. */
+    struct journal_map *base;
 };
 /* Reads and verifies a file. An unusable file is not an error: `complete` is false, or `damaged`
- * true. Nothing from `limit` on is looked at. `line` may be NULL. Release out->map after success. */
-KITH_NODISCARD int journal_read(const struct os *os, const char *path, const struct journal_id *id,
-                                uint64_t limit, void (*line)(void *ctx, const char *text), void *ctx,
+ * true. `line` may be NULL. Release out->map after success. */
+KITH_NODISCARD int journal_read(const struct journal_source *source,
+                                void (*line)(void *ctx, const char *text), void *ctx,
                                 struct journal_reading *out, struct kith_error *err);
 
 /* ---- journal.c ---- */
@@ -127,6 +150,9 @@ struct journal {
     uint64_t sequence, end;
     uint64_t rewrite_at; /* the size from which the file is rewritten */
     bool unconfirmed;    /* the last commit is not followed by anything */
+    uint64_t lost;       /* commits that no copy of verified at open: the file is not rewritten */
+    bool repaired;       /* something else did not verify, and nothing was lost */
+    uint64_t bad_offset;
     struct kith_error poison; /* code 0: none */
     void (*watch)(void *ctx, struct journal_place place); /* nullable */
     void *watch_ctx;

@@ -1,7 +1,7 @@
 /*
  * A new file from the map: header, the snapshot in parts, sync, sync of the folder; only then the
- * journal goes over to it and the old file is unlinked. A crash in between finds the old file, or
- * both with the same contents; the newest complete one counts.
+ * journal goes over to it. The old file stays, since it says the same as the snapshot, should that be
+ * damaged; the one before it is unlinked. The newest complete file counts.
  *
  * That rule is also the danger: a new file which was given up but is on disk would win over the
  * old one and hide later commits. So giving up means an unlink that is synced; without it the
@@ -55,7 +55,7 @@ static int write_file(struct rewriting *to, const struct journal *journal, const
                       bool *created, struct kith_error *err)
 {
     uint8_t header[JOURNAL_HEADER_BYTES];
-    journal_header_encode(&to->id, header);
+    journal_header_encode(&to->id, journal->end, header);
     int rc = os_open(journal->os, path, OS_WRITE | OS_CREATE | OS_EXCL, &to->file, err);
     *created = true; /* even a failed open may have made the name */
     if (rc == 0) rc = os_pwrite(to->file, header, sizeof header, 0, err);
@@ -78,8 +78,8 @@ static void go_over(struct journal *journal, const struct rewriting *to)
 {
     char old[OS_PATH_MAX];
     os_close(journal->file);
-    if (journal->id.number > 0 &&
-        journal_file_path(journal->dir, journal->id.number, old, NULL) == 0 &&
+    if (journal->id.number > 1 &&
+        journal_file_path(journal->dir, journal->id.number - 1, old, NULL) == 0 &&
         os_unlink(journal->os, old, NULL) == 0) {
         (void)!os_sync_dir(journal->os, journal->dir, NULL); /* it is only in the way */
     }
