@@ -206,7 +206,8 @@ static int build(const struct chunk_source *source, size_t field,
         b.header = (struct scalar_header){ .shape = SCALAR_TERMS, .key = b.values.key,
                                            .array = b.values.array, .bitmaps = bitmaps,
                                            .json = params->field->type == KITH_JSON,
-                                           .cast = (uint32_t)params->cast,
+                                           .cast = params->field->type == KITH_JSON
+                                                       ? (uint32_t)params->cast : 0,
                                            .rows = (uint32_t)source->rows };
         rc = scalar_values_sort(&b.values);
         if (!rc) rc = build_sorted(&b);

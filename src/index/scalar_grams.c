@@ -229,7 +229,8 @@ int scalar_build_grams(const struct chunk_source *source, size_t field,
     struct grams g = { .values = { .job = job, .params = params } };
     g.header = (struct scalar_header){ .shape = SCALAR_GRAMS, .key = SCALAR_TEXT,
                                        .json = params->field->type == KITH_JSON,
-                                       .cast = (uint32_t)params->cast,
+                                       .cast = params->field->type == KITH_JSON
+                                                   ? (uint32_t)params->cast : 0,
                                        .rows = (uint32_t)source->rows,
                                        .min_gram = params->min_gram ? params->min_gram
                                                                     : DEFAULT_MIN,
