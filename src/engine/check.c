@@ -1,28 +1,18 @@
 /*
  * kith_check: every file of a database verified without opening it for writing, and what the manifests
- * name compared with what is there.
+ * name compared with what is there; check_index.c looks inside.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
-#include "engine/engine.h"
+#include "engine/check_internal.h"
+#include "engine/db.h"
 #include "engine/identity.h"
 #include "storage/dump.h"
 #include "storage/file_name.h"
 
-struct checking {
-    const struct os *os;
-    const char *dir;
-    uint64_t database_id;
-    void (*problem)(void *ctx, const char *file, uint64_t offset, const char *text);
-    void *ctx;
-    struct kith_check_report report;
-    const char *file; /* the one being verified */
-    struct kith_error *err;
-};
-
-static void found(void *ctx, uint64_t offset, const char *text)
+void check_found(void *ctx, uint64_t offset, const char *text)
 {
     struct checking *checking = ctx;
     checking->report.problems++;
@@ -41,11 +31,11 @@ static int check_file(struct checking *checking, const char *path, const char *n
     struct os_stat stat;
     *known = true;
     if (ends_with(name, ".seg") || ends_with(name, ".idx") || ends_with(name, ".del"))
-        return storage_verify(checking->os, path, checking->database_id, found, checking, &bytes, checking->err);
+        return storage_verify(checking->os, path, checking->database_id, check_found, checking, &bytes, checking->err);
     if (strncmp(name, "wal-", 4) == 0 && ends_with(name, ".log"))
-        return wal_inspect(checking->os, path, checking->database_id, NULL, found, checking, checking->err);
+        return wal_inspect(checking->os, path, checking->database_id, NULL, check_found, checking, checking->err);
     if (strncmp(name, "meta-", 5) == 0 && ends_with(name, ".kv"))
-        return journal_inspect(checking->os, path, checking->database_id, NULL, found, checking, checking->err);
+        return journal_inspect(checking->os, path, checking->database_id, NULL, check_found, checking, checking->err);
     *known = false;
     return os_stat(checking->os, path, &stat, checking->err);
 }
@@ -61,7 +51,7 @@ static int check_name(void *ctx, const char *name)
     if (rc == KITH_ENOMEM) return rc;
     struct os_stat stat;
     if (os_stat(checking->os, path, &stat, NULL)) return 0; /* unlinked meanwhile by a writer */
-    if (rc) found(checking, 0, "the file cannot be read");
+    if (rc) check_found(checking, 0, "the file cannot be read");
     if (rc == 0 && known) {
         checking->report.files++;
         checking->report.bytes += stat.size;
@@ -77,7 +67,7 @@ static int check_named(void *ctx, const struct file_name *name)
     if (file_name_path(name, checking->dir, path, sizeof path)) return 0;
     checking->file = path + strlen(checking->dir) + 1;
     if (os_stat(checking->os, path, &stat, NULL))
-        found(checking, 0, "a manifest names this file, and it is not there");
+        check_found(checking, 0, "a manifest names this file, and it is not there");
     return 0;
 }
 
@@ -90,24 +80,32 @@ static int check_manifest(void *ctx, const char *key, const uint8_t *value, size
     if (rc == KITH_ENOMEM) return rc;
     if (rc) {
         checking->file = key;
-        found(checking, 0, why.text);
+        check_found(checking, 0, why.text);
         return 0;
     }
     (void)manifest_files(&manifest, check_named, checking);
+    rc = check_indexes(checking, &manifest);
     manifest_release(&manifest);
-    return 0;
+    return rc;
 }
 
 int kith_check(const char *path,
                void (*problem)(void *ctx, const char *file, uint64_t offset, const char *text), void *ctx,
                struct kith_check_report *out, struct kith_error *err)
 {
-    struct checking checking = { .os = os_real(), .dir = path, .problem = problem, .ctx = ctx, .err = err };
+    return check_on(os_real(), path, problem, ctx, out, err);
+}
+
+int check_on(const struct os *os, const char *path,
+             void (*problem)(void *ctx, const char *file, uint64_t offset, const char *text), void *ctx,
+             struct kith_check_report *out, struct kith_error *err)
+{
+    struct checking checking = { .os = os, .dir = path, .problem = problem, .ctx = ctx, .err = err };
     checking.file = "KITH";
     int rc = identity_read(checking.os, path, &checking.database_id, err);
     if (rc == KITH_ENOTFOUND) return error_set(err, rc, "no Kith database in '%s'", path);
     if (rc == KITH_ECORRUPT) {
-        found(&checking, 0, "the identity of the database is damaged; nothing else can be verified");
+        check_found(&checking, 0, "the identity of the database is damaged; nothing else can be verified");
         *out = checking.report;
         return 0;
     }
@@ -122,7 +120,7 @@ int kith_check(const char *path,
             journal_close(journal);
         } else if (rc == KITH_ECORRUPT) {
             checking.file = "meta";
-            found(&checking, 0, why.text);
+            check_found(&checking, 0, why.text);
             rc = 0;
         }
     }

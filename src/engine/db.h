@@ -16,4 +16,10 @@ KITH_NODISCARD int db_open_on(const struct os *os, const char *path, const struc
 /* Open, and writable when `write`; a read-only one beside a writer is brought up to date first. */
 KITH_NODISCARD int db_usable(struct kith_db *db, bool write, struct kith_error *err);
 
+/* As kith_check, on the given machine. */
+KITH_NODISCARD int check_on(const struct os *os, const char *path,
+                            void (*problem)(void *ctx, const char *file, uint64_t offset,
+                                            const char *text),
+                            void *ctx, struct kith_check_report *out, struct kith_error *err);
+
 #endif

@@ -216,6 +216,9 @@ KITH_NODISCARD int collection_apply(struct kith_collection *collection, const st
                                     struct kith_error *err);  /* replay */
 KITH_NODISCARD int collection_kill_key(struct kith_collection *collection, struct key key, uint64_t ts,
                                        uint64_t *killed); /* under write_lock */
+/* The index files of a segment that are still wanted; room for entry->index_count. */
+size_t recover_index_files(const struct index_wishes *wishes, const struct manifest_segment *entry,
+                           struct sealed_index_file *out);
 /* Under write_lock: calls fn for every live row of the partition; stops at a non-zero return. */
 KITH_NODISCARD int collection_partition_rows(struct kith_collection *collection, uint32_t id,
                                              int (*fn)(void *ctx, struct segment *segment, uint32_t row),

@@ -41,14 +41,13 @@ static struct segment *find_open(const struct kith_collection *like, const struc
     return NULL;
 }
 
-/* The index files of a segment that are still wanted. */
-static size_t name_indexes(const struct kith_collection *collection,
-                           const struct manifest_segment *entry, struct sealed_index_file *out)
+size_t recover_index_files(const struct index_wishes *wishes, const struct manifest_segment *entry,
+                           struct sealed_index_file *out)
 {
     size_t count = 0;
     for (uint32_t i = 0; i < entry->index_count; i++) {
         const struct manifest_file *file = &entry->indexes[i];
-        const struct index_wish *wish = index_wishes_find(&collection->wishes, file->number);
+        const struct index_wish *wish = index_wishes_find(wishes, file->number);
         if (!wish || wish->field != file->field) continue;
         out[count++] = (struct sealed_index_file){.field = file->field,
                                                   .kind = file->kind,
@@ -73,7 +72,7 @@ static int load_one(struct kith_collection *collection, const struct manifest_se
     struct sealed_index_file *indexes = mem_zalloc_array(entry->index_count + 1u, sizeof *indexes);
     if (!indexes) return error_set(err, KITH_ENOMEM, "opening a segment: no memory");
     opts.indexes = indexes;
-    opts.index_count = name_indexes(collection, entry, indexes);
+    opts.index_count = recover_index_files(&collection->wishes, entry, indexes);
     size_t missing = 0;
     int rc = sealed_open(&opts, out, &missing, err);
     if (rc == 0 && missing)

@@ -89,6 +89,24 @@ static bool verification_sees(const struct os *os, const struct file *file, uint
     return rc != 0 || problems > 0;
 }
 
+static void database_problem(void *ctx, const char *file, uint64_t offset, const char *text)
+{
+    (void)file;
+    problem(ctx, offset, text);
+}
+
+/* The check of the whole database, indexes inside included. */
+static unsigned check_all(const struct os *os)
+{
+    unsigned problems = 0;
+    struct kith_check_report report = {0};
+    struct kith_error err = {0};
+    const int rc = check_on(os, DIR, database_problem, &problems, &report, &err);
+    if (rc) fail_msg("check: %d %s", rc, err.text);
+    assert_int_equal(report.problems, problems);
+    return problems;
+}
+
 static void answer_is_honest(const struct reading *reading, const struct heard *heard,
                              const char *what, struct tally *tally)
 {
@@ -159,6 +177,8 @@ static void flip(const struct os_sim *sim, const struct model *model, const stru
         tally->seen++;
     else
         print_message("not seen by the verification: %s\n", what);
+    if (!is_closing && tally->flips % 20 == 0 && check_all(os_sim_os(image)) == 0)
+        fail_msg("%s: not seen by the check of the database", what);
     read_damaged(os_sim_os(image), model, what, tally);
     os_sim_free(image);
 }
@@ -194,6 +214,7 @@ static void flips_of_a_run(uint64_t seed, struct tally *tallies)
     assert_int_equal(os_list(os_sim_os(sim), DIR, note_file, &files, NULL), 0);
     uint64_t database_id = 0, of_kind[KINDS] = {0};
     assert_int_equal(identity_read(os_sim_os(sim), DIR, &database_id, NULL), 0);
+    assert_int_equal(check_all(os_sim_os(sim)), 0);
     for (size_t i = 0; i < files.count; i++) {
         struct file *file = &files.list[i];
         char path[128];
