@@ -1,23 +1,26 @@
 /*
  * The cost model. All times are nanoseconds of one core; what counts is their ratio.
  *
- *   scan       allowed * row_ns. A row costs a part for its arithmetic and a part for its bytes.
- *              Where most rows are allowed it is read in runs, else row by row, which the prefetch
- *              of a gather does not quite hide.
- *   walk       expansions * hop_ns. A plain walk of width `ef` expands about ef nodes, each of
- *              which shows some neighbours for the first time; their codes lie anywhere in memory.
- *   filtered   the same number of expansions, but a node's neighbours are looked through two steps
- *              deep, so a hop costs WALK_FILTER times as much, growing slowly as rows get rarer.
- *   overfetch  the walk goes on until `ef` allowed rows were seen, one of 1 / share, so it expands
- *              ef / share nodes. It is the best way for a loose filter (hops are cheap) and a bad
- *              one for a tight one.
+ *   distance   One distance of codes, anywhere in memory: unit_ns. The rest is counted in these.
+ *   scan       allowed * row. An exact row costs a part of a distance for its arithmetic and a part
+ *              for its bytes, which are more than a code's.
+ *   plain walk A walk keeps a quarter more candidates than ef, and expands about as many nodes.
+ *              Half of a node's neighbours are met for the first time.
+ *   walk       The same number of nodes, at any share. But neighbours that are not allowed are
+ *              stepped over, and lists are looked through until enough allowed ones were found:
+ *              1.4 times the degree in ids where most are allowed, 3.3 times where few are. An id
+ *              costs no code, so it is charged apart from the distances, which get fewer.
+ *              Below CONNECTED_LEAST allowed nodes within two steps the walk falls apart.
+ *   overfetch  The walk goes on until as many allowed rows were settled, one of 1 / share, so it
+ *              expands pool / share nodes. It is the best way for a loose filter and a bad one for
+ *              a tight one.
  *
  * The share says nothing of where the allowed rows lie. When they are near the query an overfetch
- * is cheaper than its estimate, when they are far it is dearer and without a bound; the estimate is
- * therefore weighted with OVERFETCH_RISK, and a scan, whose time is certain, wins a draw.
+ * is cheaper than its estimate, when they are far it is dearer, up to the whole graph; the estimate
+ * is therefore weighted with OVERFETCH_RISK, and a scan, whose time is certain, wins a draw.
  *
- * Numbers: measured with `kith bench filter --calibrate` on one core of a shared machine (AVX-512);
- * see the table in README.md.
+ * Numbers: hops and distances of the two filtered walks are those in src/index/README.md; times are
+ * ratios of forced plans in one run of `kith bench filter` (README.md).
  */
 #include "query/plan.h"
 
@@ -25,34 +28,33 @@
 
 #include "index/index.h"
 
-#define ROW_NS 4.0          /* a row of a scan: its share of loop, bound and heap */
-#define RUN_BYTE_NS 0.08    /* ... and of each of its bytes, read in runs */
-#define GATHER_NS 14.0      /* a row reached alone */
-#define GATHER_BYTE_NS 0.11
+#define UNIT_NS 30.0        /* a distance of codes: the wait for memory */
+#define UNIT_BYTE_NS 0.035  /* ... and for each byte of a code */
+#define SCAN_ROW 0.5        /* an exact row, in distances */
+#define SCAN_BYTE (1.0 / 3000.0)
 #define WALK_START_NS 4000.0 /* encoding the query, going down, clearing */
-#define HOP_NS 330.0        /* expanding a node */
-#define HOP_BYTE_NS 1.6     /* ... for each byte of a code: about 16 new neighbours */
-#define WALK_FILTER 1.6     /* hops of a filtered walk, which look two steps deep */
-#define OVERFETCH_RISK 1.3
-#define RUN_SHARE 0.9       /* from this share on rows come in runs */
+#define POOL_EXTRA 1.25     /* candidates kept, of ef */
+#define FRESH_SHARE 0.5     /* neighbours met for the first time, of a plain walk */
+#define LIST_NS 22.0        /* an id looked at by a filtered walk */
+#define LIST_LOOSE 1.4      /* ids looked at, of the degree: share 0.3 and above */
+#define LIST_TIGHT 3.3      /* ... share 0.03 and below */
+#define OVERFETCH_RISK 1.2
+#define CONNECTED_LEAST 8.0
 
 static double code_bytes(const struct plan_input *in)
 {
     return (double)(in->type == KITH_BINARY_VECTOR ? in->row_bytes : in->dim);
 }
 
-static double scan_cost(const struct plan_input *in)
+static double unit_ns(const struct plan_input *in)
 {
-    const double bytes = (double)in->row_bytes;
-    const double share = (double)in->allowed / (double)(in->rows ? in->rows : 1);
-    const double row = share >= RUN_SHARE ? ROW_NS + RUN_BYTE_NS * bytes
-                                          : ROW_NS + GATHER_NS + GATHER_BYTE_NS * bytes;
-    return (double)in->allowed * row;
+    return UNIT_NS + UNIT_BYTE_NS * code_bytes(in);
 }
 
-static double hops_cost(const struct plan_input *in, double hops)
+static double degree_of(const struct plan_input *in)
 {
-    return WALK_START_NS + hops * (HOP_NS + HOP_BYTE_NS * code_bytes(in));
+    const struct index_params adaptive = { 0 };
+    return 2.0 * (double)index_params_adapt(adaptive, in->rows, in->dim).m;
 }
 
 static double share_of(const struct plan_input *in)
@@ -60,18 +62,45 @@ static double share_of(const struct plan_input *in)
     return in->rows && in->allowed ? (double)in->allowed / (double)in->rows : 1.0;
 }
 
-/* Two steps deep, and deeper where allowed neighbours are rare. */
-static double walk_cost(const struct plan_input *in, double ef)
+static double scan_cost(const struct plan_input *in)
 {
-    if (!in->filtered) return hops_cost(in, ef);
-    return hops_cost(in, ef * WALK_FILTER * (1.0 + 0.25 * log2(1.0 / share_of(in))));
+    const double row = SCAN_ROW + SCAN_BYTE * (double)in->row_bytes;
+    return (double)in->allowed * row * unit_ns(in);
 }
 
-static double overfetch_cost(const struct plan_input *in, double ef)
+static double plain_cost(const struct plan_input *in, double hops)
 {
-    double hops = ef / share_of(in);
     if (hops > (double)in->rows) hops = (double)in->rows;
-    return hops_cost(in, hops) * (in->filtered ? OVERFETCH_RISK : 1.0);
+    return WALK_START_NS + hops * degree_of(in) * FRESH_SHARE * unit_ns(in);
+}
+
+/* From LIST_LOOSE to LIST_TIGHT, straight in the logarithm of the share. */
+static double ids_looked_at(double share)
+{
+    if (share >= 0.3) return LIST_LOOSE;
+    if (share <= 0.03) return LIST_TIGHT;
+    return LIST_LOOSE + (LIST_TIGHT - LIST_LOOSE) * (log10(0.3) - log10(share));
+}
+
+static double walk_cost(const struct plan_input *in, double pool)
+{
+    if (!in->filtered) return plain_cost(in, pool);
+    const double share = share_of(in), degree = degree_of(in);
+    const double ids = degree * ids_looked_at(share);
+    const double distances = degree * fmin(1.0, 6.0 * share);
+    return WALK_START_NS + pool * (ids * LIST_NS + distances * unit_ns(in));
+}
+
+static double overfetch_cost(const struct plan_input *in, double pool)
+{
+    if (!in->filtered) return plain_cost(in, pool);
+    return OVERFETCH_RISK * plain_cost(in, pool / share_of(in));
+}
+
+static bool walk_holds_together(const struct plan_input *in)
+{
+    const double degree = degree_of(in);
+    return !in->filtered || share_of(in) * degree * degree >= CONNECTED_LEAST;
 }
 
 uint32_t plan_ef_for_recall(const struct plan_input *in, float target)
@@ -99,18 +128,24 @@ static void choose_forced(const struct plan_input *in, struct plan_choice *out)
     else out->way = in->forced == KITH_PLAN_WALK ? SEARCH_WALK : SEARCH_OVERFETCH;
 }
 
+/* Of two times of which the first may be impossible. */
+static double least(double walk, double overfetch)
+{
+    return walk >= 0 && walk < overfetch ? walk : overfetch;
+}
+
 static void choose_cheapest(const struct plan_input *in, struct plan_choice *out)
 {
     if (in->k >= in->allowed) {
         out->way = SEARCH_SCAN;
         out->why = "every allowed row is asked for";
-    } else if (out->scan_ns <= out->walk_ns && out->scan_ns <= out->overfetch_ns) {
+    } else if (out->scan_ns <= least(out->walk_ns, out->overfetch_ns)) {
         out->way = SEARCH_SCAN;
         out->why = "the fewest nanoseconds: few rows are allowed";
     } else if (!in->filtered) {
         out->way = SEARCH_PLAIN;
         out->why = "every row is allowed";
-    } else if (out->walk_ns < out->overfetch_ns) {
+    } else if (out->walk_ns >= 0 && out->walk_ns < out->overfetch_ns) {
         out->way = SEARCH_WALK;
         out->why = "the fewest nanoseconds: too many rows to scan, too few to meet by chance";
     } else {
@@ -131,8 +166,8 @@ struct plan_choice plan_choose(const struct plan_input *in)
     if (in->graph) {
         if (in->recall > 0 && in->ef == 0) out.ef = plan_ef_for_recall(in, in->recall);
         const double ef = (double)index_ef_adapt(out.ef, in->k, in->rows);
-        out.walk_ns = walk_cost(in, ef);
-        out.overfetch_ns = overfetch_cost(in, ef);
+        if (walk_holds_together(in)) out.walk_ns = walk_cost(in, ef * POOL_EXTRA);
+        out.overfetch_ns = overfetch_cost(in, ef * POOL_EXTRA);
     }
     if (!graph_serves(in)) {
         out.way = SEARCH_SCAN;
