@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "cmd/cells.h"
 #include "cmd/cmd.h"
+#include "cmd/explain_view.h"
 #include "cmd/query_vector.h"
 #include "model/limits.h"
 #include "os/os.h"
@@ -17,9 +18,9 @@
 
 struct search_options {
     const char *db, *collection, *field, *vector, *file, *format, *like, *like_field;
-    const char *filter, *output;
-    uint64_t row, k, ef;
-    bool exact, json;
+    const char *filter, *output, *plan, *recall, *group_by;
+    uint64_t row, k, ef, group_size;
+    bool exact, json, explain, measure;
 };
 
 static const struct args_option options_table[] = {
@@ -60,6 +61,23 @@ static const struct args_option options_table[] = {
     {.name = "output", .kind = ARGS_TEXT, .value = "F1,F2",
      .help = "fields to show besides key and distance; default * (all but vectors)",
      .offset = offsetof(struct search_options, output)},
+    {.name = "recall", .kind = ARGS_TEXT, .value = "R",
+     .help = "instead of --ef: the share of the true nearest rows to find, 0.95",
+     .offset = offsetof(struct search_options, recall)},
+    {.name = "plan", .kind = ARGS_TEXT, .value = "P",
+     .help = "scan, walk or overfetch, whatever the planner thinks (default auto)",
+     .offset = offsetof(struct search_options, plan)},
+    {.name = "group-by", .kind = ARGS_TEXT, .value = "FIELD",
+     .help = "the nearest rows of each value of this field or JSON path; --k counts groups",
+     .offset = offsetof(struct search_options, group_by)},
+    {.name = "group-size", .kind = ARGS_NUMBER, .value = "N",
+     .help = "with --group-by: rows of each group (default 1)",
+     .offset = offsetof(struct search_options, group_size), .min = 1, .max = 10},
+    {.name = "explain", .kind = ARGS_FLAG, .help = "also show the plan, its costs and its work",
+     .offset = offsetof(struct search_options, explain)},
+    {.name = "measure", .kind = ARGS_FLAG,
+     .help = "with --explain: measure recall against an exact scan",
+     .offset = offsetof(struct search_options, measure)},
     {.name = "json", .kind = ARGS_FLAG, .help = "one JSON object with hits and statistics",
      .offset = offsetof(struct search_options, json)},
 };
@@ -196,7 +214,7 @@ static int print_json(const struct kith_result *result, const struct kith_schema
     }
     buffer_printf(&out, "],\n\"complete\":%s,\"took_us\":%lld,\"stats\":{\"segments\":%llu,"
                   "\"nodes_visited\":%llu,\"distances\":%llu,\"exact_distances\":%llu,"
-                  "\"filter_rows\":%llu,\"matched_rows\":%llu}}\n",
+                  "\"filter_rows\":%llu,\"matched_rows\":%llu}",
                   result->complete ? "true" : "false", (long long)took_us,
                   (unsigned long long)result->stats.segments,
                   (unsigned long long)result->stats.nodes_visited,
@@ -204,6 +222,8 @@ static int print_json(const struct kith_result *result, const struct kith_schema
                   (unsigned long long)result->stats.exact_distances,
                   (unsigned long long)result->stats.filter_rows,
                   (unsigned long long)result->stats.matched_rows);
+    if (result->explain) buffer_printf(&out, ",\n\"explain\":%s", result->explain);
+    buffer_printf(&out, "}\n");
     bool failed = buffer_failed(&out);
     if (!failed) fwrite(out.data, 1, out.len, stdout);
     buffer_release(&out);
@@ -217,7 +237,34 @@ static int print_table(const struct kith_result *result, const struct kith_schem
     cells_rows(&table, result, schema);
     int rc = table_print(&table, stdout);
     table_release(&table);
-    return rc;
+    if (rc || !result->explain) return rc;
+    fputc('\n', stdout);
+    return explain_view_print(result->explain, cmd_colours(STDOUT_FD), stdout);
+}
+
+static int parse_plan(const char *text, enum kith_plan *out, struct kith_error *err)
+{
+    static const char *const names[] = {"auto", "scan", "walk", "overfetch"};
+    for (size_t i = 0; text && i < sizeof names / sizeof *names; i++) {
+        if (strcmp(text, names[i]) != 0) continue;
+        *out = (enum kith_plan)i;
+        return 0;
+    }
+    if (!text) return 0;
+    return error_set(err, KITH_EINVAL, "--plan '%s': give auto, scan, walk or overfetch", text);
+}
+
+static int parse_recall(const char *text, float *out, struct kith_error *err)
+{
+    struct json_value value;
+    size_t used;
+    if (!text) return 0;
+    if (json_read(text, strlen(text), &value, &used, NULL) || used != strlen(text) ||
+        value.kind != JSON_DOUBLE || !(value.number > 0 && value.number < 1)) {
+        return error_set(err, KITH_EINVAL, "--recall '%s': give a number between 0 and 1", text);
+    }
+    *out = (float)value.number;
+    return 0;
 }
 
 static int search(const struct search_options *options, const struct cmd_source *source,
@@ -227,8 +274,14 @@ static int search(const struct search_options *options, const struct cmd_source 
     struct kith_search_opts opts = KITH_SEARCH_OPTS_INIT;
     struct kith_result *result = NULL;
     struct cmd_list fields;
-    int rc = cmd_list_split(options->output ? options->output : "*", &fields, err);
+    int rc = parse_plan(options->plan, &opts.plan, err);
+    if (!rc) rc = parse_recall(options->recall, &opts.recall, err);
+    if (!rc) rc = cmd_list_split(options->output ? options->output : "*", &fields, err);
     if (rc) return rc;
+    opts.group_by = options->group_by;
+    opts.group_size = (uint32_t)options->group_size;
+    opts.explain = options->explain || options->measure;
+    opts.measure = options->measure;
     opts.field = field->name;
     opts.queries = vector->data;
     opts.query_count = 1;
