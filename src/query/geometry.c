@@ -73,14 +73,20 @@ void geometry_reader_free(struct geometry_reader *reader)
     mem_free(reader);
 }
 
+static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+
+/* What GEOS does not look at: depth, NUL, and what follows the outer parentheses. */
 static const char *bad_form(struct kith_str wkt)
 {
     size_t depth = 0;
+    bool closed = false;
     if (wkt.len == 0) return "the text is empty";
     for (size_t i = 0; i < wkt.len; i++) {
-        if (wkt.data[i] == '\0') return "a NUL byte in the text";
-        if (wkt.data[i] == '(' && ++depth > GEOMETRY_DEPTH_MAX) return "nested too deep";
-        if (wkt.data[i] == ')' && depth > 0) depth--;
+        char c = wkt.data[i];
+        if (c == '\0') return "a NUL byte in the text";
+        if (closed && !is_blank(c)) return "text behind the geometry";
+        if (c == '(' && ++depth > GEOMETRY_DEPTH_MAX) return "nested too deep";
+        if (c == ')' && depth > 0) closed = --depth == 0;
     }
     return NULL;
 }

@@ -57,7 +57,8 @@ static int put(int64_t first, size_t count, const char *wkt)
 {
     int64_t *ids = malloc(count * sizeof *ids), *times = malloc(count * sizeof *times);
     float *vectors = calloc(2 * count, sizeof *vectors);
-    struct kith_str *texts = malloc(count * sizeof *texts), *places = malloc(count * sizeof *places);
+    struct kith_str *texts = malloc(count * sizeof *texts);
+    struct kith_str *places = malloc(count * sizeof *places);
     char (*made)[32] = malloc(count * sizeof *made);
     static const char *const words[] = { "Foxes were jumping", "the lazy dog", "a fox and a dog" };
     for (size_t i = 0; i < count; i++) {
@@ -65,7 +66,8 @@ static int put(int64_t first, size_t count, const char *wkt)
         times[i] = ids[i] * DAY;
         vectors[2 * i] = (float)ids[i];
         texts[i] = (struct kith_str){ words[ids[i] % 3], strlen(words[ids[i] % 3]) };
-        (void)snprintf(made[i], sizeof made[i], "POINT(%d %d)", (int)(ids[i] % 100), (int)(ids[i] / 100));
+        (void)snprintf(made[i], sizeof made[i], "POINT(%d %d)", (int)(ids[i] % 100),
+                       (int)(ids[i] / 100));
         places[i] = (struct kith_str){ wkt ? wkt : made[i], strlen(wkt ? wkt : made[i]) };
     }
     const struct kith_column columns[] = { { .field = "id", .data = ids },
@@ -129,7 +131,8 @@ static void counts(void **state)
     assert_int_equal(count("text_match(t, 'dogs foxes', minimum_should_match=2)", NULL), 333);
     assert_int_equal(count("phrase_match(t, 'lazy dog')", NULL), 333);
     if (!geometry_supported()) return;
-    assert_int_equal(count("st_within(g, 'POLYGON((-1 -1, 9.5 -1, 9.5 9.5, -1 9.5, -1 -1))')", NULL), 100);
+    static const char area[] = "st_within(g, 'POLYGON((-1 -1, 9.5 -1, 9.5 9.5, -1 9.5, -1 -1))')";
+    assert_int_equal(count(area, NULL), 100);
     assert_int_equal(count("st_dwithin(g, 'POINT(50 5)', 112000)", NULL), 5);
     assert_int_equal(count("not st_dwithin(g, 'POINT(50 5)', 112000)", NULL), ROWS - 5);
 }
@@ -172,7 +175,8 @@ static void deletes(void **state)
     assert_int_equal(count("id >= 0", NULL), ROWS - 3);
     opts.filter_params = NULL;
     assert_int_equal(kith_delete_matching(rows, &opts, NULL, NULL, &why), KITH_EFILTER);
-    assert_string_equal(why.text, "the value of expression template variable name {ids} is not found");
+    assert_string_equal(why.text,
+                        "the value of expression template variable name {ids} is not found");
     assert_int_equal(why.position, 6);
     opts.filter = "";
     assert_int_equal(kith_delete_matching(rows, &opts, NULL, NULL, &why), KITH_EINVAL);
