@@ -160,4 +160,36 @@ uint32_t index_ef_adapt(uint32_t ef, size_t k, size_t n);
 /* Below this many rows a segment is scanned and no graph is built. */
 size_t index_min_rows(uint32_t dim);
 
+/* ---- recall against ef ---- */
+
+#define INDEX_RECALL_POINTS 24
+
+struct index_recall_point {
+    uint32_t ef;
+    double recall;      /* the share of the true k nearest that came, ties counted */
+    uint64_t distances; /* a query, in the mean */
+};
+
+struct index_recall_job {
+    const uint8_t *queries; /* borrows: vectors like the rows, stride_bytes apart */
+    size_t stride_bytes;
+    size_t query_count;
+    size_t k;
+    const struct hit *truth;    /* borrows: k a query, ascending, of index_scan */
+    const size_t *truth_counts; /* borrows; NULL: k of them each */
+    double target;   /* the ladder ends at the first recall that is no less; 1: all of it */
+    uint32_t ef_max; /* 0: no limit but that of INDEX_RECALL_POINTS */
+    int (*poll)(void *ctx); /* nullable; as in index_search */
+    void *poll_ctx;
+};
+
+/* Searches at a ladder of ef, from k on by halves, and says what recall each gives; ascending. The
+ * same for the same index and job. Rows of the index as queries find themselves and look easier
+ * than others: held-out ones are better, or k + 1 of which the first is not counted. */
+KITH_NODISCARD int index_recall_curve(const struct index *index, const struct index_recall_job *job,
+                                      struct index_recall_point points[INDEX_RECALL_POINTS],
+                                      size_t *count, struct kith_error *err);
+/* The least ef whose recall is expected to be `target`; 0 when the curve does not reach it. */
+uint32_t index_recall_ef(const struct index_recall_point *points, size_t count, double target);
+
 #endif

@@ -287,18 +287,16 @@ void scalar_code_query(const struct scalar_quantizer *quantizer, const uint8_t *
                        int8_t *out, int32_t *base)
 {
     const size_t bytes = scalar_code_bytes(quantizer->type, quantizer->dim);
+    memset(out + bytes, 0, padded - bytes);
     if (quantizer->type == KERNEL_BIT) {
         *base = (int32_t)bits_set(code, bytes);
         memmove(out, code, bytes);
-    } else if (quantizer->metric == KERNEL_DOT) {
-        *base = (int32_t)(2u * CODE_BIAS * (sum_of(code, bytes) - CODE_BIAS * (uint32_t)bytes));
-    } else {
-        *base = (int32_t)sum_of_squares(code, bytes);
+        return;
     }
-    for (size_t j = 0; quantizer->type != KERNEL_BIT && j < bytes; j++) {
-        out[j] = (int8_t)(code[j] ^ 0x80); /* may be in place */
-    }
-    memset(out + bytes, 0, padded - bytes);
+    *base = quantizer->metric == KERNEL_DOT
+                ? (int32_t)(2u * CODE_BIAS * (sum_of(code, bytes) - CODE_BIAS * (uint32_t)bytes))
+                : (int32_t)sum_of_squares(code, bytes);
+    for (size_t j = 0; j < bytes; j++) out[j] = (int8_t)(code[j] ^ 0x80); /* may be in place */
 }
 
 float scalar_factor(const struct scalar_quantizer *quantizer)
