@@ -52,9 +52,12 @@ struct chunk_source {
     /* About how many rows match, without finding them. */
     int (*estimate)(void *ctx, const struct probe *probe, uint64_t *rows);
     int (*zone)(void *ctx, size_t field, size_t chunk_number, struct zone *out);
+    /* The same for at least the rows [first, first + rows) of the source: finer than a chunk. */
+    int (*rows_zone)(void *ctx, size_t field, size_t first, size_t rows, struct zone *out);
     /* A path of a JSON column stored apart: a chunk of INT64, DOUBLE, BOOL or VARCHAR, of which
      * every row that is valid had exactly that value there. When `rest` is false no other row has
-     * any value at the path; when true, rows that are not valid must be looked up in the text. */
+     * any value at the path; when true, rows that are not valid must be looked up in the text. JSON
+     * null is no value. */
     int (*typed)(void *ctx, size_t field, struct kith_str path, size_t chunk_number,
                  struct chunk *out, bool *rest);
 };

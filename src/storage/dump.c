@@ -30,6 +30,9 @@ static const char *section_name(uint32_t id)
     case SECTION_PARTITIONS: return "partitions";
     case SECTION_KEYS: return "keys";
     case SECTION_KEY_ROWS: return "key rows";
+    case SECTION_ZONES: return "zones";
+    case SECTION_PATHS: return "paths";
+    case SECTION_TYPED: return "typed";
     case SECTION_INDEX_META: return "index meta";
     case SECTION_DEAD_ROWS: return "dead rows";
     case SECTION_DEAD_TIMES: return "dead times";

@@ -19,6 +19,9 @@ enum sealed_section { /* of .seg, .idx and .del files; never renumbered */
     SECTION_PARTITIONS = 7, /* u32 x rows; absent: all rows in the one that meta names */
     SECTION_KEYS = 8,       /* u64 x rows, ascending */
     SECTION_KEY_ROWS = 9,   /* u32 x rows: the row of each key; equal keys: newest first */
+    SECTION_ZONES = 10,     /* scalars of fixed width: 24 bytes a block of 4,096 rows */
+    SECTION_PATHS = 11,     /* typed columns of JSON paths: which there are */
+    SECTION_TYPED = 12,     /* their rows; `field` is the group of 65,536 */
     SECTION_INDEX_META = 16,
     SECTION_DEAD_ROWS = 24,  /* u32 x kills */
     SECTION_DEAD_TIMES = 25, /* u64 x kills, ascending */
@@ -52,6 +55,7 @@ struct sealed_column {
     struct section bases;
     struct section bytes;
     struct section valid; /* data NULL: no nulls */
+    struct section zones; /* data NULL: none */
 };
 
 struct sealed_index { /* an opened index; the sections it borrows */
@@ -100,6 +104,7 @@ struct sealed {
     struct section partitions;
     struct section keys;
     struct section key_rows;
+    struct section paths; /* of typed columns; data NULL: none */
     struct sealed_column *columns;  /* owns: one a field */
     struct sealed_vectors *vectors; /* owns: one a field */
     _Atomic(struct sealed_scalar *) scalars; /* owns; acquire */
@@ -139,6 +144,11 @@ KITH_NODISCARD int sealed_index_write(const struct sealed_opts *opts, uint32_t n
                                       const struct index_image *image, struct kith_error *err);
 /* Takes a vector index out of use; it stays open until the segment goes. */
 void sealed_detach_vectors(struct sealed *sealed, size_t field);
+/* What the blocks that hold rows [first, first + rows) say. */
+int sealed_zone(const struct segment *segment, size_t field, size_t first, size_t rows,
+                struct zone *out);
+int sealed_typed(const struct segment *segment, size_t field, struct kith_str path, size_t number,
+                 struct chunk *out, bool *rest);
 void sealed_scalars_free(struct sealed *sealed);
 int sealed_probe(const struct segment *segment, const struct probe *probe,
                  struct probe_answer *answer);

@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "storage/key_index.h"
 #include "storage/sealed_internal.h"
+#include "storage/sealed_zone.h"
 #include "storage/vector_type.h"
 
 static const struct sealed *sealed_of(const struct segment *segment)
@@ -282,6 +283,8 @@ const struct segment_ops sealed_ops = {
     .index = sealed_index,
     .probe = sealed_probe,
     .estimate = sealed_estimate,
+    .zone = sealed_zone,
+    .typed = sealed_typed,
     .find = sealed_find,
     .warm = sealed_warm,
     .free = sealed_free,
@@ -319,6 +322,8 @@ static struct section *slot_of(struct sealed *s, const struct blockfile_section 
     if (entry->id == SECTION_KEYS) return &s->keys;
     if (entry->id == SECTION_KEY_ROWS) return &s->key_rows;
     if (entry->id == SECTION_PARTITIONS) return &s->partitions;
+    if (entry->id == SECTION_PATHS) return &s->paths;
+    if (entry->id == SECTION_TYPED) return NULL; /* found when it is read */
     if (entry->field >= s->segment.schema->field_count) return NULL;
     struct sealed_column *c = &s->columns[entry->field];
     switch (entry->id) {
@@ -327,6 +332,7 @@ static struct section *slot_of(struct sealed *s, const struct blockfile_section 
     case SECTION_BASES: return &c->bases;
     case SECTION_BYTES: return &c->bytes;
     case SECTION_VALID: return &c->valid;
+    case SECTION_ZONES: return &c->zones;
     default: return NULL; /* of a later, compatible version */
     }
 }
@@ -344,6 +350,8 @@ static bool column_holds(const struct sealed *s, size_t field)
     if (!schema_field_stored(&s->segment.schema->fields[field])) return true;
     const size_t groups = sealed_groups(s->rows);
     if (c->valid.data && !has_len(&c->valid, BITSET_WORDS(s->rows), sizeof(uint64_t))) return false;
+    const size_t blocks = (s->rows + ZONE_BLOCK_ROWS - 1) / ZONE_BLOCK_ROWS;
+    if (c->zones.data && !has_len(&c->zones, blocks, ZONE_BYTES)) return false;
     if (width > 0) return has_len(&c->data, s->rows, width);
     return c->bytes.data && has_len(&c->offsets, s->rows + groups, 4) &&
            has_len(&c->bases, groups + 1, 8);

@@ -14,6 +14,8 @@
 #include "base/checksum.h"
 #include "storage/key_index.h"
 #include "storage/sealed_internal.h"
+#include "storage/sealed_typed.h"
+#include "storage/sealed_zone.h"
 
 struct merge {
     const struct seal_input *in;
@@ -68,6 +70,11 @@ static int each_live(struct merge *m, size_t field, run_fn *fn, void *ctx)
         }
     }
     return 0;
+}
+
+static int each_live_of(void *ctx, size_t field, run_fn *fn, void *fn_ctx)
+{
+    return each_live(ctx, field, fn, fn_ctx);
 }
 
 /* ---- columns ---- */
@@ -197,6 +204,19 @@ static int write_valid(struct merge *m, size_t field)
     return rc;
 }
 
+static int write_zones(struct merge *m, size_t field)
+{
+    struct zone_builder b;
+    zone_builder_init(&b, m->in->schema->fields[field].type);
+    int rc = each_live(m, field, zone_builder_run, &b);
+    if (!rc && zone_builder_end(&b)) rc = error_set(m->err, KITH_ENOMEM, "no memory to seal");
+    if (!rc) {
+        rc = blockfile_add(&m->writer, SECTION_ZONES, field, 0, b.bytes.data, b.bytes.len, m->err);
+    }
+    zone_builder_release(&b);
+    return rc;
+}
+
 static int write_columns(struct merge *m)
 {
     const struct schema *schema = m->in->schema;
@@ -204,6 +224,7 @@ static int write_columns(struct merge *m)
         if (!schema_field_stored(&schema->fields[i])) continue;
         int rc = schema->fields[i].width > 0 ? write_fixed(m, i) : write_variable(m, i);
         if (!rc && i != schema->primary) rc = write_valid(m, i);
+        if (!rc && zone_has(&schema->fields[i])) rc = write_zones(m, i);
         if (rc) return rc;
     }
     return 0;
@@ -367,6 +388,9 @@ static int write_file(struct merge *m)
                               m->err);
     if (rc) return rc;
     rc = write_columns(m);
+    if (!rc) {
+        rc = sealed_write_typed(&m->writer, m->in->schema, m->rows, each_live_of, m, m->err);
+    }
     if (!rc) rc = write_keys(m);
     if (!rc) rc = write_partitions(m);
     if (!rc) rc = write_meta(m);

@@ -146,6 +146,26 @@ static int source_estimate(void *ctx, const struct probe *probe, uint64_t *rows)
     return segment->ops->estimate(segment, probe, rows);
 }
 
+static int source_zone(void *ctx, size_t field, size_t chunk_number, struct zone *out)
+{
+    const struct segment *segment = ctx;
+    const size_t rows = segment->ops->chunk_rows;
+    return segment->ops->zone(segment, field, chunk_number * rows, rows, out);
+}
+
+static int source_rows_zone(void *ctx, size_t field, size_t first, size_t rows, struct zone *out)
+{
+    const struct segment *segment = ctx;
+    return segment->ops->zone(segment, field, first, rows, out);
+}
+
+static int source_typed(void *ctx, size_t field, struct kith_str path, size_t chunk_number,
+                        struct chunk *out, bool *rest)
+{
+    const struct segment *segment = ctx;
+    return segment->ops->typed(segment, field, path, chunk_number, out, rest);
+}
+
 void segment_source(const struct segment *segment, size_t rows, struct chunk_source *out)
 {
     *out = (struct chunk_source){
@@ -155,6 +175,9 @@ void segment_source(const struct segment *segment, size_t rows, struct chunk_sou
         .get = source_get,
         .probe = segment->ops->probe ? source_probe : NULL,
         .estimate = segment->ops->estimate ? source_estimate : NULL,
+        .zone = segment->ops->zone ? source_zone : NULL,
+        .rows_zone = segment->ops->zone ? source_rows_zone : NULL,
+        .typed = segment->ops->typed ? source_typed : NULL,
     };
 }
 

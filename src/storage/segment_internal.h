@@ -46,6 +46,10 @@ struct segment_ops {
     int (*probe)(const struct segment *segment, const struct probe *probe,
                  struct probe_answer *answer);
     int (*estimate)(const struct segment *segment, const struct probe *probe, uint64_t *rows);
+    int (*zone)(const struct segment *segment, size_t field, size_t first, size_t rows,
+                struct zone *out); /* nullable */
+    int (*typed)(const struct segment *segment, size_t field, struct kith_str path, size_t number,
+                 struct chunk *out, bool *rest); /* nullable */
     /* Offers every row that may have find->key, the newest first where that is cheap. */
     KITH_NODISCARD int (*find)(const struct segment *segment, struct segment_find *find);
     int (*warm)(struct segment *segment); /* nullable */
