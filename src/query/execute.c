@@ -23,13 +23,8 @@ static int allow_filtered(const struct view_rows *rows, struct segment *segment,
 {
     struct chunk_source source;
     segment_source(segment, set->bits, &source);
-    struct bitset passed;
-    if (bitset_init(&passed, set->bits, false))
-        return error_set(err, KITH_ENOMEM, "filter: no memory");
-    int rc = filter_evaluate(rows->filter, &source, set, &passed, rows->poll, rows->poll_ctx, err);
+    int rc = filter_evaluate(rows->filter, &source, set, set, rows->poll, rows->poll_ctx, err);
     stats->filter_rows += set->bits;
-    if (rc == 0) bitset_and(set, &passed);
-    bitset_release(&passed);
     return rc == KITH_ECORRUPT ? damaged(segment, set, complete) : rc;
 }
 

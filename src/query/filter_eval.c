@@ -106,6 +106,38 @@ static int evaluate_chunks(struct evaluation *ev, const struct bitset *within, s
     return 0;
 }
 
+/* ------------------------------------------------------------------ answers alone */
+
+static bool is_exact(const struct evaluation *ev, const struct plan *plan)
+{
+    return plan->leaf && ev->leaves[plan->number].answer == ANSWER_EXACT;
+}
+
+static void keep_answer(const struct evaluation *ev, const struct plan *plan, struct bitset *out)
+{
+    const struct leaf_state *state = &ev->leaves[plan->number];
+    if (!plan->negated) bitset_and(out, &state->yes);
+    else bitset_andnot(out, &state->yes);
+    if (plan->negated && state->present.words) bitset_and(out, &state->present);
+}
+
+/* Indexes answer the whole filter, one leaf or a conjunction: no row is looked at. */
+static bool answers_alone(const struct evaluation *ev, const struct bitset *within,
+                          struct bitset *out)
+{
+    const struct plan *root = ev->filter->root;
+    bool alone = is_exact(ev, root) || root->kind == PLAN_AND;
+    for (size_t i = 0; root->kind == PLAN_AND && i < root->count; i++)
+        alone = alone && is_exact(ev, root->children[i]);
+    if (!alone) return false;
+    if (!within) bitset_fill(out, true);
+    else if (within != out) memcpy(out->words, within->words, BITSET_WORDS(out->bits) * 8);
+    if (root->leaf) keep_answer(ev, root, out);
+    for (size_t i = 0; root->kind == PLAN_AND && i < root->count; i++)
+        keep_answer(ev, root->children[i], out);
+    return true;
+}
+
 int filter_evaluate(const struct filter *filter, const struct chunk_source *source,
                     const struct bitset *within, struct bitset *out, int (*poll)(void *ctx),
                     void *poll_ctx, struct kith_error *err)
@@ -119,7 +151,8 @@ int filter_evaluate(const struct filter *filter, const struct chunk_source *sour
         rc = probes_ask(&ev, within);
         if (rc != 0) error_set(err, rc, "no memory to evaluate the filter");
     }
-    if (rc == 0) rc = evaluate_chunks(&ev, within, out, poll, poll_ctx);
+    if (rc == 0 && !answers_alone(&ev, within, out))
+        rc = evaluate_chunks(&ev, within, out, poll, poll_ctx);
     evaluation_release(&ev);
     return rc;
 }

@@ -73,12 +73,15 @@ static size_t block_word(const struct evaluation *ev)
 static void exact_leaf(const struct evaluation *ev, const struct leaf_state *state,
                        const uint64_t *active, struct truth out)
 {
-    size_t at = block_word(ev);
+    const uint64_t *yes = state->yes.words + block_word(ev);
     for (size_t w = 0; w < ev->words; w++) {
-        uint64_t present = state->present.words ? state->present.words[at + w] : UINT64_MAX;
-        out.yes[w] = active[w] & state->yes.words[at + w];
-        out.no[w] = active[w] & present & ~out.yes[w];
+        uint64_t hit = active[w] & yes[w];
+        out.no[w] = active[w] & ~hit;
+        out.yes[w] = hit;
     }
+    if (!state->present.words) return;
+    const uint64_t *present = state->present.words + block_word(ev);
+    for (size_t w = 0; w < ev->words; w++) out.no[w] &= present[w];
 }
 
 /* ------------------------------------------------------------------ loops */

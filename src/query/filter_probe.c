@@ -210,10 +210,24 @@ void probes_estimate(struct evaluation *ev, const struct plan *plan)
 
 /* ------------------------------------------------------------------ answers */
 
+#define COUNTED_WORDS 256
+
+/* About how many rows: of a large set, by words spread evenly over it. */
+static double rows_in(const struct bitset *set)
+{
+    size_t words = BITSET_WORDS(set->bits), counted = 0;
+    if (words <= COUNTED_WORDS) return (double)bitset_count(set);
+    for (size_t i = 0; i < COUNTED_WORDS; i++)
+        counted += (size_t)__builtin_popcountll(set->words[i * words / COUNTED_WORDS]);
+    return (double)counted * (double)set->bits / (64.0 * COUNTED_WORDS);
+}
+
 static int take_answer(struct evaluation *ev, const struct plan *plan, bool exact)
 {
     struct leaf_state *state = &ev->leaves[plan->number];
-    double rows = (double)ev->source->rows, yes = (double)bitset_count(&state->yes);
+    double rows = (double)ev->source->rows, yes = rows * state->share;
+    if (plan->negated) yes = rows - yes;
+    if (!state->estimated) yes = rows_in(&state->yes);
     if (!exact && plan->leaf->needs_no) return 0;
     state->answer = exact ? ANSWER_EXACT : ANSWER_NARROWED;
     state->share = plan->negated ? 1 - yes / rows : yes / rows;
@@ -258,8 +272,8 @@ int probes_ask(struct evaluation *ev, const struct bitset *within)
 {
     const struct plan *root = ev->filter->root;
     if (!ev->source->probe) return 0;
-    size_t wanted = within ? bitset_count(within) : ev->source->rows;
-    int rc = ask(ev, root, (double)wanted);
+    double wanted = within ? rows_in(within) : (double)ev->source->rows;
+    int rc = ask(ev, root, wanted);
     if (rc == 0) order_children(ev, root);
     return rc;
 }
