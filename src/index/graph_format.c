@@ -219,7 +219,8 @@ static void layer_init(const struct graph *graph, struct graph_layer *layer,
     const size_t block = graph_block_bytes(&graph->quantizer, graph->header.capacity);
     const size_t chunks = graph_chunks(&graph->quantizer);
     const uint8_t *base = section->data + first * block;
-    *layer = (struct graph_layer){.kernel = graph_kernel(graph->quantizer.metric), .codes = {base, block, chunks},
+    *layer = (struct graph_layer){.kernel = graph_kernel(graph->quantizer.metric),
+                                  .codes = {base, block, chunks},
                                   .links = base + chunks * WALK_CHUNK, .link_stride = block,
                                   .capacity = graph->header.capacity, .count = count,
                                   .guarded = section->guard ? section : NULL,

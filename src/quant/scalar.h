@@ -17,8 +17,8 @@
  * (within -127..127 for DOT), scale is 1 and the codes are the rows. `exact` says that a query is
  * exactly coded too; then the integer distance is the true one.
  *
- * Bit vectors (HAMMING, JACCARD) are their own codes: base and bias are the numbers of bits set, and
- * what walk.h computes from them is the distance, of JACCARD times 2^30.
+ * Bit vectors (HAMMING, JACCARD) are their own codes: base and bias are the numbers of bits set,
+ * and what walk.h computes from them is the distance, of JACCARD times 2^30.
  *
  * All float arithmetic here is plain C in a fixed order: the same codes on every machine and for
  * any instruction set. Threading: a quantizer is read-only after training or loading.
@@ -83,7 +83,7 @@ void scalar_encode(const struct scalar_quantizer *quantizer, const void *raw, fl
 void scalar_encode_query(const struct scalar_quantizer *quantizer, const void *raw, float *row,
                          size_t padded, struct scalar_query *query);
 
-/* The query form of a code: w = u - 128 (of BIT the code), zero past it. out may be code itself. */
+/* The query form of a code: w = u - 128 (of BIT the code), zero past it. out may be code. */
 void scalar_code_query(const struct scalar_quantizer *quantizer, const uint8_t *code, size_t padded,
                        int8_t *out, int32_t *base);
 

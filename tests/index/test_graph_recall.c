@@ -78,7 +78,9 @@ static void types(void **state)
         if (type == KERNEL_BF16) kernel_f32_to_bf16(s.rows, halves, values);
         if (type == KERNEL_F16 || type == KERNEL_BF16) rows = halves;
         if (type == KERNEL_I8 || type == KERNEL_U8) rows = bytes;
-        for (size_t i = 0; type == KERNEL_U8 && i < values; i++) bytes[i] = (int8_t)(bytes[i] + 100);
+        for (size_t i = 0; type == KERNEL_U8 && i < values; i++) {
+            bytes[i] = (int8_t)(bytes[i] + 100);
+        }
         for (int metric = KERNEL_L2; metric <= KERNEL_COSINE; metric++) {
             type_floor((struct rows){rows, (enum kernel_type)type, (enum kernel_metric)metric, DIM},
                        metric == KERNEL_DOT ? 0.95 : 0.99);

@@ -90,7 +90,8 @@ static void the_ladder_ends_at_its_target(void **state)
 static void an_ef_is_read_between_the_steps(void **state)
 {
     (void)state;
-    const struct index_recall_point points[] = {{10, 0.8, 0}, {20, 0.9, 0}, {40, 0.95, 0}, {80, 1, 0}};
+    const struct index_recall_point points[] = {
+        {10, 0.8, 0}, {20, 0.9, 0}, {40, 0.95, 0}, {80, 1, 0}};
     assert_int_equal(index_recall_ef(points, 4, 0.5), 10);
     assert_int_equal(index_recall_ef(points, 4, 0.8), 10);
     assert_int_equal(index_recall_ef(points, 4, 0.9), 20);
