@@ -6,6 +6,8 @@
 #include "base/alloc.h"
 #include "engine/engine.h"
 #include "engine/iterator.h"
+#include "query/explain.h"
+#include "query/plan_partitions.h"
 
 void read_plan_release(struct read_plan *plan) { arena_release(&plan->arena); }
 
@@ -39,6 +41,10 @@ static int plan_filter(struct read_plan *plan, struct kith_collection *collectio
         filter_set_seed(compiled, seed);
     }
     plan->rows.filter = compiled;
+    if (plan->rows.partitions) return 0;
+    if (plan_partitions_of(compiled, collection->schema, &plan->arena, &plan->rows.partitions,
+                           &plan->rows.partition_count))
+        return error_set(err, KITH_ENOMEM, "planning a read: no memory");
     return 0;
 }
 
@@ -91,27 +97,73 @@ static int list_places(struct allowed *allowed, uint64_t offset, uint64_t limit,
     return 0;
 }
 
+struct querying { /* one kith_query */
+    struct kith_collection *collection;
+    const struct view *view;
+    const struct kith_query_opts *opts;
+    struct read_plan *plan;
+    struct allowed allowed;
+    struct place *places; /* in the plan's arena */
+    size_t count;
+    struct explain_times times;
+};
+
+static int explain_read(struct querying *querying, struct result_builder *builder,
+                        struct kith_error *err)
+{
+    const struct explain_call call = {
+        .filter = querying->opts->filter,
+        .queries = 1,
+        .rows_out = querying->count,
+        .times = querying->times,
+        .complete = builder->result->complete,
+    };
+    struct buffer text;
+    buffer_init(&text);
+    explain_query(&querying->plan->rows, &querying->allowed, &call, &text);
+    int rc = result_explain(builder, &text, err);
+    buffer_release(&text);
+    return rc;
+}
+
+static int query_rows(struct querying *querying, struct result_builder *builder,
+                      struct kith_error *err)
+{
+    const struct kith_query_opts *opts = querying->opts;
+    const struct os *os = querying->collection->db->os;
+    const int64_t start = opts->explain ? os_now_us(os) : 0;
+    struct read_plan *plan = querying->plan;
+    int rc = allowed_init(&querying->allowed, &plan->rows, &builder->result->stats,
+                          &builder->result->complete, err);
+    if (rc) return rc;
+    const int64_t filtered = opts->explain ? os_now_us(os) : 0;
+    if (list_places(&querying->allowed, opts->offset, opts->limit, &plan->arena,
+                    &querying->places, &querying->count))
+        rc = error_set(err, KITH_ENOMEM,
+                       "query: no memory for its rows; use a limit or an iterator");
+    if (rc == 0)
+        rc = result_fill(builder, querying->collection, querying->view, &opts->output,
+                         querying->places, querying->count, err);
+    if (rc == 0 && opts->explain) {
+        querying->times.filter = filtered - start;
+        querying->times.fetch = os_now_us(os) - filtered;
+        rc = explain_read(querying, builder, err);
+    }
+    allowed_release(&querying->allowed);
+    return rc;
+}
+
 static int query_view(struct kith_collection *collection, const struct view *view,
                       const struct kith_query_opts *opts, struct read_plan *plan,
                       struct kith_result **out, struct kith_error *err)
 {
+    struct querying querying = { .collection = collection, .view = view, .opts = opts,
+                                 .plan = plan };
     struct result_builder builder;
     int rc = result_new(&builder, err);
     if (rc) return rc;
-    struct allowed allowed;
-    bool complete = collection->quarantined == 0;
-    rc = allowed_init(&allowed, &plan->rows, &builder.result->stats, &complete, err);
-    struct place *places = NULL;
-    size_t count = 0;
-    if (rc == 0) {
-        if (list_places(&allowed, opts->offset, opts->limit, &plan->arena, &places, &count))
-            rc = error_set(err, KITH_ENOMEM, "query: no memory for its rows; use a limit or an iterator");
-        allowed_release(&allowed);
-    }
-    if (rc == 0) {
-        builder.result->complete = complete;
-        rc = result_fill(&builder, collection, view, &opts->output, places, count, err);
-    }
+    builder.result->complete = collection->quarantined == 0;
+    rc = query_rows(&querying, &builder, err);
     if (rc)
         kith_result_free(builder.result);
     else

@@ -16,6 +16,7 @@
 
 #include <kith/kith.h>
 
+#include "base/alloc.h"
 #include "base/json.h"
 #include "base/rng.h"
 
@@ -497,6 +498,129 @@ static void explains(void **state)
     kith_close(db);
 }
 
+/* What a filter on the partition key leaves out changes no answer. */
+static void partition_keys(void **state)
+{
+    (void)state;
+    enum { ROWS = 3000 };
+    struct kith_field fields[3] = { KITH_FIELD_INIT, KITH_FIELD_INIT, KITH_FIELD_INIT };
+    fields[0].name = "id";
+    fields[0].type = KITH_INT64;
+    fields[0].flags = KITH_FIELD_PRIMARY;
+    fields[1].name = "v";
+    fields[1].type = KITH_FLOAT_VECTOR;
+    fields[1].dim = DIM;
+    fields[2].name = "user";
+    fields[2].type = KITH_INT64;
+    fields[2].flags = KITH_FIELD_PARTITION_KEY;
+    struct kith_schema schema = KITH_SCHEMA_INIT;
+    schema.fields = fields;
+    schema.field_count = 3;
+    struct kith_db *db = open_db(1, 20000);
+    struct kith_collection *collection = NULL;
+    OK(kith_collection_get_or_create(db, NULL, "p", &schema, &collection, &why));
+    int64_t *ids = malloc(ROWS * sizeof *ids), *users = malloc(ROWS * sizeof *users);
+    float *vectors = malloc(ROWS * DIM * sizeof *vectors);
+    for (size_t i = 0; i < ROWS; i++) {
+        ids[i] = (int64_t)i;
+        users[i] = (int64_t)(i % 50);
+        vector_of(i, 0, vectors + i * DIM);
+    }
+    const struct kith_column columns[3] = { { .field = "id", .data = ids },
+                                            { .field = "v", .data = vectors },
+                                            { .field = "user", .data = users } };
+    struct kith_batch batch = KITH_BATCH_INIT;
+    batch.rows = ROWS;
+    batch.columns = columns;
+    batch.column_count = 3;
+    OK(kith_insert(collection, &batch, NULL, NULL, &why));
+    static const struct { const char *filter; uint64_t rows; } cases[] = {
+        { "user == 7", 60 }, { "user in [1, 2, 3, 49]", 240 }, { "user == 7 and id < 100", 2 },
+        { "user == 7 or user == 8", 120 }, { "not (user == 7)", 2940 }, { "user in [99]", 0 },
+        { "user < 2", 120 }, { "id >= 0 and user in [5, 5, 6]", 120 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint64_t matches = 0;
+        OK(kith_count(collection, cases[i].filter, NULL, &matches, &why));
+        assert_int_equal(matches, cases[i].rows);
+        struct kith_search_opts opts = opts_of(vectors, 1, 5000);
+        opts.filter = cases[i].filter;
+        opts.output = (struct kith_output){ (const char *const[]){ "user" }, 1 };
+        struct kith_result *result = search(collection, &opts);
+        assert_int_equal(result->rows, cases[i].rows);
+        kith_result_free(result);
+    }
+    struct kith_query_opts query = KITH_QUERY_OPTS_INIT;
+    query.filter = "user == 7";
+    query.explain = true;
+    struct kith_result *result = NULL;
+    OK(kith_query(collection, &query, NULL, &result, &why));
+    assert_int_equal(json_validate(result->explain, strlen(result->explain), &why), 0);
+    assert_true(number_at(result->explain, "partitions") == 1);
+    assert_true(number_at(result->explain, "matched") == 60);
+    kith_result_free(result);
+    free(ids);
+    free(users);
+    free(vectors);
+    kith_collection_release(collection);
+    kith_close(db);
+}
+
+/* Whatever allocation fails: an error or the right answer, and nothing leaks (sanitizers). */
+static void allocations_fail(void **state)
+{
+    (void)state;
+    struct kith_db *db = open_db(2, 2000);
+    struct kith_collection *collection = make(db, KITH_FLOAT_VECTOR);
+    put(collection, 5000, 0, false);
+    float query[DIM];
+    vector_of(7, 0, query);
+    struct kith_search_opts opts = opts_of(query, 1, 6);
+    opts.filter = "n < 50";
+    opts.explain = opts.measure = true;
+    for (int grouped = 0; grouped < 2; grouped++) {
+        opts.group_by = grouped ? "tag" : NULL;
+        const size_t rows = grouped ? 3 : 6;
+        bool failed = true;
+        for (uint64_t n = 1; failed; n++) {
+            struct kith_result *result = NULL;
+            alloc_fault_arm(n, false);
+            int rc = kith_search(collection, &opts, NULL, &result, &why);
+            failed = alloc_fault_count() >= n;
+            alloc_fault_disarm();
+            if (rc) assert_int_equal(rc, KITH_ENOMEM);
+            else assert_int_equal(result->rows, rows);
+            kith_result_free(result);
+        }
+    }
+    opts.group_by = NULL;
+    opts.k = 0;
+    bool failed = true;
+    for (uint64_t n = 1; failed; n++) {
+        struct kith_iterator *iterator = NULL;
+        alloc_fault_arm(n, false);
+        int rc = kith_search_iterator_open(collection, &opts, 700, &iterator, &why);
+        size_t total = 0, errors = 0;
+        for (bool ended = rc != 0; !ended;) {
+            struct kith_result *result = NULL;
+            rc = kith_iterator_next(iterator, NULL, &result, &why);
+            ended = rc == 0 && !result;
+            errors += rc != 0;
+            assert_true(errors < 10);
+            total += result ? result->rows : 0;
+            kith_result_free(result);
+        }
+        failed = alloc_fault_count() >= n;
+        alloc_fault_disarm();
+        uint64_t matches = 0;
+        OK(kith_count(collection, opts.filter, NULL, &matches, &why));
+        if (iterator) assert_int_equal(total, matches);
+        kith_iterator_close(iterator);
+    }
+    kith_collection_release(collection);
+    kith_close(db);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -508,6 +632,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(iterator_gives_all, setup, teardown),
         cmocka_unit_test_setup_teardown(floats_for_bytes, setup, teardown),
         cmocka_unit_test_setup_teardown(explains, setup, teardown),
+        cmocka_unit_test_setup_teardown(partition_keys, setup, teardown),
+        cmocka_unit_test_setup_teardown(allocations_fail, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
