@@ -77,7 +77,10 @@ static int list_unseen(struct beam *beam, const struct graph_layer *layer,
     int found = 0;
     for (uint32_t j = 0; j < layer->capacity && list[j] != node; j++) {
         const uint32_t id = list[j];
-        if (id >= layer->count) return -1;
+        if (id >= layer->count) {
+            beam->entered_count = SIZE_MAX / 2; /* which bits were set is not known */
+            return -1;
+        }
         const uint64_t word = beam->seen[id >> 6];
         const uint64_t bit = UINT64_C(1) << (id & 63);
         out[found] = id;
