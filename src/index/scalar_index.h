@@ -15,10 +15,12 @@
 
 struct scalar_index_params {
     const struct schema_field *field; /* borrows */
-    struct kith_str path;       /* JSON columns: RFC 6901 pointer; "" is the column itself */
+    /* JSON columns: RFC 6901 pointer; "" is the column itself. A step of digits is a place in an
+     * array and never a key: a key of digits has no index. */
+    struct kith_str path;
     enum kith_type cast;        /* JSON path: BOOL, DOUBLE or VARCHAR; 0: none */
     bool cast_array;            /* JSON path: an array of `cast` */
-    uint32_t min_gram, max_gram; /* NGRAM; 0: 2 and 3 */
+    uint32_t min_gram, max_gram; /* NGRAM: characters, 1..16; both 0: 2 and 3 */
 };
 
 struct scalar_index; /* opened; the kind's own struct starts with its ops */

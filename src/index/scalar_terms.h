@@ -145,8 +145,8 @@ struct scalar_values { /* all values of a column */
     const struct scalar_index_params *params; /* borrows */
     enum scalar_key key;
     bool array;
-    bool texts_only;              /* fn is called instead of collecting */
-    int (*fn)(void *ctx, uint32_t row, struct kith_str text); /* TEXT: nullable */
+    /* TEXT, nullable: is called instead of collecting */
+    int (*fn)(void *ctx, uint32_t row, struct kith_str text);
     void *fn_ctx;
     struct scalar_entry *entries; /* owns */
     struct scalar_entry *spare;   /* owns: for sorting */
