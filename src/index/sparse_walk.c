@@ -30,6 +30,7 @@ struct walk {
     double least;   /* a sum below it cannot win */
     struct topk top;
     uint64_t touched[WINDOW_WORDS];
+    uint16_t rows[WINDOW_ROWS]; /* of the window, that may still win */
     double sums[WINDOW_ROWS];
 };
 
@@ -193,18 +194,37 @@ static int look_up(struct walk *walk, struct walk_list *list, uint32_t row, doub
     return 0;
 }
 
-/* The sum of one row: what the essential lists gave, and the others below `lists`. */
-static int try_row(struct walk *walk, size_t lists, uint32_t row, double sum)
+/* Rows whose sum and what `lists` lists can add could still win, of walk->rows[0, count). */
+static size_t still_winning(struct walk *walk, size_t lists, size_t count)
 {
-    for (size_t i = lists; i-- > 0;) {
-        if (too_small(walk, sum + walk->before[i + 1])) return 0;
-        double more;
-        const int rc = look_up(walk, walk->order[i], row, &more);
-        if (rc) return rc;
-        sum += more;
+    const double enough = walk->least / SLACK - walk->before[lists];
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) { /* no branch: which rows stay is hard to predict */
+        const uint16_t slot = walk->rows[i];
+        walk->rows[kept] = slot;
+        kept += walk->sums[slot] >= enough;
     }
-    if (too_small(walk, sum)) return 0;
+    return kept;
+}
+
+/* The rows that the essential lists touched, and that are allowed. */
+static size_t list_touched(struct walk *walk, size_t first)
+{
+    const struct bitset *allowed = walk->search->allowed;
+    size_t count = 0;
+    for (size_t w = 0; w < WINDOW_WORDS; w++) {
+        uint64_t word = walk->touched[w];
+        if (word && allowed) word &= allowed->words[first / 64 + w];
+        for (; word; word &= word - 1)
+            walk->rows[count++] = (uint16_t)(w * 64 + (size_t)__builtin_ctzll(word));
+    }
+    return count;
+}
+
+static int offer_row(struct walk *walk, uint32_t row, double sum)
+{
     struct hit hit = { .distance = -(float)sum, .id = row };
+    if (too_small(walk, sum)) return 0;
     if (walk->ops->exact) {
         const int rc = walk->ops->exact(walk->ctx, row, sum, &hit.distance);
         if (rc) return rc;
@@ -214,18 +234,25 @@ static int try_row(struct walk *walk, size_t lists, uint32_t row, double sum)
     return 0;
 }
 
-static int try_touched(struct walk *walk, size_t lists, size_t first, size_t end)
+/* The sums of touched rows: what is left of the lists below `lists`, from the top down, for those
+ * that can still win. */
+static int try_touched(struct walk *walk, size_t lists, size_t first)
 {
-    const struct bitset *allowed = walk->search->allowed;
-    for (size_t w = 0; first + w * 64 < end; w++) {
-        uint64_t word = walk->touched[w];
-        if (allowed) word &= allowed->words[first / 64 + w];
-        while (word) {
-            const size_t slot = w * 64 + (size_t)__builtin_ctzll(word);
-            word &= word - 1;
-            const int rc = try_row(walk, lists, (uint32_t)(first + slot), walk->sums[slot]);
+    size_t count = still_winning(walk, lists, list_touched(walk, first));
+    for (size_t i = lists; i-- > 0 && count > 0;) {
+        for (size_t c = 0; walk->here[i] > 0 && c < count; c++) {
+            double more;
+            const size_t slot = walk->rows[c];
+            const int rc = look_up(walk, walk->order[i], (uint32_t)(first + slot), &more);
             if (rc) return rc;
+            walk->sums[slot] += more;
         }
+        count = still_winning(walk, i, count);
+    }
+    for (size_t c = 0; c < count; c++) {
+        const size_t slot = walk->rows[c];
+        const int rc = offer_row(walk, (uint32_t)(first + slot), walk->sums[slot]);
+        if (rc) return rc;
     }
     return 0;
 }
@@ -246,7 +273,7 @@ static int do_window(struct walk *walk, size_t first, size_t end)
         const int rc = walk->here[i] > 0 ? add_list(walk, walk->order[i], first, end) : 0;
         if (rc) return rc;
     }
-    return try_touched(walk, rest, first, end);
+    return try_touched(walk, rest, first);
 }
 
 /* The first row from `from` on that an essential list may hold. */
