@@ -12,7 +12,9 @@
  *    by the matching ..._free.
  *  - `call` (nullable) carries a deadline and a cancel token; it is honoured at bounded intervals.
  *  - Metrics are distances, smaller is better: squared L2; negated inner product; 1 - cosine (1.0
- *    when either vector is zero); Hamming count; 1 - Jaccard. Ties are ordered by primary key.
+ *    when either vector is zero); Hamming count; 1 - Jaccard. Ties are ordered by primary key; which
+ *    of the rows as near as the k-th come is decided by key in exact scans, and is whichever it met
+ *    first in a graph.
  *  - `database` names a name space inside the files; NULL means "default".
  *  - A write is acknowledged when it is as durable as the `sync` policy says and visible to every
  *    later read: nobody reads what a crash takes back.
@@ -519,9 +521,12 @@ struct kith_search_opts {
     float recall;     /* instead of ef: expected share of the true k nearest, below 1; 0: none */
     enum kith_plan plan;
     float drop_ratio; /* sparse: share of the query's smallest weights left out, 0..<1 */
-    /* The nearest group_size rows of each value of this scalar field or JSON path, k groups. */
+    /* The nearest group_size rows of each value of this scalar field or JSON path (field['key'][0],
+     * or a key of the dynamic field), k groups; offset skips groups. Null is a value. The search
+     * goes deeper until k groups are open, so one may have fewer rows than exist. Not with a range,
+     * not over binary vectors. */
     const char *group_by;
-    uint32_t group_size; /* 0 means 1 */
+    uint32_t group_size; /* 0 means 1; at most 10 */
     bool strict_group_size; /* look on until every group has group_size rows, where they exist */
     bool explain;
     bool measure; /* with explain: recall against an exact shadow scan */
@@ -597,7 +602,8 @@ KITH_API KITH_MUST_CHECK int kith_hybrid_search(struct kith_collection *collecti
                                                 struct kith_result **out, struct kith_error *err);
 
 /* Walks a search of one query beyond any k: each batch holds the next nearest rows, none twice, as
- * of the instant of opening; kith_iterator_next and _close as below. opts->k and offset are not
+ * of the instant of opening; kith_iterator_next and _close as below. It ends when every row that
+ * matches was given; what a graph finds late comes late. opts->k, offset and explain are not
  * read. */
 KITH_API KITH_MUST_CHECK int kith_search_iterator_open(struct kith_collection *collection,
                                                        const struct kith_search_opts *opts,
