@@ -337,6 +337,7 @@ static int manifest_make(struct kith_db *db, const char *database, const char *n
                          const struct kith_schema *schema, struct manifest *out, struct kith_error *err)
 {
     int rc = schema_from_public(schema, &out->schema, err);
+    if (rc == 0) rc = schema_check_analyzers(&out->schema, err);
     if (rc) return rc;
     if ((rc = catalog_next_id(db, &out->id, err))) return rc;
     out->created_ms = os_wall_ms(db->os);

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "engine/engine.h"
+#include "text/analyzer.h"
 
 static void collection_free(struct kith_collection *collection)
 {
@@ -106,6 +107,20 @@ int collection_save(struct kith_collection *collection, const struct manifest *m
     }
     buffer_release(&bytes);
     return rc;
+}
+
+int schema_check_analyzers(const struct schema *schema, struct kith_error *err)
+{
+    for (size_t i = 0; i < schema->field_count; i++) {
+        const char *text = schema->fields[i].analyzer;
+        struct analyzer *analyzer;
+        struct kith_error why = { 0 };
+        if (!text) continue;
+        const int rc = analyzer_new(text, strlen(text), &analyzer, &why);
+        if (rc) return error_set(err, rc, "field '%s': %s", schema->fields[i].name, why.text);
+        analyzer_free(analyzer);
+    }
+    return 0;
 }
 
 int manifest_copy(const struct manifest *manifest, struct manifest *out)

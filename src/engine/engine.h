@@ -194,6 +194,8 @@ static inline bool collection_unsaved(const struct kith_collection *collection)
 KITH_NODISCARD int collection_partition(const struct kith_collection *collection, const char *name,
                                         uint32_t *id, struct kith_error *err);
 KITH_NODISCARD int manifest_copy(const struct manifest *manifest, struct manifest *out);
+/* Whether every analyzer of the fields can be made: their JSON is checked here, not by the model. */
+KITH_NODISCARD int schema_check_analyzers(const struct schema *schema, struct kith_error *err);
 /* What was asked for of the index that a vector field has of itself, or NULL. */
 const struct manifest_index *manifest_index_of(const struct manifest *manifest, size_t field);
 

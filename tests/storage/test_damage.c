@@ -288,7 +288,7 @@ static void a_scan_verifies_rows_to_their_end(void **state)
     flip(&f, 4096 + 3000, 4);
     struct sealed_opts opts = opts_of(os, 2);
     opts.schema = &wide;
-    for (size_t last = 25; last < 40; last++) { /* data begins at 128 + 800, aligned: 960 */
+    for (size_t last = 25; last < 40; last++) { /* data begins behind 128 + 800 and zones: 1024 */
         struct segment *segment = NULL;
         assert_int_equal(sealed_open(&opts, &segment, NULL, NULL), 0);
         struct vectors v;
@@ -298,7 +298,7 @@ static void a_scan_verifies_rows_to_their_end(void **state)
         struct hit hit;
         size_t count;
         const struct index_search search = {.query = query, .k = 1, .bound = 1e30f};
-        const bool bad = 960 + last * 100 > 4096;
+        const bool bad = 1024 + last * 100 > 4096;
         assert_int_equal(index_scan(&v, &search, &hit, &count, NULL), bad ? KITH_ECORRUPT : 0);
         segment_unref(segment);
     }
