@@ -160,8 +160,17 @@ static int whole_life(const struct vectors *vectors, const void *query)
     if (!rc) rc = image_open(&o, vectors);
     struct hit hits[5];
     size_t count;
-    const struct index_search search = {.query = query, .k = 5, .bound = INFINITY};
+    struct index_search search = {.query = query, .k = 5, .bound = INFINITY};
     if (!rc) rc = o.index->ops->search(o.index, &search, hits, &count, NULL);
+    uint64_t words[BITSET_WORDS(1500)];
+    memset(words, 0x55, sizeof words);
+    const struct bitset allowed = {.words = words, .bits = 1500};
+    search.allowed = &allowed;
+    search.allowed_count = bitset_count(&allowed);
+    for (search.mode = INDEX_FILTER_WALK; !rc && search.mode <= INDEX_FILTER_RESULT;
+         search.mode++) {
+        rc = o.index->ops->search(o.index, &search, hits, &count, NULL);
+    }
     if (!rc) rc = o.index->ops->validate(o.index, NULL);
     opened_release(&o);
     return rc;
