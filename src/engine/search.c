@@ -156,10 +156,10 @@ struct search_query search_query_of(const struct search_call *search, size_t q)
 {
     if (search->schema_field->type == KITH_SPARSE_VECTOR) {
         const struct kith_str *list = search->opts.queries;
-        return (struct search_query){ (const uint8_t *)list[q].data, list[q].len };
+        return (struct search_query){ .data = (const uint8_t *)list[q].data, .len = list[q].len };
     }
     const size_t width = search->schema_field->width;
-    return (struct search_query){ search->queries + q * width, width };
+    return (struct search_query){ .data = search->queries + q * width, .len = width };
 }
 
 /* ------------------------------------------------------------------ opening */

@@ -92,6 +92,7 @@ struct beam {
     size_t found_room;
     size_t found_count;
     size_t found_max;
+    uint32_t skip;     /* a node + 1 that is not seen; 0: none */
     uint64_t *stepped; /* owns; NULL until needed: nodes that need not be stepped over (again) */
     bool gave_up;      /* the filter's work_max was reached */
     int8_t *query; /* owns: the query's code */

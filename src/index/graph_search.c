@@ -150,6 +150,7 @@ static int rerank_keys(struct rerank *r, const uint64_t *keys, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         const float navigation = (float)key_distance(keys[i]) * r->factor;
+        if (key_node(keys[i]) + 1 == r->search->skip) continue; /* it was the entry */
         if (!may_belong(r, navigation)) break;
         uint32_t first;
         uint32_t end;
@@ -173,6 +174,7 @@ static int walk(const struct graph *graph, const struct index_search *search, st
     scalar_encode_query(&graph->quantizer, search->query, beam->row,
                         graph_chunks(&graph->quantizer) * WALK_CHUNK, query);
     beam->code = (struct walk_query){beam->query, query->base};
+    beam->skip = search->skip;
     beam->hops = 0;
     beam->steps = 0;
     beam->distances = 0;
@@ -217,6 +219,22 @@ static int search_graph(const struct graph *graph, const struct index_search *se
     }
     beam_return(graph, beam);
     return rc;
+}
+
+uint32_t index_nodes(const struct index *index)
+{
+    return strcmp(index->ops->kind, "HNSW") == 0 ? ((const struct graph *)index)->header.nodes : 0;
+}
+
+bool index_sample(const struct index *index, uint32_t node, uint32_t *row, uint32_t *skip)
+{
+    const struct graph *graph = (const struct graph *)index;
+    uint32_t first, end;
+    if (node >= index_nodes(index) || node_rows(graph, node, &first, &end) || end - first != 1)
+        return false;
+    *row = le32_get(graph->rows.data + 4 * (size_t)first);
+    *skip = node + 1;
+    return *row < graph->header.rows;
 }
 
 static int fail(int rc, struct kith_error *err)

@@ -247,6 +247,11 @@ static int beam_enter(struct beam *beam, const struct graph_layer *layer, uint32
     clear_seen(beam, layer->count);
     beam->seen[entry >> 6] |= UINT64_C(1) << (entry & 63);
     beam_note(beam, &entry, 1);
+    if (beam->skip > 0 && beam->skip <= layer->count) {
+        const uint32_t skip = beam->skip - 1;
+        beam->seen[skip >> 6] |= UINT64_C(1) << (skip & 63);
+        beam_note(beam, &skip, 1);
+    }
     const bool allowed = filter && filter_allows(filter, entry);
     if (filter && filter->only && !allowed) return 0;
     int32_t distance;

@@ -120,6 +120,10 @@ struct index_search {
     void *poll_ctx;
     struct index_stats *stats; /* nullable; added to */
     struct index_ties *ties;   /* nullable */
+    /* Leave one out: what index_sample() gave. That row takes no part in a walk, not even as a way
+     * to others, as if it had never been inserted (but for the links that were chosen in its
+     * presence). 0: none. Scans do not look at it. */
+    uint32_t skip;
 };
 
 struct index; /* opened; the kind's own struct starts with its ops */
@@ -159,6 +163,11 @@ struct index_params index_params_adapt(struct index_params given, size_t n, uint
 uint32_t index_ef_adapt(uint32_t ef, size_t k, size_t n);
 /* Below this many rows a segment is scanned and no graph is built. */
 size_t index_min_rows(uint32_t dim);
+
+/* Rows of a graph as queries that it has not seen: of nodes 0..index_nodes() - 1 those with exactly
+ * one row (others: false). Kinds without a graph have no nodes. */
+uint32_t index_nodes(const struct index *index);
+bool index_sample(const struct index *index, uint32_t node, uint32_t *row, uint32_t *skip);
 
 /* ---- recall against ef ---- */
 

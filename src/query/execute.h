@@ -70,6 +70,8 @@ struct vector_search { /* what the queries of a call have in common */
 struct search_query {
     const uint8_t *data; /* one vector in the field's layout; sparse: entries; BM25: the text */
     size_t len;          /* sparse, BM25: bytes */
+    uint32_t skip_segment; /* with skip: of which segment, and index_search.skip */
+    uint32_t skip;
 };
 
 struct segment_tally { /* what the queries of a call did in one segment; any thread adds */
@@ -103,6 +105,9 @@ struct search_binding { /* a search bound to a view: what all its queries share 
 KITH_NODISCARD int search_bind(struct search_binding *binding, const struct view_rows *rows,
                                struct allowed *allowed, const struct vector_search *search,
                                struct kith_error *err);
+/* Plans every segment again, with this ef. */
+KITH_NODISCARD int search_replan(struct search_binding *binding, uint32_t ef,
+                                 struct kith_error *err);
 void search_unbind(struct search_binding *binding); /* accepts a zeroed struct */
 
 struct search_found {

@@ -172,3 +172,17 @@ int search_bind(struct search_binding *binding, const struct view_rows *rows,
     if (rc) search_unbind(binding);
     return rc;
 }
+
+int search_replan(struct search_binding *binding, uint32_t ef, struct kith_error *err)
+{
+    binding->search.ef = ef;
+    binding->cost_ns = 0;
+    for (size_t i = 0; i < binding->rows->count; i++) {
+        plan_segment(binding, i);
+        binding->cost_ns += plan_cost(&binding->choices[i]);
+    }
+    mem_free(binding->units);
+    binding->units = NULL;
+    binding->unit_count = 0;
+    return make_units(binding, err);
+}

@@ -36,6 +36,7 @@ int pass_walk(struct pass *pass, const struct search_unit *unit, const struct pl
         .poll = pass_poll,
         .poll_ctx = pass,
         .stats = &pass->stats,
+        .skip = pass->query->skip_segment == unit->segment ? pass->query->skip : 0,
     };
     size_t count = 0;
     int rc = index->ops->search(index, &search, pass->hits, &count, err);
