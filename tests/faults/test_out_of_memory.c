@@ -19,10 +19,11 @@ static void fail_at(uint64_t seed, uint64_t nth, bool sticky, const char *text)
              (unsigned long long)nth, sticky ? ", and all after it" : "", text);
 }
 
-static void fail_one(uint64_t seed, uint64_t nth, bool sticky, struct totals *totals)
+static void fail_one(uint64_t seed, uint64_t nth, bool sticky, bool wide, struct totals *totals)
 {
     static struct model model;
     static struct run run;
+    run.wide = wide;
     struct os_sim *sim = os_sim_new(seed);
     assert_non_null(sim);
     alloc_fault_arm(nth, sticky);
@@ -50,10 +51,11 @@ static void fail_one(uint64_t seed, uint64_t nth, bool sticky, struct totals *to
     os_sim_free(sim);
 }
 
-static uint64_t allocations_of(uint64_t seed)
+static uint64_t allocations_of(uint64_t seed, bool wide)
 {
     static struct model model;
     static struct run run;
+    run.wide = wide;
     struct os_sim *sim = os_sim_new(seed);
     assert_non_null(sim);
     alloc_fault_arm(UINT64_MAX, false);
@@ -67,23 +69,29 @@ static uint64_t allocations_of(uint64_t seed)
     return count;
 }
 
+static void fail_a_run(uint64_t seed, bool wide, uint64_t points)
+{
+    const uint64_t allocations = allocations_of(seed, wide);
+    const uint64_t stride = allocations > points ? allocations / points : 1;
+    struct totals totals = {0};
+    for (uint64_t nth = 1 + seed % stride; nth <= allocations; nth += stride) {
+        fail_one(seed, nth, false, wide, &totals);
+        fail_one(seed, nth, true, wide, &totals);
+    }
+    print_message("seed %llu%s: %llu allocations, %llu runs: %llu told the caller, %llu with an "
+                  "unknown outcome\n", (unsigned long long)seed, wide ? ", wide" : "",
+                  (unsigned long long)allocations, (unsigned long long)totals.runs,
+                  (unsigned long long)totals.told, (unsigned long long)totals.unknown);
+    assert_true(totals.told > totals.runs / 2);
+}
+
 static void out_of_memory(void **state)
 {
     (void)state;
     const uint64_t seed = from_env("KITH_SEED", 1);
     const uint64_t points = POINTS * from_env("KITH_FAULTS", 1);
-    const uint64_t allocations = allocations_of(seed);
-    const uint64_t stride = allocations > points ? allocations / points : 1;
-    struct totals totals = {0};
-    for (uint64_t nth = 1 + seed % stride; nth <= allocations; nth += stride) {
-        fail_one(seed, nth, false, &totals);
-        fail_one(seed, nth, true, &totals);
-    }
-    print_message("seed %llu: %llu allocations, %llu runs: %llu told the caller, %llu with an "
-                  "unknown outcome\n", (unsigned long long)seed, (unsigned long long)allocations,
-                  (unsigned long long)totals.runs, (unsigned long long)totals.told,
-                  (unsigned long long)totals.unknown);
-    assert_true(totals.told > totals.runs / 2);
+    fail_a_run(seed, false, points);
+    fail_a_run(seed, true, points / 4);
 }
 
 int main(void)

@@ -32,6 +32,7 @@
 #define KEYS 8192u /* all keys are below */
 #define DIR "db"
 #define NAME "rows"
+#define STATES_MAX 512
 
 /* ------------------------------------------------------------------ model */
 
@@ -41,15 +42,35 @@ struct model {
     bool pending;
     bool created, creating; /* the collection */
     uint32_t keys;          /* all used keys are below */
+    uint64_t past[STATES_MAX]; /* hashes of every acknowledged state, in order */
+    size_t past_count;
 };
+
+static uint64_t state_hash(const uint32_t *versions)
+{
+    uint64_t hash = 1;
+    for (uint32_t k = 0; k < KEYS; k++)
+        if (versions[k]) hash = rng_mix(hash ^ ((uint64_t)k << 32 | versions[k]));
+    return hash;
+}
 
 static void model_settle(struct model *model, bool kept)
 {
+    if (model->past_count == 0) model->past[model->past_count++] = 1; /* empty */
     if (kept)
         memcpy(model->now, model->next, model->keys * sizeof *model->now);
     else
         memcpy(model->next, model->now, model->keys * sizeof *model->now);
     model->pending = false;
+    if (kept && model->past_count < STATES_MAX) model->past[model->past_count++] = state_hash(model->now);
+}
+
+static inline bool model_was(const struct model *model, const uint32_t *versions)
+{
+    const uint64_t hash = state_hash(versions);
+    for (size_t i = 0; i < model->past_count; i++)
+        if (model->past[i] == hash) return true;
+    return model->past_count == 0 && hash == 1;
 }
 
 static inline void row_vector(uint32_t key, uint32_t version, float *out)
@@ -86,6 +107,7 @@ enum verdict {
     ROWS_WRONG,      /* `text` says which: never allowed */
     ROWS_OLD,        /* equal to the model without the pending write */
     ROWS_NEW,        /* with it */
+    ROWS_PAST,       /* equal to an earlier state: allowed where writes are synced later */
     ROWS_MISSING     /* rows are missing or stale, each one that came is one that was written */
 };
 
@@ -157,7 +179,7 @@ static void compare(const struct model *model, const uint32_t *seen, struct read
         out->verdict = ROWS_NEW;
         return;
     }
-    out->verdict = ROWS_MISSING;
+    out->verdict = model_was(model, seen) ? ROWS_PAST : ROWS_MISSING;
     size_t differ = 0;
     for (uint32_t k = 0; k < KEYS; k++) {
         if (seen[k] == model->now[k]) continue;
@@ -170,13 +192,15 @@ static void compare(const struct model *model, const uint32_t *seen, struct read
     (void)snprintf(out->text + used, sizeof out->text - used, "; %zu keys differ", differ);
 }
 
-/* Every row of the collection against the model. */
-static inline void read_all(struct kith_collection *collection, const struct model *model,
-                     struct reading *out)
+/* Every row of the collection against the model. `filter` is one that every row passes: what it is
+ * answered from (indexes, typed columns) may be damaged, the answer may not. */
+static inline void read_matching(struct kith_collection *collection, const struct model *model,
+                                 const char *filter, struct reading *out)
 {
     static uint32_t seen[KEYS];
     struct kith_error err = {0};
     struct kith_query_opts opts = KITH_QUERY_OPTS_INIT;
+    opts.filter = filter;
     opts.output.fields = all_fields;
     opts.output.count = 2;
     struct kith_result *result = NULL;
@@ -195,6 +219,12 @@ static inline void read_all(struct kith_collection *collection, const struct mod
     else
         out->verdict = ROWS_WRONG;
     kith_result_free(result);
+}
+
+static inline void read_all(struct kith_collection *collection, const struct model *model,
+                            struct reading *out)
+{
+    read_matching(collection, model, NULL, out);
 }
 
 /* A search: rows are real ones, distances theirs and ascending. READ_FAILED, ROWS_WRONG or, when
@@ -264,6 +294,8 @@ struct run {
     uint32_t version;   /* the next */
     unsigned failed;    /* calls that returned an error */
     int first_failure;  /* its status */
+    enum kith_sync sync; /* 0: always */
+    bool wide;           /* other collections, aliases, partitions, indexes, compactions too */
     bool unknown;       /* a write has an unknown outcome; none may be acknowledged after it */
     char broken[256];   /* a promise that was broken; "" */
 };
@@ -301,6 +333,7 @@ static int run_create(struct run *run)
     struct kith_schema schema = KITH_SCHEMA_INIT;
     schema.fields = fields;
     schema.field_count = 3;
+    schema.dynamic = true;
     run->model->creating = true;
     int rc = note(run, kith_collection_get_or_create(run->db, NULL, NAME, &schema,
                                                      &run->collection, &run->err));
@@ -310,7 +343,8 @@ static int run_create(struct run *run)
 
 static inline int run_open(struct run *run)
 {
-    const struct kith_open_opts opts = workload_opts(&run->heard);
+    struct kith_open_opts opts = workload_opts(&run->heard);
+    if (run->sync) opts.sync = run->sync;
     int rc = note(run, db_open_on(run->os, DIR, &opts, &run->db, &run->err));
     if (rc == 0) rc = run_create(run);
     return rc;
@@ -355,6 +389,8 @@ static inline void run_put(struct run *run, size_t rows, bool upsert)
     static float vectors[BATCH_MAX * DIM];
     static char texts[BATCH_MAX][48];
     static struct kith_str strings[BATCH_MAX];
+    static char metas[BATCH_MAX][48];
+    static struct kith_str objects[BATCH_MAX];
     struct model *model = run->model;
     static bool taken[KEYS];
     memset(taken, 0, sizeof taken);
@@ -370,18 +406,22 @@ static inline void run_put(struct run *run, size_t rows, bool upsert)
         row_vector(key, run->version, vectors + i * DIM);
         row_text(key, run->version, texts[i], sizeof texts[i]);
         strings[i] = (struct kith_str){texts[i], strlen(texts[i])};
+        (void)snprintf(metas[i], sizeof metas[i], "{\"key\":%u,\"odd\":%s}", key,
+                       key % 2 ? "true" : "false");
+        objects[i] = (struct kith_str){metas[i], strlen(metas[i])};
         next[key] = run->version;
     }
     run->version++;
     if (run->new_key > model->keys) model->keys = run->new_key;
     model->pending = true;
-    const struct kith_column columns[3] = {{.field = "id", .data = ids},
+    const struct kith_column columns[4] = {{.field = "id", .data = ids},
                                            {.field = "v", .data = vectors},
-                                           {.field = "text", .data = strings}};
+                                           {.field = "text", .data = strings},
+                                           {.field = "$meta", .data = objects}};
     struct kith_batch batch = KITH_BATCH_INIT;
     batch.rows = rows;
     batch.columns = columns;
-    batch.column_count = 3;
+    batch.column_count = 4;
     int rc = upsert ? kith_upsert(run->collection, &batch, NULL, NULL, &run->err)
                     : kith_insert(run->collection, &batch, NULL, NULL, &run->err);
     acknowledge(run, rc, true, upsert ? "an upsert" : "an insert");
@@ -406,15 +446,66 @@ static inline void run_delete(struct run *run, size_t count)
                 "a delete");
 }
 
+/* As run->sync and run->wide say, which stay. */
 static inline int run_begin(struct run *run, const struct os *os, struct model *model, uint64_t seed)
 {
+    const struct run kept = *run;
     memset(run, 0, sizeof *run);
     memset(model, 0, sizeof *model);
+    run->sync = kept.sync;
+    run->wide = kept.wide;
     run->os = os;
     run->model = model;
     run->version = 1;
     rng_init(&run->rng, seed);
     return run_open(run);
+}
+
+static inline int other_rows(struct run *run)
+{
+    struct kith_field fields[2] = {KITH_FIELD_INIT, KITH_FIELD_INIT};
+    fields[0].name = "id";
+    fields[0].type = KITH_INT64;
+    fields[0].flags = KITH_FIELD_PRIMARY;
+    fields[1].name = "v";
+    fields[1].type = KITH_FLOAT_VECTOR;
+    fields[1].dim = 2;
+    struct kith_schema schema = KITH_SCHEMA_INIT;
+    schema.fields = fields;
+    schema.field_count = 2;
+    const int64_t ids[3] = {1, 2, 3};
+    const float vectors[6] = {0};
+    const struct kith_column columns[2] = {{.field = "id", .data = ids}, {.field = "v", .data = vectors}};
+    struct kith_batch batch = KITH_BATCH_INIT;
+    batch.rows = 3;
+    batch.columns = columns;
+    batch.column_count = 2;
+    struct kith_collection *other = NULL;
+    int rc = kith_collection_get_or_create(run->db, NULL, "other", &schema, &other, &run->err);
+    if (rc == 0) rc = kith_upsert(other, &batch, NULL, NULL, &run->err);
+    kith_collection_release(other);
+    return rc;
+}
+
+/* What the model does not see: it must not change the rows. A name that is there or gone already, because
+ * of an earlier failure, is no failure. */
+static inline void run_aside(struct run *run, unsigned i)
+{
+    struct kith_index_params params = KITH_INDEX_PARAMS_INIT;
+    struct kith_error *err = &run->err;
+    params.kind = i % 16 < 8 ? "HNSW" : "FLAT";
+    int rc = 0;
+    switch (i % 8) {
+    case 0: rc = other_rows(run); break;
+    case 1: rc = kith_alias_set(run->db, NULL, "alias", NAME, err); break;
+    case 2: rc = kith_partition_create(run->collection, "part", err); break;
+    case 3: rc = kith_index_create(run->collection, "v", &params, err); break;
+    case 4: rc = kith_compact(run->collection, NULL, err); break;
+    case 5: rc = kith_partition_drop(run->collection, "part", err); break;
+    case 6: rc = kith_collection_drop(run->db, NULL, "other", err); break;
+    default: rc = kith_alias_drop(run->db, NULL, "alias", err); break;
+    }
+    if (rc != KITH_ENOTFOUND && rc != KITH_EEXISTS) (void)note(run, rc);
 }
 
 /* One step of the workload, number i. */
@@ -432,6 +523,7 @@ static inline void run_step(struct run *run, unsigned i)
     default: run_delete(run, 3); break;
     }
     if (i % 4 == 3) (void)note(run, kith_flush(run->collection, NULL, &run->err));
+    if (run->wide) run_aside(run, i);
 }
 
 /* Opens the database on `os`, which is healthy, and reads everything. A collection that was never
