@@ -16,8 +16,10 @@
  *              a tight one.
  *
  * The share says nothing of where the allowed rows lie. When they are near the query an overfetch
- * is cheaper than its estimate, when they are far it is dearer, up to the whole graph; the estimate
- * is therefore weighted with OVERFETCH_RISK, and a scan, whose time is certain, wins a draw.
+ * is cheaper than its estimate, when they are far it is dearer, up to the whole graph (at a share of
+ * .5, rows in one corner: 8 times a walk's time on fashion, against .5 of it when the filter is
+ * random). The estimate is therefore weighted with OVERFETCH_RISK, which puts the change at a share
+ * of about one half; a scan, whose time is certain, wins a draw.
  *
  * Numbers: hops and distances of the two filtered walks are those in src/index/README.md; times are
  * ratios of forced plans in one run of `kith bench filter` (README.md).
@@ -38,7 +40,7 @@
 #define LIST_NS 22.0        /* an id looked at by a filtered walk */
 #define LIST_LOOSE 1.4      /* ids looked at, of the degree: share 0.3 and above */
 #define LIST_TIGHT 3.3      /* ... share 0.03 and below */
-#define OVERFETCH_RISK 1.2
+#define OVERFETCH_RISK 2.0
 #define CONNECTED_LEAST 8.0
 
 static double code_bytes(const struct plan_input *in)
