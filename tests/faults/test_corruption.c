@@ -1,6 +1,6 @@
 /*
- * One flipped bit in a file of every type that the workload leaves: .seg, .idx, .del, wal-*.log,
- * meta-*.kv, KITH. The database is opened on it and read by query and by search; no row comes
+ * One flipped bit in a file of every type that the workload leaves: .seg (with zones and typed columns),
+ * .idx (of vectors, texts and JSON), .del, wal-*.log, meta-*.kv, KITH. The database is opened on it and read by query and by search; no row comes
  * that was not written, and an answer that is not the model's says so: an error, an answer that is
  * not complete, or a message of the log callback. And the verification of files has to see every
  * flip but those in the statement that closes a log.
@@ -141,6 +141,11 @@ static void read_damaged(const struct os *os, const struct model *model, const c
             search_some(collection, model, i * 37, i % 2, &reading);
             answer_is_honest(&reading, &heard, what, &other);
         }
+        static const char *const filters[] = {"text >= \"k\"", "key >= 0", "id >= 0",
+                                              "odd == true or odd == false"};
+        const size_t choice = (size_t)tally->flips % (sizeof filters / sizeof *filters);
+        read_matching(collection, model, filters[choice], &reading);
+        answer_is_honest(&reading, &heard, what, &other);
         read_all(collection, model, &reading);
         answer_is_honest(&reading, &heard, what, tally);
     } else {
@@ -193,6 +198,10 @@ static void make(struct run *run, struct model *model, const struct os *os, uint
     params.m = 8;
     params.ef_construction = 40;
     assert_int_equal(kith_index_create(run->collection, "v", &params, &run->err), 0);
+    params.kind = "INVERTED";
+    assert_int_equal(kith_index_create(run->collection, "text", &params, &run->err), 0);
+    params.params = "{\"json_path\":\"/key\",\"json_cast_type\":\"double\"}";
+    assert_int_equal(kith_index_create(run->collection, "$meta", &params, &run->err), 0);
     run_put(run, BULK, false);
     for (unsigned i = 0; i < STEPS; i++) run_step(run, i);
     run_close(run);
