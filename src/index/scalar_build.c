@@ -128,6 +128,10 @@ static int make_room(struct build *b)
     size_t words;
     if (b->header.bitmaps && b->header.postings >= SCALAR_SLOT_BITMAP) return KITH_ELIMIT;
     if (!size_mul(bitmaps, set_words(b), &words)) return KITH_ENOMEM;
+    const int rc = scalar_values_reserve(&b->values, (uint64_t)terms * (4 + 8 + 2 + 4) +
+                                                         (uint64_t)b->values.count * 4 +
+                                                         (uint64_t)words * 8);
+    if (rc) return rc;
     b->first = mem_alloc_array(terms + 1, 4);
     b->lists = mem_alloc_array(b->values.count + 1, 4);
     b->keys = b->header.key == SCALAR_TEXT ? NULL : mem_alloc_array(terms + 1, 8);

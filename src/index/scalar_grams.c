@@ -209,11 +209,8 @@ static int read_twice(struct grams *g, const struct chunk_source *source, size_t
     g->values.fn = count_row;
     int rc = scalar_values_read(&g->values, source, field, err);
     if (rc) return rc;
-    const uint64_t bytes = 4 * g->postings;
-    if (g->values.job->budget && !budget_reserve(g->values.job->budget, BUDGET_BUILD, bytes))
-        return error_set(err, KITH_EBUSY, "no room in the memory budget for an NGRAM index");
-    if (g->values.job->budget) g->values.reserved += bytes;
-    rc = sort_grams(g);
+    rc = scalar_values_reserve(&g->values, 4 * g->postings + 100 * (uint64_t)g->count);
+    if (!rc) rc = sort_grams(g);
     if (!rc) rc = place_grams(g);
     if (rc) return error_set(err, rc, "building an NGRAM index: %s", error_name(rc));
     bitset_release(&g->values.exists);

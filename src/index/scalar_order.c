@@ -155,10 +155,8 @@ static int sort_texts(struct scalar_values *values)
 int scalar_values_sort(struct scalar_values *values)
 {
     if (values->count == 0) return 0;
-    const uint64_t bytes = (uint64_t)values->count * sizeof *values->spare;
-    if (values->job->budget && !budget_reserve(values->job->budget, BUDGET_BUILD, bytes))
-        return KITH_EBUSY;
-    if (values->job->budget) values->reserved += bytes;
+    const int rc = scalar_values_reserve(values, (uint64_t)values->count * sizeof *values->spare);
+    if (rc) return rc;
     values->spare = mem_alloc_array(values->count, sizeof *values->spare);
     if (!values->spare) return KITH_ENOMEM;
     return values->key == SCALAR_TEXT ? sort_texts(values) : sort_numbers(values);

@@ -24,14 +24,22 @@ struct reader {
 
 /* ---- what is collected ---- */
 
+int scalar_values_reserve(struct scalar_values *values, uint64_t bytes)
+{
+    struct budget *budget = values->job->budget;
+    if (!budget) return 0;
+    if (!budget_reserve(budget, BUDGET_BUILD, bytes)) return KITH_EBUSY;
+    values->reserved += bytes;
+    return 0;
+}
+
 static int grow(struct scalar_values *values)
 {
-    const struct index_job *job = values->job;
     const size_t cap = values->cap < 1024 ? 1024 : 2 * values->cap;
     const uint64_t more = (uint64_t)(cap - values->cap) * sizeof *values->entries;
     if (cap > UINT32_MAX) return KITH_ELIMIT;
-    if (job->budget && !budget_reserve(job->budget, BUDGET_BUILD, more)) return KITH_EBUSY;
-    if (job->budget) values->reserved += more;
+    const int rc = scalar_values_reserve(values, more);
+    if (rc) return rc;
     struct scalar_entry *entries = mem_realloc(values->entries, cap * sizeof *entries);
     if (!entries) return KITH_ENOMEM;
     values->entries = entries;
@@ -57,7 +65,13 @@ static int put_text(struct scalar_values *values, uint32_t row, struct kith_str 
     uint8_t front[8] = { 0 };
     const size_t at = values->text.len;
     if (values->fn) return values->fn(values->fn_ctx, row, text);
-    if (text.len > UINT32_MAX || at > UINT32_MAX - 4 - text.len) return KITH_ELIMIT;
+    if (text.len > UINT32_MAX - 4 || at > UINT32_MAX - 4 - text.len) return KITH_ELIMIT;
+    const size_t more = at + 4 + text.len;
+    if (more > values->text_reserved) { /* as the buffer doubles */
+        const int rc = scalar_values_reserve(values, 2 * more - values->text_reserved);
+        if (rc) return rc;
+        values->text_reserved = 2 * more;
+    }
     buffer_put_u32(&values->text, (uint32_t)text.len);
     buffer_put(&values->text, text.data, text.len);
     if (buffer_failed(&values->text)) return KITH_ENOMEM;

@@ -152,6 +152,7 @@ struct scalar_values { /* all values of a column */
     struct scalar_entry *spare;   /* owns: for sorting */
     size_t count, cap;
     struct buffer text;
+    size_t text_reserved; /* of its bytes */
     struct bitset exists, typed;
     uint64_t reserved; /* bytes of the budget */
 };
@@ -161,6 +162,8 @@ KITH_NODISCARD int scalar_values_read(struct scalar_values *values,
                                       const struct chunk_source *source, size_t field,
                                       struct kith_error *err);
 void scalar_values_release(struct scalar_values *values);
+/* Takes bytes of the job's budget, until release. KITH_EBUSY. */
+KITH_NODISCARD int scalar_values_reserve(struct scalar_values *values, uint64_t bytes);
 KITH_NODISCARD int scalar_values_sort(struct scalar_values *values);
 bool scalar_values_equal(const struct scalar_values *values, const struct scalar_entry *a,
                          const struct scalar_entry *b);
