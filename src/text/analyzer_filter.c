@@ -100,8 +100,11 @@ static int stem(struct sb_stemmer *stemmer, struct analyzer_scratch *scratch)
     return buffer_failed(&scratch->text) ? KITH_ENOMEM : 1;
 }
 
-static int matches(const regex_t *regex, const struct buffer *text)
+/* A zero is put behind the text: some tools that watch memory take it for a string. */
+static int matches(const regex_t *regex, struct buffer *text)
 {
+    if (buffer_reserve(text, 1)) return KITH_ENOMEM;
+    text->data[text->len] = 0;
     regmatch_t range = { .rm_so = 0, .rm_eo = (regoff_t)text->len };
     const int rc = regexec(regex, (const char *)text->data, 1, &range, REG_STARTEND);
     return rc == 0 ? 1 : rc == REG_ESPACE ? KITH_ENOMEM : 0;
@@ -122,7 +125,7 @@ int text_filter_apply(const struct analyzer *analyzer, size_t number,
     case FILTER_LENGTH: return text->len <= filter->max;
     case FILTER_STOP: return !map_get(&filter->words, text->data, text->len, NULL);
     case FILTER_STEMMER: return stem(scratch->stemmers[number], scratch);
-    case FILTER_REGEX: return matches(&filter->regex, text);
+    case FILTER_REGEX: return matches(&filter->regex, &scratch->text);
     case FILTER_DECOMPOUNDER: break; /* the run's */
     }
     return 1;
