@@ -121,6 +121,7 @@ struct kith_db {
     struct os_mutex id_lock;    /* a leaf: may be taken with any other held */
     uint64_t next_id, id_limit; /* guard: id_lock */
     _Atomic uint64_t next_auto_id;
+    atomic_uint unsettled; /* writes in the log that are neither visible nor taken back */
     atomic_uint handles; /* collections not yet freed, and 1 for the open database */
     atomic_bool closed;
 

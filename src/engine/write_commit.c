@@ -23,6 +23,7 @@ void writing_init(struct writing *writing, struct kith_collection *collection,
     arena_init(&writing->arena);
     buffer_init(&writing->payload);
     request_init(&writing->request, collection->db->os, call);
+    writing_revive(collection->db);
 }
 
 int writing_no_memory(const struct writing *writing, struct kith_error *err)
@@ -178,6 +179,7 @@ int writing_commit(struct writing *writing, enum wal_type type, uint64_t *ts, ui
         return rc;
     }
     kills_apply(writing, *ts);
+    atomic_fetch_add(&db->unsettled, 1);
     collection->appended_ts = *ts;
     if (writing_is_full(collection, 0)) background_wake(db);
     return 0;
@@ -192,13 +194,22 @@ static void advance_visible(struct kith_collection *collection, uint64_t ts)
     atomic_store_explicit(&collection->updated_ms, os_wall_ms(collection->db->os), memory_order_relaxed);
 }
 
-/* Rows of writes whose record failed go: nobody has seen them. */
+/* Rows and kills of writes whose record failed go: nobody has seen them. What the log did take is another
+ * thread's to make visible. */
 static void drop_invisible(struct kith_collection *collection)
 {
-    uint64_t visible = atomic_load_explicit(&collection->visible_ts, memory_order_relaxed);
     os_mutex_lock(&collection->write_lock);
+    uint64_t kept = atomic_load_explicit(&collection->visible_ts, memory_order_relaxed);
+    const uint64_t taken = wal_acknowledged_ts(collection->db->wal);
+    if (taken > kept) kept = taken;
     struct version *version = version_current(collection);
-    for (size_t i = version->sealed; i < version->count; i++) growing_cut(version->segments[i], visible);
+    for (size_t i = 0; i < version->count; i++) {
+        if (i < version->sealed)
+            segment_cut_kills(version->segments[i], kept);
+        else
+            growing_cut(version->segments[i], kept);
+    }
+    if (collection->sealed_kill_ts > kept) collection->sealed_kill_ts = kept;
     os_mutex_unlock(&collection->write_lock);
 }
 
@@ -207,11 +218,12 @@ int writing_wait(struct writing *writing, uint64_t ts, uint64_t ticket, struct k
 {
     struct kith_collection *collection = writing->collection;
     int rc = wal_wait(collection->db->wal, ticket, err);
-    if (rc) {
+    if (rc)
         drop_invisible(collection);
-        return rc;
-    }
-    advance_visible(collection, ts);
+    else
+        advance_visible(collection, ts);
+    atomic_fetch_sub(&collection->db->unsettled, 1);
+    if (rc) return rc;
     writing->written.timestamp = ts;
     if (collection->db->sync == KITH_SYNC_EVERYSEC) background_wake(collection->db);
     if (out) {
@@ -239,3 +251,31 @@ int writing_unchanged(struct writing *writing, struct kith_written *out, struct 
     return rc;
 }
 
+/* What failed is taken back: nothing waits for its timestamps any more. Under write_lock. */
+static void forget_failed(struct kith_collection *collection)
+{
+    const uint64_t visible = atomic_load_explicit(&collection->visible_ts, memory_order_relaxed);
+    struct version *version = version_current(collection);
+    for (size_t i = version->sealed; i < version->count; i++)
+        if (version->last_ts[i] > visible) version->last_ts[i] = visible;
+    if (collection->active_since_ts > visible) collection->active_since_ts = visible;
+    if (collection->flush_ts > visible) collection->flush_ts = visible;
+    collection->appended_ts = visible;
+}
+
+/* While the log is stopped nothing is appended, so once all writes in flight are settled, none comes
+ * before it goes on, and that happens here only, under catalog_lock. */
+void writing_revive(struct kith_db *db)
+{
+    if (!wal_is_stopped(db->wal)) return;
+    os_mutex_lock(&db->catalog_lock);
+    if (wal_is_stopped(db->wal) && atomic_load(&db->unsettled) == 0) {
+        for (size_t i = 0; i < db->collection_count; i++) {
+            os_mutex_lock(&db->collections[i]->write_lock);
+            forget_failed(db->collections[i]);
+            os_mutex_unlock(&db->collections[i]->write_lock);
+        }
+        if (wal_revive(db->wal)) engine_log(db, 2, "the log takes writes again after a full disk");
+    }
+    os_mutex_unlock(&db->catalog_lock);
+}

@@ -50,6 +50,9 @@ KITH_NODISCARD int writing_wait(struct writing *writing, uint64_t ts, uint64_t t
 KITH_NODISCARD int writing_unchanged(struct writing *writing, struct kith_written *out,
                                      struct kith_error *err);
 
+/* Before a write, without a lock: a log that a full disk stopped is tried again. */
+void writing_revive(struct kith_db *db);
+
 /* ---- keys of one call, for duplicates among them */
 struct seen {
     struct map map;

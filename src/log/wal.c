@@ -113,9 +113,14 @@ static void lead(struct wal *wal, bool must_sync)
     wal->filling = empty;
     os_mutex_unlock(&wal->lock);
 
+    const uint64_t number = wal->file ? wal->id.number : wal->prev_number, end = wal->end;
     int rc = write_group(wal, &err);
     const bool is_written = rc == 0;
     if (rc == 0 && must_sync) rc = wal_file_sync(wal, &err);
+    /* A full disk is milder than an error: when nothing of the group is in the log, it may go on. */
+    const bool is_untouched = wal->end == end && number == (wal->file ? wal->id.number : wal->prev_number);
+    const bool is_cut = rc == KITH_ENOSPC && !is_written && is_untouched && wal_file_cut(wal) == 0;
+    if (is_cut) wal->risky = false;
 
     os_mutex_lock(&wal->lock);
     buffer_recycle(&wal->writing);
@@ -124,7 +129,9 @@ static void lead(struct wal *wal, bool must_sync)
         wal->risked = wal->risky || is_written ? last : wal->written;
         wal->poison = err;
         wal->poison.code = rc;
+        wal->revivable = is_cut;
     } else {
+        wal->acknowledged_ts = wal->group_ts;
         wal->written = last;
         if (must_sync) wal->synced = last;
         if (wal->watch) wal->watch(wal->watch_ctx, (struct wal_place){wal->id.number, wal->end});
@@ -274,6 +281,37 @@ int wal_append(struct wal *wal, uint32_t channel, uint16_t type, const struct wa
 }
 
 /* ---- the rest ---- */
+
+uint64_t wal_acknowledged_ts(struct wal *wal)
+{
+    os_mutex_lock(&wal->lock);
+    const uint64_t ts = wal->acknowledged_ts;
+    os_mutex_unlock(&wal->lock);
+    return ts;
+}
+
+bool wal_is_stopped(struct wal *wal)
+{
+    os_mutex_lock(&wal->lock);
+    const bool is_stopped = wal->poison.code != 0 && wal->revivable;
+    os_mutex_unlock(&wal->lock);
+    return is_stopped;
+}
+
+bool wal_revive(struct wal *wal)
+{
+    os_mutex_lock(&wal->lock);
+    const bool revives = wal->poison.code != 0 && wal->revivable && !wal->leading;
+    if (revives) {
+        buffer_clear(&wal->filling); /* of tickets that were told */
+        wal->synced = wal->written = wal->appended;
+        wal->risked = 0;
+        wal->poison = (struct kith_error){0};
+        wal->revivable = false;
+    }
+    os_mutex_unlock(&wal->lock);
+    return revives;
+}
 
 void wal_watch(struct wal *wal, void (*fn)(void *ctx, struct wal_place end), void *ctx)
 {

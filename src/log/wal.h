@@ -85,6 +85,13 @@ KITH_NODISCARD int wal_wait(struct wal *wal, uint64_t ticket, struct kith_error 
 KITH_NODISCARD int wal_sync(struct wal *wal, struct kith_error *err);
 bool wal_dirty(struct wal *wal);
 
+/* The timestamp of the last record that is as durable as the policy says. */
+uint64_t wal_acknowledged_ts(struct wal *wal);
+/* A log that a full disk stopped, and of which nothing doubtful is on disk, takes records again: true
+ * when it does. The caller has waited for every ticket and taken back what failed. */
+bool wal_revive(struct wal *wal);
+bool wal_is_stopped(struct wal *wal); /* by a full disk, and wal_revive will do */
+
 struct wal_place { /* between two records */
     uint64_t number; /* of the file; 0: before the first */
     uint64_t offset;

@@ -104,6 +104,30 @@ static int create(struct wal *wal, struct kith_error *err)
     return rc;
 }
 
+/* The log goes on as if just opened: with no file, after the one before. */
+static int uncreate(struct wal *wal, int rc)
+{
+    char path[OS_PATH_MAX];
+    os_close(wal->file);
+    wal->file = NULL;
+    wal->zeroed = 0;
+    wal->uncreated = wal_file_path(wal->dir, wal->id.number, path, NULL) == 0;
+    if (wal->uncreated) {
+        const int gone = os_unlink(wal->os, path, NULL);
+        wal->uncreated = (gone == 0 || gone == KITH_ENOTFOUND) && os_sync_dir(wal->os, wal->dir, NULL) == 0;
+    }
+    return rc;
+}
+
+int wal_file_cut(struct wal *wal)
+{
+    if (!wal->file) return wal->uncreated ? 0 : KITH_EIO;
+    int rc = os_truncate(wal->file, wal->end, NULL);
+    if (rc == 0) rc = os_sync(wal->file, NULL);
+    if (rc == 0) wal->zeroed = wal->durable = wal->end;
+    return rc;
+}
+
 static int begin(struct wal *wal, struct kith_error *err)
 {
     int rc = wal_file_sync(wal, err);
@@ -112,7 +136,7 @@ static int begin(struct wal *wal, struct kith_error *err)
     wal->file = NULL;
     wal->id = (struct wal_file_id){wal->database_id, wal->next_number};
     rc = create(wal, err);
-    if (rc != 0) return rc;
+    if (rc != 0) return uncreate(wal, rc);
     wal->next_number++;
     wal->prev_number = wal->id.number;
     wal->end = wal->durable = wal->stated = WAL_HEADER_BYTES;

@@ -41,6 +41,8 @@ struct wal {
     uint64_t last_ts;
     bool leading;
     struct kith_error poison; /* code 0: none */
+    bool revivable;        /* poisoned by a full disk, and what failed is cut off */
+    uint64_t acknowledged_ts;
     struct wal_file *files;   /* owns; by number, the last is written to */
     size_t file_count, file_cap;
     struct map64 trimmed; /* channel -> everything up to here is in other files */
@@ -58,6 +60,7 @@ struct wal {
     uint64_t durable;  /* everything in `file` before it was synced */
     uint64_t stated;   /* the last group's statement of `durable` */
     uint64_t group_ts; /* the last timestamp written */
+    bool uncreated;    /* the last attempt to begin a file failed, and left nothing */
     bool risky;        /* bytes of the current group may be on disk */
 };
 
@@ -70,6 +73,8 @@ KITH_NODISCARD int wal_file_prepare(struct wal *wal, size_t padded, struct kith_
 /* Zeros ahead of a write that ends at `end`. */
 KITH_NODISCARD int wal_file_extend(struct wal *wal, uint64_t end, struct kith_error *err);
 KITH_NODISCARD int wal_file_sync(struct wal *wal, struct kith_error *err);
+/* After a full disk: cuts what a failed group left, durably. */
+KITH_NODISCARD int wal_file_cut(struct wal *wal);
 /* States the durable end once more and cuts the zeros off; errors do no harm. */
 void wal_file_finish(struct wal *wal);
 
