@@ -26,12 +26,14 @@ enum test_loop {
     LOOP_FLOATS,
     LOOP_TEXT_EQUAL,
     LOOP_TEXT_RANGE,
+    LOOP_TEXT_FRONT, /* begins with it */
     LOOP_TEXTS,
     LOOP_LIKE
 };
 
 /* Integers, two or more: a few are compared one by one, a dense set is a bitmap, the rest a hash
- * table with open addressing; `filler` marks its empty places and is none of the values. */
+ * table with open addressing; `filler` marks its empty places and is none of the values. In front
+ * of the table stands a bitmap of 2^(64 - sieve_shift) hashes, most of them not taken. */
 struct integer_set {
     const int64_t *values; /* ascending, distinct; in the arena */
     size_t count;
@@ -39,6 +41,8 @@ struct integer_set {
     const int64_t *table;
     unsigned shift; /* of the table's 2^(64 - shift) places */
     int64_t filler;
+    const uint64_t *sieve;
+    unsigned sieve_shift;
 };
 
 struct column_test { /* a leaf compiled for a column of one type */
@@ -53,7 +57,7 @@ struct column_test { /* a leaf compiled for a column of one type */
     double by;
     struct integer_set integers;
     const double *floats; /* ascending, distinct */
-    const struct kith_str *texts; /* ascending, distinct; LOOP_TEXT_EQUAL: one */
+    const struct kith_str *texts; /* ascending, distinct; LOOP_TEXT_EQUAL and _FRONT: one */
     size_t count;
     struct bound low, high; /* LOOP_TEXT_RANGE */
     const struct like *like;
@@ -108,6 +112,10 @@ void test_of_bounds(const struct plan *plan, enum kith_type type, struct column_
 /* filter_sets.c: the same of PLAN_TERMS. KITH_ENOMEM. */
 KITH_NODISCARD int test_of_terms(const struct plan *plan, enum kith_type type, struct arena *arena,
                                  struct column_test *out);
+static inline uint64_t integer_hash(int64_t value) /* Fibonacci: the upper bits of a product */
+{
+    return (uint64_t)value * 0x9e3779b97f4a7c15u;
+}
 bool integer_set_has(const struct integer_set *set, int64_t value);
 
 /* filter_probe.c: the question of a leaf; false in leaf->probes when there is none. */

@@ -60,6 +60,26 @@ static int make_pointer(const struct operand *operand, struct arena *arena, stru
 
 /* ------------------------------------------------------------------ tests */
 
+/* A pattern without signs is an equality, one with a run at its end alone a front. */
+static int like_test(const struct like *like, struct arena *arena, struct column_test *out)
+{
+    size_t len = 0;
+    while (len < like->count && like->items[len] < LIKE_ONE) len++;
+    bool front = len + 1 == like->count && like->items[len] == LIKE_RUN;
+    out->loop = LOOP_LIKE;
+    out->like = like;
+    if (len < like->count && !front) return 0;
+    struct kith_str *text = arena_alloc(arena, sizeof *text);
+    char *bytes = arena_alloc(arena, len + 1);
+    if (!text || !bytes) return KITH_ENOMEM;
+    for (size_t i = 0; i < len; i++) bytes[i] = (char)(unsigned char)like->items[i];
+    *text = (struct kith_str){ bytes, len };
+    out->loop = front ? LOOP_TEXT_FRONT : LOOP_TEXT_EQUAL;
+    out->texts = text;
+    out->count = 1;
+    return 0;
+}
+
 static int make_test(const struct plan *plan, enum kith_type type, struct arena *arena,
                      struct column_test *out)
 {
@@ -69,10 +89,7 @@ static int make_test(const struct plan *plan, enum kith_type type, struct arena 
     case PLAN_BOUNDS: test_of_bounds(plan, type, out); break;
     case PLAN_TERMS: return test_of_terms(plan, type, arena, out);
     case PLAN_NEVER: out->loop = LOOP_NEVER; break;
-    case PLAN_LIKE:
-        if (type == KITH_VARCHAR) out->loop = LOOP_LIKE;
-        out->like = &plan->like;
-        break;
+    case PLAN_LIKE: return type == KITH_VARCHAR ? like_test(&plan->like, arena, out) : 0;
     default: break;
     }
     return 0;
@@ -118,9 +135,9 @@ static double loop_cost(const struct column_test *test)
     case LOOP_RANGE: return 0.6;
     case LOOP_ARITHMETIC: return 1.5;
     case LOOP_MODULO: return 6;
-    case LOOP_INTEGERS: return test->integers.table || test->integers.bitmap ? 3 : 1.5;
-    case LOOP_TEXT_EQUAL: return 1.5;
-    case LOOP_FLOATS: case LOOP_TEXT_RANGE: return 6;
+    case LOOP_INTEGERS: return 2;
+    case LOOP_TEXT_EQUAL: return 1;
+    case LOOP_FLOATS: case LOOP_TEXT_RANGE: case LOOP_TEXT_FRONT: return 5;
     case LOOP_TEXTS: return 10;
     case LOOP_LIKE: return 20;
     default: return 0.1;

@@ -3,7 +3,7 @@
  *
  * Constants that the type cannot hold (1.5 beside integers, texts beside numbers) drop out; when
  * none compares with the type at all the leaf is unknown. Integers that follow each other become a
- * range; up to eight are compared one by one, 64 rows a step; a set whose values lie close together
+ * range; up to four are compared one by one, 64 rows a step; a set whose values lie close together
  * is a bitmap; any other is a hash table with open addressing, at most half full.
  */
 #include <math.h>
@@ -12,7 +12,7 @@
 
 #include "query/filter_leaf.h"
 
-#define FEW_INTEGERS 8
+#define FEW_INTEGERS 4
 #define BITMAP_BITS  ((uint64_t)1 << 20)
 #define TWO_63       9223372036854775808.0
 
@@ -52,10 +52,9 @@ static int make_bitmap(struct integer_set *set, uint64_t span, struct arena *are
     return 0;
 }
 
-/* Fibonacci hashing: the upper bits of a product. */
 static size_t hash_place(const struct integer_set *set, int64_t value)
 {
-    return (size_t)(((uint64_t)value * 0x9e3779b97f4a7c15u) >> set->shift);
+    return (size_t)(integer_hash(value) >> set->shift);
 }
 
 /* A value that is not in the set: the first gap. There is one, for sets are no 2^64 long. */
@@ -65,6 +64,21 @@ static int64_t gap_of(const struct integer_set *set)
     size_t i = 1;
     while (i < set->count && set->values[i] == set->values[i - 1] + 1) i++;
     return set->values[i - 1] + 1;
+}
+
+static int make_sieve(struct integer_set *set, struct arena *arena)
+{
+    unsigned bits = 6;
+    while (((size_t)1 << bits) < 16 * set->count) bits++;
+    uint64_t *words = arena_zalloc(arena, ((size_t)1 << bits) / 8);
+    if (!words) return KITH_ENOMEM;
+    set->sieve_shift = 64 - bits;
+    for (size_t i = 0; i < set->count; i++) {
+        uint64_t at = integer_hash(set->values[i]) >> set->sieve_shift;
+        words[at / 64] |= 1ull << (at % 64);
+    }
+    set->sieve = words;
+    return 0;
 }
 
 static int make_table(struct integer_set *set, struct arena *arena)
@@ -83,7 +97,7 @@ static int make_table(struct integer_set *set, struct arena *arena)
         table[at] = set->values[i];
     }
     set->table = table;
-    return 0;
+    return make_sieve(set, arena);
 }
 
 bool integer_set_has(const struct integer_set *set, int64_t value)
