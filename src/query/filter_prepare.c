@@ -182,6 +182,7 @@ static int prepare_leaf(struct preparation *p, struct plan *plan, bool negative)
     leaf->needs_no = negative != plan->negated;
     int rc = plan->kind == PLAN_SAMPLE ? 0 : make_pointer(&plan->left, p->arena, leaf);
     if (rc == 0 && plan->kind != PLAN_SAMPLE) rc = make_tests(plan, p->arena, leaf);
+    if (!leaf->needs_no && leaf->test.loop == LOOP_RANGE) leaf->test.partly = false;
     if (rc == 0) rc = probe_of_leaf(p->filter, plan, leaf, p->arena);
     leaf->cost = leaf_cost(plan, leaf);
     leaf->share = leaf_share(plan);

@@ -241,7 +241,10 @@ static int ask_leaf(struct evaluation *ev, const struct plan *plan, double wante
     const struct leaf *leaf = plan->leaf;
     const struct chunk_source *source = ev->source;
     double share = plan->negated ? 1 - state->share : state->share;
-    if (!leaf->probes || answer_cost(ev, share) >= wanted * leaf->cost) return 0;
+    /* Loops read the 64 rows around every one that is open. */
+    double read = leaf->test.loop == LOOP_NONE ? wanted : wanted * 64;
+    if (read > (double)source->rows) read = (double)source->rows;
+    if (!leaf->probes || answer_cost(ev, share) >= read * leaf->cost) return 0;
     bool present = leaf->needs_no && plan->kind != PLAN_EXISTS;
     int rc = bitset_init(&state->yes, source->rows, false);
     if (rc == 0 && present) rc = bitset_init(&state->present, source->rows, false);

@@ -16,6 +16,7 @@
 
 #include <kith/kith.h>
 
+#include "base/arena.h"
 #include "base/buffer.h"
 #include "base/json.h"
 
@@ -52,6 +53,8 @@ static const struct kith_field FIELDS[] = {
 #define FIELD_COUNT (sizeof FIELDS / sizeof *FIELDS)
 #define META        FIELD_COUNT /* one more column: the dynamic keys */
 
+static struct arena kept_memory; /* everything that is read, to the end */
+
 static _Noreturn void die(const char *fmt, ...)
 {
     va_list args;
@@ -70,11 +73,11 @@ static void must(int rc, const char *what, const struct kith_error *err)
 /* ------------------------------------------------------------------ rows */
 
 struct rows {
-    char *text; /* owns; JSON values point into it */
+    char *text; /* JSON values point into it */
     size_t count;
-    uint8_t *fixed[FIELD_COUNT + 1]; /* owns; 8 bytes a row at most, in the type's width */
-    struct kith_str *strs[FIELD_COUNT + 1]; /* owns */
-    uint8_t *valid[FIELD_COUNT + 1]; /* owns */
+    uint8_t *fixed[FIELD_COUNT + 1]; /* 8 bytes a row at most, in the type's width */
+    struct kith_str *strs[FIELD_COUNT + 1];
+    uint8_t *valid[FIELD_COUNT + 1];
 };
 
 static char *load(const char *folder, const char *name, size_t *len)
@@ -84,7 +87,7 @@ static char *load(const char *folder, const char *name, size_t *len)
     FILE *file = fopen(path, "rb");
     if (!file || fseek(file, 0, SEEK_END) != 0) die("cannot read %s", path);
     long size = ftell(file);
-    char *text = malloc((size_t)size + 1);
+    char *text = arena_alloc(&kept_memory, (size_t)size + 1);
     if (!text || fseek(file, 0, SEEK_SET) != 0 ||
         fread(text, 1, (size_t)size, file) != (size_t)size)
         die("cannot read %s", path);
@@ -117,7 +120,7 @@ static void put_number(void *at, enum kith_type type, const struct json_value *v
 
 static struct kith_str kept(struct buffer *buffer)
 {
-    char *text = malloc(buffer->len + 1);
+    char *text = arena_alloc(&kept_memory, buffer->len + 1);
     if (!text || buffer_failed(buffer)) die("no memory");
     if (buffer->len > 0) memcpy(text, buffer->data, buffer->len);
     struct kith_str out = { text, buffer->len };
@@ -192,9 +195,9 @@ static void load_rows(struct rows *rows, const char *folder)
     size_t len, used;
     rows->text = load(folder, "rows.jsonl", &len);
     for (size_t f = 0; f <= FIELD_COUNT; f++) {
-        rows->fixed[f] = calloc(ROWS_MAX, 8);
-        rows->strs[f] = calloc(ROWS_MAX, sizeof(struct kith_str));
-        rows->valid[f] = calloc(ROWS_MAX, 1);
+        rows->fixed[f] = arena_zalloc(&kept_memory, (size_t)ROWS_MAX * 8);
+        rows->strs[f] = arena_zalloc(&kept_memory, ROWS_MAX * sizeof(struct kith_str));
+        rows->valid[f] = arena_zalloc(&kept_memory, ROWS_MAX);
         if (!rows->fixed[f] || !rows->strs[f] || !rows->valid[f]) die("no memory");
     }
     for (size_t at = 0; at < len; at += used + 1) {
@@ -231,13 +234,13 @@ static void write_rows(struct kith_collection *collection, const struct rows *ro
 /* ------------------------------------------------------------------ filters */
 
 struct wanted {
-    char *text; /* owns; NUL-terminated */
-    uint8_t *rows; /* owns; one byte a row */
+    char *text; /* NUL-terminated */
+    uint8_t *rows; /* one byte a row */
 };
 struct matrix {
     const char *folder;
     struct rows rows;
-    struct wanted *filters; /* owns */
+    struct wanted *filters;
     size_t count;
     struct kith_db *db;
     struct kith_collection *collection;
@@ -253,8 +256,8 @@ static void put_filter(struct matrix *matrix, const struct json_value *object)
     struct wanted *wanted = &matrix->filters[matrix->count++];
     if (json_find(object->text, object->len, &text, 1, &value) != 0) die("bad filter");
     struct kith_str plain = unquoted(&value);
-    wanted->text = strndup(plain.data, plain.len);
-    wanted->rows = calloc(matrix->rows.count, 1);
+    wanted->text = arena_strndup(&kept_memory, plain.data, plain.len);
+    wanted->rows = arena_zalloc(&kept_memory, matrix->rows.count);
     if (!wanted->text || !wanted->rows) die("no memory");
     if (json_find(object->text, object->len, &rows, 1, &value) != 0) die("bad filter");
     json_iter_init(&iter, &value);
@@ -266,7 +269,7 @@ static void load_filters(struct matrix *matrix)
     size_t len, used, lines = 0;
     char *text = load(matrix->folder, "filters.jsonl", &len);
     for (size_t i = 0; i < len; i++) lines += text[i] == '\n';
-    matrix->filters = calloc(lines + 1, sizeof *matrix->filters);
+    matrix->filters = arena_zalloc(&kept_memory, (lines + 1) * sizeof *matrix->filters);
     if (!matrix->filters) die("no memory");
     for (size_t at = 0; at < len; at += used + 1) {
         struct json_value object;
@@ -480,9 +483,11 @@ int main(int argc, char **argv)
     static struct matrix matrix;
     if (argc != 2) die("usage: matrix_runner FOLDER");
     matrix.folder = argv[1];
+    arena_init(&kept_memory);
     load_rows(&matrix.rows, argv[1]);
     load_filters(&matrix);
     run_phases(&matrix);
     if (matrix.wrong > 0) printf("%zu differences\n", matrix.wrong);
+    arena_release(&kept_memory);
     return matrix.wrong > 0;
 }
