@@ -32,8 +32,8 @@ bool filter_is_sampled(const struct filter *filter);
 void filter_set_seed(struct filter *filter, uint64_t seed);
 
 /* Sets bit i of out for every row i of the source for which the filter is true, clears the others;
- * only rows set in `within` (nullable, same size; may be `out` itself) are evaluated. poll (nullable) is called at
- * least every 4,096 rows. */
+ * only rows set in `within` (nullable, same size; may be `out` itself) are evaluated. poll
+ * (nullable) is called at least every 4,096 rows. */
 KITH_NODISCARD int filter_evaluate(const struct filter *filter, const struct chunk_source *source,
                                    const struct bitset *within, struct bitset *out,
                                    int (*poll)(void *ctx), void *poll_ctx, struct kith_error *err);
