@@ -40,6 +40,7 @@ struct oracle {
     struct kith_collection *collection;
     struct row rows[KEYS];
     uint64_t order; /* of the last row written */
+    bool alias;     /* "also" is another name of it */
     uint64_t ops, searches, wanted, hit; /* recall of searches with an index */
 };
 
@@ -706,9 +707,18 @@ static void close_database(struct oracle *oracle)
 
 static void do_reopen(struct oracle *oracle)
 {
+    struct kith_collection *also = NULL;
+    if (below(oracle, 2)) {
+        OK(oracle->alias ? kith_alias_drop(oracle->db, NULL, "also", &why)
+                         : kith_alias_set(oracle->db, NULL, "also", "oracle", &why));
+        oracle->alias = !oracle->alias;
+    }
     close_database(oracle);
     if (below(oracle, 4) == 0) stress_check(oracle->dir);
     open_database(oracle);
+    assert_int_equal(kith_collection_open(oracle->db, NULL, "also", &also, NULL),
+                     oracle->alias ? 0 : KITH_ENOTFOUND);
+    kith_collection_release(also);
 }
 
 static void do_index(struct oracle *oracle)
