@@ -16,8 +16,8 @@
  *              a tight one.
  *
  * The share says nothing of where the allowed rows lie. When they are near the query an overfetch
- * is cheaper than its estimate, when they are far it is dearer, up to the whole graph (at a share of
- * .5, rows in one corner: 8 times a walk's time on fashion, against .5 of it when the filter is
+ * is cheaper than its estimate, when they are far it is dearer, up to the whole graph (at a share
+ * of .5, rows in one corner: 8 times a walk's time on fashion, against .5 of it when the filter is
  * random). The estimate is therefore weighted with OVERFETCH_RISK, which puts the change at a share
  * of about one half; a scan, whose time is certain, wins a draw.
  *

@@ -6,7 +6,8 @@
 
 #include "query/filter.h"
 
-/* *out is NULL when the filter says nothing; else *count numbers, in the arena. 0 or KITH_ENOMEM. */
+/* *out is NULL when the filter says nothing; else *count numbers, in the arena. 0 or
+ * KITH_ENOMEM. */
 KITH_NODISCARD int plan_partitions_of(const struct filter *filter, const struct schema *schema,
                                       struct arena *arena, const uint32_t **out, size_t *count);
 
