@@ -118,7 +118,8 @@ static int cut_bits(const struct bitset *from, size_t first, size_t rows, struct
     for (size_t w = 0; w < BITSET_WORDS(rows); w++) {
         const size_t at = first + w * 64, word = at / 64, shift = at % 64;
         uint64_t bits = from->words[word] >> shift;
-        if (shift && word + 1 < BITSET_WORDS(from->bits)) bits |= from->words[word + 1] << (64 - shift);
+        if (shift && word + 1 < BITSET_WORDS(from->bits))
+            bits |= from->words[word + 1] << (64 - shift);
         if (rows - w * 64 < 64) bits &= (UINT64_C(1) << (rows - w * 64)) - 1;
         out->words[w] = bits;
     }

@@ -6,9 +6,10 @@
 #include <string.h>
 
 const char *const text_stop_english[] = {
-    "a",    "an",   "and",  "are",  "as",    "at",    "be",    "but",  "by",   "for",  "if",  "in",
-    "into", "is",   "it",   "no",   "not",   "of",    "on",    "or",   "such", "that", "the", "their",
-    "then", "there", "these", "they", "this", "to",   "was",   "will", "with", NULL,
+    "a",     "an",   "and",  "are",   "as",    "at",   "be",   "but",  "by",
+    "for",   "if",   "in",   "into",  "is",    "it",   "no",   "not",  "of",
+    "on",    "or",   "such", "that",  "the",   "their", "then", "there", "these",
+    "they",  "this", "to",   "was",   "will",  "with", NULL,
 };
 
 int text_stop_list(const char *name, size_t len, struct map *out, struct kith_error *err)
