@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "engine/engine.h"
+#include "query/recall.h"
 #include "text/analyzer.h"
 
 static void collection_free(struct kith_collection *collection)
@@ -13,6 +14,7 @@ static void collection_free(struct kith_collection *collection)
     struct kith_db *db = collection->db;
     version_unref(collection->version);
     map64_release(&collection->unindexable);
+    recall_book_free(atomic_load(&collection->recall));
     index_wishes_release(&collection->wishes);
     manifest_release(&collection->manifest);
     os_mutex_release(&collection->write_lock);

@@ -90,6 +90,7 @@ struct kith_collection {
     int work_status;               /* background work failed; guard: write_lock */
     struct kith_error work_error;  /* why; guard: write_lock */
     _Atomic int64_t updated_ms;
+    _Atomic(struct recall_book *) recall; /* owns: what recall targets took; NULL: none came yet */
     atomic_bool warmed;            /* hot sections of the current version were copied */
 };
 

@@ -11,7 +11,9 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/checksum.h"
 #include "kernel/kernel.h"
+#include "query/recall.h"
 
 /* ------------------------------------------------------------------ options */
 
@@ -182,6 +184,43 @@ static const struct os *clock_of(const struct search_call *search)
     return search->opts.explain ? search->collection->db->os : NULL;
 }
 
+/* Text, parameters and partitions of what is asked for; 0: all rows. */
+static uint64_t filter_hash(const struct search_call *search)
+{
+    const struct kith_search_opts *opts = &search->opts;
+    uint64_t hash = 0;
+    if (opts->filter && *opts->filter) hash = hash64(opts->filter, strlen(opts->filter), 1);
+    if (opts->filter_params)
+        hash = hash64(opts->filter_params, strlen(opts->filter_params), hash);
+    if (search->plan.rows.partitions)
+        hash = hash64(search->plan.rows.partitions,
+                      search->plan.rows.partition_count * sizeof(uint32_t), hash + 1);
+    return hash;
+}
+
+static struct recall_book *book_of(struct kith_collection *collection)
+{
+    struct recall_book *book = atomic_load(&collection->recall), *fresh, *none = NULL;
+    if (book || recall_book_new(collection->db->os, &fresh)) return book;
+    if (atomic_compare_exchange_strong(&collection->recall, &none, fresh)) return fresh;
+    recall_book_free(fresh); /* another call was first */
+    return none;
+}
+
+/* A recall target becomes the ef that reaches it. */
+static int calibrate(struct search_call *search, struct kith_error *err)
+{
+    const struct kith_search_opts *opts = &search->opts;
+    if (opts->recall <= 0 || opts->ef || opts->exact) return 0;
+    struct recall_book *book = book_of(search->collection);
+    if (!book) return error_set(err, KITH_ENOMEM, "search: no memory");
+    struct recall_found found;
+    struct search_threads threads = search_pool_take(search->collection->db);
+    int rc = recall_calibrate(book, &search->binding, filter_hash(search), threads, &found, err);
+    search_pool_return(search->collection->db, threads);
+    return rc || found.ef == 0 ? rc : search_replan(&search->binding, found.ef, err);
+}
+
 static int bind(struct search_call *search, struct kith_error *err)
 {
     const struct kith_search_opts *opts = &search->opts;
@@ -205,7 +244,8 @@ static int bind(struct search_call *search, struct kith_error *err)
         .range_outer = opts->range_outer,
         .clock = clock,
     };
-    return search_bind(&search->binding, &search->plan.rows, &search->allowed, &bound, err);
+    rc = search_bind(&search->binding, &search->plan.rows, &search->allowed, &bound, err);
+    return rc ? rc : calibrate(search, err);
 }
 
 void search_close(struct search_call *search)
