@@ -32,6 +32,7 @@ const struct cmd_verb *cmd_verbs(size_t *count); /* main.c */
 int cmd_run_verb(int argc, char **argv);
 
 int cmd_import(int argc, char **argv);
+int cmd_serve(int argc, char **argv);
 int cmd_search(int argc, char **argv);
 int cmd_query(int argc, char **argv);
 int cmd_collection(int argc, char **argv);

@@ -8,6 +8,7 @@
 #include "cmd/cmd.h"
 
 static const struct cmd_verb verbs[] = {
+    {"serve", "answer the Milvus protocol over the network", cmd_serve},
     {"import", "read a file into a collection", cmd_import},
     {"search", "find the rows nearest to a vector", cmd_search},
     {"query", "find or count rows by a filter", cmd_query},

@@ -110,4 +110,10 @@ uint64_t os_boot_id(const struct os *os);
 /* ---- the program's own descriptors ---- */
 bool os_is_terminal(int fd); /* 1: standard output, 2: standard error */
 
+/* ---- the program as a service ---- */
+enum os_signal { OS_SIGNAL_STOP /* SIGTERM, SIGINT */, OS_SIGNAL_RELOAD /* SIGHUP */ };
+/* Before any thread is started: from now on these are only seen by os_signal_wait(). */
+void os_signals_hold(void);
+enum os_signal os_signal_wait(void); /* blocks */
+
 #endif
