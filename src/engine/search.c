@@ -215,10 +215,21 @@ static int calibrate(struct search_call *search, struct kith_error *err)
     struct recall_book *book = book_of(search->collection);
     if (!book) return error_set(err, KITH_ENOMEM, "search: no memory");
     struct recall_found found;
+    if (search->schema_field->width)
+        recall_note_queries(book, &search->binding, search->queries, opts->query_count);
     struct search_threads threads = search_pool_take(search->collection->db);
     int rc = recall_calibrate(book, &search->binding, filter_hash(search), threads, &found, err);
     search_pool_return(search->collection->db, threads);
     return rc || found.ef == 0 ? rc : search_replan(&search->binding, found.ef, err);
+}
+
+static void take_bm25(const struct search_call *search, struct vector_search *out)
+{
+    struct kith_collection *collection = search->collection;
+    if (search->schema_field->bm25_of == SIZE_MAX) return;
+    os_mutex_lock(&collection->version_lock);
+    index_wishes_bm25(&collection->wishes, search->field, &out->bm25_k1, &out->bm25_b);
+    os_mutex_unlock(&collection->version_lock);
 }
 
 static int bind(struct search_call *search, struct kith_error *err)
@@ -230,7 +241,7 @@ static int bind(struct search_call *search, struct kith_error *err)
                           err);
     if (rc) return rc;
     if (clock) search->times.filter = os_now_us(clock) - start;
-    const struct vector_search bound = {
+    struct vector_search bound = {
         .field = search->field,
         .schema_field = search->schema_field,
         .k = (size_t)(opts->k + opts->offset),
@@ -244,6 +255,7 @@ static int bind(struct search_call *search, struct kith_error *err)
         .range_outer = opts->range_outer,
         .clock = clock,
     };
+    take_bm25(search, &bound);
     rc = search_bind(&search->binding, &search->plan.rows, &search->allowed, &bound, err);
     return rc ? rc : calibrate(search, err);
 }

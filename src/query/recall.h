@@ -2,11 +2,11 @@
  * A recall target instead of `ef`: how wide a walk has to be is found by experiment, once, and
  * remembered.
  *
- * The experiment asks for rows of the collection as if they were not in it: a sampled row is taken
- * out of the graph for the length of its own search (index_search.skip), its true nearest are found
- * by a scan of the allowed rows, and the width of the walk is varied until the mean share of them
- * that comes meets the target. So queries look like rows, as they do when both are made by one
- * model; recall is that of whole searches, over all segments, filter and deletes included.
+ * The experiment asks queries that came lately; and until enough did, rows of the collection as if
+ * they were not in it: a sampled row is taken out of the graph for the length of its own search
+ * (index_search.skip). True nearest are found by a scan of the allowed rows, and the width of the
+ * walk is varied until the mean share of them that comes meets the target. Recall is that of whole
+ * searches, over all segments, filter and deletes included.
  *
  * Remembered are the width and for what it holds: field, k, target, way, the filter (or, when many
  * filters come, its share), the large segments and how much of them is dead. When one of these
@@ -29,6 +29,9 @@ struct recall_found {
     float recall;     /* measured at that ef; 0: an estimate served */
     size_t samples;
 };
+/* Queries in the field's layout that came with a recall target: the best samples there are. */
+void recall_note_queries(struct recall_book *book, const struct search_binding *binding,
+                         const uint8_t *queries, size_t count);
 /* `binding` is bound with its recall target and no ef. filter: a hash of text and parameters, 0
  * without one. Errors are those of a search (a deadline that passes while it calibrates). */
 KITH_NODISCARD int recall_calibrate(struct recall_book *book,
