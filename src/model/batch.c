@@ -143,8 +143,8 @@ static bool is_auto_id(const struct schema_field *field)
 }
 
 /* A column that was not given: all rows are null, which the default may turn into values. */
-static int make_missing(const struct schema *schema, size_t number, size_t rows,
-                        struct arena *arena, struct kith_column *out, struct kith_error *err)
+int batch_missing_column(const struct schema *schema, size_t number, size_t rows,
+                         struct arena *arena, struct kith_column *out, struct kith_error *err)
 {
     const struct schema_field *const field = &schema->fields[number];
     *out = column_of(field);
@@ -251,7 +251,7 @@ static int normalise(const struct schema *schema, const struct kith_batch *given
     for (size_t i = 0; i < count && rc == 0; i++) {
         rc = given_of[i]
                  ? batch_take_column(schema, i, given_of[i], given->rows, arena, &columns[i], err)
-                 : make_missing(schema, i, given->rows, arena, &columns[i], err);
+                 : batch_missing_column(schema, i, given->rows, arena, &columns[i], err);
     }
     if (rc) return rc;
     *out = (struct kith_batch){.size = sizeof *out,

@@ -27,12 +27,17 @@ KITH_NODISCARD int batch_normalise(const struct schema *schema, const struct kit
                                    struct kith_error *err);
 /* Appends the encoded form of rows; out's sticky failure means no memory. */
 void batch_encode(const struct schema *schema, const struct kith_batch *batch, struct buffer *out);
-/* Decodes untrusted bytes; columns borrow from them (strings and unaligned data are laid out in the
+/* Decodes untrusted bytes; a batch that was encoded before fields were added has nulls or defaults
+ * in them. Columns borrow from them (strings and unaligned data are laid out in the
  * arena). Checks shape and lengths, and everything batch_normalise checks; what breaks a rule is
  * KITH_ECORRUPT. Bytes after the batch are left in the cursor; out has no partition. */
 KITH_NODISCARD int batch_decode(const struct schema *schema, struct cursor *cur,
                                 struct arena *arena, struct kith_batch *out,
                                 struct kith_error *err);
+/* A column that nobody gave: nulls or the default value. */
+KITH_NODISCARD int batch_missing_column(const struct schema *schema, size_t number, size_t rows,
+                                        struct arena *arena, struct kith_column *out,
+                                        struct kith_error *err);
 /* A batch of the given rows only (in the arena), for policies that skip some. The bytes of texts
  * are shared with `batch`. 0 or KITH_ENOMEM. */
 KITH_NODISCARD int batch_select(const struct schema *schema, const struct kith_batch *batch,

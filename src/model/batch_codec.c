@@ -125,22 +125,34 @@ static int decode_column(const struct schema *schema, size_t number, size_t rows
     return rc && rc != KITH_ENOMEM ? error_wrap(err, KITH_ECORRUPT, "batch") : rc;
 }
 
+/* An older record lacks fields that were added since. */
+static bool columns_fit(const struct schema *schema, size_t count)
+{
+    if (count == 0 || count > schema->field_count) return false;
+    for (size_t i = count; i < schema->field_count; i++) {
+        if (!schema_field_fillable(&schema->fields[i])) return false;
+    }
+    return true;
+}
+
 int batch_decode(const struct schema *schema, struct cursor *cur, struct arena *arena,
                  struct kith_batch *out, struct kith_error *err)
 {
     const size_t rows = cursor_u32(cur);
     const size_t count = cursor_u32(cur);
     if (cursor_failed(cur)) return corrupt(cur, "the head breaks off", err);
-    if (rows > LIMIT_BATCH_ROWS || count != schema->field_count) {
+    if (rows > LIMIT_BATCH_ROWS || !columns_fit(schema, count)) {
         return corrupt(cur, "rows or columns are not as they can be, before", err);
     }
-    struct kith_column *const columns = arena_alloc_array(arena, count, sizeof *columns);
+    const size_t fields = schema->field_count;
+    struct kith_column *const columns = arena_alloc_array(arena, fields, sizeof *columns);
     if (!columns) return error_set(err, KITH_ENOMEM, "no memory for a batch");
-    for (size_t i = 0; i < count; i++) {
-        int rc = decode_column(schema, i, rows, cur, arena, &columns[i], err);
+    for (size_t i = 0; i < fields; i++) {
+        const int rc = i < count ? decode_column(schema, i, rows, cur, arena, &columns[i], err)
+                                 : batch_missing_column(schema, i, rows, arena, &columns[i], err);
         if (rc) return rc;
     }
     *out = (struct kith_batch){
-        .size = sizeof *out, .rows = rows, .columns = columns, .column_count = count};
+        .size = sizeof *out, .rows = rows, .columns = columns, .column_count = fields};
     return 0;
 }

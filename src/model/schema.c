@@ -38,7 +38,7 @@ static int read_field(const struct kith_schema *given, size_t number, struct kit
                      number);
 }
 
-/* What schema_to_public wrote for the hidden field may be given back; it says nothing new. */
+/* What schema_to_public wrote for the hidden field may be given back; it only says where it is. */
 static bool is_hidden(const struct kith_field *field, const struct kith_schema *given)
 {
     return given->dynamic && field->flags == (unsigned)KITH_FIELD_DYNAMIC &&
@@ -65,12 +65,16 @@ static int add_fields(const struct kith_schema *given, struct schema *out, struc
         struct kith_field field;
         int rc = read_field(given, i, &field, err);
         if (rc) return rc;
-        if (is_hidden(&field, given) && i + 1 == given->field_count) break;
+        if (is_hidden(&field, given) && out->meta == SIZE_MAX) {
+            rc = add_hidden(out, err);
+            if (rc) return rc;
+            continue;
+        }
         out->field_count++;
         rc = field_from_public(&field, i, &out->fields[out->field_count - 1], err);
         if (rc) return rc;
     }
-    return given->dynamic ? add_hidden(out, err) : 0;
+    return given->dynamic && out->meta == SIZE_MAX ? add_hidden(out, err) : 0;
 }
 
 static int check_names_differ(const struct schema *schema, struct kith_error *err)
@@ -215,6 +219,66 @@ int schema_from_public(const struct kith_schema *given, struct schema *out, stru
     }
     *out = made;
     return 0;
+}
+
+bool schema_field_fillable(const struct schema_field *field)
+{
+    return (field->flags & (unsigned)KITH_FIELD_NULLABLE) != 0 || field->default_value.type != 0;
+}
+
+static int check_added(const struct schema *schema, const struct kith_field *field,
+                       struct kith_error *err)
+{
+    if (!name_valid(field->name)) {
+        return error_set(err, KITH_EINVAL, "a field's name is 1 to %d bytes of UTF-8",
+                         LIMIT_NAME_BYTES);
+    }
+    if (schema_find(schema, field->name, strlen(field->name)) != SIZE_MAX) {
+        return error_set(err, KITH_EEXISTS, "field '%s' already exists", field->name);
+    }
+    if (field->flags & ~(unsigned)KITH_FIELD_NULLABLE) {
+        return error_set(err, KITH_EINVAL, "field '%s': a key cannot be added", field->name);
+    }
+    const bool nullable = field->flags != 0;
+    if (nullable || (field->default_value.type && !type_is_vector(field->type))) return 0;
+    return error_set(err, KITH_EINVAL, "added field '%s' must be nullable%s", field->name,
+                     type_is_vector(field->type) ? "" : " or have a default value");
+}
+
+/* `wide` has room for all fields of `old`, and the new one. */
+static int widen(const struct kith_schema *old, const struct kith_field *field,
+                 struct kith_field *wide, struct schema *out, struct kith_error *err)
+{
+    memcpy(wide, old->fields, old->field_count * sizeof *wide);
+    wide[old->field_count] = *field;
+    struct kith_schema given = *old;
+    given.fields = wide;
+    given.field_count++;
+    return schema_from_public(&given, out, err);
+}
+
+int schema_add_field(const struct schema *schema, const struct kith_field *given,
+                     struct schema *out, struct kith_error *err)
+{
+    if (!given || given->size < offsetof(struct kith_field, flags)) {
+        return error_set(err, KITH_EINVAL, "set the size of a field to sizeof(struct kith_field)");
+    }
+    struct kith_field field;
+    copy_sized(&field, sizeof field, given, given->size);
+    field.size = sizeof field;
+    int rc = check_added(schema, &field, err);
+    if (rc) return rc;
+    struct kith_schema old = {0};
+    struct kith_field *const wide = mem_zalloc_array(schema->field_count + 1, sizeof *wide);
+    rc = wide ? schema_to_public(schema, &old) : KITH_ENOMEM;
+    if (rc) {
+        mem_free(wide);
+        return error_set(err, rc, "no memory for a schema");
+    }
+    rc = widen(&old, &field, wide, out, err);
+    schema_public_release(&old);
+    mem_free(wide);
+    return rc;
 }
 
 void schema_release(struct schema *schema)

@@ -1,7 +1,8 @@
 /*
  * The schema of a collection: owned, validated, encoded. Field order is the caller's; a dynamic
- * schema has one more field, "$meta" (JSON, KITH_FIELD_DYNAMIC), last. Immutable once made, so it
- * is shared between threads without a lock.
+ * schema has one more field, "$meta" (JSON, KITH_FIELD_DYNAMIC), after those it was created with.
+ * Fields that are added later come behind all of these, so that numbers never change. Immutable
+ * once made, so it is shared between threads without a lock.
  */
 #ifndef KITH_MODEL_SCHEMA_H
 #define KITH_MODEL_SCHEMA_H
@@ -59,7 +60,16 @@ void schema_encode(const struct schema *schema, struct buffer *out);
 /* Untrusted bytes; validates as schema_from_public does. KITH_ECORRUPT when they break a rule,
  * KITH_EVERSION when they are of another version. Bytes after the schema are left in the cursor. */
 KITH_NODISCARD int schema_decode(struct cursor *cur, struct schema *out, struct kith_error *err);
+/* Wherever the hidden field stands: what somebody who knows the names would call the same. */
 bool schema_equal(const struct schema *a, const struct schema *b);
+/* Whether `wider` is `schema`, or `schema` with fields added. */
+bool schema_extends(const struct schema *wider, const struct schema *schema);
+/* A copy with one more field, its last. KITH_EEXISTS: there is one of this name; KITH_EINVAL: rows
+ * that lack it would have no value, or it is a key; else as schema_from_public. */
+KITH_NODISCARD int schema_add_field(const struct schema *schema, const struct kith_field *field,
+                                    struct schema *out, struct kith_error *err);
+/* Rows that were written without this field have a value: null or its default. */
+bool schema_field_fillable(const struct schema_field *field);
 /* A copy in the public form; free with schema_public_release. */
 KITH_NODISCARD int schema_to_public(const struct schema *schema, struct kith_schema *out);
 void schema_public_release(struct kith_schema *schema);

@@ -3,7 +3,8 @@
  * and as many bytes.
  *
  *   size   meaning
- *   1      version: 1, or 2 when a field has an analyzer or there is a function
+ *   1      version: 1, or 2 when a field has an analyzer or there is a function, or 3 when there
+ *          are fields behind the hidden one, which were added later
  *   1      on_duplicate, resolved (1..4)
  *   1      dynamic, 0 or 1; the hidden field itself is not written
  *   1      0
@@ -27,6 +28,8 @@
  *   version 2:
  *     4      functions
  *     per function: bytes name, 1 kind, 4 number of its input field, 4 of its output field
+ *   version 3, which has all of version 2:
+ *     4      fields before the hidden one
  *
  * Decoding makes the public form in an arena and hands it to schema_from_public, so that the rules
  * are in one place. What breaks one is a corrupt schema: KITH_ECORRUPT.
@@ -40,6 +43,7 @@
 
 #define SCHEMA_VERSION       1
 #define SCHEMA_VERSION_TEXTS 2 /* analyzers and functions */
+#define SCHEMA_VERSION_ADDED 3 /* fields behind the hidden one */
 
 #define FIELD_HAS_ANALYZER 1u
 #define FIELD_MATCHES      2u
@@ -69,6 +73,9 @@ static void encode_default(const struct kith_value *value, struct buffer *out)
 
 static uint8_t version_of(const struct schema *schema)
 {
+    if (schema->meta != SIZE_MAX && schema->meta + 1 < schema->field_count) {
+        return SCHEMA_VERSION_ADDED;
+    }
     bool texts = schema->function_count > 0;
     for (size_t i = 0; i < schema->field_count; i++) texts |= schema->fields[i].analyzer != NULL;
     return texts ? SCHEMA_VERSION_TEXTS : SCHEMA_VERSION;
@@ -110,7 +117,7 @@ static void encode_functions(const struct schema *schema, struct buffer *out)
 void schema_encode(const struct schema *schema, struct buffer *out)
 {
     const bool dynamic = schema->meta != SIZE_MAX;
-    const size_t count = schema->field_count - (dynamic ? 1 : 0); /* the hidden field is last */
+    const size_t count = schema->field_count - (dynamic ? 1 : 0);
     const uint8_t version = version_of(schema);
     buffer_put_u8(out, version);
     buffer_put_u8(out, (uint8_t)schema->on_duplicate);
@@ -119,8 +126,11 @@ void schema_encode(const struct schema *schema, struct buffer *out)
     buffer_put_u32(out, schema->key_partitions);
     buffer_put_u32(out, (uint32_t)count);
     buffer_put_cstr(out, schema->description);
-    for (size_t i = 0; i < count; i++) encode_field(&schema->fields[i], version, out);
+    for (size_t i = 0; i < schema->field_count; i++) {
+        if (i != schema->meta) encode_field(&schema->fields[i], version, out);
+    }
     if (version >= SCHEMA_VERSION_TEXTS) encode_functions(schema, out);
+    if (version >= SCHEMA_VERSION_ADDED) buffer_put_u32(out, (uint32_t)schema->meta);
 }
 
 static int malformed(const struct cursor *cur, struct kith_error *err)
@@ -231,7 +241,7 @@ static int decode_head(struct cursor *cur, struct kith_schema *out, uint8_t *ver
                        struct kith_error *err)
 {
     *version = cursor_u8(cur);
-    if (!cursor_failed(cur) && *version != SCHEMA_VERSION && *version != SCHEMA_VERSION_TEXTS) {
+    if (!cursor_failed(cur) && (*version < SCHEMA_VERSION || *version > SCHEMA_VERSION_ADDED)) {
         return error_set(err, KITH_EVERSION, "schema: version %u is not known", *version);
     }
     out->on_duplicate = (enum kith_duplicate)cursor_u8(cur);
@@ -245,6 +255,23 @@ static int decode_head(struct cursor *cur, struct kith_schema *out, uint8_t *ver
     return 0;
 }
 
+/* The hidden field takes its place among the others: `fields` has room for it. */
+static int decode_place(struct cursor *cur, struct kith_field *fields, struct kith_schema *out,
+                        struct kith_error *err)
+{
+    const uint32_t before = cursor_u32(cur);
+    if (cursor_failed(cur) || !out->dynamic || before >= out->field_count) {
+        return malformed(cur, err);
+    }
+    memmove(&fields[before + 1], &fields[before], (out->field_count - before) * sizeof *fields);
+    fields[before] = (struct kith_field)KITH_FIELD_INIT;
+    fields[before].name = SCHEMA_META_FIELD;
+    fields[before].type = KITH_JSON;
+    fields[before].flags = KITH_FIELD_DYNAMIC;
+    out->field_count++;
+    return 0;
+}
+
 static int decode_public(struct cursor *cur, struct arena *arena, struct kith_schema *out,
                          struct kith_error *err)
 {
@@ -253,14 +280,16 @@ static int decode_public(struct cursor *cur, struct arena *arena, struct kith_sc
     if (rc) return rc;
     rc = decode_text(cur, arena, LIMIT_TEXT_BYTES, &out->description, err);
     if (rc) return rc;
-    struct kith_field *const fields = arena_alloc_array(arena, out->field_count, sizeof *fields);
+    struct kith_field *const fields =
+        arena_alloc_array(arena, out->field_count + 1, sizeof *fields);
     if (!fields) return error_set(err, KITH_ENOMEM, "no memory for a schema");
     out->fields = fields;
     for (size_t i = 0; i < out->field_count && rc == 0; i++) {
         rc = decode_field(cur, arena, version, &fields[i], err);
     }
     if (rc || version < SCHEMA_VERSION_TEXTS) return rc;
-    return decode_functions(cur, arena, out, err);
+    rc = decode_functions(cur, arena, out, err);
+    return rc || version < SCHEMA_VERSION_ADDED ? rc : decode_place(cur, fields, out, err);
 }
 
 int schema_decode(struct cursor *cur, struct schema *out, struct kith_error *err)

@@ -3,8 +3,7 @@
  *
  * Everything in the copy is on the heap and owned by it, though the public struct says const: the
  * fields array, each name, analyzer and text of a default, the functions, and the description. The
- * hidden field is shown,
- * last, with KITH_FIELD_DYNAMIC.
+ * hidden field is shown at its place, with KITH_FIELD_DYNAMIC.
  */
 #include "model/schema.h"
 
@@ -39,6 +38,7 @@ static bool field_equal(const struct schema_field *a, const struct schema_field 
            value_equal(&a->default_value, &b->default_value);
 }
 
+/* Functions name fields that a schema was created with: the hidden one never stands before them. */
 static bool functions_equal(const struct schema *a, const struct schema *b)
 {
     if (a->function_count != b->function_count) return false;
@@ -53,17 +53,33 @@ static bool functions_equal(const struct schema *a, const struct schema *b)
     return true;
 }
 
+static bool heads_equal(const struct schema *a, const struct schema *b)
+{
+    return a->on_duplicate == b->on_duplicate && a->key_partitions == b->key_partitions &&
+           strcmp(a->description, b->description) == 0 && functions_equal(a, b);
+}
+
 bool schema_equal(const struct schema *a, const struct schema *b)
 {
-    if (a->field_count != b->field_count || a->meta != b->meta ||
-        a->on_duplicate != b->on_duplicate || a->key_partitions != b->key_partitions) {
+    if (a->field_count != b->field_count || (a->meta == SIZE_MAX) != (b->meta == SIZE_MAX)) {
         return false;
     }
-    if (strcmp(a->description, b->description) != 0) return false;
-    for (size_t i = 0; i < a->field_count; i++) {
-        if (!field_equal(&a->fields[i], &b->fields[i])) return false;
+    for (size_t i = 0, j = 0; i < a->field_count && j < b->field_count; i++, j++) {
+        i += i == a->meta;
+        j += j == b->meta;
+        if (i == a->field_count || j == b->field_count) break;
+        if (!field_equal(&a->fields[i], &b->fields[j])) return false;
     }
-    return functions_equal(a, b);
+    return heads_equal(a, b);
+}
+
+bool schema_extends(const struct schema *wider, const struct schema *schema)
+{
+    if (wider->field_count < schema->field_count || wider->meta != schema->meta) return false;
+    for (size_t i = 0; i < schema->field_count; i++) {
+        if (!field_equal(&wider->fields[i], &schema->fields[i])) return false;
+    }
+    return heads_equal(wider, schema);
 }
 
 static int copy_field(const struct schema_field *field, struct kith_field *out)

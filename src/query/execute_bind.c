@@ -29,6 +29,15 @@ static int drop_piece(struct allowed *allowed, size_t number, size_t first, size
     return 0;
 }
 
+/* A segment that is older than the field. */
+static int drop_all(struct allowed *allowed, size_t number)
+{
+    if (!allowed_rows(allowed, number)) return KITH_ENOMEM;
+    bitset_fill(&allowed->sets[number], false);
+    allowed->counts[number] = 0;
+    return 0;
+}
+
 static int drop_nulls(const struct search_binding *binding, size_t number)
 {
     struct allowed *allowed = binding->allowed;
@@ -42,6 +51,7 @@ static int drop_nulls(const struct search_binding *binding, size_t number)
         const uint64_t *valid = NULL;
         int rc = segment_vectors(segment, binding->search.field, bits, piece, &vectors, &first,
                                  &valid);
+        if (rc == KITH_ENOTFOUND && piece == 0 && bits) return drop_all(allowed, number);
         if (rc == KITH_ENOTFOUND) break;
         if (rc) return rc == KITH_ECORRUPT ? 0 : rc; /* whoever searches it reports it */
         if (valid) rc = drop_piece(allowed, number, first, vectors.count, valid);

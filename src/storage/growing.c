@@ -195,7 +195,7 @@ static int growing_chunk_get(const struct segment *segment, size_t field, size_t
 {
     const struct growing *g = growing_of(segment);
     const size_t rows = growing_rows(segment);
-    if (field >= segment->schema->field_count || number >= g->chunk_count ||
+    if (!segment_holds(segment, field) || number >= g->chunk_count ||
         number * GROWING_CHUNK_ROWS >= rows) {
         return KITH_ENOTFOUND;
     }
@@ -441,7 +441,7 @@ int growing_append(struct segment *segment, const struct kith_batch *batch,
     struct growing *g = (struct growing *)segment;
     const size_t first = atomic_load_explicit(&g->rows, memory_order_relaxed);
     if (batch->rows == 0) return 0;
-    if (batch->rows > g->rows_max - first || batch->column_count != segment->schema->field_count) {
+    if (batch->rows > g->rows_max - first || batch->column_count != segment->held) {
         return error_set(err, KITH_EINVAL, "%zu rows do not fit into segment %llu", batch->rows,
                          (unsigned long long)segment->id);
     }

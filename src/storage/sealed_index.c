@@ -107,7 +107,7 @@ int sealed_attach_index(const struct sealed_opts *opts, struct segment *segment,
                         const char *kind, struct kith_error *err)
 {
     struct sealed *s = (struct sealed *)segment;
-    if (segment->ops->growing || !segment_has_field(segment, field) ||
+    if (segment->ops->growing || !segment_holds(segment, field) ||
         s->vectors[field].vectors.count == 0) {
         return error_set(err, KITH_EINVAL, "field %zu takes no index", field);
     }
@@ -208,7 +208,7 @@ int sealed_warm(struct segment *segment)
     struct sealed *s = (struct sealed *)segment;
     if (!s->pin) return 0;
     int rc = 0;
-    for (size_t i = 0; i < segment->schema->field_count; i++) {
+    for (size_t i = 0; i < segment->held; i++) {
         const int one = warm_one(s, &s->vectors[i]);
         if (!rc) rc = one;
     }

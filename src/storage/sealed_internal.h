@@ -122,8 +122,8 @@ static inline size_t sealed_group_rows(size_t rows, size_t group)
     return left < SEALED_CHUNK_ROWS ? left : SEALED_CHUNK_ROWS;
 }
 
-/* A hash of what decides the layout of a segment: types, dims and nullability of its fields. */
-KITH_NODISCARD int sealed_fingerprint(const struct schema *schema, uint64_t *out);
+/* A hash of what decides the layout of a segment: types and dims of the first so many fields. */
+KITH_NODISCARD int sealed_fingerprint(const struct schema *schema, size_t fields, uint64_t *out);
 
 extern const struct segment_ops sealed_ops;
 int sealed_warm(struct segment *segment);

@@ -133,7 +133,7 @@ static int sealed_chunk(const struct segment *segment, size_t field, size_t numb
                         struct chunk *out)
 {
     const struct sealed *s = sealed_of(segment);
-    if (!segment_has_field(segment, field) || number >= sealed_groups(s->rows)) {
+    if (!segment_holds(segment, field) || number >= sealed_groups(s->rows)) {
         return KITH_ENOTFOUND;
     }
     if (!schema_field_stored(&segment->schema->fields[field])) return KITH_EUNSUPPORTED;
@@ -253,7 +253,7 @@ static void unlink_files(const struct sealed *s)
 static void sealed_free(struct segment *segment)
 {
     struct sealed *s = (struct sealed *)segment;
-    for (size_t i = 0; s->vectors && i < segment->schema->field_count; i++) {
+    for (size_t i = 0; s->vectors && i < segment->held; i++) {
         sealed_index_free(s, atomic_load(&s->vectors[i].index));
         sealed_index_free(s, s->vectors[i].retired);
     }
@@ -292,6 +292,16 @@ const struct segment_ops sealed_ops = {
 
 /* ---- opening ---- */
 
+/* The file may be older than the last fields of the schema. */
+static bool fields_fit(const struct schema *schema, size_t fields)
+{
+    if (fields == 0 || fields > schema->field_count) return false;
+    for (size_t i = fields; i < schema->field_count; i++) {
+        if (!schema_field_fillable(&schema->fields[i])) return false;
+    }
+    return true;
+}
+
 static int read_meta(struct sealed *s, struct kith_error *err)
 {
     struct section meta;
@@ -301,15 +311,18 @@ static int read_meta(struct sealed *s, struct kith_error *err)
                          s->segment.id);
     }
     const uint64_t rows = le64_get(meta.data + META_AT_ROWS);
+    const size_t fields = le32_get(meta.data + META_AT_FIELDS);
     uint64_t fingerprint = 0;
-    const int rc = sealed_fingerprint(s->segment.schema, &fingerprint);
-    if (rc) return error_set(err, rc, "no memory to open segment %" PRIu64, s->segment.id);
-    if (rows == 0 || rows >= UINT32_MAX ||
-        le32_get(meta.data + META_AT_FIELDS) != s->segment.schema->field_count ||
+    int rc = fields_fit(s->segment.schema, fields) ? 0 : KITH_ECORRUPT;
+    if (!rc) rc = sealed_fingerprint(s->segment.schema, fields, &fingerprint);
+    if (rc == KITH_ENOMEM)
+        return error_set(err, rc, "no memory to open segment %" PRIu64, s->segment.id);
+    if (rc || rows == 0 || rows >= UINT32_MAX ||
         le64_get(meta.data + META_AT_FINGERPRINT) != fingerprint) {
         return error_set(err, KITH_ECORRUPT, "segment %" PRIu64 " belongs to another schema",
                          s->segment.id);
     }
+    s->segment.held = fields;
     s->rows = (size_t)rows;
     s->min_ts = le64_get(meta.data + META_AT_MIN_TS);
     s->max_ts = le64_get(meta.data + META_AT_MAX_TS);
@@ -324,7 +337,7 @@ static struct section *slot_of(struct sealed *s, const struct blockfile_section 
     if (entry->id == SECTION_PARTITIONS) return &s->partitions;
     if (entry->id == SECTION_PATHS) return &s->paths;
     if (entry->id == SECTION_TYPED) return NULL; /* found when it is read */
-    if (entry->field >= s->segment.schema->field_count) return NULL;
+    if (entry->field >= s->segment.held) return NULL;
     struct sealed_column *c = &s->columns[entry->field];
     switch (entry->id) {
     case SECTION_DATA: return &c->data;
@@ -366,7 +379,7 @@ static int take_sections(struct sealed *s, struct kith_error *err)
     }
     bool holds = has_len(&s->keys, s->rows, 8) && has_len(&s->key_rows, s->rows, 4);
     holds = holds && (!s->partitions.data || has_len(&s->partitions, s->rows, 4));
-    for (size_t i = 0; holds && i < s->segment.schema->field_count; i++) {
+    for (size_t i = 0; holds && i < s->segment.held; i++) {
         holds = column_holds(s, i);
     }
     if (holds) return 0;
@@ -376,7 +389,7 @@ static int take_sections(struct sealed *s, struct kith_error *err)
 
 static void take_vectors(struct sealed *s)
 {
-    for (size_t i = 0; i < s->segment.schema->field_count; i++) {
+    for (size_t i = 0; i < s->segment.held; i++) {
         struct vectors *v = &s->vectors[i].vectors;
         if (!vectors_of_field(&s->segment.schema->fields[i], v)) continue;
         v->rows = s->columns[i].data;
@@ -413,6 +426,10 @@ int sealed_open(const struct sealed_opts *opts, struct segment **out, size_t *in
         take_vectors(s);
         tombstones_init(&s->segment.dead, s->rows);
         atomic_store(&s->disk_bytes, s->file.len);
+        struct filled_column *filled = NULL;
+        rc = segment_fill(&s->segment, opts->schema, &filled);
+        if (rc) (void)error_set(err, rc, "no memory to open segment %" PRIu64, opts->id);
+        if (!rc) segment_widen(&s->segment, opts->schema, filled);
     }
     if (!rc && opts->dead_file) {
         rc = sealed_read_dead(s, opts->database_id, opts->dead_file, err);

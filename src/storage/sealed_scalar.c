@@ -245,7 +245,7 @@ size_t segment_indexes(const struct segment *segment, struct segment_index_entry
 {
     size_t count = 0;
     if (segment->ops->growing) return 0;
-    for (size_t field = 0; field < segment->schema->field_count; field++) {
+    for (size_t field = 0; field < segment->held; field++) {
         const struct index *index = segment_index(segment, field);
         if (!index) continue;
         if (count < room) {
@@ -267,7 +267,7 @@ void segment_detach_index(struct segment *segment, uint32_t number)
 {
     if (segment->ops->growing) return;
     struct sealed *s = (struct sealed *)segment;
-    if (segment_has_field(segment, number)) sealed_detach_vectors(s, number);
+    if (segment_holds(segment, number)) sealed_detach_vectors(s, number);
     for (struct sealed_scalar *x = first_of(s); x; x = x->next) {
         if (x->number == number) mark_gone(s, x);
     }

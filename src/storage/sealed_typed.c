@@ -90,7 +90,7 @@ int sealed_typed(const struct segment *segment, size_t field, struct kith_str pa
 {
     struct sealed *s = (struct sealed *)(uintptr_t)segment; /* only the guard of pages changes */
     const size_t groups = sealed_groups(s->rows);
-    if (!s->paths.data || !segment_has_field(segment, field) || number >= groups) {
+    if (!s->paths.data || !segment_holds(segment, field) || number >= groups) {
         return KITH_EUNSUPPORTED;
     }
     struct typed_place place;

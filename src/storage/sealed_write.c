@@ -60,7 +60,7 @@ static int each_live(struct merge *m, size_t field, run_fn *fn, void *ctx)
         for (size_t first = 0; first < m->live[s].bits; first += step) {
             if (cancelled(m)) return error_set(m->err, KITH_ECANCELLED, "sealing was cancelled");
             struct chunk chunk;
-            int rc = segment->ops->chunk(segment, field, first / step, &chunk);
+            int rc = segment_chunk(segment, field, first / step, &chunk);
             if (rc) {
                 return error_set(m->err, rc, "segment %" PRIu64 ": field '%s' is damaged",
                                  segment->id, m->in->schema->fields[field].name);
@@ -79,9 +79,22 @@ static int each_live_of(void *ctx, size_t field, run_fn *fn, void *fn_ctx)
 
 /* ---- columns ---- */
 
+/* Vectors that an input does not hold. */
+static int put_zeros(struct merge *m, size_t len)
+{
+    static const uint8_t zeros[4096];
+    int rc = 0;
+    for (size_t done = 0; !rc && done < len; done += sizeof zeros) {
+        const size_t left = len - done;
+        rc = blockfile_put(&m->writer, zeros, left < sizeof zeros ? left : sizeof zeros, m->err);
+    }
+    return rc;
+}
+
 static int put_fixed(void *ctx, const struct chunk *chunk, size_t from, size_t end)
 {
     struct merge *m = ctx;
+    if (!chunk->data) return put_zeros(m, (end - from) * chunk->width);
     return blockfile_put(&m->writer, chunk->data + from * chunk->width,
                          (end - from) * chunk->width, m->err);
 }
@@ -309,11 +322,11 @@ static int write_partitions(struct merge *m)
     return rc;
 }
 
-int sealed_fingerprint(const struct schema *schema, uint64_t *out)
+int sealed_fingerprint(const struct schema *schema, size_t fields, uint64_t *out)
 {
     struct buffer text;
     buffer_init(&text);
-    for (size_t i = 0; i < schema->field_count; i++) {
+    for (size_t i = 0; i < fields; i++) {
         const struct schema_field *f = &schema->fields[i];
         buffer_put_u32(&text, (uint32_t)f->type);
         buffer_put_u32(&text, (uint32_t)f->element_type);
@@ -329,7 +342,7 @@ int sealed_fingerprint(const struct schema *schema, uint64_t *out)
 static int write_meta(struct merge *m)
 {
     uint64_t fingerprint = 0;
-    const int rc = sealed_fingerprint(m->in->schema, &fingerprint);
+    const int rc = sealed_fingerprint(m->in->schema, m->in->schema->field_count, &fingerprint);
     if (rc) return error_set(m->err, rc, "no memory to seal");
     uint8_t meta[META_BYTES] = {0};
     le64_put(meta + META_AT_ROWS, m->rows);

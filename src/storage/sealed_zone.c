@@ -135,7 +135,7 @@ int sealed_zone(const struct segment *segment, size_t field, size_t first, size_
                 struct zone *out)
 {
     const struct sealed *s = (const struct sealed *)segment;
-    if (!segment_has_field(segment, field) || rows == 0 || first >= s->rows) {
+    if (!segment_holds(segment, field) || rows == 0 || first >= s->rows) {
         return KITH_EUNSUPPORTED;
     }
     const struct section *zones = &s->columns[field].zones;

@@ -10,12 +10,13 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "storage/segment_internal.h"
+#include "storage/segment_filled.h"
 
 void segment_init(struct segment *segment, const struct segment_ops *ops, const struct os *os,
                   const struct schema *schema, uint64_t id, size_t rows_max)
 {
-    *segment = (struct segment){.ops = ops, .os = os, .schema = schema, .id = id};
+    *segment = (struct segment){
+        .ops = ops, .os = os, .schema = schema, .held = schema->field_count, .id = id};
     atomic_init(&segment->references, 1);
     tombstones_init(&segment->dead, rows_max);
 }
@@ -31,6 +32,7 @@ void segment_unref(struct segment *segment)
     if (atomic_fetch_sub_explicit(&segment->references, 1, memory_order_acq_rel) > 1) return;
     tombstones_release(&segment->dead);
     segment_texts_free(segment);
+    filled_free(segment->filled);
     segment->ops->free(segment);
 }
 
@@ -128,10 +130,17 @@ uint32_t segment_partition(const struct segment *segment, size_t row)
     return segment->ops->partition(segment, row);
 }
 
+bool segment_holds(const struct segment *segment, size_t field) { return field < segment->held; }
+
+int segment_chunk(const struct segment *segment, size_t field, size_t number, struct chunk *out)
+{
+    return segment_holds(segment, field) ? segment->ops->chunk(segment, field, number, out)
+                                         : filled_chunk(segment, field, number, out);
+}
+
 static int source_get(void *ctx, size_t field, size_t chunk_number, struct chunk *out)
 {
-    const struct segment *segment = ctx;
-    return segment->ops->chunk(segment, field, chunk_number, out);
+    return segment_chunk(ctx, field, chunk_number, out);
 }
 
 static int source_probe(void *ctx, const struct probe *probe, struct probe_answer *answer)
@@ -146,23 +155,27 @@ static int source_estimate(void *ctx, const struct probe *probe, uint64_t *rows)
     return segment->ops->estimate(segment, probe, rows);
 }
 
+static int source_rows_zone(void *ctx, size_t field, size_t first, size_t rows, struct zone *out)
+{
+    const struct segment *segment = ctx;
+    const size_t all = segment->ops->rows(segment);
+    if (segment_holds(segment, field)) return segment->ops->zone(segment, field, first, rows, out);
+    if (rows == 0 || first >= all) return KITH_EUNSUPPORTED;
+    return filled_zone(segment, field, rows < all - first ? rows : all - first, out);
+}
+
 static int source_zone(void *ctx, size_t field, size_t chunk_number, struct zone *out)
 {
     const struct segment *segment = ctx;
     const size_t rows = segment->ops->chunk_rows;
-    return segment->ops->zone(segment, field, chunk_number * rows, rows, out);
-}
-
-static int source_rows_zone(void *ctx, size_t field, size_t first, size_t rows, struct zone *out)
-{
-    const struct segment *segment = ctx;
-    return segment->ops->zone(segment, field, first, rows, out);
+    return source_rows_zone(ctx, field, chunk_number * rows, rows, out);
 }
 
 static int source_typed(void *ctx, size_t field, struct kith_str path, size_t chunk_number,
                         struct chunk *out, bool *rest)
 {
     const struct segment *segment = ctx;
+    if (!segment_holds(segment, field)) return KITH_EUNSUPPORTED;
     return segment->ops->typed(segment, field, path, chunk_number, out, rest);
 }
 
@@ -187,7 +200,9 @@ int segment_cell(const struct segment *segment, size_t field, size_t row, struct
     if (!segment_has_field(segment, field) || row >= segment->ops->rows(segment)) {
         return KITH_ENOTFOUND;
     }
-    return segment->ops->cell(segment, field, row, chunk, at);
+    if (segment_holds(segment, field)) return segment->ops->cell(segment, field, row, chunk, at);
+    *at = row % segment->ops->chunk_rows;
+    return filled_chunk(segment, field, row / segment->ops->chunk_rows, chunk);
 }
 
 int segment_key(const struct segment *segment, size_t row, struct key *out)
@@ -208,14 +223,16 @@ int segment_vectors(const struct segment *segment, size_t field, size_t rows, si
                     struct vectors *vectors, size_t *first, const uint64_t **valid)
 {
     if (!segment_has_field(segment, field)) return KITH_ENOTFOUND;
-    const struct schema_field *f = &segment->schema->fields[field];
+    const struct schema *schema = segment->schema;
+    const struct schema_field *f = &schema->fields[field];
     if (!type_is_vector(f->type) || f->width == 0) return KITH_EUNSUPPORTED;
+    if (!segment_holds(segment, field)) return KITH_ENOTFOUND; /* all are null */
     return segment->ops->vectors(segment, field, rows, piece, vectors, first, valid);
 }
 
 const struct index *segment_index(const struct segment *segment, size_t field)
 {
-    if (!segment_has_field(segment, field) || !segment->ops->index) return NULL;
+    if (!segment_holds(segment, field) || !segment->ops->index) return NULL;
     return segment->ops->index(segment, field);
 }
 

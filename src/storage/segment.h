@@ -32,6 +32,7 @@
 #define SEALED_CHUNK_ROWS 65536u
 
 struct segment;
+struct filled_column; /* segment_filled.c */
 struct text_runs; /* index/text_growing.h */
 
 void segment_ref(struct segment *segment);
@@ -86,6 +87,17 @@ KITH_NODISCARD int segment_texts(const struct segment *segment, size_t field, si
 /* Rows with this key, newest first, visible at ts: up to `room`; returns how many (or < 0). */
 int segment_find(const struct segment *segment, struct key key, uint64_t ts, uint32_t *rows,
                  size_t room);
+
+/* Under the write lock: the schema got fields that this segment does not hold. What can fail first:
+ * *out holds columns of them, which segment_widen takes with the schema, or filled_free. The schema
+ * extends the segment's and outlives it. Whatever else reads the segment goes on. */
+KITH_NODISCARD int segment_fill(const struct segment *segment, const struct schema *schema,
+                                struct filled_column **out);
+void segment_widen(struct segment *segment, const struct schema *schema,
+                   struct filled_column *columns);
+void filled_free(struct filled_column *columns);
+/* The field's values are in the segment, not filled in. */
+bool segment_holds(const struct segment *segment, size_t field);
 
 /* Under the write lock. Marks the row dead at ts; a no-op when it is dead already. Timestamps
  * ascend once readers have the segment; before that (carrying over) any order is taken. */

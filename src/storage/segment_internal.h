@@ -59,7 +59,9 @@ struct segment_ops {
 struct segment {
     const struct segment_ops *ops;
     const struct os *os;         /* borrows */
-    const struct schema *schema; /* borrows */
+    _Atomic(const struct schema *) schema; /* borrows; replaced by one that extends it */
+    size_t held; /* fields that it has values of: the first ones */
+    _Atomic(struct filled_column *) filled; /* owns: the others */
     uint64_t id;
     atomic_size_t references;
     atomic_bool damaged;
@@ -78,6 +80,10 @@ int segment_texts_probe(const struct segment *segment, const struct probe *probe
                         struct probe_answer *answer);
 int segment_texts_estimate(const struct segment *segment, const struct probe *probe,
                            uint64_t *rows);
+
+/* A chunk of any field. */
+KITH_NODISCARD int segment_chunk(const struct segment *segment, size_t field, size_t number,
+                                 struct chunk *out);
 
 static inline bool segment_has_field(const struct segment *segment, size_t field)
 {

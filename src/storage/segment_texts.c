@@ -3,7 +3,7 @@
  * or is damaged. The first reader that needs them makes them (index/text_growing.h); a segment that
  * nobody searches by words has none.
  *
- * One list a field with an analyzer, all made at once and published by one compare-and-swap.
+ * One a field with an analyzer, made when it is first asked and pushed by one compare-and-swap.
  */
 #include "index/text_growing.h"
 
@@ -11,66 +11,85 @@
 #include "storage/segment_internal.h"
 
 struct segment_texts {
-    size_t count;
-    struct text_growing *fields[]; /* owns: one a field, NULL without an analyzer */
+    struct segment_texts *next; /* made before it */
+    size_t field;
+    struct text_growing *words; /* owns */
 };
 
 static void texts_free(struct segment_texts *texts)
 {
-    for (size_t i = 0; texts && i < texts->count; i++) text_growing_free(texts->fields[i]);
-    mem_free(texts);
+    while (texts) {
+        struct segment_texts *next = texts->next;
+        text_growing_free(texts->words);
+        mem_free(texts);
+        texts = next;
+    }
 }
 
-static int texts_make(const struct segment *segment, struct segment_texts **out)
+static struct segment_texts *texts_find(struct segment_texts *texts, size_t field)
+{
+    while (texts && texts->field != field) texts = texts->next;
+    return texts;
+}
+
+static int texts_make(const struct segment *segment, size_t field, struct segment_texts **out)
 {
     const struct schema *schema = segment->schema;
-    struct segment_texts *texts =
-        mem_zalloc(sizeof *texts + schema->field_count * sizeof texts->fields[0]);
+    struct segment_texts *texts = mem_zalloc(sizeof *texts);
     if (!texts) return KITH_ENOMEM;
-    texts->count = schema->field_count;
-    for (size_t i = 0; i < schema->field_count; i++) {
-        const struct schema_field *field = &schema->fields[i];
-        if (!field->analyzer || field->type != KITH_VARCHAR) continue;
-        const int rc =
-            text_growing_new(segment->os, segment->budget, field, &texts->fields[i]);
-        if (!rc) continue;
-        texts_free(texts);
-        return rc;
+    texts->field = field;
+    const int rc = text_growing_new(segment->os, segment->budget, &schema->fields[field],
+                                    &texts->words);
+    if (rc) {
+        mem_free(texts);
+    } else {
+        *out = texts;
     }
-    *out = texts;
+    return rc;
+}
+
+/* Whoever is first to push the field's index has it shared by the others. */
+static int texts_of(const struct segment *segment, size_t field, struct text_growing **out)
+{
+    struct segment *shared = (struct segment *)(uintptr_t)segment; /* the cache is not its value */
+    struct segment_texts *head = atomic_load_explicit(&shared->texts, memory_order_acquire);
+    struct segment_texts *made = NULL, *there;
+    while (!(there = texts_find(head, field))) {
+        const int rc = made ? 0 : texts_make(segment, field, &made);
+        if (rc) return rc;
+        made->next = head;
+        if (!atomic_compare_exchange_weak_explicit(&shared->texts, &head, made,
+                                                   memory_order_acq_rel, memory_order_acquire))
+            continue;
+        there = made;
+        made = NULL;
+        break;
+    }
+    if (made) made->next = NULL;
+    texts_free(made);
+    *out = there->words;
     return 0;
 }
 
-static int texts_of(const struct segment *segment, struct segment_texts **out)
+static bool has_words(const struct segment *segment, size_t field)
 {
-    *out = atomic_load_explicit(&segment->texts, memory_order_acquire);
-    if (*out) return 0;
-    struct segment_texts *made;
-    const int rc = texts_make(segment, &made);
-    if (rc) return rc;
-    struct segment *shared = (struct segment *)(uintptr_t)segment; /* the cache is not its value */
-    if (atomic_compare_exchange_strong_explicit(&shared->texts, out, made, memory_order_acq_rel,
-                                                memory_order_acquire)) {
-        *out = made;
-    } else {
-        texts_free(made);
-    }
-    return 0;
+    const struct schema *schema = segment->schema;
+    return field < schema->field_count && schema->fields[field].analyzer &&
+           schema->fields[field].type == KITH_VARCHAR;
 }
 
 int segment_texts(const struct segment *segment, size_t field, size_t rows,
                   struct text_runs **out, struct kith_error *err)
 {
-    struct segment_texts *texts;
-    int rc = texts_of(segment, &texts);
-    if (rc) return error_set(err, rc, "no memory for an index of texts");
-    if (field >= texts->count || !texts->fields[field])
+    struct text_growing *words;
+    if (!has_words(segment, field))
         return error_set(err, KITH_EINVAL, "field %zu has no analyzer", field);
+    const int rc = texts_of(segment, field, &words);
+    if (rc) return error_set(err, rc, "no memory for an index of texts");
     const size_t have = segment_rows(segment);
     struct chunk_source source;
     segment_source(segment, have, &source);
-    return text_growing_take(texts->fields[field], &source, field, rows < have ? rows : have, out,
-                             err);
+    return text_growing_take(words, &source, field, rows < have ? rows : have, out, err);
 }
 
 void segment_texts_free(struct segment *segment)
@@ -82,17 +101,15 @@ void segment_texts_free(struct segment *segment)
 void segment_texts_cut(struct segment *segment, size_t rows)
 {
     struct segment_texts *texts = atomic_load_explicit(&segment->texts, memory_order_acquire);
-    for (size_t i = 0; texts && i < texts->count; i++)
-        if (texts->fields[i]) text_growing_cut(texts->fields[i], rows);
+    for (; texts; texts = texts->next) text_growing_cut(texts->words, rows);
 }
 
 /* ---- filters ---- */
 
 static bool is_about_words(const struct segment *segment, const struct probe *probe)
 {
-    const struct schema *schema = segment->schema;
     return (probe->kind == PROBE_MATCH || probe->kind == PROBE_PHRASE) &&
-           probe->field < schema->field_count && schema->fields[probe->field].analyzer;
+           has_words(segment, probe->field);
 }
 
 /* Without memory for the index the rows can still be read. */
