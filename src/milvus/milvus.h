@@ -19,8 +19,8 @@
 #include <stdatomic.h>
 
 #include "base/arena.h"
-#include "door.pb-c.h"
-#include "milvus.pb-c.h"
+#include <door.pb-c.h>
+#include <milvus.pb-c.h>
 #include "net/net.h"
 #include "server/auth.h"
 #include "server/metrics.h"
@@ -120,6 +120,8 @@ struct milvus_collection { /* counted, immutable: a change makes a new one (regi
 struct milvus_collection *milvus_collection_get(struct milvus_call *call, const char *name,
                                                 bool describe, MilvusStatus **status);
 void milvus_collection_unref(struct milvus_collection *collection); /* NULL is a no-op */
+/* handle_load.c: may searches read this partition? record->loaded says whether any. */
+bool milvus_partition_loaded(const struct milvus_collection *collection, const char *partition);
 /* By the engine's id; NULL: unknown. */
 struct milvus_collection *milvus_collection_by_id(struct milvus_call *call, uint64_t id);
 const MilvusField *milvus_field_find(const struct milvus_collection *collection, const char *name);
@@ -135,10 +137,14 @@ KITH_NODISCARD int registry_add(struct milvus_call *call, const char *name,
                                 struct kith_error *err);
 /* edit() changes a copy of the record (memory from `allocator`, which outlives the call) and returns
  * 0, or a status that stops; then the copy is written and published with a larger updated_ts. */
-KITH_NODISCARD int registry_change(struct milvus_call *call, uint64_t id,
-                                   int (*edit)(void *ctx, Kith__Door__CollectionRecord *record,
-                                               ProtobufCAllocator *allocator),
+typedef int registry_edit(void *ctx, Kith__Door__CollectionRecord *record,
+                          ProtobufCAllocator *allocator);
+KITH_NODISCARD int registry_change(struct milvus_call *call, uint64_t id, registry_edit *edit,
                                    void *ctx, struct kith_error *err);
+/* The same for what is no change of the schema (indexes, load state): updated_ts stays, so that
+ * clients keep what they know. */
+KITH_NODISCARD int registry_change_quietly(struct milvus_call *call, uint64_t id,
+                                           registry_edit *edit, void *ctx, struct kith_error *err);
 /* After a drop, a rename or a change of aliases by the engine: names are read again. */
 KITH_NODISCARD int registry_refresh(struct milvus_call *call, struct kith_error *err);
 /* A timestamp of the engine's clock: (unix_ms << 18) | n, always ascending within the door. */
