@@ -47,7 +47,7 @@ static void unknown(struct exchange *exchange, struct kith_str service, struct k
 }
 
 /* A string field of the request by its protobuf name; NULL: it has none, or it is empty. */
-static const char *request_text(const ProtobufCMessage *request, const char *name)
+const char *milvus_request_text(const ProtobufCMessage *request, const char *name)
 {
     const ProtobufCFieldDescriptor *field =
         protobuf_c_message_descriptor_get_field_by_name(request->descriptor, name);
@@ -66,22 +66,26 @@ static void pack(const ProtobufCMessage *reply, struct buffer *out)
     if (room && len) (void)protobuf_c_message_pack(reply, room);
 }
 
-/* The reply's own status, when it is the first field of it or the reply itself. */
+/* The reply's own status, when it is a field of it or the reply itself; NULL: it has none. */
+const MilvusStatus *milvus_reply_status(const ProtobufCMessage *reply)
+{
+    if (reply->descriptor == &milvus__proto__common__status__descriptor)
+        return (const MilvusStatus *)reply;
+    const MilvusStatus *status = NULL;
+    const ProtobufCFieldDescriptor *field =
+        protobuf_c_message_descriptor_get_field_by_name(reply->descriptor, "status");
+    if (field && field->type == PROTOBUF_C_TYPE_MESSAGE)
+        memcpy(&status, (const char *)reply + field->offset, sizeof status);
+    return status;
+}
+
 static bool succeeded(const ProtobufCMessage *reply)
 {
-    const MilvusStatus *status = NULL;
-    if (reply->descriptor == &milvus__proto__common__status__descriptor) {
-        status = (const MilvusStatus *)reply;
-    } else {
-        const ProtobufCFieldDescriptor *field =
-            protobuf_c_message_descriptor_get_field_by_name(reply->descriptor, "status");
-        if (field && field->type == PROTOBUF_C_TYPE_MESSAGE)
-            memcpy(&status, (const char *)reply + field->offset, sizeof status);
-    }
+    const MilvusStatus *status = milvus_reply_status(reply);
     return !status || status->code == 0;
 }
 
-static void count_call(struct milvus_call *call, const struct milvus_rpc *rpc, bool success)
+void milvus_count_call(struct milvus_call *call, const struct milvus_rpc *rpc, bool success)
 {
     struct metrics *metrics = call->milvus->opts.metrics;
     char labels[128];
@@ -102,25 +106,27 @@ static void run_message(struct milvus_call *call, const struct milvus_rpc *rpc,
 {
     ProtobufCAllocator allocator = milvus_allocator(call->arena);
     const struct kith_str body = exchange_body(exchange);
-    ProtobufCMessage *request = protobuf_c_message_unpack(rpc->request, &allocator, body.len,
-                                                          (const uint8_t *)body.data);
+    ProtobufCMessage *request =
+        message_check(rpc->request, body)
+            ? protobuf_c_message_unpack(rpc->request, &allocator, body.len, (const uint8_t *)body.data)
+            : NULL;
     ProtobufCMessage *reply = arena_alloc(call->arena, rpc->reply->sizeof_message);
     if (!request || !reply) {
         fail(exchange, request ? GRPC_RESOURCE_EXHAUSTED : GRPC_INVALID_ARGUMENT,
              request ? "no memory for the reply" : "the request is no message of this RPC");
         return;
     }
-    const char *database = request_text(request, "db_name");
+    const char *database = milvus_request_text(request, "db_name");
     const char *text;
     if (database) call->database = database;
-    if (!milvus_permit(call, rpc, request_text(request, "collection_name"), &text)) {
+    if (!milvus_permit(call, rpc, milvus_request_text(request, "collection_name"), &text)) {
         fail(exchange, GRPC_PERMISSION_DENIED, text);
         return;
     }
     protobuf_c_message_init(rpc->reply, reply);
     rpc->handle(call, request, reply);
     pack(reply, exchange_reply(exchange));
-    count_call(call, rpc, succeeded(reply));
+    milvus_count_call(call, rpc, succeeded(reply));
     exchange_end(exchange);
 }
 
@@ -128,7 +134,7 @@ static void run_raw(struct milvus_call *call, const struct milvus_rpc *rpc,
                     struct exchange *exchange)
 {
     const int rc = rpc->raw(call, exchange_body(exchange), exchange_reply(exchange));
-    count_call(call, rpc, rc == 0);
+    milvus_count_call(call, rpc, rc == 0);
     if (rc == KITH_EINVAL) fail(exchange, GRPC_INVALID_ARGUMENT, "the request is no message of this RPC");
     else if (rc == KITH_EUNSUPPORTED) fail(exchange, GRPC_PERMISSION_DENIED, "permission deny");
     else if (rc) fail(exchange, GRPC_RESOURCE_EXHAUSTED, "no memory for the call");

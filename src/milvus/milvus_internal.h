@@ -1,7 +1,7 @@
 /*
  * The inside of the Milvus door: its state, and the handlers that the table names.
  *
- * Locks, in this order: change_lock (one change of the registry at a time, held across the engine's
+ * Locks, in this order: ddl_lock (handlers, one change that reads first), change_lock (one change of the registry at a time, held across the engine's
  * metadata write), names_lock (the map of names; held for a look-up).
  */
 #ifndef KITH_MILVUS_MILVUS_INTERNAL_H
@@ -16,6 +16,7 @@
 
 struct milvus {
     struct milvus_opts opts;
+    struct os_mutex ddl_lock; /* for changes that look first and then change twice */
     struct os_mutex change_lock;
     struct os_mutex names_lock;
     struct map names; /* "database\x01name" (also aliases) -> milvus_collection; guard: names_lock */
@@ -41,6 +42,10 @@ const char *milvus_pair_get(MilvusPair *const *pairs, size_t count, const char *
 /* milvus_grpc.c, rest.c */
 void milvus_grpc(struct milvus *milvus, struct exchange *exchange);
 void milvus_rest(struct milvus *milvus, struct exchange *exchange);
+/* A string field of a request by its protobuf name; NULL: it has none, or it is empty. */
+const char *milvus_request_text(const ProtobufCMessage *request, const char *name);
+const MilvusStatus *milvus_reply_status(const ProtobufCMessage *reply); /* NULL: it has none */
+void milvus_count_call(struct milvus_call *call, const struct milvus_rpc *rpc, bool success);
 /* Checks credentials and privilege, runs the handler, counts and times it. false: *grpc_status and
  * *text say why the call may not run. For both transports. */
 bool milvus_authenticate(struct milvus_call *call, struct exchange *exchange, bool http,
@@ -48,16 +53,65 @@ bool milvus_authenticate(struct milvus_call *call, struct exchange *exchange, bo
 bool milvus_permit(struct milvus_call *call, const struct milvus_rpc *rpc, const char *collection,
                    const char **text);
 
-/* handle_*.c: each `void handle_<Rpc>(struct milvus_call *call, const void *request, void *reply)` */
-#define MILVUS_HANDLER(rpc) \
-    void handle_##rpc(struct milvus_call *call, const void *request, void *reply)
+/* ---- pairs: values come as text ---- */
 
-/* handle_connect.c */
-MILVUS_HANDLER(Connect);
-MILVUS_HANDLER(GetVersion);
-MILVUS_HANDLER(CheckHealth);
-MILVUS_HANDLER(AllocTimestamp);
-MILVUS_HANDLER(GetComponentStates);
-MILVUS_HANDLER(GetMetrics);
+bool milvus_parse_int(const char *text, int64_t *out);  /* 10, -3, 0x1f, 0o17, 0b11 */
+bool milvus_parse_bool(const char *text, bool *out);    /* 1 t T TRUE true True and their opposites */
+/* An absent key leaves *out and is true; a value that does not read is false. */
+bool milvus_pair_int(MilvusPair *const *pairs, size_t count, const char *key, int64_t *out);
+bool milvus_pair_bool(MilvusPair *const *pairs, size_t count, const char *key, bool *out);
+
+/* ---- for handlers ---- */
+
+/* protobuf-c's strings are not const; packing only reads them. */
+static inline char *milvus_text(const char *text) { return (char *)(uintptr_t)text; }
+/* Into a reply that is a bare status; NULL: success. */
+void milvus_finish(struct milvus_call *call, void *reply, const MilvusStatus *status);
+/* A message of protobuf-c in the call's arena, initialised; NULL: no memory. */
+void *milvus_message(struct milvus_call *call, const ProtobufCMessageDescriptor *kind);
+/* A deep copy of a message in the call's arena; NULL: no memory. */
+void *milvus_copy(struct milvus_call *call, const ProtobufCMessage *message);
+#define WIRE(name) Milvus__Proto__Milvus__##name
+
+/* message_check.c. Untrusted bytes before protobuf-c sees them: no deeper than 100 messages (it
+ * recurses), texts in UTF-8. */
+bool message_check(const ProtobufCMessageDescriptor *kind, struct kith_str bytes);
+
+/* registry.c: the collections of the call's database, sorted by name, a reference each. */
+KITH_NODISCARD int milvus_collection_list(struct milvus_call *call,
+                                          struct milvus_collection ***out, size_t *count);
+
+/* registry_edit.c: for edits of records, whose memory is the allocator's. */
+/* A copy of a message; NULL: no memory. */
+void *registry_own(ProtobufCAllocator *allocator, const ProtobufCMessage *message);
+/* Sets the pairs that are given, removes the keys that are given. KITH_ENOMEM. */
+KITH_NODISCARD int registry_edit_pairs(MilvusPair ***pairs, size_t *count, MilvusPair *const *set,
+                                       size_t set_count, char *const *gone, size_t gone_count,
+                                       ProtobufCAllocator *allocator);
+KITH_NODISCARD int registry_edit_text(char **text, const char *fresh, ProtobufCAllocator *allocator);
+
+/* collection_properties.c: ttl, time zone and so on; keys that nobody knows pass. */
+MilvusStatus *milvus_properties_check(struct milvus_call *call, const MilvusSchema *schema,
+                                      MilvusPair *const *pairs, size_t count);
+/* Makes the engine do what the kept properties say. */
+KITH_NODISCARD int milvus_properties_apply(struct milvus_call *call, const char *collection,
+                                           struct kith_error *err);
+
+/* handle_describe.c: the one pair of statistics; NULL: no memory. */
+MilvusPair **milvus_row_count(struct milvus_call *call, uint64_t rows);
+/* handle_database.c: 1 for "default", for others a number made of the name. */
+int64_t milvus_database_id(const char *database);
+/* handle_partition.c: a number made of both names. */
+int64_t milvus_partition_id(const struct milvus_collection *collection, const char *partition);
+
+/* name_rules.c: NULL, or the refusal of a name. */
+MilvusStatus *milvus_check_collection_name(struct milvus_call *call, const char *name);
+MilvusStatus *milvus_check_alias_name(struct milvus_call *call, const char *name);
+MilvusStatus *milvus_check_field_name(struct milvus_call *call, const char *name);
+MilvusStatus *milvus_check_partition_name(struct milvus_call *call, const char *name);
+MilvusStatus *milvus_check_database_name(struct milvus_call *call, const char *name);
+MilvusStatus *milvus_check_index_name(struct milvus_call *call, const char *name);
+
+#include "milvus/milvus_handlers.h"
 
 #endif

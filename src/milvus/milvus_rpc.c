@@ -8,22 +8,43 @@
 #include "milvus/milvus_internal.h"
 
 #define MESSAGE(name) &milvus__proto__milvus__##name##__descriptor
-#define STATUS_REPLY  &milvus__proto__common__status__descriptor
+#define RPC(name, request, reply, privilege, object) \
+    { #name, MESSAGE(request), MESSAGE(reply), handle_##name, NULL, privilege, object }
+/* The reply is a bare status. */
+#define CHANGE(name, request, privilege, object)                                                  \
+    { #name, MESSAGE(request), &milvus__proto__common__status__descriptor, handle_##name, NULL, \
+      privilege, object }
 
+/* clang-format off */
 static const struct milvus_rpc rpcs[] = {
-    { "AllocTimestamp", MESSAGE(alloc_timestamp_request), MESSAGE(alloc_timestamp_response),
-      handle_AllocTimestamp, NULL, NULL, AUTH_GLOBAL },
-    { "CheckHealth", MESSAGE(check_health_request), MESSAGE(check_health_response),
-      handle_CheckHealth, NULL, NULL, AUTH_GLOBAL },
-    { "Connect", MESSAGE(connect_request), MESSAGE(connect_response), handle_Connect, NULL, NULL,
-      AUTH_GLOBAL },
-    { "GetComponentStates", MESSAGE(get_component_states_request), MESSAGE(component_states),
-      handle_GetComponentStates, NULL, NULL, AUTH_GLOBAL },
-    { "GetMetrics", MESSAGE(get_metrics_request), MESSAGE(get_metrics_response), handle_GetMetrics,
-      NULL, NULL, AUTH_GLOBAL },
-    { "GetVersion", MESSAGE(get_version_request), MESSAGE(get_version_response), handle_GetVersion,
-      NULL, NULL, AUTH_GLOBAL },
+    RPC(AllocTimestamp, alloc_timestamp_request, alloc_timestamp_response, NULL, AUTH_GLOBAL),
+    CHANGE(AlterIndex, alter_index_request, "CreateIndex", AUTH_COLLECTION),
+    RPC(BatchDescribeCollection, batch_describe_collection_request, batch_describe_collection_response, "DescribeCollection", AUTH_GLOBAL),
+    RPC(CheckHealth, check_health_request, check_health_response, NULL, AUTH_GLOBAL),
+    RPC(Connect, connect_request, connect_response, NULL, AUTH_GLOBAL),
+    CHANGE(CreateCollection, create_collection_request, "CreateCollection", AUTH_GLOBAL),
+    CHANGE(CreateIndex, create_index_request, "CreateIndex", AUTH_COLLECTION),
+    RPC(DescribeCollection, describe_collection_request, describe_collection_response, "DescribeCollection", AUTH_GLOBAL),
+    RPC(DescribeIndex, describe_index_request, describe_index_response, "IndexDetail", AUTH_COLLECTION),
+    CHANGE(DropCollection, drop_collection_request, "DropCollection", AUTH_GLOBAL),
+    CHANGE(DropIndex, drop_index_request, "DropIndex", AUTH_COLLECTION),
+    RPC(GetCollectionStatistics, get_collection_statistics_request, get_collection_statistics_response, "GetStatistics", AUTH_COLLECTION),
+    RPC(GetComponentStates, get_component_states_request, component_states, NULL, AUTH_GLOBAL),
+    RPC(GetIndexBuildProgress, get_index_build_progress_request, get_index_build_progress_response, "IndexDetail", AUTH_COLLECTION),
+    RPC(GetIndexState, get_index_state_request, get_index_state_response, "IndexDetail", AUTH_COLLECTION),
+    RPC(GetIndexStatistics, get_index_statistics_request, get_index_statistics_response, "IndexDetail", AUTH_COLLECTION),
+    RPC(GetLoadState, get_load_state_request, get_load_state_response, "GetLoadState", AUTH_COLLECTION),
+    RPC(GetLoadingProgress, get_loading_progress_request, get_loading_progress_response, "GetLoadingProgress", AUTH_COLLECTION),
+    RPC(GetMetrics, get_metrics_request, get_metrics_response, NULL, AUTH_GLOBAL),
+    RPC(GetVersion, get_version_request, get_version_response, NULL, AUTH_GLOBAL),
+    RPC(HasCollection, has_collection_request, bool_response, "DescribeCollection", AUTH_GLOBAL),
+    CHANGE(LoadCollection, load_collection_request, "Load", AUTH_COLLECTION),
+    CHANGE(LoadPartitions, load_partitions_request, "Load", AUTH_COLLECTION),
+    CHANGE(ReleaseCollection, release_collection_request, "Release", AUTH_COLLECTION),
+    CHANGE(ReleasePartitions, release_partitions_request, "Release", AUTH_COLLECTION),
+    RPC(ShowCollections, show_collections_request, show_collections_response, "ShowCollections", AUTH_GLOBAL),
 };
+/* clang-format on */
 #define RPC_COUNT (sizeof rpcs / sizeof rpcs[0])
 
 struct name {

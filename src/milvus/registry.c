@@ -11,13 +11,14 @@
  * this door only while the server runs, so the map of names is complete.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "milvus/milvus_internal.h"
+#include "milvus/schema_map.h"
 
 #define NAME_KEY_MAX 520
-#define FIRST_FIELD_ID 100
 
 /* ---- memory of records ---- */
 
@@ -81,61 +82,6 @@ static MilvusPair *new_pair(struct arena *arena, const char *key, const char *va
     return pair->value ? pair : NULL;
 }
 
-static int add_param(struct arena *arena, MilvusField *field, const char *key, const char *value)
-{
-    if (!(field->type_params[field->n_type_params] = new_pair(arena, key, value)))
-        return KITH_ENOMEM;
-    field->n_type_params++;
-    return 0;
-}
-
-static int add_number(struct arena *arena, MilvusField *field, const char *key, uint32_t number)
-{
-    char text[16];
-    if (number == 0) return 0;
-    (void)snprintf(text, sizeof text, "%u", number);
-    return add_param(arena, field, key, text);
-}
-
-static MilvusField *derive_field(struct arena *arena, const struct kith_field *from, int64_t id)
-{
-    MilvusField *field = arena_alloc(arena, sizeof *field);
-    if (!field) return NULL;
-    milvus__proto__schema__field_schema__init(field);
-    field->type_params = arena_alloc_array(arena, 8, sizeof(MilvusPair *));
-    if (!field->type_params) return NULL;
-    field->fieldid = id;
-    field->name = (char *)(uintptr_t)from->name;
-    field->data_type = (Milvus__Proto__Schema__DataType)from->type;
-    field->element_type = (Milvus__Proto__Schema__DataType)from->element_type;
-    field->is_primary_key = (from->flags & KITH_FIELD_PRIMARY) != 0;
-    field->autoid = (from->flags & KITH_FIELD_AUTO_ID) != 0;
-    field->nullable = (from->flags & KITH_FIELD_NULLABLE) != 0;
-    field->is_partition_key = (from->flags & KITH_FIELD_PARTITION_KEY) != 0;
-    int rc = add_number(arena, field, "dim", from->dim);
-    if (rc == 0) rc = add_number(arena, field, "max_length", from->max_length);
-    if (rc == 0) rc = add_number(arena, field, "max_capacity", from->max_capacity);
-    if (rc == 0 && from->analyzer) rc = add_param(arena, field, "enable_analyzer", "true");
-    if (rc == 0 && from->analyzer) rc = add_param(arena, field, "analyzer_params", from->analyzer);
-    if (rc == 0 && from->enable_match) rc = add_param(arena, field, "enable_match", "true");
-    return rc ? NULL : field;
-}
-
-static int derive_fields(struct arena *arena, const struct kith_schema *from, MilvusSchema *schema)
-{
-    schema->fields = arena_alloc_array(arena, from->field_count + 1, sizeof *schema->fields);
-    if (!schema->fields) return KITH_ENOMEM;
-    for (size_t i = 0; i < from->field_count; i++) {
-        if (from->fields[i].flags & KITH_FIELD_DYNAMIC) continue;
-        MilvusField *field =
-            derive_field(arena, &from->fields[i], FIRST_FIELD_ID + (int64_t)schema->n_fields);
-        if (!field) return KITH_ENOMEM;
-        schema->fields[schema->n_fields++] = field;
-        if (field->is_primary_key && field->autoid) schema->autoid = true;
-    }
-    return 0;
-}
-
 static int derive_indexes(struct arena *arena, const struct kith_collection_info *info,
                           Kith__Door__CollectionRecord *record)
 {
@@ -151,11 +97,9 @@ static int derive_indexes(struct arena *arena, const struct kith_collection_info
         index->id = (int64_t)i + 1;
         index->params = arena_alloc_array(arena, 2, sizeof *index->params);
         if (!index->params) return KITH_ENOMEM;
-        index->params[0] = new_pair(arena, "index_type", from->kind);
-        index->params[1] = new_pair(arena, "metric_type",
-                                    from->metric == KITH_COSINE ? "COSINE"
-                                    : from->metric == KITH_IP   ? "IP"
-                                                                : "L2");
+        index->params[0] = new_pair(arena, "index_type",
+                                    strcmp(from->kind, "AUTO") ? from->kind : "AUTOINDEX");
+        index->params[1] = new_pair(arena, "metric_type", metric_to_name(from->metric));
         if (!index->params[0] || !index->params[1]) return KITH_ENOMEM;
         index->n_params = from->metric ? 2 : 1;
         record->indexes[record->n_indexes++] = index;
@@ -170,17 +114,15 @@ static Kith__Door__CollectionRecord *derive(const struct kith_collection_info *i
     Kith__Door__CollectionRecord record = KITH__DOOR__COLLECTION_RECORD__INIT;
     MilvusSchema schema = MILVUS__PROTO__SCHEMA__COLLECTION_SCHEMA__INIT;
     schema.name = info->name;
-    schema.description = info->description ? info->description : (char *)(uintptr_t)"";
-    schema.enable_dynamic_field = info->schema.dynamic;
     record.schema = &schema;
     record.consistency = MILVUS__PROTO__COMMON__CONSISTENCY_LEVEL__Bounded;
     record.shards = 1;
     record.partition_count = (int64_t)info->partition_count;
     record.created_ts = record.updated_ts = (uint64_t)info->created_ms << 18;
     record.loaded = true;
-    int rc = derive_fields(&arena, &info->schema, &schema);
+    int rc = schema_from_engine(&arena, &info->schema, &schema);
     if (rc == 0) rc = derive_indexes(&arena, info, &record);
-    record.next_field = FIRST_FIELD_ID + (int64_t)schema.n_fields;
+    record.next_field = SCHEMA_FIRST_FIELD_ID + (int64_t)schema.n_fields + schema.enable_dynamic_field;
     record.next_index = (int64_t)record.n_indexes + 1;
     Kith__Door__CollectionRecord *copy = rc ? NULL : record_copy(&record);
     arena_release(&arena);
@@ -388,6 +330,32 @@ struct milvus_collection *milvus_collection_by_id(struct milvus_call *call, uint
     return collection;
 }
 
+static int by_name(const void *a, const void *b)
+{
+    const struct milvus_collection *const *left = a, *const *right = b;
+    return strcmp((*left)->name, (*right)->name);
+}
+
+int milvus_collection_list(struct milvus_call *call, struct milvus_collection ***out, size_t *count)
+{
+    struct milvus *milvus = call->milvus;
+    size_t found = 0;
+    os_mutex_lock(&milvus->names_lock);
+    struct milvus_collection **items =
+        arena_alloc_array(call->arena, milvus->collection_count + 1, sizeof(void *));
+    for (size_t i = 0; items && i < milvus->collection_count; i++) {
+        if (strcmp(milvus->collections[i]->database, call->database) != 0) continue;
+        items[found++] = milvus->collections[i];
+        atomic_fetch_add(&milvus->collections[i]->refs, 1);
+    }
+    os_mutex_unlock(&milvus->names_lock);
+    if (!items) return KITH_ENOMEM;
+    qsort(items, found, sizeof(void *), by_name);
+    *out = items;
+    *count = found;
+    return 0;
+}
+
 struct milvus_collection *milvus_alias_get(struct milvus_call *call, const char *alias)
 {
     struct milvus_collection *collection = find(call->milvus, call->database, alias);
@@ -452,17 +420,15 @@ int registry_add(struct milvus_call *call, const char *name,
     return rc;
 }
 
-static int change(struct milvus_call *call, struct milvus_collection *old,
-                  int (*edit)(void *ctx, Kith__Door__CollectionRecord *record,
-                              ProtobufCAllocator *allocator),
-                  void *ctx, struct kith_error *err)
+static int change(struct milvus_call *call, struct milvus_collection *old, registry_edit *edit,
+                  void *ctx, bool newer, struct kith_error *err)
 {
     struct milvus *milvus = call->milvus;
     Kith__Door__CollectionRecord *record = record_copy(old->record);
     if (!record) return error_set(err, KITH_ENOMEM, "changing a collection: no memory");
     int rc = edit(ctx, record, &heap);
     const uint64_t ts = milvus_timestamp(milvus);
-    record->updated_ts = ts > record->updated_ts ? ts : record->updated_ts + 1;
+    if (newer) record->updated_ts = ts > record->updated_ts ? ts : record->updated_ts + 1;
     if (rc == 0) rc = record_write(milvus, old->id, record, err);
     struct milvus_collection *fresh = NULL;
     if (rc) {
@@ -479,18 +445,28 @@ static int change(struct milvus_call *call, struct milvus_collection *old,
     return rc;
 }
 
-int registry_change(struct milvus_call *call, uint64_t id,
-                    int (*edit)(void *ctx, Kith__Door__CollectionRecord *record,
-                                ProtobufCAllocator *allocator),
-                    void *ctx, struct kith_error *err)
+static int change_by_id(struct milvus_call *call, uint64_t id, registry_edit *edit, void *ctx,
+                        bool newer, struct kith_error *err)
 {
     os_mutex_lock(&call->milvus->change_lock);
     struct milvus_collection *old = milvus_collection_by_id(call, id);
-    const int rc = old ? change(call, old, edit, ctx, err)
+    const int rc = old ? change(call, old, edit, ctx, newer, err)
                        : error_set(err, KITH_ENOTFOUND, "the collection is gone");
     milvus_collection_unref(old);
     os_mutex_unlock(&call->milvus->change_lock);
     return rc;
+}
+
+int registry_change(struct milvus_call *call, uint64_t id, registry_edit *edit, void *ctx,
+                    struct kith_error *err)
+{
+    return change_by_id(call, id, edit, ctx, true, err);
+}
+
+int registry_change_quietly(struct milvus_call *call, uint64_t id, registry_edit *edit, void *ctx,
+                            struct kith_error *err)
+{
+    return change_by_id(call, id, edit, ctx, false, err);
 }
 
 /* Dropped ones go, renamed ones are made anew, all names are entered again. */

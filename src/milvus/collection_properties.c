@@ -1,0 +1,91 @@
+/*
+ * Properties of a collection: most are kept and given back; some mean something here.
+ */
+#include <string.h>
+
+#include "milvus/milvus_internal.h"
+#include "milvus/schema_map.h"
+
+#define TTL_MAX INT64_C(3155760000) /* a hundred years */
+
+static MilvusStatus *check_ttl(struct milvus_call *call, const char *text)
+{
+    int64_t seconds;
+    if (milvus_parse_int(text, &seconds) && seconds >= -1 && seconds <= TTL_MAX) return NULL;
+    return milvus_status(call, MILVUS_INVALID,
+                         "collection TTL is out of range, expect [-1, %lld], got %.100s: invalid "
+                         "parameter", (long long)TTL_MAX, text);
+}
+
+static MilvusStatus *check_ttl_field(struct milvus_call *call, const MilvusSchema *schema,
+                                     const char *name)
+{
+    for (size_t i = 0; i < schema->n_fields; i++)
+        if (strcmp(schema->fields[i]->name, name) == 0)
+            return (int)schema->fields[i]->data_type == KITH_TIMESTAMPTZ
+                       ? NULL
+                       : milvus_status(call, MILVUS_INVALID,
+                                       "ttl field must be timestamptz, field name = %s: invalid "
+                                       "parameter", name);
+    return milvus_status(call, MILVUS_INVALID,
+                         "ttl field name %.300s not found in schema: invalid parameter", name);
+}
+
+static MilvusStatus *check_switches(struct milvus_call *call, MilvusPair *const *pairs, size_t count)
+{
+    static const char *const keys[] = { "mmap.enabled", "partitionkey.isolation", "lazyload.enabled",
+                                        "allow_insert_auto_id",
+                                        "collection.autocompaction.enabled" };
+    bool value;
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        if (!milvus_pair_bool(pairs, count, keys[i], &value))
+            return milvus_status(call, MILVUS_INVALID, "invalid %s value: %.100s: invalid parameter",
+                                 keys[i], milvus_pair_get(pairs, count, keys[i]));
+    return NULL;
+}
+
+/* Area/Place, abbreviations, offsets: the letters of names in the time zone database. */
+static bool zone_name(const char *text)
+{
+    if (!((*text >= 'A' && *text <= 'Z') || (*text >= 'a' && *text <= 'z'))) return false;
+    for (const char *c = text; *c; c++) {
+        const bool word = (*c >= 'A' && *c <= 'Z') || (*c >= 'a' && *c <= 'z') ||
+                          (*c >= '0' && *c <= '9');
+        if (!word && !strchr("/_+-", *c)) return false;
+    }
+    return strcmp(text, "UTC") == 0 || strcmp(text, "GMT") == 0 || strchr(text, '/');
+}
+
+MilvusStatus *milvus_properties_check(struct milvus_call *call, const MilvusSchema *schema,
+                                      MilvusPair *const *pairs, size_t count)
+{
+    const char *ttl = milvus_pair_get(pairs, count, "collection.ttl.seconds");
+    const char *field = milvus_pair_get(pairs, count, "ttl_field");
+    const char *zone = milvus_pair_get(pairs, count, "timezone");
+    bool isolated = false;
+    MilvusStatus *refusal = ttl ? check_ttl(call, ttl) : NULL;
+    if (!refusal && field) refusal = check_ttl_field(call, schema, field);
+    if (!refusal && ttl && field)
+        refusal = milvus_status(call, MILVUS_INVALID,
+                                "collection TTL and ttl field cannot be set at the same time: "
+                                "invalid parameter");
+    if (!refusal) refusal = check_switches(call, pairs, count);
+    if (!refusal && zone && !zone_name(zone))
+        refusal = milvus_status(call, MILVUS_INVALID,
+                                "unknown or invalid IANA Time Zone ID: %.100s: invalid parameter",
+                                zone);
+    (void)milvus_pair_bool(pairs, count, "partitionkey.isolation", &isolated);
+    if (!refusal && isolated && !schema_partition_key(schema))
+        refusal = milvus_status(call, MILVUS_PLAIN,
+                                "partition key isolation mode is enabled but no partition key field "
+                                "is set. Please set the partition key first");
+    return refusal;
+}
+
+int milvus_properties_apply(struct milvus_call *call, const char *collection, struct kith_error *err)
+{
+    (void)call;
+    (void)collection;
+    (void)err;
+    return 0;
+}
