@@ -52,7 +52,8 @@ static int check_vector(const struct creating *c, struct kith_error *err)
     if (!is_any(c->given.kind, INDEX_KIND_SPARSE, INDEX_KIND_FLAT))
         return error_set(err, KITH_EINVAL, "index kind '%s' is not for sparse vectors; use %s",
                          c->given.kind, INDEX_KIND_SPARSE);
-    return schema_field_stored(f) ? 0 : index_params_check_bm25(c->given.params, err);
+    double k1, b;
+    return schema_field_stored(f) ? 0 : index_params_read_bm25(c->given.params, &k1, &b, err);
 }
 
 static int check_scalar(struct creating *c, struct kith_error *err)
@@ -162,8 +163,11 @@ static int save(struct kith_collection *collection, struct manifest *edited, str
     collection->manifest.next_index = edited->next_index;
     edited->indexes = indexes;
     edited->index_count = count;
-    index_wishes_release(&collection->wishes);
+    os_mutex_lock(&collection->version_lock); /* searches read what BM25 is given */
+    struct index_wishes old = collection->wishes;
     collection->wishes = wishes;
+    os_mutex_unlock(&collection->version_lock);
+    index_wishes_release(&old);
     return 0;
 }
 

@@ -208,8 +208,10 @@ int index_params_read(const char *text, const struct schema_field *field, struct
     return rc;
 }
 
-int index_params_check_bm25(const char *text, struct kith_error *err)
+int index_params_read_bm25(const char *text, double *k1, double *b, struct kith_error *err)
 {
+    *k1 = INDEX_BM25_K1;
+    *b = INDEX_BM25_B;
     if (!text || !*text) return 0;
     struct json_value object, key, value;
     const int rc = read_object(text, &object, err);
@@ -217,15 +219,17 @@ int index_params_check_bm25(const char *text, struct kith_error *err)
     struct json_iter iter;
     json_iter_init(&iter, &object);
     while (json_iter_next(&iter, &key, &value) > 0) {
-        const bool k1 = json_string_equals(&key, "bm25_k1", 7);
-        if (!k1 && !json_string_equals(&key, "bm25_b", 6)) {
+        const bool is_k1 = json_string_equals(&key, "bm25_k1", 7);
+        if (!is_k1 && !json_string_equals(&key, "bm25_b", 6)) {
             return error_set(err, KITH_EINVAL, "index parameter %.*s is not known",
                              (int)(key.len < 60 ? key.len : 60), key.text);
         }
         const bool number = value.kind == JSON_INT || value.kind == JSON_DOUBLE;
-        if (number && value.number >= 0 && value.number <= (k1 ? 3 : 1)) continue;
-        return error_set(err, KITH_EINVAL, "%s is a number from 0 to %d", k1 ? "bm25_k1" : "bm25_b",
-                         k1 ? 3 : 1);
+        if (!number || !(value.number >= 0 && value.number <= (is_k1 ? 3 : 1))) {
+            return error_set(err, KITH_EINVAL, "%s is a number from 0 to %d",
+                             is_k1 ? "bm25_k1" : "bm25_b", is_k1 ? 3 : 1);
+        }
+        *(is_k1 ? k1 : b) = value.number;
     }
     return 0;
 }

@@ -18,6 +18,7 @@ void index_wishes_release(struct index_wishes *wishes)
 {
     for (size_t i = 0; i < wishes->count; i++) index_wish_release(&wishes->items[i]);
     mem_free(wishes->items);
+    mem_free(wishes->bm25);
     memset(wishes, 0, sizeof *wishes);
 }
 
@@ -100,18 +101,44 @@ static int add_created(const struct manifest *manifest, const struct manifest_in
     return rc == KITH_ENOMEM ? rc : 0;
 }
 
+void index_wishes_bm25(const struct index_wishes *wishes, size_t field, double *k1, double *b)
+{
+    *k1 = INDEX_BM25_K1;
+    *b = INDEX_BM25_B;
+    for (size_t i = 0; i < wishes->bm25_count; i++) {
+        if (wishes->bm25[i].field != field) continue;
+        *k1 = wishes->bm25[i].k1;
+        *b = wishes->bm25[i].b;
+    }
+}
+
+/* BM25 has no files of its own: what its index says is numbers for searches. */
+static void add_bm25(const struct manifest *manifest, const struct manifest_index *index,
+                     struct index_wishes *out)
+{
+    const struct schema_field *field = &manifest->schema.fields[index->field];
+    struct bm25_wish *wish = &out->bm25[out->bm25_count];
+    if (field->bm25_of == SIZE_MAX) return;
+    if (index_params_read_bm25(index->params, &wish->k1, &wish->b, NULL)) return;
+    wish->field = index->field;
+    out->bm25_count++;
+}
+
 int index_wishes_make(const struct manifest *manifest, struct index_wishes *out)
 {
     struct index_wishes made = {.count = 0};
     const size_t room = manifest->schema.field_count + manifest->index_count + 1;
     made.items = mem_zalloc_array(room, sizeof *made.items);
-    int rc = made.items ? 0 : KITH_ENOMEM;
+    made.bm25 = mem_zalloc_array(manifest->index_count + 1u, sizeof *made.bm25);
+    int rc = made.items && made.bm25 ? 0 : KITH_ENOMEM;
     for (size_t f = 0; rc == 0 && f < manifest->schema.field_count; f++) {
         add_own(manifest, f, &made);
     }
     for (uint32_t i = 0; rc == 0 && i < manifest->index_count; i++) {
-        if (manifest->indexes[i].number < LIMIT_FIELDS) continue;
-        rc = add_created(manifest, &manifest->indexes[i], &made);
+        if (manifest->indexes[i].number >= LIMIT_FIELDS)
+            rc = add_created(manifest, &manifest->indexes[i], &made);
+        else
+            add_bm25(manifest, &manifest->indexes[i], &made);
     }
     if (rc == 0) {
         *out = made;

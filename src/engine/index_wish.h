@@ -15,6 +15,8 @@
 #define INDEX_KIND_GRAPH "HNSW"
 #define INDEX_KIND_SPARSE "SPARSE_INVERTED_INDEX"
 #define INDEX_KIND_TEXT "TEXT"
+#define INDEX_BM25_K1 1.2
+#define INDEX_BM25_B 0.75
 
 struct index_wish {
     uint32_t number;
@@ -26,14 +28,23 @@ struct index_wish {
     char *path;                        /* owns; nullable */
 };
 
+struct bm25_wish { /* of a function's output field whose index has parameters */
+    size_t field;
+    double k1, b;
+};
+
 struct index_wishes {
     struct index_wish *items; /* owns */
     size_t count;
+    struct bm25_wish *bm25; /* owns */
+    size_t bm25_count;
 };
 
 /* manifest->schema must outlive the wishes. KITH_ENOMEM. */
 KITH_NODISCARD int index_wishes_make(const struct manifest *manifest, struct index_wishes *out);
 void index_wishes_release(struct index_wishes *wishes); /* accepts a zeroed struct */
+/* What BM25 over this output field computes with: of its index, or the defaults. */
+void index_wishes_bm25(const struct index_wishes *wishes, size_t field, double *k1, double *b);
 /* NULL when the number is not wanted. */
 const struct index_wish *index_wishes_find(const struct index_wishes *wishes, uint32_t number);
 KITH_NODISCARD int index_wish_copy(const struct index_wish *wish, struct index_wish *out);
@@ -45,7 +56,8 @@ void index_wish_release(struct index_wish *wish);
 KITH_NODISCARD int index_params_read(const char *text, const struct schema_field *field,
                                      struct buffer *path, struct scalar_index_params *out,
                                      struct kith_error *err);
-/* Whether the parameters of a BM25 index are numbers in range. */
-KITH_NODISCARD int index_params_check_bm25(const char *text, struct kith_error *err);
+/* The parameters of a BM25 index: numbers in range; what is not named keeps its default. */
+KITH_NODISCARD int index_params_read_bm25(const char *text, double *k1, double *b,
+                                          struct kith_error *err);
 
 #endif

@@ -62,6 +62,7 @@ struct vector_search { /* what the queries of a call have in common */
     enum kith_plan plan;
     float recall;     /* > 0: instead of ef */
     float drop_ratio; /* sparse */
+    double bm25_k1, bm25_b;
     bool has_range;
     float range_inner, range_outer;
     const struct os *clock; /* nullable: times are taken */

@@ -13,9 +13,6 @@
 #include "index/text_growing.h"
 #include "query/execute_internal.h"
 
-#define BM25_K1 1.2
-#define BM25_B 0.75
-
 struct text_part { /* of a segment: one of the two, or neither when it is damaged */
     const struct scalar_index *index; /* borrows the segment */
     struct text_runs *runs;           /* owns a reference */
@@ -99,7 +96,8 @@ static int text_pass_new(struct pass *pass, struct text_pass **out, struct kith_
     if (rc == 0) rc = text_statistics_init(&text->query, &text->statistics);
     for (size_t i = 0; rc == 0 && i < text->count; i++) rc = take_part(pass, text, i, err);
     if (rc == 0)
-        rc = text_scoring_init(&text->query, &text->statistics, BM25_K1, BM25_B, &text->scoring);
+        rc = text_scoring_init(&text->query, &text->statistics, binding->search.bm25_k1,
+                               binding->search.bm25_b, &text->scoring);
     if (rc) {
         text_pass_free(text);
         return rc == KITH_ENOMEM ? error_set(err, rc, "search: no memory") : rc;
