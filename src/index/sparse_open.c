@@ -229,7 +229,7 @@ static double walk_bound(void *ctx, const struct walk_list *list, size_t block)
     return bound_of(own->weight, list->blocks + block * SPARSE_BLOCK_BYTES + SPARSE_BLOCK_AT_MOST);
 }
 
-static void walk_scores(void *ctx, const struct walk_list *list, size_t from, size_t count,
+static void walk_scores(void *ctx, struct walk_list *list, size_t from, size_t count,
                         double *out)
 {
     (void)ctx;

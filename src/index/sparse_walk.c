@@ -17,6 +17,9 @@
 #define WINDOW_WORDS (WINDOW_ROWS / 64)
 #define BOUND_BLOCKS_MAX 8 /* a window with more blocks of a list takes the list's own bound */
 #define SLACK 1.000001
+#define SEED_K_MAX 1024
+#define SEED_BLOCKS_MIN 32
+#define SEED_SHARE 32
 
 struct walk {
     const struct walk_ops *ops;
@@ -28,6 +31,7 @@ struct walk {
     size_t list_count;
     size_t dropped; /* lists that stopped being essential for good */
     double least;   /* a sum below it cannot win */
+    float seed;     /* k rows with this distance or less are there: see seed_walk */
     struct topk top;
     uint64_t touched[WINDOW_WORDS];
     uint16_t rows[WINDOW_ROWS]; /* of the window, that may still win */
@@ -38,7 +42,7 @@ struct walk {
 
 static void set_least(struct walk *walk)
 {
-    const float bound = fminf(topk_bound(&walk->top), walk->search->bound);
+    const float bound = fminf(fminf(topk_bound(&walk->top), walk->search->bound), walk->seed);
     const double least = isinf(bound) ? 0 : -(double)nextafterf(bound, INFINITY);
     walk->least = least > 0 ? least : 0;
 }
@@ -313,11 +317,103 @@ static int do_windows(struct walk *walk)
     return 0;
 }
 
+/* ---- what to beat, before the first row ---- */
+
 static int by_most(const void *a, const void *b)
 {
     const struct walk_list *const *x = a, *const *y = b;
     if ((*x)->most != (*y)->most) return (*x)->most < (*y)->most ? -1 : 1;
     return (*x)->number < (*y)->number ? -1 : (*x)->number > (*y)->number;
+}
+
+static int by_row(const void *a, const void *b)
+{
+    const struct hit *x = a, *y = b;
+    return x->id < y->id ? -1 : x->id > y->id;
+}
+
+/* From which list on they are few enough to be walked beforehand. */
+static size_t first_seed(const struct walk *walk)
+{
+    size_t blocks = 0, first = walk->list_count, taken = 0;
+    for (size_t i = 0; i < walk->list_count; i++) blocks += walk->order[i]->block_count;
+    if (blocks < SEED_BLOCKS_MIN) return first;
+    while (first > 0 && taken + walk->order[first - 1]->block_count <= blocks / SEED_SHARE)
+        taken += walk->order[--first]->block_count;
+    return first;
+}
+
+static void rewind_lists(struct walk *walk)
+{
+    for (size_t i = 0; i < walk->list_count; i++) enter_block(walk->order[i], 0);
+    walk->dropped = 0;
+}
+
+/* The distance that the k-th of these rows has, with all lists. Rows ascend. */
+static int kth_of(struct walk *walk, const struct hit *rows, size_t count, struct hit *room,
+                  float *kth)
+{
+    struct topk best;
+    double *const sums = walk->sums; /* no window is open */
+    memset(sums, 0, count * sizeof *sums);
+    rewind_lists(walk);
+    for (size_t i = 0; i < walk->list_count; i++) {
+        for (size_t r = 0; r < count; r++) {
+            double more;
+            const int rc = look_up(walk, walk->order[i], rows[r].id, &more);
+            if (rc) return rc;
+            sums[r] += more;
+        }
+    }
+    rewind_lists(walk);
+    topk_init(&best, room, walk->search->k);
+    for (size_t r = 0; r < count; r++)
+        topk_push(&best, (struct hit){ .distance = -(float)sums[r], .id = rows[r].id });
+    *kth = topk_bound(&best);
+    return 0;
+}
+
+/* The best rows of the lists from `first` on alone, into rows: room for 2 k. */
+static int walk_last(struct walk *walk, size_t first, struct hit *rows)
+{
+    const struct walk_search *const search = walk->search;
+    const struct walk_ops *const ops = walk->ops;
+    struct walk_search part = *search;
+    struct walk_ops sums = *ops;
+    part.k = 2 * search->k;
+    part.bound = INFINITY;
+    part.ties = NULL;
+    sums.exact = NULL;
+    walk->search = &part;
+    walk->ops = &sums;
+    walk->order += first;
+    walk->list_count -= first;
+    topk_init(&walk->top, rows, part.k);
+    const int rc = do_windows(walk);
+    walk->order -= first;
+    walk->list_count += first;
+    walk->search = search;
+    walk->ops = ops;
+    return rc;
+}
+
+/* When rows are walked in their order, it is known late how good the k best are, and until then all
+ * lists are essential. So the best 2 k rows of the shortest lists are summed first: the k-th of them
+ * is no better than the k-th of all rows. */
+static int seed_walk(struct walk *walk)
+{
+    const size_t first = first_seed(walk), k = walk->search->k;
+    if (first == walk->list_count || k > SEED_K_MAX) return 0;
+    struct hit *rows = mem_alloc_array(3 * k, sizeof *rows);
+    if (!rows) return KITH_ENOMEM;
+    int rc = walk_last(walk, first, rows);
+    const size_t count = walk->top.count;
+    float kth = 0;
+    qsort(rows, count, sizeof *rows, by_row);
+    if (rc == 0) rc = kth_of(walk, rows, count, rows + 2 * k, &kth);
+    if (rc == 0 && count >= k && kth < 0) walk->seed = kth * (1 - 1e-6f);
+    mem_free(rows);
+    return rc;
 }
 
 int sparse_walk(const struct walk_ops *ops, void *ctx, struct walk_list *lists, size_t list_count,
@@ -332,6 +428,8 @@ int sparse_walk(const struct walk_ops *ops, void *ctx, struct walk_list *lists, 
     walk->search = search;
     walk->list_count = list_count;
     walk->dropped = 0;
+    walk->seed = INFINITY;
+    walk->least = 0;
     walk->order = mem_alloc_array(list_count, sizeof(struct walk_list *));
     walk->here = mem_alloc_array(list_count, sizeof(double));
     walk->before = mem_alloc_array(list_count + 1, sizeof(double));
@@ -339,6 +437,9 @@ int sparse_walk(const struct walk_ops *ops, void *ctx, struct walk_list *lists, 
     if (rc == 0) {
         for (size_t i = 0; i < list_count; i++) walk->order[i] = &lists[i];
         qsort(walk->order, list_count, sizeof(struct walk_list *), by_most);
+        rc = seed_walk(walk);
+    }
+    if (rc == 0) {
         topk_init(&walk->top, hits, search->k);
         set_least(walk);
         rc = do_windows(walk);

@@ -28,6 +28,8 @@ struct walk_list {
     double most;           /* no row contributes more */
     const void *term;      /* the kind's own */
     size_t number;
+    const uint8_t *packed; /* the kind's own, of the loaded block: what values are made of */
+    unsigned packed_width;
     /* The walk's place in it. rows and values hold `block` when loaded. */
     size_t block;
     size_t at, count;
@@ -42,12 +44,13 @@ static inline uint32_t walk_last_row(const struct walk_list *list, size_t block)
 }
 
 struct walk_ops {
-    /* Decodes list->block; count >= 1, rows ascend and the last is the block's. KITH_ECORRUPT. */
+    /* Decodes list->block; count >= 1, rows ascend and the last is the block's. Values may wait
+     * for `scores`. KITH_ECORRUPT. */
     int (*load)(void *ctx, struct walk_list *list);
     /* No row of the block contributes more. */
     double (*bound)(void *ctx, const struct walk_list *list, size_t block);
     /* What rows [from, from + count) of the loaded block contribute. */
-    void (*scores)(void *ctx, const struct walk_list *list, size_t from, size_t count,
+    void (*scores)(void *ctx, struct walk_list *list, size_t from, size_t count,
                    double *out);
     /* nullable: the exact distance of a row whose sum is `score`; without, it is -score. */
     int (*exact)(void *ctx, uint32_t row, double score, float *distance);

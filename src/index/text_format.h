@@ -97,7 +97,15 @@ KITH_NODISCARD int text_term_find(const struct text_index *index, struct kith_st
                                   struct text_term *out);
 KITH_NODISCARD int text_term_get(const struct text_index *index, size_t number,
                                  struct text_term *out);
-/* Decodes block i of the term into rows and tfs (room for 128 each). */
+struct text_counts { /* packed tf - 1 of a block; borrows the section */
+    const uint8_t *bytes;
+    unsigned width;
+};
+/* Decodes the rows of block i of the term (room for 128). KITH_ECORRUPT. */
+KITH_NODISCARD int text_block_rows(const struct text_index *index, const struct text_term *term,
+                                   size_t i, uint32_t *rows, size_t *count,
+                                   struct text_counts *counts);
+/* The same, and its tfs. */
 KITH_NODISCARD int text_block_load(const struct text_index *index, const struct text_term *term,
                                    size_t i, uint32_t *rows, uint32_t *counts, size_t *count);
 
@@ -107,6 +115,11 @@ unsigned pack_width(uint32_t most); /* bits */
 void pack_numbers(const uint32_t *numbers, size_t count, unsigned width, struct buffer *out);
 /* in has 8 bytes behind the packed ones. */
 void unpack_numbers(const uint8_t *in, size_t count, unsigned width, uint32_t *out);
+static inline uint32_t unpack_number(const uint8_t *in, size_t i, unsigned width)
+{
+    const size_t bit = i * width;
+    return (uint32_t)((le64_get(in + bit / 8) >> (bit % 8)) & ((UINT64_C(1) << width) - 1));
+}
 static inline size_t pack_bytes(size_t count, unsigned width) { return (count * width + 7) / 8; }
 /* Covers impacts[0, count) by three; reorders them. */
 void impacts_cover(struct impact *impacts, size_t count, struct impact out[TEXT_IMPACTS]);

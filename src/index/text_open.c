@@ -74,8 +74,8 @@ int text_term_find(const struct text_index *index, struct kith_str text, struct 
 
 /* ---- blocks ---- */
 
-int text_block_load(const struct text_index *index, const struct text_term *term, size_t i,
-                    uint32_t *rows, uint32_t *counts, size_t *count)
+int text_block_rows(const struct text_index *index, const struct text_term *term, size_t i,
+                    uint32_t *rows, size_t *count, struct text_counts *counts)
 {
     const uint8_t *block = term->blocks + i * TEXT_BLOCK_BYTES;
     const struct section *postings = &index->sections[TEXT_POSTINGS];
@@ -89,15 +89,25 @@ int text_block_load(const struct text_index *index, const struct text_term *term
     const size_t bytes = gap_bytes + pack_bytes(n, count_bits) + TEXT_PADDING;
     if (section_touch(postings, at + 2, bytes)) return KITH_ECORRUPT;
     unpack_numbers(postings->data + at + 2, n, gap_bits, rows);
-    unpack_numbers(postings->data + at + 2 + gap_bytes, n, count_bits, counts);
     uint64_t row = i == 0 ? 0 : (uint64_t)le32_get(block - TEXT_BLOCK_BYTES) + 1;
     for (size_t j = 0; j < n; j++) {
         row += rows[j];
         rows[j] = (uint32_t)row++;
-        counts[j]++;
     }
     if (row - 1 != le32_get(block + TEXT_BLOCK_AT_LAST) || row > index->rows) return KITH_ECORRUPT;
+    *counts = (struct text_counts){ postings->data + at + 2 + gap_bytes, count_bits };
     *count = n;
+    return 0;
+}
+
+int text_block_load(const struct text_index *index, const struct text_term *term, size_t i,
+                    uint32_t *rows, uint32_t *counts, size_t *count)
+{
+    struct text_counts packed;
+    const int rc = text_block_rows(index, term, i, rows, count, &packed);
+    if (rc) return rc;
+    unpack_numbers(packed.bytes, *count, packed.width, counts);
+    for (size_t j = 0; j < *count; j++) counts[j]++;
     return 0;
 }
 

@@ -26,8 +26,12 @@ static inline double rounded(double value) { return (value + ROUND) - ROUND; }
 static int load_block(void *ctx, struct walk_list *list)
 {
     const struct text_search *search = ctx;
-    return text_block_load(search->index, list->term, list->block, list->rows, list->values,
-                           &list->count);
+    struct text_counts counts;
+    const int rc = text_block_rows(search->index, list->term, list->block, list->rows,
+                                   &list->count, &counts);
+    list->packed = counts.bytes;
+    list->packed_width = counts.width;
+    return rc;
 }
 
 static double bound_of(const struct text_search *search, size_t number, const uint8_t *impacts)
@@ -49,14 +53,14 @@ static double block_bound(void *ctx, const struct walk_list *list, size_t block)
                     list->blocks + block * TEXT_BLOCK_BYTES + TEXT_BLOCK_AT_IMPACTS);
 }
 
-static void block_scores(void *ctx, const struct walk_list *list, size_t from, size_t count,
-                         double *out)
+/* Counts are unpacked here: of most blocks one row is looked up, or none. */
+static void block_scores(void *ctx, struct walk_list *list, size_t from, size_t count, double *out)
 {
     const struct text_search *search = ctx;
     const double weight = search->scoring->weights[list->number];
     const double norm = search->scoring->norm, norm_dl = search->scoring->norm_dl;
     for (size_t i = 0; i < count; i++) {
-        const double tf = list->values[from + i];
+        const double tf = unpack_number(list->packed, from + i, list->packed_width) + 1.0;
         const double dl = le16_get(search->lengths + 2 * (size_t)list->rows[from + i]);
         out[i] = rounded(weight * tf / (tf + norm + norm_dl * dl));
     }
