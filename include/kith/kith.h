@@ -145,7 +145,8 @@ struct kith_index_params {
     uint32_t ef_construction; /* HNSW: 0: adaptive */
     const char *name; /* NULL: the field's name; below a JSON path, field name + path */
     /* Other parameters as a JSON object, nullable: json_path, json_cast_type (bool, double,
-     * varchar, array_bool, array_double, array_varchar); min_gram, max_gram; bm25_k1, bm25_b. */
+     * varchar, array_bool, array_double, array_varchar); min_gram, max_gram; of BM25's output
+     * field bm25_k1 (0 to 3; 1.2) and bm25_b (0 to 1; 0.75), at once and without a build. */
     const char *params;
 };
 #define KITH_INDEX_PARAMS_INIT { .size = sizeof(struct kith_index_params) }

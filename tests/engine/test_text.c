@@ -42,6 +42,7 @@ struct row {
     bool dead;    /* deleted */
     bool gone;    /* and compacted away */
 };
+static double k1 = 1.2, b = 0.75; /* of the index */
 static struct row rows[ROWS];
 static size_t row_count;
 
@@ -189,7 +190,7 @@ static size_t bm25(const int *query, size_t words, bool (*keep)(const struct row
             if (tf == 0) continue;
             const double idf = log(1 + (total - n + 0.5) / (n + 0.5));
             const double dl = (double)rows[i].word_count;
-            score += idf * tf * 2.2 / (tf + 1.2 * (0.25 + 0.75 * dl / average));
+            score += idf * tf * (k1 + 1) / (tf + k1 * (1 - b + b * dl / average));
         }
         if (score > 0) out[count++] = (struct found){ score, (int64_t)i };
     }
@@ -312,6 +313,42 @@ static void delete_rows(size_t every)
     OK(kith_delete(collection, &keys, NULL, NULL, &why));
 }
 
+static void set_numbers(const char *json, double new_k1, double new_b)
+{
+    struct kith_index_params params = KITH_INDEX_PARAMS_INIT;
+    params.kind = "SPARSE_INVERTED_INDEX";
+    params.params = json;
+    OK(kith_index_create(collection, "bm25", &params, &why));
+    k1 = new_k1;
+    b = new_b;
+}
+
+/* Created again, an index has other numbers; what is sealed need not be built again. */
+static void other_numbers(struct rng *rng)
+{
+    struct kith_index_params params = KITH_INDEX_PARAMS_INIT;
+    params.kind = "SPARSE_INVERTED_INDEX";
+    set_numbers("{\"bm25_k1\": 2.5, \"bm25_b\": 0.3}", 2.5, 0.3);
+    check_all(rng);
+    set_numbers("{\"bm25_b\": 1}", 1.2, 1);
+    check_all(rng);
+    set_numbers("{\"bm25_k1\": 0}", 0, 0.75); /* how often a row has a word does not matter */
+    check_all(rng);
+    params.params = "{\"bm25_b\": 1.01}";
+    assert_int_equal(kith_index_create(collection, "bm25", &params, &why), KITH_EINVAL);
+    assert_string_equal(why.text, "bm25_b is a number from 0 to 1");
+    params.params = "{\"bm25_k1\": \"1\"}";
+    assert_int_equal(kith_index_create(collection, "bm25", &params, &why), KITH_EINVAL);
+    assert_string_equal(why.text, "bm25_k1 is a number from 0 to 3");
+    set_numbers("{\"bm25_k1\": 3, \"bm25_b\": 0}", 3, 0); /* nor how long it is */
+    check_all(rng);
+    close_all();
+    open_all(false);
+    check_all(rng);
+    set_numbers(NULL, 1.2, 0.75);
+    check_all(rng);
+}
+
 static void growing_and_sealed(void **state)
 {
     (void)state;
@@ -340,6 +377,7 @@ static void growing_and_sealed(void **state)
     check_all(&rng);
     delete_rows(3);
     check_all(&rng);
+    other_numbers(&rng);
     close_all();
     open_all(false);
     check_all(&rng);
