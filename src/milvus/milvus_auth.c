@@ -13,6 +13,7 @@ static const char *reason(enum auth_result result)
     case AUTH_OK: break;
     case AUTH_MISSING: return "missing authorization in header";
     case AUTH_MALFORMED: return "invalid token format";
+    case AUTH_WRONG_KEY: return "auth check failure, please check api key is correct";
     case AUTH_WRONG: break;
     }
     return "auth check failure, please check username and password are correct";

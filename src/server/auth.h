@@ -30,15 +30,17 @@ enum auth_object { AUTH_COLLECTION = 0, AUTH_GLOBAL = 1, AUTH_USER = 2 };
 
 KITH_NODISCARD int auth_open(struct kith_db *db, const struct os *os, bool enabled,
                              struct auth **out, struct kith_error *err);
-void auth_close(struct auth *auth);
+void auth_close(struct auth *auth); /* NULL is a no-op */
 bool auth_enabled(const struct auth *auth);
+bool auth_has_first_password(struct auth *auth); /* root's was never changed */
 void auth_anonymous(struct principal *out); /* passes every check; only when not enabled */
 
 enum auth_result {
     AUTH_OK = 0,
     AUTH_MISSING,      /* "missing authorization in header" */
     AUTH_MALFORMED,    /* "invalid token format" */
-    AUTH_WRONG         /* "auth check failure, please check username and password are correct" */
+    AUTH_WRONG,        /* "auth check failure, please check username and password are correct" */
+    AUTH_WRONG_KEY     /* "auth check failure, please check api key is correct" */
 };
 /* `header` is what gRPC metadata carry (base64 of user:password) or, with `http`, the value of an
  * Authorization header (Bearer user:password, or Basic). *delay_ms: how long to wait with the
@@ -49,12 +51,16 @@ enum auth_result auth_verify(struct auth *auth, struct kith_str header, bool htt
 bool auth_is_cached(struct auth *auth, struct kith_str header, bool http);
 
 /* Has the principal this privilege ("Search", "CreateCollection") on the object? collection NULL:
- * global. root and the role admin have all. */
+ * global; of AUTH_USER it is the user asked for, and everybody may see and change themselves. root
+ * and the role admin have all. */
 bool auth_allowed(struct auth *auth, const struct principal *principal, const char *privilege,
                   enum auth_object object, const char *database, const char *collection);
 
 /* ---- management. Texts of refusals are those of the protocol; KITH_EEXISTS, KITH_ENOTFOUND,
- * KITH_EINVAL, KITH_EUNSUPPORTED (built-in roles, root). Names are checked here. ---- */
+ * KITH_EINVAL (names, lengths), KITH_EUNSUPPORTED (built-in roles, root: 1401), KITH_ELOCKED (the
+ * old password is wrong: 1400). The text is the whole reason, ready to be sent. Granting what is
+ * granted and revoking what is not are fine. A role that has grants is dropped with `force` only
+ * (KITH_EEXISTS). Passwords are clear text here. ---- */
 
 KITH_NODISCARD int auth_user_create(struct auth *auth, const char *user, struct kith_str password,
                                     const char *description, struct kith_error *err);
