@@ -160,7 +160,7 @@ static int integer_token(struct lexer *lexer, size_t skip, unsigned base, size_t
     out->overflow = v > INT64_MAX;
     out->literal = (struct literal){ .kind = LITERAL_INT,
                                      .integer = out->overflow ? INT64_MIN : (int64_t)v,
-                                     .number = (double)v };
+                                     .number = out->overflow ? -(double)v : (double)v };
     lexer->pos = end;
     return 0;
 }
