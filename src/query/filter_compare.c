@@ -2,11 +2,9 @@
  * Comparisons and the one arithmetic step an operand may have.
  *
  * A comparison with a constant becomes bounds, low <= x <= high, where `==` has both the same, and
- * `!=` is `==` with true and false exchanged (unknown stays unknown). On whole columns of numbers
- * strict bounds become inclusive ones in the column's type, for the typed loops.
+ * `!=` is `==` with true and false exchanged (unknown stays unknown). What they are in the type of a
+ * column is filter_bounds.c.
  */
-#include <math.h>
-
 #include "query/filter_internal.h"
 
 static int cannot_compare(const struct checker *checker, const struct node *node,
@@ -67,56 +65,6 @@ int check_arithmetic(struct checker *checker, const struct node *node, struct ex
 
 /* ------------------------------------------------------------------ bounds */
 
-static void int_range(struct plan *plan)
-{
-    const struct bound *low = &plan->low, *high = &plan->high;
-    bool boolean = plan->left.type == KITH_BOOL, empty = false;
-    int64_t from = boolean ? low->value.boolean : low->value.integer;
-    int64_t to = boolean ? high->value.boolean : high->value.integer;
-    if (!low->given) from = INT64_MIN;
-    else if (!low->inclusive) empty |= __builtin_add_overflow(from, (int64_t)1, &from);
-    if (!high->given) to = INT64_MAX;
-    else if (!high->inclusive) empty |= __builtin_sub_overflow(to, (int64_t)1, &to);
-    plan->int_low = from;
-    plan->int_high = to;
-    if (empty || from > to) plan->kind = PLAN_NEVER;
-}
-
-static double next_value(enum kith_type type, double from, double towards)
-{
-    if (type == KITH_FLOAT) return (double)nextafterf((float)from, (float)towards);
-    return nextafter(from, towards);
-}
-
-static void float_range(struct plan *plan)
-{
-    const struct bound *low = &plan->low, *high = &plan->high;
-    double inf = (double)INFINITY;
-    double from = low->given ? low->value.number : -inf,
-           to = high->given ? high->value.number : inf;
-    bool empty = (low->given && !low->inclusive && from == inf) ||
-                 (high->given && !high->inclusive && to == -inf);
-    if (low->given && !low->inclusive) from = next_value(plan->left.type, from, inf);
-    if (high->given && !high->inclusive) to = next_value(plan->left.type, to, -inf);
-    plan->float_low = from;
-    plan->float_high = to;
-    if (empty || from > to) plan->kind = PLAN_NEVER;
-}
-
-/* Whole columns of numbers are compared by typed loops over an inclusive range. */
-static void bounds_done(struct plan *plan)
-{
-    const struct operand *left = &plan->left;
-    if (left->form != OPERAND_FIELD || !operand_is_plain(left)) return;
-    if (type_is_integer(left->type) || left->type == KITH_BOOL) int_range(plan);
-    else if (left->type == KITH_FLOAT || left->type == KITH_DOUBLE) float_range(plan);
-    else {
-        plan->direct = left->type == KITH_VARCHAR && plan->equal;
-        return;
-    }
-    plan->ranged = plan->kind == PLAN_BOUNDS;
-}
-
 int check_bounds(struct checker *checker, const struct operand *left, enum filter_token op,
                  const struct literal *value, struct expr *out)
 {
@@ -130,7 +78,6 @@ int check_bounds(struct checker *checker, const struct operand *left, enum filte
     bool inclusive = op != TOKEN_GT && op != TOKEN_LT;
     if (low) plan->low = (struct bound){ true, inclusive, *value };
     if (high) plan->high = (struct bound){ true, inclusive, *value };
-    bounds_done(plan);
     return 0;
 }
 
@@ -226,7 +173,6 @@ int check_chain_bounds(struct checker *checker, const struct node *node,
     plan->left = *left;
     plan->low = *low;
     plan->high = *high;
-    bounds_done(plan);
     return 0;
 }
 

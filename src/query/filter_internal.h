@@ -211,17 +211,12 @@ struct plan {
     bool negated;         /* true and false change places; unknown stays */
     bool equal;           /* PLAN_BOUNDS: low and high are the same value */
     bool all;             /* PLAN_CONTAINS: every value, else any */
-    bool ranged;          /* PLAN_BOUNDS on a plain number column: the typed range below */
-    int64_t int_low, int_high;
-    double float_low, float_high;
     struct plan **children;
     size_t count;
     struct operand left, right;
     struct bound low, high;
     const struct literal *values;
     size_t value_count;
-    bool direct;          /* read straight from the column: filter_direct.c */
-    const int64_t *integers; /* direct PLAN_TERMS on integers: the values, ascending */
     bool sorted;           /* PLAN_TERMS: values of one kind, ascending */
     unsigned depth;        /* levels of plans below and with this one */
     struct like like;

@@ -26,20 +26,6 @@ static void sort_terms(struct plan *plan, struct literal *values)
     if (plan->sorted) qsort(values, plan->value_count, sizeof *values, order_terms);
 }
 
-/* Plain columns of text and integers are searched without making row values. */
-static int direct_terms(struct checker *checker, struct plan *plan)
-{
-    const struct operand *left = &plan->left;
-    if (left->form != OPERAND_FIELD || !operand_is_plain(left)) return 0;
-    plan->direct = left->type == KITH_VARCHAR || type_is_integer(left->type);
-    if (!type_is_integer(left->type)) return 0;
-    int64_t *integers = arena_alloc_array(checker->arena, plan->value_count, sizeof *integers);
-    if (!integers) return check_no_memory(checker);
-    for (size_t i = 0; i < plan->value_count; i++) integers[i] = plan->values[i].integer;
-    plan->integers = integers;
-    return 0;
-}
-
 /* Items of a template have no text of their own in the filter: their values stand for it. */
 static int bad_term(struct checker *checker, const struct node *list, size_t i,
                     const struct literal *value, enum kith_type type)
@@ -92,7 +78,7 @@ static int plan_terms(struct checker *checker, const struct node *node,
     int rc = cast_terms(checker, node->children[1], operand_value_type(left), list, values);
     if (rc != 0 || list->count == 0) return rc;
     sort_terms(plan, values);
-    return direct_terms(checker, plan);
+    return 0;
 }
 
 int check_in(struct checker *checker, const struct node *node, struct expr *out)
@@ -189,7 +175,6 @@ int check_like(struct checker *checker, const struct node *node, struct expr *ou
     if (!plan || like_compile(checker->arena, node->literal.s, &plan->like) != 0)
         return check_no_memory(checker);
     plan->left = left.operand;
-    plan->direct = left.operand.form == OPERAND_FIELD;
     return 0;
 }
 
