@@ -97,7 +97,13 @@ static void put_zeros(struct buffer *out, int count)
     for (; count > 0; count--) buffer_put_u8(out, '0');
 }
 
-/* digits with the point behind the first `point` of them. */
+/* Up to so many digits a whole number is written as what it is; with more, and until no int64 has as
+ * many, the shortest digits may be those of another integer. */
+#define WHOLE_DIGITS 16
+#define INT64_DIGITS 19
+
+/* digits with the point behind the first `point` of them. 2^61 is 2305843009213694000.0: a reader
+ * that knows integers would take it for one without the point, and for another number. */
 static void put_positional(struct buffer *out, const char *digits, int len, int point)
 {
     if (point <= 0) {
@@ -107,6 +113,7 @@ static void put_positional(struct buffer *out, const char *digits, int len, int 
     } else if (point >= len) {
         buffer_put(out, digits, (size_t)len);
         put_zeros(out, point - len);
+        if (point > WHOLE_DIGITS && point <= INT64_DIGITS) buffer_put(out, ".0", 2);
     } else {
         buffer_put(out, digits, (size_t)point);
         buffer_put_u8(out, '.');

@@ -154,6 +154,28 @@ static void test_shortest_round_trip(void **state)
     buffer_release(&buf);
 }
 
+/* What reads as an integer is the double's value: no zeros stand for digits that were left out. */
+static void test_whole_numbers(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_init(&rng, SEED);
+    struct buffer buf;
+    buffer_init(&buf);
+    for (int i = 0; i < 40000; i++) {
+        const double value = (double)(int64_t)(rng_u64(&rng) >> rng_below(&rng, 64));
+        struct json_value back;
+        size_t used;
+        buffer_clear(&buf);
+        json_write_double(&buf, value);
+        assert_int_equal(json_read((const char *)buf.data, buf.len, &back, &used, NULL), 0);
+        assert_int_equal(used, buf.len);
+        assert_true(back.number == value);
+        if (back.kind == JSON_INT) assert_true(back.integer == (int64_t)value);
+    }
+    buffer_release(&buf);
+}
+
 static void assert_writes(struct buffer *buf, double value, const char *want)
 {
     buffer_clear(buf);
@@ -179,6 +201,7 @@ static void test_layout(void **state)
     assert_writes(&buf, 1.5e-7, "1.5e-7");
     assert_writes(&buf, -0.0, "-0");
     assert_writes(&buf, 9007199254740993.0, "9007199254740992");
+    assert_writes(&buf, 2305843009213693952.0, "2305843009213694000.0");
     assert_writes(&buf, NAN, "null");
     buffer_clear(&buf);
     json_write_float(&buf, 0.1f);
@@ -213,7 +236,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hard_cases),    cmocka_unit_test(test_middles),
         cmocka_unit_test(test_random_literals), cmocka_unit_test(test_shortest_round_trip),
-        cmocka_unit_test(test_layout),        cmocka_unit_test(test_powers),
+        cmocka_unit_test(test_whole_numbers),
+        cmocka_unit_test(test_layout),
+        cmocka_unit_test(test_powers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
