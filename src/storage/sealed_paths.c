@@ -58,12 +58,13 @@ static int add_node(struct path_tree *tree, uint32_t parent, const struct buffer
     return 0;
 }
 
-/* The node of a key below `parent`; NO_NODE: it is no path. */
+/* The node of a key below `parent`; NO_NODE: it is no path. What counts is the key's plain form: the
+ * same one may be written as itself in one row and as up to six bytes a byte in the next. */
 static int find_node(struct path_tree *tree, uint32_t parent, const struct json_value *key,
                      uint32_t *out)
 {
     *out = NO_NODE;
-    if (key->len > PATH_KEY_MAX) return 0;
+    if (key->len > 6 * PATH_KEY_MAX + 2) return 0;
     tree->room.len = 0;
     buffer_put_u32(&tree->room, parent);
     if (key->has_escapes) {
@@ -74,8 +75,9 @@ static int find_node(struct path_tree *tree, uint32_t parent, const struct json_
     }
     if (buffer_failed(&tree->room)) return KITH_ENOMEM;
     const char *plain = (const char *)tree->room.data + sizeof parent;
+    const size_t len = tree->room.len - sizeof parent;
     uintptr_t number;
-    if (is_index(plain, tree->room.len - sizeof parent)) return 0; /* also the empty key */
+    if (len > PATH_KEY_MAX || is_index(plain, len)) return 0; /* also the empty key */
     if (map_get(&tree->numbers, tree->room.data, tree->room.len, &number)) {
         *out = (uint32_t)number;
         return 0;

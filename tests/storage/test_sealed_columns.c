@@ -338,6 +338,51 @@ static void typed_columns_are_those_of_the_text(void **state)
     segment_unref(segment);
 }
 
+/* Long keys are the same whether a row writes them as they are or as escapes. */
+static void a_key_counts_in_its_plain_form(void **state)
+{
+    enum { ROWS = 200, KEY = 150 };
+    (void)state;
+    const struct kith_field two[2] = {fields[C_KEY], fields[C_JSON]};
+    const struct kith_schema given = {.size = sizeof given, .fields = two, .field_count = 2};
+    schema_release(&schema);
+    assert_int_equal(schema_from_public(&given, &schema, NULL), 0);
+    static int64_t keys[ROWS];
+    static struct kith_str texts[ROWS];
+    static char room[ROWS][6 * KEY + 16], pointer[KEY + 2] = "/";
+    for (int i = 0; i < ROWS; i++) {
+        size_t len = 2;
+        memcpy(room[i], "{\"", 2);
+        const size_t each = i % 3 ? 1 : 6;
+        for (int k = 0; k < KEY; k++, len += each)
+            memcpy(room[i] + len, each == 1 ? "k" : "\\u006b", each);
+        len += (size_t)sprintf(room[i] + len, "\":%d}", i);
+        keys[i] = i;
+        texts[i] = (struct kith_str){room[i], len};
+    }
+    memset(pointer + 1, 'k', KEY);
+    const struct kith_column columns[2] = {{.data = keys}, {.data = texts}};
+    const struct kith_batch batch = {
+        .size = sizeof batch, .rows = ROWS, .columns = columns, .column_count = 2};
+    struct segment *growing = NULL;
+    assert_int_equal(growing_new(os, &schema, NULL, 1, ROWS, &growing), 0);
+    assert_int_equal(growing_append(growing, &batch, NULL, 5, NULL), 0);
+    seal(&growing, 1, 2);
+    struct segment *segment = open_sealed(2);
+    struct chunk_source source;
+    struct chunk typed;
+    bool rest = true;
+    segment_source(segment, ROWS, &source);
+    assert_int_equal(source.typed(source.ctx, 1, (struct kith_str){pointer, KEY + 1}, 0, &typed, &rest), 0);
+    assert_false(rest);
+    for (size_t i = 0; i < ROWS; i++) {
+        assert_true(chunk_valid(&typed, i));
+        assert_int_equal(le64_get(typed.data + 8 * i), i);
+    }
+    segment_unref(growing);
+    segment_unref(segment);
+}
+
 static void merging_makes_them_anew_and_the_same(void **state)
 {
     (void)state;
@@ -400,6 +445,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(zones_are_those_of_the_rows, setup, teardown),
         cmocka_unit_test_setup_teardown(a_nan_makes_its_zones_unknown, setup, teardown),
         cmocka_unit_test_setup_teardown(typed_columns_are_those_of_the_text, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_key_counts_in_its_plain_form, setup, teardown),
         cmocka_unit_test_setup_teardown(merging_makes_them_anew_and_the_same, setup, teardown),
         cmocka_unit_test_setup_teardown(sealing_without_memory, setup, teardown),
     };
