@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "milvus/milvus_internal.h"
+#include "milvus/milvus_data.h"
 
 #define MESSAGE(name) &milvus__proto__milvus__##name##__descriptor
 #define RPC(name, request, reply, privilege, object) \
@@ -14,6 +14,10 @@
 #define CHANGE(name, request, privilege, object)                                                  \
     { #name, MESSAGE(request), &milvus__proto__common__status__descriptor, handle_##name, NULL, \
       privilege, object }
+
+/* From bytes to bytes. */
+#define ROWS(name, request, reply, privilege) \
+    { #name, MESSAGE(request), MESSAGE(reply), NULL, raw_##name, privilege, AUTH_COLLECTION }
 
 /* clang-format off */
 static const struct milvus_rpc rpcs[] = {
@@ -24,6 +28,7 @@ static const struct milvus_rpc rpcs[] = {
     RPC(Connect, connect_request, connect_response, NULL, AUTH_GLOBAL),
     CHANGE(CreateCollection, create_collection_request, "CreateCollection", AUTH_GLOBAL),
     CHANGE(CreateIndex, create_index_request, "CreateIndex", AUTH_COLLECTION),
+    ROWS(Delete, delete_request, mutation_result, "Delete"),
     RPC(DescribeCollection, describe_collection_request, describe_collection_response, "DescribeCollection", AUTH_GLOBAL),
     RPC(DescribeIndex, describe_index_request, describe_index_response, "IndexDetail", AUTH_COLLECTION),
     CHANGE(DropCollection, drop_collection_request, "DropCollection", AUTH_GLOBAL),
@@ -38,11 +43,16 @@ static const struct milvus_rpc rpcs[] = {
     RPC(GetMetrics, get_metrics_request, get_metrics_response, NULL, AUTH_GLOBAL),
     RPC(GetVersion, get_version_request, get_version_response, NULL, AUTH_GLOBAL),
     RPC(HasCollection, has_collection_request, bool_response, "DescribeCollection", AUTH_GLOBAL),
+    ROWS(HybridSearch, hybrid_search_request, search_results, "Search"),
+    ROWS(Insert, insert_request, mutation_result, "Insert"),
     CHANGE(LoadCollection, load_collection_request, "Load", AUTH_COLLECTION),
     CHANGE(LoadPartitions, load_partitions_request, "Load", AUTH_COLLECTION),
+    ROWS(Query, query_request, query_results, "Query"),
     CHANGE(ReleaseCollection, release_collection_request, "Release", AUTH_COLLECTION),
     CHANGE(ReleasePartitions, release_partitions_request, "Release", AUTH_COLLECTION),
+    ROWS(Search, search_request, search_results, "Search"),
     RPC(ShowCollections, show_collections_request, show_collections_response, "ShowCollections", AUTH_GLOBAL),
+    ROWS(Upsert, upsert_request, mutation_result, "Upsert"),
 };
 /* clang-format on */
 #define RPC_COUNT (sizeof rpcs / sizeof rpcs[0])
