@@ -12,15 +12,6 @@
 #include "net/net.h"
 #include "server/ops.h"
 
-/* Until the REST routes are linked in: there is nothing there. */
-void milvus_rest(struct milvus *milvus, struct exchange *exchange);
-__attribute__((weak)) void milvus_rest(struct milvus *milvus, struct exchange *exchange)
-{
-    (void)milvus;
-    exchange_set_status(exchange, 404);
-    exchange_end(exchange);
-}
-
 struct serve_options {
     const char *data, *bind, *milvus_port;
     uint64_t ops_port;
