@@ -98,6 +98,14 @@ size_t bitset_count(const struct bitset *set)
     return count;
 }
 
+void bitset_clear_first(struct bitset *set, size_t count)
+{
+    if (count > set->bits) count = set->bits;
+    if (count == 0) return;
+    memset(set->words, 0, count / 64 * sizeof *set->words);
+    if (count % 64) set->words[count / 64] &= ~0ull << (count % 64);
+}
+
 size_t bitset_count_range(const struct bitset *set, size_t first, size_t end)
 {
     if (end > set->bits) end = set->bits;

@@ -28,6 +28,7 @@ void bitset_and(struct bitset *set, const struct bitset *other); /* same size */
 void bitset_or(struct bitset *set, const struct bitset *other);
 void bitset_andnot(struct bitset *set, const struct bitset *other);
 void bitset_not(struct bitset *set);
+void bitset_clear_first(struct bitset *set, size_t count); /* clears [0, count) */
 size_t bitset_count(const struct bitset *set);
 size_t bitset_count_range(const struct bitset *set, size_t first, size_t end);
 size_t bitset_next(const struct bitset *set, size_t from); /* first set bit >= from, or bits */

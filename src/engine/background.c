@@ -47,11 +47,18 @@ static bool due_tiers(const struct version *version, struct step *step)
     return false;
 }
 
-static bool due_dead(const struct version *version, struct step *step)
+/* Dead or too old. The two may overlap. */
+static size_t gone_rows(const struct kith_collection *collection, const struct segment *segment)
+{
+    return segment_dead(segment) + segment_expired(segment, collection_oldest_s(collection));
+}
+
+static bool due_dead(const struct kith_collection *collection, const struct version *version,
+                     struct step *step)
 {
     for (size_t i = 0; i < version->sealed; i++) {
         const struct segment *segment = version->segments[i];
-        size_t dead = segment_dead(segment);
+        size_t dead = gone_rows(collection, segment);
         if (dead < COMPACT_DEAD_ROWS || dead < segment_rows(segment) / COMPACT_DEAD_SHARE ||
             segment_damaged(segment))
             continue;
@@ -65,6 +72,7 @@ static bool is_due(const struct kith_collection *collection, const struct segmen
                    const struct index_wish *wish)
 {
     if (segment_has_index(segment, wish->number)) return false;
+    if (wish->vectors && !segment_holds(segment, wish->field)) return false;
     const uint32_t dim = collection->schema->fields[wish->field].dim;
     if (wish->vectors && segment_rows(segment) < index_min_rows(dim)) return false;
     return !map64_get(&collection->unindexable, unindexable_key(segment, wish->number), NULL);
@@ -101,10 +109,13 @@ static bool due_unindex(const struct kith_collection *collection, const struct v
     return false;
 }
 
-static bool all_dead_free(const struct version *version)
+static bool is_compact(const struct kith_collection *collection, const struct version *version)
 {
-    for (size_t i = 0; i < version->sealed; i++)
-        if (segment_dead(version->segments[i])) return false;
+    const size_t fields = version->schema->field_count;
+    for (size_t i = 0; i < version->sealed; i++) {
+        const struct segment *segment = version->segments[i];
+        if (gone_rows(collection, segment) || !segment_holds(segment, fields - 1)) return false;
+    }
     return version->sealed <= 1;
 }
 
@@ -129,11 +140,11 @@ static struct step due_step(struct kith_collection *collection)
     }
     collection->flush_ts = 0; /* reached, or nothing up to it needs a file */
     if (collection->compact_wanted) {
-        if (!all_dead_free(version)) return (struct step){ STEP_COMPACT, 0, version->sealed, 0 };
+        if (!is_compact(collection, version)) return (struct step){ STEP_COMPACT, 0, version->sealed, 0 };
         collection->compact_wanted = false;
     }
     if (due_unindex(collection, version, &step)) return step;
-    if (due_tiers(version, &step) || due_dead(version, &step)) return step;
+    if (due_tiers(version, &step) || due_dead(collection, version, &step)) return step;
     (void)due_index(collection, version, &step);
     return step;
 }

@@ -422,43 +422,84 @@ int kith_collection_get_or_create(struct kith_db *db, const char *database, cons
     return rc;
 }
 
-int kith_collection_rename(struct kith_db *db, const char *database, const char *name,
-                           const char *new_name, struct kith_error *err)
+struct moving { /* a collection on its way to another name */
+    struct kith_db *db;
+    struct kith_collection *collection;
+    char *database, *name; /* owns: the new ones, then the old ones */
+};
+
+/* Under catalog_lock and write_lock. */
+static int check_place(const struct moving *moving, struct kith_error *err)
+{
+    struct kith_db *db = moving->db;
+    int rc = collection_writable(moving->collection, err);
+    if (rc) return rc;
+    if (!moving->database || !moving->name)
+        return error_set(err, KITH_ENOMEM, "renaming a collection: no memory");
+    if (!map_get(&db->databases, moving->database, strlen(moving->database), NULL))
+        return error_set(err, KITH_ENOTFOUND, "database '%s' not found; create it first",
+                         moving->database);
+    if (catalog_find(db, moving->database, moving->name))
+        return error_set(err, KITH_EEXISTS, "collection '%s' already exists", moving->name);
+    return 0;
+}
+
+static void swap_names(struct moving *moving)
+{
+    struct manifest *manifest = &moving->collection->manifest;
+    char *database = manifest->database, *name = manifest->name;
+    manifest->database = moving->database;
+    manifest->name = moving->name;
+    moving->database = database;
+    moving->name = name;
+}
+
+/* Aliases name the collection by its number, so they keep pointing to it. */
+static int move_locked(struct moving *moving, struct kith_error *err)
+{
+    struct kith_db *db = moving->db;
+    struct manifest *manifest = &moving->collection->manifest;
+    char key[NAME_KEY_MAX];
+    int rc = check_place(moving, err);
+    if (rc) return rc;
+    const size_t len = name_key(key, "", moving->database, moving->name);
+    if (map_put(&db->names, key, len, (uintptr_t)moving->collection))
+        return error_set(err, KITH_ENOMEM, "renaming '%s': no memory", manifest->name);
+    swap_names(moving);
+    rc = collection_save(moving->collection, manifest, err);
+    if (rc) swap_names(moving);
+    /* What is left over is the name that it does not have. */
+    (void)map_remove(&db->names, key, name_key(key, "", moving->database, moving->name));
+    return rc;
+}
+
+int kith_collection_move(struct kith_db *db, const char *database, const char *name,
+                         const char *new_database, const char *new_name, struct kith_error *err)
 {
     int rc = db_usable(db, true, err);
     if (rc) return rc;
-    database = database_or_default(database);
-    if (!name_valid(new_name)) return error_set(err, KITH_EINVAL, "a collection name is 1 to 255 bytes of UTF-8");
-    struct kith_collection *collection;
-    if ((rc = kith_collection_open(db, database, name, &collection, err))) return rc;
-    rc = collection_writable(collection, err);
-    char *copy = mem_strdup(new_name);
-    char key[NAME_KEY_MAX];
+    new_database = database_or_default(new_database);
+    if (!name_valid(new_name) || !name_valid(new_database))
+        return error_set(err, KITH_EINVAL, "names are 1 to 255 bytes of UTF-8");
+    struct moving moving = { .db = db };
+    if ((rc = kith_collection_open(db, database, name, &moving.collection, err))) return rc;
+    moving.database = mem_strdup(new_database);
+    moving.name = mem_strdup(new_name);
     os_mutex_lock(&db->catalog_lock);
-    os_mutex_lock(&collection->write_lock);
-    char *old = collection->manifest.name;
-    if (rc == 0 && !copy)
-        rc = error_set(err, KITH_ENOMEM, "renaming '%s': no memory", name);
-    else if (rc == 0 && catalog_find(db, database, new_name))
-        rc = error_set(err, KITH_EEXISTS, "collection '%s' already exists", new_name);
-    else if (rc == 0 && map_put(&db->names, key, name_key(key, "", database, new_name), (uintptr_t)collection))
-        rc = error_set(err, KITH_ENOMEM, "renaming '%s': no memory", name);
-    if (rc == 0) {
-        collection->manifest.name = copy;
-        rc = collection_save(collection, &collection->manifest, err);
-        if (rc) {
-            collection->manifest.name = old;
-            (void)map_remove(&db->names, key, name_key(key, "", database, new_name));
-        } else {
-            (void)map_remove(&db->names, key, name_key(key, "", database, old));
-            copy = old;
-        }
-    }
-    os_mutex_unlock(&collection->write_lock);
+    os_mutex_lock(&moving.collection->write_lock);
+    rc = move_locked(&moving, err);
+    os_mutex_unlock(&moving.collection->write_lock);
     os_mutex_unlock(&db->catalog_lock);
-    mem_free(copy);
-    collection_unref(collection);
+    mem_free(moving.database);
+    mem_free(moving.name);
+    collection_unref(moving.collection);
     return rc;
+}
+
+int kith_collection_rename(struct kith_db *db, const char *database, const char *name,
+                           const char *new_name, struct kith_error *err)
+{
+    return kith_collection_move(db, database, name, database, new_name, err);
 }
 
 static void catalog_forget(struct kith_db *db, struct kith_collection *collection)

@@ -9,6 +9,24 @@
 #include "query/recall.h"
 #include "text/analyzer.h"
 
+static void ages_free(struct schema_age *age)
+{
+    while (age) {
+        struct schema_age *before = age->before;
+        schema_release(&age->schema);
+        mem_free(age);
+        age = before;
+    }
+}
+
+void collection_set_schema(struct kith_collection *collection, struct schema_age *age)
+{
+    age->before = collection->ages;
+    collection->ages = age;
+    collection->manifest.schema = age->schema;
+    atomic_store_explicit(&collection->schema, &age->schema, memory_order_release);
+}
+
 static void collection_free(struct kith_collection *collection)
 {
     struct kith_db *db = collection->db;
@@ -16,7 +34,9 @@ static void collection_free(struct kith_collection *collection)
     map64_release(&collection->unindexable);
     recall_book_free(atomic_load(&collection->recall));
     index_wishes_release(&collection->wishes);
+    collection->manifest.schema = (struct schema){ 0 }; /* the ages own it */
     manifest_release(&collection->manifest);
+    ages_free(collection->ages);
     os_mutex_release(&collection->write_lock);
     os_mutex_release(&collection->version_lock);
     mem_free(collection);
@@ -42,18 +62,23 @@ int collection_new(struct kith_db *db, struct manifest *manifest, struct kith_co
     int rc = index_wishes_make(manifest, &collection->wishes);
     if (rc == 0) rc = os_mutex_init(db->os, &collection->write_lock);
     if (rc == 0) rc = os_mutex_init(db->os, &collection->version_lock);
-    if (rc == 0 && !(collection->version = version_new(0))) rc = KITH_ENOMEM;
+    struct schema_age *age = mem_zalloc(sizeof *age);
+    if (rc == 0 && age) collection->version = version_new(&age->schema, 0);
+    if (rc == 0 && !collection->version) rc = KITH_ENOMEM;
     if (rc) {
         os_mutex_release(&collection->write_lock);
         os_mutex_release(&collection->version_lock);
         index_wishes_release(&collection->wishes);
+        mem_free(age);
         mem_free(collection);
         return error_set(err, rc, "collection '%s': no memory", manifest->name);
     }
     atomic_fetch_add_explicit(&db->handles, 1, memory_order_relaxed);
     collection->manifest = *manifest;
     memset(manifest, 0, sizeof *manifest);
-    collection->schema = &collection->manifest.schema;
+    age->schema = collection->manifest.schema;
+    collection_set_schema(collection, age);
+    atomic_init(&collection->ttl_s, collection->manifest.ttl_s);
     atomic_init(&collection->visible_ts, collection->manifest.checkpoint_ts);
     collection->appended_ts = collection->manifest.checkpoint_ts;
     atomic_init(&collection->updated_ms, collection->manifest.created_ms);
@@ -154,8 +179,7 @@ int collection_partition(const struct kith_collection *collection, const char *n
                      manifest->name);
 }
 
-/* Takes over what an edit changes: partitions and indexes. The rest stays where it is, above all the
- * schema, which background work reads without a lock. */
+/* Takes over what an edit changes: partitions and indexes. The rest stays where it is. */
 static void manifest_adopt(struct manifest *current, struct manifest *edited)
 {
     struct manifest_partition *partitions = current->partitions;

@@ -41,9 +41,12 @@ static uint64_t live_rows(const struct view *view)
     for (size_t i = 0; i < view->version->count; i++) {
         const struct segment *segment = view->version->segments[i];
         struct bitset visible;
+        const size_t expired = segment_expired(segment, view->oldest_s);
         if (segment_dead(segment) == 0) {
-            rows += segment_rows_at(segment, view->ts);
+            const size_t there = segment_rows_at(segment, view->ts);
+            rows += there > expired ? there - expired : 0;
         } else if (segment_visible(segment, view->ts, &visible) == 0) {
+            bitset_clear_first(&visible, expired);
             rows += bitset_count(&visible);
             bitset_release(&visible);
         }
@@ -127,9 +130,10 @@ static int describe_aliases(struct kith_collection *collection, struct kith_coll
     size_t it = 0, len;
     const void *key;
     uintptr_t id;
-    size_t prefix = strlen(collection->manifest.database) + 1;
     while (rc == 0 && map_next(&db->aliases, &it, &key, &len, &id)) {
         if (id != collection->manifest.id) continue;
+        const char *mark = memchr(key, 1, len); /* behind the database, which need not be its own */
+        const size_t prefix = mark ? (size_t)(mark - (const char *)key) + 1 : 0;
         info->aliases[info->alias_count] = mem_strndup((const char *)key + prefix, len - prefix);
         if (!info->aliases[info->alias_count++]) rc = KITH_ENOMEM;
     }

@@ -54,15 +54,22 @@ enum wal_type { /* u16 type of a log record */
     WAL_UPSERT = 2, /* the same; kills older rows of its keys */
     WAL_DELETE = 3, /* keys */
     WAL_REPLACE = 4, /* keys that die, partitions, batch: an upsert with automatic keys */
-    WAL_DROP_PARTITION = 5 /* u32 id: its rows die, its name goes */
+    WAL_DROP_PARTITION = 5, /* u32 id: its rows die, its name goes */
+    WAL_DELETE_IN = 6 /* u32 count, u32 ids of partitions; keys: rows in others stay */
 };
 
 struct version {
     atomic_uint refs;
+    const struct schema *schema; /* of the collection then; every segment shows all its fields */
     size_t count;
     size_t sealed;            /* the first so many are sealed */
     uint64_t *last_ts;        /* growing, frozen: log ts of its last record; in the same block */
     struct segment *segments[]; /* a reference each */
+};
+
+struct schema_age { /* schemas that a collection had live as long as it: readers hold them */
+    struct schema schema;
+    struct schema_age *before; /* owns */
 };
 
 struct kith_collection {
@@ -70,8 +77,11 @@ struct kith_collection {
     atomic_uint refs;
     atomic_bool dropped;
 
-    struct manifest manifest; /* guard: write_lock; names: catalog_lock too */
-    const struct schema *schema; /* of the manifest; constant */
+    /* guard: write_lock; names: catalog_lock too. Its schema is a borrowed copy of the newest age. */
+    struct manifest manifest;
+    _Atomic(const struct schema *) schema; /* the newest; a read goes by its version's */
+    struct schema_age *ages;               /* owns; guard: write_lock */
+    _Atomic uint64_t ttl_s;                /* of the manifest */
 
     struct os_mutex write_lock;
     struct os_mutex version_lock;
@@ -81,7 +91,8 @@ struct kith_collection {
     uint64_t active_since_ts;      /* appended_ts when the active segment began; write_lock */
     uint64_t flush_ts;             /* files are wanted for all up to it; 0: no; write_lock */
     bool compact_wanted;           /* one merge of everything; guard: write_lock */
-    struct index_wishes wishes;    /* of the manifest; guard: write_lock */
+    struct index_wishes wishes;    /* of the manifest; guard: write_lock; replaced under
+                                      version_lock too, so that either reads it */
     struct map64 unindexable;      /* (segment, number) that got no index; write_lock */
     _Atomic size_t quarantined;    /* segments that did not open, and losses of the log */
     bool doubtful;                 /* its manifest may be an old one: read-only; constant */
@@ -147,6 +158,7 @@ struct kith_db {
 struct view {
     struct version *version;
     uint64_t ts;
+    uint64_t oldest_s; /* rows inserted before this second are gone; 0: none */
 };
 
 struct request { /* one call's deadline and cancel token; poll with request_poll */
@@ -171,10 +183,17 @@ KITH_NODISCARD int follow_publish(struct kith_db *db, struct kith_error *err);
 bool follow_is_behind(const struct kith_db *db);
 
 /* ---- version.c */
-struct version *version_new(size_t count); /* references not yet taken; NULL: no memory */
+/* References not yet taken; NULL: no memory. */
+struct version *version_new(const struct schema *schema, size_t count);
 void version_unref(struct version *version);
 void view_take(struct kith_collection *collection, struct view *out);
 void view_drop(struct view *view);
+static inline const struct schema *view_schema(const struct view *view)
+{
+    return view->version->schema;
+}
+/* The second before which rows are too old now; 0: none is. */
+uint64_t collection_oldest_s(const struct kith_collection *collection);
 /* Under write_lock: the current version, borrowed until the next publication. */
 struct version *version_current(struct kith_collection *collection);
 void version_publish(struct kith_collection *collection, struct version *version); /* takes it */
@@ -183,6 +202,8 @@ void version_publish(struct kith_collection *collection, struct version *version
 KITH_NODISCARD int collection_new(struct kith_db *db, struct manifest *manifest,
                                   struct kith_collection **out, struct kith_error *err); /* takes manifest */
 void collection_unref(struct kith_collection *collection);
+/* Under write_lock: the schema from now on. Takes the age. */
+void collection_set_schema(struct kith_collection *collection, struct schema_age *age);
 KITH_NODISCARD int collection_usable(const struct kith_collection *collection, struct kith_error *err);
 KITH_NODISCARD int collection_writable(const struct kith_collection *collection, struct kith_error *err);
 /* Writes the manifest to the journal. Under write_lock. */
@@ -214,12 +235,20 @@ KITH_NODISCARD int catalog_put_name(struct map *names, const struct manifest *ma
                                     struct kith_collection *collection);
 
 /* ---- write.c, recover.c */
+/* Under write_lock: the current version with a new active segment of this schema, not published. An
+ * empty active segment is left out, another one is frozen. */
+KITH_NODISCARD int version_grown(struct kith_collection *collection, const struct schema *schema,
+                                 size_t rows_next, struct version **out, struct kith_error *err);
+/* Under write_lock: a version of an empty active segment alone. */
+KITH_NODISCARD int version_emptied(struct kith_collection *collection, struct version **out,
+                                   struct kith_error *err);
 KITH_NODISCARD int collection_freeze(struct kith_collection *collection, size_t rows_next,
                                      struct kith_error *err); /* under write_lock */
 KITH_NODISCARD int collection_apply(struct kith_collection *collection, const struct wal_record *record,
                                     struct kith_error *err);  /* replay */
-KITH_NODISCARD int collection_kill_key(struct kith_collection *collection, struct key key, uint64_t ts,
-                                       uint64_t *killed); /* under write_lock */
+/* Under write_lock. */
+KITH_NODISCARD int collection_kill_key(struct kith_collection *collection, struct key key,
+                                       uint64_t ts);
 /* The index files of a segment that are still wanted; room for entry->index_count. */
 size_t recover_index_files(const struct index_wishes *wishes, const struct manifest_segment *entry,
                            struct sealed_index_file *out);
@@ -275,9 +304,9 @@ struct buffer;
 KITH_NODISCARD int result_explain(struct result_builder *builder, const struct buffer *text,
                                   struct kith_error *err);
 /* Fills columns for the places, in order. */
-KITH_NODISCARD int result_fill(struct result_builder *builder, const struct kith_collection *collection,
-                               const struct view *view, const struct kith_output *output,
-                               const struct place *places, size_t count, struct kith_error *err);
+KITH_NODISCARD int result_fill(struct result_builder *builder, const struct view *view,
+                               const struct kith_output *output, const struct place *places,
+                               size_t count, struct kith_error *err);
 
 /* ---- read.c: shared by query, count, delete_where, iterators, searches */
 struct read_plan {

@@ -69,6 +69,8 @@ static int apply(struct kith_collection *collection, const struct wal_record *re
     os_mutex_lock(&collection->write_lock);
     int rc = collection_apply(collection, record, &why);
     os_mutex_unlock(&collection->write_lock);
+    /* A record that needs a newer manifest, which has come: all is read again. */
+    if (rc == KITH_ECORRUPT && follow_is_behind(collection->db)) return KITH_ENOTFOUND;
     if (rc == KITH_ECORRUPT || rc == KITH_EINVAL || rc == KITH_EDIM) {
         engine_log(collection->db, 0, "log record skipped: %s", why.text);
         atomic_fetch_add(&collection->quarantined, 1);
@@ -149,6 +151,13 @@ static struct entry *entry_add(struct reloading *reloading, uint64_t id)
     return entry;
 }
 
+/* Fields were added. Its segments are opened anew then, of the new schema. */
+static bool is_wider(const struct entry *entry)
+{
+    const struct schema *schema = entry->old->schema;
+    return entry->made->manifest.schema.field_count > schema->field_count;
+}
+
 /* The collection as the manifest says, beside the one we have, if any. Takes the manifest. */
 static int entry_make(struct reloading *reloading, struct entry *entry, struct manifest *manifest)
 {
@@ -157,8 +166,8 @@ static int entry_make(struct reloading *reloading, struct entry *entry, struct m
         manifest_release(manifest);
         return rc;
     }
+    if (!entry->old || is_wider(entry)) return 0;
     entry->made->like = entry->old;
-    if (!entry->old) return 0;
     /* Segments and wishes borrow the schema, and outlive `made`. */
     entry->made->schema = entry->old->schema;
     struct manifest view = entry->made->manifest;
@@ -184,7 +193,7 @@ static int load_manifest(void *ctx, const char *key, const uint8_t *value, size_
         return KITH_ENOMEM;
     }
     struct kith_collection *old = catalog_by_id(reloading->db, manifest.id);
-    if (old && schema_equal(old->schema, &manifest.schema)) entry->old = old;
+    if (old && schema_extends(&manifest.schema, old->schema)) entry->old = old;
     if (entry->old && is_unchanged(old, value, len)) {
         manifest_release(&manifest);
         return 0;
@@ -240,12 +249,13 @@ static int catalog_make(const struct reloading *reloading, struct journal *journ
         (b) = swapped_;                                                                            \
     } while (0)
 
-/* Everything but the schema, which threads read without a lock; it is equal. */
+/* Everything but the schema, which threads read without a lock; it is equal, or moves by itself. */
 static void manifest_swap(struct manifest *a, struct manifest *b)
 {
     SWAP(char *, a->database, b->database);
     SWAP(char *, a->name, b->name);
     SWAP(uint64_t, a->checkpoint_ts, b->checkpoint_ts);
+    SWAP(uint64_t, a->ttl_s, b->ttl_s);
     SWAP(struct manifest_partition *, a->partitions, b->partitions);
     SWAP(uint32_t, a->partition_count, b->partition_count);
     SWAP(uint32_t, a->next_partition, b->next_partition);
@@ -259,11 +269,18 @@ static void manifest_swap(struct manifest *a, struct manifest *b)
 /* What was built becomes the collection that handles know. The old version goes with `made`. */
 static void take_over(struct kith_collection *collection, struct kith_collection *made)
 {
+    const bool wider = made->schema == &made->ages->schema;
     os_mutex_lock(&collection->write_lock);
     os_mutex_lock(&collection->version_lock);
     manifest_swap(&collection->manifest, &made->manifest);
     SWAP(struct index_wishes, collection->wishes, made->wishes);
     SWAP(struct version *, collection->version, made->version);
+    if (wider) {
+        struct schema_age *age = made->ages;
+        made->ages = NULL;
+        collection_set_schema(collection, age);
+    }
+    atomic_store(&collection->ttl_s, collection->manifest.ttl_s);
     atomic_store_explicit(&collection->visible_ts, atomic_load(&made->visible_ts), memory_order_release);
     collection->appended_ts = made->appended_ts;
     atomic_store(&collection->quarantined, atomic_load(&made->quarantined));

@@ -141,7 +141,7 @@ static int check_options(const struct hybrid *hybrid, struct kith_error *err)
 static int find_number_field(const struct hybrid *hybrid, const char *name, bool integer,
                              size_t *out, struct kith_error *err)
 {
-    const struct schema *schema = hybrid->collection->schema;
+    const struct schema *schema = view_schema(&hybrid->view);
     const size_t field = schema_find(schema, name, strlen(name));
     if (field == SIZE_MAX) return error_set(err, KITH_EINVAL, "field '%s' does not exist", name);
     const enum kith_type type = schema->fields[field].type;
@@ -210,7 +210,7 @@ static int open_all(struct hybrid *hybrid, const struct kith_call *call, struct 
     if (!hybrid->searches) return error_set(err, KITH_ENOMEM, "hybrid search: no memory");
     int rc = bind_ranker(hybrid, err);
     if (rc == 0 && opts->group_by)
-        rc = group_by_parse(opts->group_by, hybrid->collection->schema, &hybrid->arena,
+        rc = group_by_parse(opts->group_by, view_schema(&hybrid->view), &hybrid->arena,
                             &hybrid->group, err);
     for (size_t i = 0; rc == 0 && i < opts->search_count; i++) rc = open_one(hybrid, i, call, err);
     for (size_t i = 0; rc == 0 && i < opts->search_count; i++)
@@ -258,7 +258,7 @@ static int boost_rule(struct hybrid *hybrid, size_t rule, struct kith_error *err
     const size_t segments = hybrid->view.version->count;
     struct filter *filter;
     if (!boost->filter) return 0;
-    int rc = filter_compile(boost->filter, boost->filter_params, hybrid->collection->schema,
+    int rc = filter_compile(boost->filter, boost->filter_params, view_schema(&hybrid->view),
                             &hybrid->arena, &filter, err);
     for (size_t s = 0; rc == 0 && s < segments; s++)
         rc = boost_segment(hybrid, filter, s, &hybrid->boosted[rule * segments + s], err);
@@ -398,7 +398,7 @@ static int fill(struct hybrid *hybrid, struct result_builder *builder, struct ki
     memcpy(offsets, hybrid->offsets, (n + 1) * sizeof *offsets);
     for (size_t i = 0; i < count; i++) scores[i] = hybrid->merged[i].distance;
     static const struct place none;
-    int rc = result_fill(builder, hybrid->collection, &hybrid->view, &hybrid->opts.output,
+    int rc = result_fill(builder, &hybrid->view, &hybrid->opts.output,
                          hybrid->merged ? hybrid->merged : &none, count, err);
     if (rc == 0 && hybrid->opts.explain) rc = explain(hybrid, builder, err);
     builder->result->query_count = n;

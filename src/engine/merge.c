@@ -28,7 +28,7 @@ static int next_version(struct publication *p)
 {
     struct version *now = version_current(p->collection);
     size_t made = p->made ? 1 : 0;
-    struct version *next = version_new(now->count - p->count + made);
+    struct version *next = version_new(now->schema, now->count - p->count + made);
     if (!next) return KITH_ENOMEM;
     size_t out = 0;
     for (size_t i = 0; i < now->count; i++) {
@@ -168,19 +168,45 @@ static int carry_kill(void *ctx, size_t row, uint64_t ts)
     return segment_kill(carrying->to, to, ts);
 }
 
+/* Between the view and now the collection was emptied. */
+static bool is_stale(const struct publication *p, const struct version *inputs)
+{
+    const struct version *now = version_current(p->collection);
+    if (p->first + p->count > now->count) return true;
+    for (size_t i = p->first; i < p->first + p->count; i++)
+        if (now->segments[i] != inputs->segments[i]) return true;
+    return false;
+}
+
+/* Between the view and now a field was added. */
+static int widen_made(struct publication *p)
+{
+    const struct schema *schema = p->collection->schema;
+    struct filled_column *filled = NULL;
+    if (!p->made) return 0;
+    const int rc = segment_fill(p->made, schema, &filled);
+    if (rc == 0) segment_widen(p->made, schema, filled);
+    return rc;
+}
+
 static int merge_publish(struct publication *p, struct version *inputs, uint32_t *const *maps, uint64_t ts,
                          struct kith_error *err)
 {
     struct kith_collection *collection = p->collection;
-    int rc = 0;
     os_mutex_lock(&collection->write_lock);
+    if (is_stale(p, inputs)) {
+        if (p->made) segment_doom(p->made);
+        os_mutex_unlock(&collection->write_lock);
+        return 0;
+    }
+    int rc = widen_made(p);
     for (size_t i = 0; rc == 0 && i < p->count && p->made; i++) {
         struct carrying carrying = { p->made, maps[i], ts, 0 };
         rc = segment_kills_since(inputs->segments[p->first + i], 0, carry_kill, &carrying);
         if (carrying.newest_ts > collection->sealed_kill_ts) collection->sealed_kill_ts = carrying.newest_ts;
     }
     if (rc)
-        error_set(err, rc, "carrying deletes over: %s", error_name(rc));
+        error_set(err, rc, "publishing a segment: %s", error_name(rc));
     else if (!(rc = collection_writable(collection, err)))
         rc = publish(p, true, err);
     os_mutex_unlock(&collection->write_lock);
@@ -203,7 +229,8 @@ int merge_segments(struct kith_collection *collection, size_t first, size_t coun
                                     .dir = db->dir,
                                     .database_id = db->id,
                                     .id = id,
-                                    .schema = collection->schema,
+                                    .schema = view_schema(&view),
+                                    .oldest_s = view.oldest_s,
                                     .segments = &view.version->segments[first],
                                     .count = count,
                                     .ts = ts,

@@ -28,11 +28,12 @@ static int plan_partitions(struct read_plan *plan, struct kith_collection *colle
 }
 
 static int plan_filter(struct read_plan *plan, struct kith_collection *collection,
-                       const struct kith_query_opts *opts, struct kith_error *err)
+                       const struct view *view, const struct kith_query_opts *opts,
+                       struct kith_error *err)
 {
     if (!opts->filter || !*opts->filter) return 0;
     struct filter *compiled;
-    int rc = filter_compile(opts->filter, opts->filter_params, collection->schema, &plan->arena,
+    int rc = filter_compile(opts->filter, opts->filter_params, view_schema(view), &plan->arena,
                             &compiled, err);
     if (rc) return rc;
     if (filter_is_sampled(compiled)) {
@@ -42,7 +43,7 @@ static int plan_filter(struct read_plan *plan, struct kith_collection *collectio
     }
     plan->rows.filter = compiled;
     if (plan->rows.partitions) return 0;
-    if (plan_partitions_of(compiled, collection->schema, &plan->arena, &plan->rows.partitions,
+    if (plan_partitions_of(compiled, view_schema(view), &plan->arena, &plan->rows.partitions,
                            &plan->rows.partition_count))
         return error_set(err, KITH_ENOMEM, "planning a read: no memory");
     return 0;
@@ -58,10 +59,11 @@ int read_plan_init(struct read_plan *plan, struct kith_collection *collection,
     plan->rows = (struct view_rows){ .segments = view->version->segments,
                                      .count = view->version->count,
                                      .ts = view->ts,
+                                     .oldest_s = view->oldest_s,
                                      .poll = request_poll,
                                      .poll_ctx = &plan->request };
     int rc = plan_partitions(plan, collection, opts->partitions, opts->partition_count, err);
-    if (rc == 0) rc = plan_filter(plan, collection, opts, err);
+    if (rc == 0) rc = plan_filter(plan, collection, view, opts, err);
     if (rc) read_plan_release(plan);
     return rc;
 }
@@ -142,7 +144,7 @@ static int query_rows(struct querying *querying, struct result_builder *builder,
         rc = error_set(err, KITH_ENOMEM,
                        "query: no memory for its rows; use a limit or an iterator");
     if (rc == 0)
-        rc = result_fill(builder, querying->collection, querying->view, &opts->output,
+        rc = result_fill(builder, querying->view, &opts->output,
                          querying->places, querying->count, err);
     if (rc == 0 && opts->explain) {
         querying->times.filter = filtered - start;
@@ -230,6 +232,7 @@ static bool find_place(const struct view *view, struct key key, struct place *pl
         uint32_t row;
         int got = segment_find(view->version->segments[s], key, view->ts, &row, 1);
         if (got > 0) {
+            if (row < segment_expired(view->version->segments[s], view->oldest_s)) return false;
             *place = (struct place){ (uint32_t)s, row, 0 };
             return true;
         }
@@ -266,7 +269,8 @@ int kith_get(struct kith_collection *collection, const struct kith_keys *keys,
         count += found[i];
     }
     static const struct kith_output none;
-    if (rc == 0) rc = result_fill(&builder, collection, &view, output ? output : &none, places, count, err);
+    if (rc == 0)
+        rc = result_fill(&builder, &view, output ? output : &none, places, count, err);
     builder.result->found = found;
     builder.result->complete = complete;
     view_drop(&view);
@@ -400,7 +404,7 @@ static int next_query(struct kith_iterator *base, const struct kith_call *call,
     if (list_places(&iterator->allowed, iterator->at, take, builder.arena, &places, &count))
         rc = error_set(err, KITH_ENOMEM, "iterator: no memory");
     if (rc == 0)
-        rc = result_fill(&builder, collection, &iterator->view, &iterator->opts.output, places, count, err);
+        rc = result_fill(&builder, &iterator->view, &iterator->opts.output, places, count, err);
     if (rc) {
         kith_result_free(builder.result);
         return rc;

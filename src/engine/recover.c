@@ -92,7 +92,7 @@ static bool is_damage(int rc)
 int collection_load_segments(struct kith_collection *collection, struct kith_error *err)
 {
     const struct manifest *manifest = &collection->manifest;
-    struct version *version = version_new(manifest->segment_count);
+    struct version *version = version_new(collection->schema, manifest->segment_count);
     if (!version) return error_set(err, KITH_ENOMEM, "opening a collection: no memory");
     version->count = 0;
     for (uint32_t i = 0; i < manifest->segment_count; i++) {
@@ -116,27 +116,60 @@ int collection_load_segments(struct kith_collection *collection, struct kith_err
     return collection_freeze(collection, 0, err);
 }
 
-int collection_kill_key(struct kith_collection *collection, struct key key, uint64_t ts, uint64_t *killed)
+struct partition_set {
+    uint32_t *ids;
+    size_t count;
+};
+
+static bool is_meant(const struct segment *segment, uint32_t row, const struct partition_set *only)
+{
+    const uint32_t id = only ? segment_partition(segment, row) : 0;
+    for (size_t i = 0; only && i < only->count; i++)
+        if (only->ids[i] == id) return true;
+    return only == NULL;
+}
+
+/* Rows that are not meant are found again, so there has to be room for all of them. */
+static int kill_in_segment(struct kith_collection *collection, struct segment *segment,
+                           struct key key, const struct partition_set *only, uint64_t ts)
+{
+    uint32_t few[16], *rows = few;
+    size_t room = 16;
+    int got = segment_find(segment, key, UINT64_MAX, rows, room);
+    while (got >= 0 && (size_t)got == room) {
+        if (rows != few) mem_free(rows);
+        room *= 8;
+        if (!(rows = mem_alloc_array(room, sizeof *rows))) return KITH_ENOMEM;
+        got = segment_find(segment, key, UINT64_MAX, rows, room);
+    }
+    int rc = got < 0 ? got : 0;
+    for (int i = 0; rc == 0 && i < got; i++) {
+        if (!is_meant(segment, rows[i], only)) continue;
+        rc = segment_kill(segment, rows[i], ts);
+        if (!segment_is_growing(segment)) collection->sealed_kill_ts = ts;
+    }
+    if (rows != few) mem_free(rows);
+    return rc;
+}
+
+static int kill_key_in(struct kith_collection *collection, struct key key,
+                       const struct partition_set *only, uint64_t ts)
 {
     struct version *version = version_current(collection);
     for (size_t s = version->count; s-- > 0;) {
         struct segment *segment = version->segments[s];
-        uint32_t rows[16];
-        int got;
-        while ((got = segment_find(segment, key, UINT64_MAX, rows, 16)) > 0) {
-            for (int i = 0; i < got; i++) {
-                int rc = segment_kill(segment, rows[i], ts);
-                if (rc) return rc;
-            }
-            *killed += (uint64_t)got;
-            if (!segment_is_growing(segment)) collection->sealed_kill_ts = ts;
-        }
-        if (got == KITH_ECORRUPT)
+        const int rc = kill_in_segment(collection, segment, key, only, ts);
+        if (rc == KITH_ECORRUPT)
             segment_set_damaged(segment);
-        else if (got < 0)
-            return got;
+        else if (rc < 0)
+            return rc;
     }
     return 0;
+}
+
+int collection_kill_key(struct kith_collection *collection, struct key key, uint64_t ts)
+{
+    return kill_key_in(collection, key, NULL, ts);
 }
 
 static int bad_record(const struct kith_collection *collection, const struct wal_record *record,
@@ -147,13 +180,13 @@ static int bad_record(const struct kith_collection *collection, const struct wal
 }
 
 static int apply_keys(struct kith_collection *collection, const struct wal_record *record,
-                      struct cursor *cur, struct kith_error *err)
+                      struct cursor *cur, const struct partition_set *only,
+                      struct kith_error *err)
 {
     bool text = cursor_u8(cur) != 0;
     uint32_t count = cursor_u32(cur);
     if (text != (schema_primary(collection->schema)->type == KITH_VARCHAR))
         return bad_record(collection, record, err);
-    uint64_t killed = 0;
     for (uint32_t i = 0; i < count && !cursor_failed(cur); i++) {
         struct key key = { 0 };
         if (text) {
@@ -164,10 +197,22 @@ static int apply_keys(struct kith_collection *collection, const struct wal_recor
             key = key_int((int64_t)cursor_u64(cur));
         }
         if (cursor_failed(cur)) break;
-        int rc = collection_kill_key(collection, key, record->ts, &killed);
+        int rc = kill_key_in(collection, key, only, record->ts);
         if (rc) return error_set(err, rc, "replaying a delete: %s", error_name(rc));
     }
     return cursor_failed(cur) ? bad_record(collection, record, err) : 0;
+}
+
+static int apply_delete_in(struct kith_collection *collection, const struct wal_record *record,
+                           struct cursor *cur, struct arena *arena, struct kith_error *err)
+{
+    struct partition_set only = { .count = cursor_u32(cur) };
+    if (cursor_failed(cur) || only.count > cursor_left(cur) / 4)
+        return bad_record(collection, record, err);
+    only.ids = arena_alloc_array(arena, only.count + 1, sizeof *only.ids);
+    if (!only.ids) return error_set(err, KITH_ENOMEM, "replaying a delete: no memory");
+    for (size_t i = 0; i < only.count; i++) only.ids[i] = cursor_u32(cur);
+    return apply_keys(collection, record, cur, &only, err);
 }
 
 struct dropping {
@@ -222,10 +267,9 @@ static int apply_rows(struct kith_collection *collection, const struct wal_recor
     int rc = batch_decode(collection->schema, cur, arena, &batch, err);
     if (rc) return rc;
     if (batch.rows != rows || rows == 0) return bad_record(collection, record, err);
-    uint64_t killed = 0;
     const struct kith_column *keys = &batch.columns[collection->schema->primary];
     for (size_t i = 0; record->type == WAL_UPSERT && i < rows; i++) {
-        rc = collection_kill_key(collection, key_of_column(keys, i), record->ts, &killed);
+        rc = collection_kill_key(collection, key_of_column(keys, i), record->ts);
         if (rc) return error_set(err, rc, "replaying an upsert: %s", error_name(rc));
     }
     return append_rows(collection, record, &batch, partitions, err);
@@ -241,9 +285,10 @@ int collection_apply(struct kith_collection *collection, const struct wal_record
     cursor_init(&cur, record->payload, record->len);
     int rc = 0;
     switch (record->type) {
-    case WAL_DELETE: rc = apply_keys(collection, record, &cur, err); break;
+    case WAL_DELETE: rc = apply_keys(collection, record, &cur, NULL, err); break;
+    case WAL_DELETE_IN: rc = apply_delete_in(collection, record, &cur, &arena, err); break;
     case WAL_REPLACE:
-        rc = apply_keys(collection, record, &cur, err);
+        rc = apply_keys(collection, record, &cur, NULL, err);
         if (rc == 0) rc = apply_rows(collection, record, &cur, &arena, err);
         break;
     case WAL_INSERT:

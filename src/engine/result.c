@@ -104,7 +104,9 @@ static int fill_field(struct filling *filling, size_t field)
         int rc = load_chunk(&cache, filling, field, &filling->places[i], &at);
         if (rc) return rc;
         if (valid) valid[i] = chunk_valid(&cache.chunk, at);
-        if (f->width)
+        if (f->width && !cache.chunk.data) /* vectors that the segment lacks */
+            memset(data + i * width, 0, width);
+        else if (f->width)
             memcpy(data + i * width, cache.chunk.data + at * width, width);
         else if (copy_str(arena, chunk_str(&cache.chunk, at), &((struct kith_str *)(void *)data)[i]))
             return KITH_ENOMEM;
@@ -165,18 +167,18 @@ static int fill_named(struct filling *filling, const char *name, struct kith_err
     return error_set(err, KITH_EINVAL, "output field '%s' not in schema", name);
 }
 
-int result_fill(struct result_builder *builder, const struct kith_collection *collection,
-                const struct view *view, const struct kith_output *output, const struct place *places,
-                size_t count, struct kith_error *err)
+int result_fill(struct result_builder *builder, const struct view *view,
+                const struct kith_output *output, const struct place *places, size_t count,
+                struct kith_error *err)
 {
-    struct filling filling = { .builder = builder, .schema = collection->schema, .view = view,
+    struct filling filling = { .builder = builder, .schema = view_schema(view), .view = view,
                                .places = places, .count = count };
-    filling.column_cap = output->count + collection->schema->field_count + 1;
+    filling.column_cap = output->count + filling.schema->field_count + 1;
     filling.columns = arena_zalloc(builder->arena, filling.column_cap * sizeof *filling.columns);
     size_t *offsets = arena_zalloc(builder->arena, 2 * sizeof *offsets);
     if (!filling.columns || !offsets) return error_set(err, KITH_ENOMEM, "result: no memory");
     struct kith_error why = { 0 };
-    int rc = fill_field(&filling, collection->schema->primary);
+    int rc = fill_field(&filling, filling.schema->primary);
     for (size_t i = 0; rc == 0 && i < output->count; i++) rc = fill_named(&filling, output->fields[i], &why);
     if (rc == KITH_ENOMEM) return error_set(err, rc, "result: no memory for %zu rows", count);
     if (rc == KITH_ECORRUPT)

@@ -59,7 +59,7 @@ static int check_options(const struct kith_search_opts *opts, struct kith_error 
 
 static int find_field(struct search_call *search, struct kith_error *err)
 {
-    const struct schema *schema = search->collection->schema;
+    const struct schema *schema = view_schema(search->view);
     const char *name = search->opts.field;
     size_t found = SIZE_MAX;
     if (name && *name) {
@@ -170,7 +170,7 @@ static int take_group(struct search_call *search, struct kith_error *err)
 {
     const struct kith_search_opts *opts = &search->opts;
     if (!opts->group_by) return 0;
-    int rc = group_by_parse(opts->group_by, search->collection->schema, &search->plan.arena,
+    int rc = group_by_parse(opts->group_by, view_schema(search->view), &search->plan.arena,
                             &search->group, err);
     if (rc) return rc;
     search->group->limit = (size_t)(opts->k + opts->offset);
@@ -403,7 +403,7 @@ static int fill_rows(struct search_call *search, struct result_builder *builder,
     float *distances = arena_alloc_array(builder->arena, offsets[n] + 1, sizeof *distances);
     if (!distances) return error_set(err, KITH_ENOMEM, "search: no memory for its result");
     for (size_t i = 0; i < offsets[n]; i++) distances[i] = all[i].distance;
-    int rc = result_fill(builder, search->collection, search->view, &search->opts.output, all,
+    int rc = result_fill(builder, search->view, &search->opts.output, all,
                          offsets[n], err);
     builder->result->query_count = n;
     builder->result->offsets = offsets;

@@ -5,13 +5,14 @@
 #include "base/alloc.h"
 #include "engine/engine.h"
 
-struct version *version_new(size_t count)
+struct version *version_new(const struct schema *schema, size_t count)
 {
     size_t slots = (count + 1) * sizeof(struct segment *);
     struct version *version = mem_zalloc(sizeof *version + slots + (count + 1) * sizeof(uint64_t));
     if (!version) return NULL;
     version->last_ts = (uint64_t *)(void *)&version->segments[count + 1];
     atomic_init(&version->refs, 1);
+    version->schema = schema;
     version->count = count;
     return version;
 }
@@ -23,6 +24,15 @@ void version_unref(struct version *version)
     mem_free(version);
 }
 
+/* A row lives for its seconds and less than one more: insertion is known by the second. */
+uint64_t collection_oldest_s(const struct kith_collection *collection)
+{
+    const uint64_t ttl_s = atomic_load_explicit(&collection->ttl_s, memory_order_relaxed);
+    if (ttl_s == 0) return 0;
+    const uint64_t now_s = (uint64_t)os_wall_ms(collection->db->os) / 1000;
+    return now_s > ttl_s ? now_s - ttl_s : 0;
+}
+
 void view_take(struct kith_collection *collection, struct view *out)
 {
     os_mutex_lock(&collection->version_lock);
@@ -30,6 +40,7 @@ void view_take(struct kith_collection *collection, struct view *out)
     atomic_fetch_add_explicit(&out->version->refs, 1, memory_order_relaxed);
     out->ts = atomic_load_explicit(&collection->visible_ts, memory_order_acquire);
     os_mutex_unlock(&collection->version_lock);
+    out->oldest_s = collection_oldest_s(collection);
 }
 
 void view_drop(struct view *view)

@@ -6,7 +6,7 @@
  * Then, without a lock, wait for the log and let visible_ts pass. What can fail for want of memory is
  * done or reserved before the record is in the log, so a logged write is always applied.
  *
- * Rows carry the lowest timestamp the record can get (log's last + 1): visible_ts of a collection only
+ * Rows carry the lowest timestamp the record can get (wal_next_ts): visible_ts of a collection only
  * takes values of its own records, so no reader can tell it from the record's own.
  */
 #include <inttypes.h>
@@ -44,6 +44,7 @@ static int make_room(struct writing *writing, size_t rows, struct kith_error *er
     return 0;
 }
 
+/* A row of the key that is too old goes, for it would be there again without a time to live. */
 static int key_exists(struct writing *writing, struct key key)
 {
     struct version *version = version_current(writing->collection);
@@ -51,6 +52,11 @@ static int key_exists(struct writing *writing, struct key key)
     for (size_t s = version->count; s-- > 0;) {
         int got = segment_find(version->segments[s], key, UINT64_MAX, &row, 1);
         if (got == KITH_ECORRUPT) segment_set_damaged(version->segments[s]);
+        if (got > 0 && row < segment_expired(version->segments[s], writing->oldest_s)) {
+            size_t found;
+            writing->replaces_expired = true;
+            return writing_kill_key(writing, key, &found);
+        }
         if (got > 0 || (got < 0 && got != KITH_ECORRUPT)) return got;
     }
     return 0;
@@ -70,7 +76,7 @@ int seen_put(struct seen *seen, struct key key, uintptr_t row, bool *had, uintpt
 static int choose_rows(struct writing *writing, struct seen *seen, enum kith_duplicate policy,
                        uint32_t *keep, size_t *kept, struct kith_error *err)
 {
-    const struct kith_column *keys = &writing->batch.columns[writing->collection->schema->primary];
+    const struct kith_column *keys = &writing->batch.columns[writing->schema->primary];
     uint8_t *drop = arena_zalloc(&writing->arena, writing->batch.rows);
     if (!drop) return writing_no_memory(writing, err);
     for (size_t row = 0; row < writing->batch.rows; row++) {
@@ -104,7 +110,7 @@ static int choose_rows(struct writing *writing, struct seen *seen, enum kith_dup
 
 static int resolve_duplicates(struct writing *writing, struct kith_error *err)
 {
-    const struct schema *schema = writing->collection->schema;
+    const struct schema *schema = writing->schema;
     enum kith_duplicate policy = writing->upsert ? KITH_DUPLICATE_REPLACE : schema->on_duplicate;
     if (policy == KITH_DUPLICATE_ALLOW || schema_primary(schema)->flags & KITH_FIELD_AUTO_ID) return 0;
     struct seen seen;
@@ -150,7 +156,7 @@ static const void *int_ids(struct writing *writing, uint64_t first, size_t rows)
 
 static int assign_keys(struct writing *writing, struct kith_error *err)
 {
-    const struct schema *schema = writing->collection->schema;
+    const struct schema *schema = writing->schema;
     const struct schema_field *primary = schema_primary(schema);
     const size_t rows = writing->batch.rows;
     if (!(primary->flags & KITH_FIELD_AUTO_ID) || rows == 0) return 0;
@@ -184,7 +190,7 @@ static int key_given_badly(const struct schema_field *primary, const struct kith
 static int take_keys(struct writing *writing, const struct kith_batch *given, struct kith_batch *rest,
                      struct kith_error *err)
 {
-    const struct schema_field *primary = schema_primary(writing->collection->schema);
+    const struct schema_field *primary = schema_primary(writing->schema);
     struct kith_column *columns =
         arena_alloc_array(&writing->arena, given->column_count + 1, sizeof *columns);
     struct key *keys = arena_alloc_array(&writing->arena, given->rows + 1, sizeof *keys);
@@ -236,7 +242,7 @@ static int replace_keys(struct writing *writing, struct kith_error *err)
 static int assign_partitions(struct writing *writing, const char *partition, struct kith_error *err)
 {
     const struct kith_collection *collection = writing->collection;
-    const struct schema *schema = collection->schema;
+    const struct schema *schema = writing->schema;
     size_t rows = writing->batch.rows;
     writing->partitions = arena_alloc_array(&writing->arena, rows, sizeof *writing->partitions);
     if (!writing->partitions) return writing_no_memory(writing, err);
@@ -259,16 +265,18 @@ static int assign_partitions(struct writing *writing, const char *partition, str
 static int encode_rows(struct writing *writing, struct kith_error *err)
 {
     if (writing->replaced) {
-        buffer_put_u8(&writing->payload, schema_primary(writing->collection->schema)->type == KITH_VARCHAR);
+        buffer_put_u8(&writing->payload, schema_primary(writing->schema)->type == KITH_VARCHAR);
         buffer_put_u32(&writing->payload, (uint32_t)writing->replaced_count);
     }
     for (size_t i = 0; i < writing->replaced_count; i++) key_encode(&writing->payload, writing->replaced[i]);
     buffer_put_u32(&writing->payload, (uint32_t)writing->batch.rows);
     for (size_t i = 0; i < writing->batch.rows; i++)
         buffer_put_u32(&writing->payload, writing->partitions[i]);
-    batch_encode(writing->collection->schema, &writing->batch, &writing->payload);
+    batch_encode(writing->schema, &writing->batch, &writing->payload);
     return buffer_failed(&writing->payload) ? writing_no_memory(writing, err) : 0;
 }
+
+#define SCHEMA_CHANGED 1 /* a field came: the batch is prepared again, with its default */
 
 static int write_locked(struct writing *writing, const char *partition, uint64_t *ts, uint64_t *ticket,
                         struct kith_error *err)
@@ -276,13 +284,15 @@ static int write_locked(struct writing *writing, const char *partition, uint64_t
     struct kith_collection *collection = writing->collection;
     int rc = collection_writable(collection, err);
     if (rc == 0) rc = make_room(writing, writing->batch.rows, err);
+    if (rc == 0 && writing->schema != collection->schema) rc = SCHEMA_CHANGED;
     if (rc == 0) rc = assign_keys(writing, err);
     if (rc == 0) rc = assign_partitions(writing, partition, err);
     if (rc == 0) rc = writing->replaced ? replace_keys(writing, err) : resolve_duplicates(writing, err);
     if (rc == 0) rc = encode_rows(writing, err);
     if (rc) return rc;
     writing->written.inserted = writing->batch.rows;
-    bool kills = writing->upsert || collection->schema->on_duplicate == KITH_DUPLICATE_REPLACE;
+    bool kills = writing->upsert || writing->replaces_expired ||
+                 writing->schema->on_duplicate == KITH_DUPLICATE_REPLACE;
     if (writing->batch.rows == 0) return 0;
     const enum wal_type type = writing->replaced ? WAL_REPLACE : kills ? WAL_UPSERT : WAL_INSERT;
     return writing_commit(writing, type, ts, ticket, err);
@@ -321,6 +331,20 @@ static int check_geometries(const struct schema *schema, const struct kith_batch
     return rc;
 }
 
+static int prepare(struct writing *writing, const struct kith_batch *batch, struct kith_error *err)
+{
+    const struct schema *schema = writing->schema;
+    struct kith_batch rest = *batch;
+    int rc = 0;
+    if (writing->upsert && schema_primary(schema)->flags & KITH_FIELD_AUTO_ID)
+        rc = take_keys(writing, batch, &rest, err);
+    if (rc == 0) rc = batch_normalise(schema, &rest, &writing->arena, &writing->batch, err);
+    if (rc == 0) rc = check_geometries(schema, &writing->batch, err);
+    if (rc == 0 && (rc = request_poll(&writing->request)))
+        error_set(err, rc, "write stopped before it began: %s", error_name(rc));
+    return rc;
+}
+
 static int write_batch(struct kith_collection *collection, const struct kith_batch *batch, bool upsert,
                        const struct kith_call *call, struct kith_written *out, struct kith_error *err)
 {
@@ -329,19 +353,15 @@ static int write_batch(struct kith_collection *collection, const struct kith_bat
     struct writing writing;
     writing_init(&writing, collection, call);
     writing.upsert = upsert;
-    struct kith_batch rest = *batch;
-    if (upsert && schema_primary(collection->schema)->flags & KITH_FIELD_AUTO_ID)
-        rc = take_keys(&writing, batch, &rest, err);
-    if (rc == 0) rc = batch_normalise(collection->schema, &rest, &writing.arena, &writing.batch, err);
-    if (rc == 0) rc = check_geometries(collection->schema, &writing.batch, err);
-    if (rc == 0 && (rc = request_poll(&writing.request)))
-        error_set(err, rc, "write stopped before it began: %s", error_name(rc));
     uint64_t ts = 0, ticket = 0;
-    if (rc == 0) {
+    do {
+        writing.schema = collection->schema;
+        rc = prepare(&writing, batch, err);
+        if (rc) break;
         os_mutex_lock(&collection->write_lock);
         rc = write_locked(&writing, batch->partition, &ts, &ticket, err);
         os_mutex_unlock(&collection->write_lock);
-    }
+    } while (rc == SCHEMA_CHANGED);
     if (rc == 0 && ts == 0) rc = writing_unchanged(&writing, out, err); /* every row was ignored */
     if (rc == 0 && ts) rc = writing_wait(&writing, ts, ticket, out, err);
     writing_release(&writing);

@@ -20,6 +20,8 @@ void writing_init(struct writing *writing, struct kith_collection *collection,
 {
     memset(writing, 0, sizeof *writing);
     writing->collection = collection;
+    writing->schema = collection->schema;
+    writing->oldest_s = collection_oldest_s(collection);
     arena_init(&writing->arena);
     buffer_init(&writing->payload);
     request_init(&writing->request, collection->db->os, call);
@@ -34,30 +36,59 @@ int writing_no_memory(const struct writing *writing, struct kith_error *err)
 
 /* ------------------------------------------------------------ the active segment */
 
-int collection_freeze(struct kith_collection *collection, size_t rows_next, struct kith_error *err)
+/* A version with a new active segment behind `kept` places. */
+static int version_begin(struct kith_collection *collection, const struct schema *schema,
+                         size_t kept, size_t rows_next, struct version **out,
+                         struct kith_error *err)
 {
     struct kith_db *db = collection->db;
-    struct version *now = version_current(collection);
     uint64_t id;
     int rc = catalog_next_id(db, &id, err);
     if (rc) return rc;
-    struct version *next = version_new(now->count + 1);
+    struct version *next = version_new(schema, kept + 1);
     if (!next) return error_set(err, KITH_ENOMEM, "a new segment: no memory");
     size_t rows_max = rows_next > db->seal_rows * 2 ? rows_next : (size_t)db->seal_rows * 2;
-    rc = growing_new(db->os, collection->schema, &db->budget, id, rows_max,
-                     &next->segments[now->count]);
+    rc = growing_new(db->os, schema, &db->budget, id, rows_max, &next->segments[kept]);
     if (rc) {
         next->count = 0;
         version_unref(next);
         return error_set(err, rc, "a new segment: %s", error_name(rc));
     }
-    for (size_t i = 0; i < now->count; i++) {
+    *out = next;
+    return 0;
+}
+
+int version_emptied(struct kith_collection *collection, struct version **out,
+                    struct kith_error *err)
+{
+    return version_begin(collection, collection->schema, 0, 0, out, err);
+}
+
+int version_grown(struct kith_collection *collection, const struct schema *schema,
+                  size_t rows_next, struct version **out, struct kith_error *err)
+{
+    struct version *now = version_current(collection);
+    size_t kept = now->count;
+    if (kept > now->sealed && segment_rows(now->segments[kept - 1]) == 0) kept--;
+    struct version *next = NULL;
+    int rc = version_begin(collection, schema, kept, rows_next, &next, err);
+    if (rc) return rc;
+    for (size_t i = 0; i < kept; i++) {
         next->segments[i] = now->segments[i];
         next->last_ts[i] = now->last_ts[i];
         segment_ref(now->segments[i]);
     }
-    if (now->count > now->sealed) next->last_ts[now->count - 1] = collection->appended_ts;
+    if (kept == now->count && kept > now->sealed) next->last_ts[kept - 1] = collection->appended_ts;
     next->sealed = now->sealed;
+    *out = next;
+    return 0;
+}
+
+int collection_freeze(struct kith_collection *collection, size_t rows_next, struct kith_error *err)
+{
+    struct version *next;
+    int rc = version_grown(collection, collection->schema, rows_next, &next, err);
+    if (rc) return rc;
     collection->active_since_ts = collection->appended_ts;
     version_publish(collection, next);
     return 0;
@@ -103,8 +134,21 @@ int writing_kill(struct writing *writing, struct segment *segment, uint32_t row)
     return 0;
 }
 
-/* Every live row of the key, in any segment; *found counts. room 4 then as many as there are. */
+static bool is_in(uint32_t id, const uint32_t *partitions, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (partitions[i] == id) return true;
+    return partitions == NULL;
+}
+
 int writing_kill_key(struct writing *writing, struct key key, size_t *found)
+{
+    return writing_kill_key_in(writing, key, NULL, 0, found);
+}
+
+/* Room for 4 rows of a segment, then for as many as there are. */
+int writing_kill_key_in(struct writing *writing, struct key key, const uint32_t *partitions,
+                        size_t count, size_t *found)
 {
     struct version *version = version_current(writing->collection);
     *found = 0;
@@ -124,11 +168,15 @@ int writing_kill_key(struct writing *writing, struct key key, size_t *found)
             continue;
         }
         if (got < 0) return got;
+        const size_t expired = segment_expired(version->segments[s], writing->oldest_s);
         for (int i = 0; i < got; i++) {
+            if (!is_in(segment_partition(version->segments[s], rows[i]), partitions, count))
+                continue;
             int rc = writing_kill(writing, version->segments[s], rows[i]);
             if (rc) return rc;
+            writing->kills.expired += rows[i] < expired;
+            *found += rows[i] >= expired;
         }
-        *found += (size_t)got;
     }
     return 0;
 }
@@ -154,7 +202,7 @@ static void kills_apply(struct writing *writing, uint64_t ts)
         (void)!segment_kill(writing->kills.segments[i], writing->kills.rows[i], ts);
         if (!segment_is_growing(writing->kills.segments[i])) collection->sealed_kill_ts = ts;
     }
-    writing->written.deleted = writing->kills.count;
+    writing->written.deleted = writing->kills.count - writing->kills.expired;
 }
 
 /* -------------------------------------------------------------------- the commit */
@@ -167,7 +215,7 @@ int writing_commit(struct writing *writing, enum wal_type type, uint64_t *ts, ui
     struct kith_db *db = collection->db;
     struct segment *active = writing_active(collection);
     if (kills_reserve(writing)) return writing_no_memory(writing, err);
-    uint64_t row_ts = wal_last_ts(db->wal) + 1;
+    uint64_t row_ts = wal_next_ts(db->wal);
     bool rows = type != WAL_DELETE && writing->batch.rows > 0;
     int rc = 0;
     if (rows) rc = growing_append(active, &writing->batch, writing->partitions, row_ts, err);

@@ -17,37 +17,56 @@ void key_encode(struct buffer *out, struct key key)
         buffer_put_u64(out, (uint64_t)key.i);
 }
 
-/* Under write_lock. keys of any number; those that match nothing are left out of the record. */
-static int delete_locked(struct writing *writing, const struct key *keys, size_t count, uint64_t *ts,
-                         uint64_t *ticket, struct kith_error *err)
+struct doomed_keys {
+    const struct key *keys;
+    size_t count;
+    const uint32_t *partitions; /* NULL: of all partitions */
+    size_t partition_count;
+};
+
+static int encode_doomed(struct writing *writing, const struct doomed_keys *doomed,
+                         struct kith_error *err)
 {
-    bool text = schema_primary(writing->collection->schema)->type == KITH_VARCHAR;
     struct buffer *payload = &writing->payload;
-    buffer_put_u8(payload, text);
+    if (doomed->partitions) buffer_put_u32(payload, (uint32_t)doomed->partition_count);
+    for (size_t i = 0; i < doomed->partition_count; i++)
+        buffer_put_u32(payload, doomed->partitions[i]);
+    buffer_put_u8(payload, schema_primary(writing->schema)->type == KITH_VARCHAR);
+    const size_t at = payload->len;
     buffer_put_u32(payload, 0);
     uint32_t listed = 0;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < doomed->count; i++) {
         size_t found;
-        size_t before = writing->kills.count;
-        if (writing_kill_key(writing, keys[i], &found)) return writing_no_memory(writing, err);
-        if (found == 0) continue;
-        key_encode(payload, keys[i]);
+        const size_t before = writing->kills.count;
+        if (writing_kill_key_in(writing, doomed->keys[i], doomed->partitions,
+                                doomed->partition_count, &found))
+            return writing_no_memory(writing, err);
+        if (writing->kills.count == before) continue;
+        key_encode(payload, doomed->keys[i]);
         listed++;
-        if (writing->kills.count < before) return writing_no_memory(writing, err);
     }
     if (buffer_failed(payload)) return writing_no_memory(writing, err);
-    if (listed == 0) return 0;
-    le32_put(payload->data + 1, listed);
-    return writing_commit(writing, WAL_DELETE, ts, ticket, err);
+    le32_put(payload->data + at, listed);
+    return 0;
 }
 
-static int delete_keys(struct kith_collection *collection, const struct key *keys, size_t count,
+/* Under write_lock. Keys of any number; those that match nothing are left out of the record. */
+static int delete_locked(struct writing *writing, const struct doomed_keys *doomed, uint64_t *ts,
+                         uint64_t *ticket, struct kith_error *err)
+{
+    int rc = encode_doomed(writing, doomed, err);
+    if (rc || writing->kills.count == 0) return rc;
+    const enum wal_type type = doomed->partitions ? WAL_DELETE_IN : WAL_DELETE;
+    return writing_commit(writing, type, ts, ticket, err);
+}
+
+static int delete_keys(struct kith_collection *collection, const struct doomed_keys *doomed,
                        struct writing *writing, struct kith_written *out, struct kith_error *err)
 {
     uint64_t ts = 0, ticket = 0;
     os_mutex_lock(&collection->write_lock);
     int rc = collection_writable(collection, err);
-    if (rc == 0) rc = delete_locked(writing, keys, count, &ts, &ticket, err);
+    if (rc == 0) rc = delete_locked(writing, doomed, &ts, &ticket, err);
     os_mutex_unlock(&collection->write_lock);
     if (rc == 0 && ts == 0) rc = writing_unchanged(writing, out, err);
     if (rc == 0 && ts) rc = writing_wait(writing, ts, ticket, out, err);
@@ -74,29 +93,49 @@ static int unique_keys(struct writing *writing, const struct key *keys, size_t c
     return rc;
 }
 
-int kith_delete(struct kith_collection *collection, const struct kith_keys *keys,
-                const struct kith_call *call, struct kith_written *out, struct kith_error *err)
+static int delete_in(struct kith_collection *collection, const struct kith_keys *keys,
+                     const uint32_t *partitions, size_t partition_count,
+                     const struct kith_call *call, struct kith_written *out,
+                     struct kith_error *err)
 {
-    int rc = collection_writable(collection, err);
-    if (rc) return rc;
-    bool text = schema_primary(collection->schema)->type == KITH_VARCHAR;
+    const bool text = schema_primary(collection->schema)->type == KITH_VARCHAR;
     if (keys->count && (text ? !keys->strings : !keys->ints))
         return error_set(err, KITH_EINVAL, "keys are not of the primary key's type");
     struct writing writing;
     writing_init(&writing, collection, call);
     struct key *list = arena_alloc_array(&writing.arena, keys->count + 1, sizeof *list);
     struct key *unique = NULL;
-    size_t count = 0;
+    struct doomed_keys doomed = { .partitions = partitions, .partition_count = partition_count };
+    int rc = 0;
     for (size_t i = 0; list && i < keys->count; i++)
         list[i] = text ? key_text(keys->strings[i]) : key_int(keys->ints[i]);
-    if (!list || unique_keys(&writing, list, keys->count, &unique, &count))
+    if (!list || unique_keys(&writing, list, keys->count, &unique, &doomed.count))
         rc = writing_no_memory(&writing, err);
-    if (rc == 0) rc = delete_keys(collection, unique, count, &writing, out, err);
+    doomed.keys = unique;
+    if (rc == 0) rc = delete_keys(collection, &doomed, &writing, out, err);
     writing_release(&writing);
     return rc;
 }
 
-/* What matches is read at one instant, then deleted by key. */
+int kith_delete(struct kith_collection *collection, const struct kith_keys *keys,
+                const struct kith_call *call, struct kith_written *out, struct kith_error *err)
+{
+    const int rc = collection_writable(collection, err);
+    return rc ? rc : delete_in(collection, keys, NULL, 0, call, out, err);
+}
+
+static int find_partitions(struct kith_collection *collection, const struct kith_query_opts *opts,
+                           uint32_t *ids, struct kith_error *err)
+{
+    int rc = 0;
+    os_mutex_lock(&collection->write_lock);
+    for (size_t i = 0; rc == 0 && i < opts->partition_count; i++)
+        rc = collection_partition(collection, opts->partitions[i], &ids[i], err);
+    os_mutex_unlock(&collection->write_lock);
+    return rc;
+}
+
+/* What matches is read at one instant, then deleted by key, in the partitions that were named. */
 int kith_delete_matching(struct kith_collection *collection, const struct kith_query_opts *given,
                          const struct kith_call *call, struct kith_written *out,
                          struct kith_error *err)
@@ -110,16 +149,24 @@ int kith_delete_matching(struct kith_collection *collection, const struct kith_q
     if (rc) return rc;
     if (!opts.filter || !*opts.filter)
         return error_set(err, KITH_EINVAL, "a delete needs a filter; drop the collection to empty it");
-    struct kith_result *rows;
-    if ((rc = kith_query(collection, &opts, call, &rows, err))) return rc;
+    uint32_t *ids = opts.partition_count ? mem_alloc_array(opts.partition_count, sizeof *ids) : NULL;
+    if (opts.partition_count && !ids) return error_set(err, KITH_ENOMEM, "a delete: no memory");
+    rc = find_partitions(collection, &opts, ids, err);
+    struct kith_result *rows = NULL;
+    if (rc == 0) rc = kith_query(collection, &opts, call, &rows, err);
+    if (rc) {
+        mem_free(ids);
+        return rc;
+    }
     const struct kith_column *column = &rows->columns[0];
     struct kith_keys keys = { .count = rows->rows };
     if (column->type == KITH_INT64)
         keys.ints = column->data;
     else
         keys.strings = column->data;
-    rc = kith_delete(collection, &keys, call, out, err);
+    rc = delete_in(collection, &keys, ids, opts.partition_count, call, out, err);
     kith_result_free(rows);
+    mem_free(ids);
     return rc;
 }
 

@@ -8,6 +8,7 @@
 #include "engine/engine.h"
 
 struct kill_list { /* rows that this write removes; in the arena */
+    size_t expired; /* among them: nobody counts those */
     struct segment **segments;
     uint32_t *rows;
     size_t count, cap;
@@ -22,6 +23,9 @@ struct writing {
     struct kill_list kills;
     struct buffer payload;
     bool upsert;
+    bool replaces_expired;        /* an insert found its keys on rows that are too old */
+    const struct schema *schema;  /* the batch is normalised by it */
+    uint64_t oldest_s;            /* rows inserted before this second are not there */
     struct key *replaced; /* upsert with automatic keys: what the caller named; in the arena */
     size_t replaced_count;
     struct kith_written written;
@@ -37,8 +41,11 @@ struct segment *writing_active(struct kith_collection *collection);
 bool writing_is_full(struct kith_collection *collection, size_t more);
 /* Notes the row as one that this write removes. */
 KITH_NODISCARD int writing_kill(struct writing *writing, struct segment *segment, uint32_t row);
-/* Every live row of the key, in any segment; *found counts. */
+/* Every row of the key, in any segment, or in those partitions (NULL: all); *found counts those that
+ * anybody could see. */
 KITH_NODISCARD int writing_kill_key(struct writing *writing, struct key key, size_t *found);
+KITH_NODISCARD int writing_kill_key_in(struct writing *writing, struct key key,
+                                       const uint32_t *partitions, size_t count, size_t *found);
 /* Rows (if any), the record, the kills. */
 KITH_NODISCARD int writing_commit(struct writing *writing, enum wal_type type, uint64_t *ts,
                                   uint64_t *ticket, struct kith_error *err);

@@ -349,6 +349,15 @@ uint64_t wal_bytes(struct wal *wal)
     return bytes;
 }
 
+uint64_t wal_next_ts(struct wal *wal)
+{
+    os_mutex_lock(&wal->lock);
+    const uint64_t ts = next_ts(wal);
+    wal->last_ts = ts - 1;
+    os_mutex_unlock(&wal->lock);
+    return ts;
+}
+
 uint64_t wal_last_ts(struct wal *wal)
 {
     os_mutex_lock(&wal->lock);

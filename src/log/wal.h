@@ -105,6 +105,8 @@ void wal_watch(struct wal *wal, void (*fn)(void *ctx, struct wal_place end), voi
 KITH_NODISCARD int wal_trim(struct wal *wal, uint32_t channel, uint64_t ts, struct kith_error *err);
 uint64_t wal_bytes(struct wal *wal);    /* on disk; 0 for NULL */
 uint64_t wal_last_ts(struct wal *wal);  /* the largest taken */
+/* The least that the next record can have; by the clock, and kept to if that is set back. */
+uint64_t wal_next_ts(struct wal *wal);
 
 /* Walks the log without changing it; for check and dump. problem and line are nullable. */
 KITH_NODISCARD int wal_inspect(const struct os *os, const char *path, uint64_t database_id,

@@ -31,7 +31,8 @@ static int allow_filtered(const struct view_rows *rows, struct segment *segment,
 static int allow_segment(const struct view_rows *rows, struct segment *segment, struct bitset *set,
                          struct kith_search_stats *stats, bool *complete, struct kith_error *err)
 {
-    bool plain = !rows->filter && !rows->partitions && !segment_is_growing(segment);
+    const size_t expired = segment_expired(segment, rows->oldest_s);
+    bool plain = !rows->filter && !rows->partitions && !segment_is_growing(segment) && !expired;
     if (plain && segment_dead(segment) == 0 && !segment_damaged(segment)) {
         set->bits = segment_rows(segment);
         return 0;
@@ -39,6 +40,7 @@ static int allow_segment(const struct view_rows *rows, struct segment *segment, 
     int rc = segment_visible(segment, rows->ts, set);
     if (rc) return error_set(err, rc, "reading a segment: no memory for its bitmap");
     if (segment_damaged(segment)) return damaged(segment, set, complete);
+    bitset_clear_first(set, expired);
     if (rows->partitions) {
         rc = segment_keep_partitions(segment, rows->partitions, rows->partition_count, set);
         if (rc == KITH_ECORRUPT) return damaged(segment, set, complete);

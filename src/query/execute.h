@@ -32,6 +32,7 @@ struct view_rows { /* what is read: segments as of one instant */
     struct segment *const *segments; /* borrows */
     size_t count;
     uint64_t ts;
+    uint64_t oldest_s; /* rows inserted before this second are gone; 0: none */
     const struct filter *filter;   /* nullable */
     const uint32_t *partitions;    /* nullable: all */
     size_t partition_count;

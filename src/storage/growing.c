@@ -154,6 +154,18 @@ static size_t growing_rows_at(const struct segment *segment, uint64_t ts)
     return low;
 }
 
+static size_t growing_expired(const struct segment *segment, uint64_t oldest_s)
+{
+    return growing_rows_at(segment, ((oldest_s * 1000) << 18) - 1);
+}
+
+static int growing_second(const struct segment *segment, size_t row, uint32_t *second, size_t *end)
+{
+    *second = (uint32_t)second_of_ts(row_ts(growing_of(segment), row));
+    *end = row + 1;
+    return 0;
+}
+
 static uint64_t growing_max_ts(const struct segment *segment)
 {
     const size_t rows = growing_rows(segment);
@@ -266,6 +278,8 @@ static const struct segment_ops growing_ops = {
     .rows_at = growing_rows_at,
     .max_ts = growing_max_ts,
     .ts_range = growing_ts_range,
+    .expired = growing_expired,
+    .second = growing_second,
     .memory_bytes = growing_memory,
     .disk_bytes = growing_disk,
     .partition = growing_partition,

@@ -8,6 +8,7 @@
  *     version 2: u32 number · bytes name · bytes params) · version 2: u32 next_index ·
  *   varint segments x (u64 id · u64 rows · u64 dead_file ·
  *     varint n x (u32 field · bytes kind · version 2: u32 number)) ·
+ *   version 3: u64 ttl_s ·
  *   u32 checksum of all bytes before it
  *
  * "bytes" is a varint length and that many bytes. The journal's own checksum guards the value
@@ -24,7 +25,7 @@
 #include "model/limits.h"
 
 #define MANIFEST_MAGIC 0x4e414d4bu
-#define MANIFEST_VERSION 2
+#define MANIFEST_VERSION 3
 #define MANIFEST_SEGMENTS_MAX 65536
 
 static void index_release(struct manifest_index *index)
@@ -111,6 +112,7 @@ void manifest_encode(const struct manifest *manifest, struct buffer *out)
     buffer_put_cstr(out, manifest->name);
     schema_encode(&manifest->schema, out);
     encode_lists(manifest, out);
+    buffer_put_u64(out, manifest->ttl_s);
     if (!buffer_failed(out))
         buffer_put_u32(out, checksum32(out->data + start, out->len - start, manifest->id));
 }
@@ -303,7 +305,9 @@ static int decode_body(struct cursor *cur, uint16_t version, struct manifest *ou
     if (rc) return rc;
     if ((rc = decode_partitions(cur, out))) return rc;
     if ((rc = decode_indexes(cur, out, version))) return rc;
-    return decode_segments(cur, out, version);
+    if ((rc = decode_segments(cur, out, version))) return rc;
+    if (version >= 3) out->ttl_s = cursor_u64(cur);
+    return 0;
 }
 
 int manifest_decode(const void *data, size_t len, struct manifest *out, struct kith_error *err)
@@ -315,7 +319,7 @@ int manifest_decode(const void *data, size_t len, struct manifest *out, struct k
     (void)cursor_u16(&cur);
     if (cursor_failed(&cur) || magic != MANIFEST_MAGIC || len < 36)
         return error_set(err, KITH_ECORRUPT, "manifest: not one (%zu bytes)", len);
-    if (version != 1 && version != MANIFEST_VERSION)
+    if (version < 1 || version > MANIFEST_VERSION)
         return error_set(err, KITH_EVERSION, "manifest: format version %u is not known to this release",
                          version);
     uint32_t stated = le32_get((const uint8_t *)data + len - 4);

@@ -56,6 +56,7 @@ struct manifest {
     char *name;     /* owns */
     int64_t created_ms;
     uint64_t checkpoint_ts;
+    uint64_t ttl_s; /* rows older than so many seconds are gone; 0: never */
     struct schema schema;
     struct manifest_partition *partitions; /* owns */
     uint32_t partition_count;

@@ -22,6 +22,7 @@ enum sealed_section { /* of .seg, .idx and .del files; never renumbered */
     SECTION_ZONES = 10,     /* scalars of fixed width: 24 bytes a block of 4,096 rows */
     SECTION_PATHS = 11,     /* typed columns of JSON paths: which there are */
     SECTION_TYPED = 12,     /* their rows; `field` is the group of 65,536 */
+    SECTION_TIMES = 13,     /* u32 first row, u32 second of insertion: a run of rows each */
     SECTION_INDEX_META = 16,
     SECTION_DEAD_ROWS = 24,  /* u32 x kills */
     SECTION_DEAD_TIMES = 25, /* u64 x kills, ascending */
@@ -47,6 +48,7 @@ enum index_meta_offset {
     OLD_INDEX_META_BYTES = 32
 };
 #define INDEX_KIND_BYTES 32u
+#define TIMES_BYTES 8u /* a run */
 #define VALID_GROUP_BYTES (SEALED_CHUNK_ROWS / 8)
 
 struct sealed_column {
@@ -104,6 +106,7 @@ struct sealed {
     struct section partitions;
     struct section keys;
     struct section key_rows;
+    struct section times; /* data NULL: all rows count as inserted at max_ts */
     struct section paths; /* of typed columns; data NULL: none */
     struct sealed_column *columns;  /* owns: one a field */
     struct sealed_vectors *vectors; /* owns: one a field */
@@ -149,6 +152,8 @@ int sealed_zone(const struct segment *segment, size_t field, size_t first, size_
                 struct zone *out);
 int sealed_typed(const struct segment *segment, size_t field, struct kith_str path, size_t number,
                  struct chunk *out, bool *rest);
+size_t sealed_expired(const struct segment *segment, uint64_t oldest_s);
+int sealed_second(const struct segment *segment, size_t row, uint32_t *second, size_t *end);
 void sealed_scalars_free(struct sealed *sealed);
 int sealed_probe(const struct segment *segment, const struct probe *probe,
                  struct probe_answer *answer);

@@ -273,6 +273,8 @@ const struct segment_ops sealed_ops = {
     .rows_at = sealed_rows_at,
     .max_ts = sealed_max_ts,
     .ts_range = sealed_ts_range,
+    .expired = sealed_expired,
+    .second = sealed_second,
     .damaged = sealed_damaged,
     .memory_bytes = sealed_memory,
     .disk_bytes = sealed_disk,
@@ -336,6 +338,7 @@ static struct section *slot_of(struct sealed *s, const struct blockfile_section 
     if (entry->id == SECTION_KEY_ROWS) return &s->key_rows;
     if (entry->id == SECTION_PARTITIONS) return &s->partitions;
     if (entry->id == SECTION_PATHS) return &s->paths;
+    if (entry->id == SECTION_TIMES) return &s->times;
     if (entry->id == SECTION_TYPED) return NULL; /* found when it is read */
     if (entry->field >= s->segment.held) return NULL;
     struct sealed_column *c = &s->columns[entry->field];
@@ -379,6 +382,7 @@ static int take_sections(struct sealed *s, struct kith_error *err)
     }
     bool holds = has_len(&s->keys, s->rows, 8) && has_len(&s->key_rows, s->rows, 4);
     holds = holds && (!s->partitions.data || has_len(&s->partitions, s->rows, 4));
+    holds = holds && (!s->times.data || (s->times.len % TIMES_BYTES == 0 && s->times.len > 0));
     for (size_t i = 0; holds && i < s->segment.held; i++) {
         holds = column_holds(s, i);
     }

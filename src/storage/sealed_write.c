@@ -339,6 +339,44 @@ int sealed_fingerprint(const struct schema *schema, size_t fields, uint64_t *out
     return rc;
 }
 
+/* Runs of rows that were inserted in one second; never falling, whatever a clock did. */
+static int gather_times(struct merge *m, struct buffer *out)
+{
+    uint32_t last = 0;
+    size_t made = 0;
+    for (size_t s = 0; s < m->in->count; s++) {
+        const struct segment *segment = m->in->segments[s];
+        const struct bitset *live = &m->live[s];
+        for (size_t row = bitset_next(live, 0); row < live->bits;) {
+            uint32_t second;
+            size_t end;
+            const int rc = segment->ops->second(segment, row, &second, &end);
+            if (rc) return rc;
+            if (end > live->bits) end = live->bits;
+            if (second > last || out->len == 0) {
+                buffer_put_u32(out, (uint32_t)made);
+                buffer_put_u32(out, second);
+                last = second;
+            }
+            made += bitset_count_range(live, row, end);
+            row = bitset_next(live, end);
+        }
+    }
+    return buffer_failed(out) ? KITH_ENOMEM : 0;
+}
+
+static int write_times(struct merge *m)
+{
+    struct buffer runs;
+    buffer_init(&runs);
+    int rc = gather_times(m, &runs);
+    if (rc) (void)error_set(m->err, rc, "the times of rows cannot be gathered");
+    if (!rc && runs.len > 0)
+        rc = blockfile_add(&m->writer, SECTION_TIMES, 0, 0, runs.data, runs.len, m->err);
+    buffer_release(&runs);
+    return rc;
+}
+
 static int write_meta(struct merge *m)
 {
     uint64_t fingerprint = 0;
@@ -366,6 +404,7 @@ static int choose_rows(struct merge *m)
         const struct segment *segment = m->in->segments[i];
         const int rc = segment_visible(segment, m->in->ts, &m->live[i]);
         if (rc) return error_set(m->err, rc, "no memory to seal");
+        bitset_clear_first(&m->live[i], segment_expired(segment, m->in->oldest_s));
         const size_t count = bitset_count(&m->live[i]);
         if (count == 0) continue;
         uint64_t least;
@@ -406,6 +445,7 @@ static int write_file(struct merge *m)
     }
     if (!rc) rc = write_keys(m);
     if (!rc) rc = write_partitions(m);
+    if (!rc) rc = write_times(m);
     if (!rc) rc = write_meta(m);
     if (!rc) return blockfile_commit(&m->writer, m->err);
     blockfile_abort(&m->writer);

@@ -87,6 +87,11 @@ int segment_visible(const struct segment *segment, uint64_t ts, struct bitset *o
     return rc;
 }
 
+size_t segment_expired(const struct segment *segment, uint64_t oldest_s)
+{
+    return oldest_s ? segment->ops->expired(segment, oldest_s) : 0;
+}
+
 bool segment_row_visible(const struct segment *segment, size_t row, uint64_t ts)
 {
     return row < segment->ops->rows_at(segment, ts) &&

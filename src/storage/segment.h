@@ -54,6 +54,8 @@ void segment_set_damaged(struct segment *segment);
 /* Initialises `out` (owned by the caller) to the rows visible at ts: segment_rows_at() bits, less
  * the dead. */
 KITH_NODISCARD int segment_visible(const struct segment *segment, uint64_t ts, struct bitset *out);
+/* Rows that were inserted before this second since 1970: the first so many. 0 for second 0. */
+size_t segment_expired(const struct segment *segment, uint64_t oldest_s);
 bool segment_row_visible(const struct segment *segment, size_t row, uint64_t ts);
 /* Clears the bits of rows that are in none of the partitions. */
 KITH_NODISCARD int segment_keep_partitions(const struct segment *segment, const uint32_t *ids,
@@ -138,6 +140,7 @@ struct seal_input {
     struct segment *const *segments; /* merged in order, dead rows at `ts` left out */
     size_t count;
     uint64_t ts;
+    uint64_t oldest_s; /* rows inserted before this second are left out too; 0: none */
     const atomic_bool *cancel; /* nullable */
 };
 /* Writes <id>.seg (to a temporary name; synced, renamed, directory synced). row_maps[i] (nullable

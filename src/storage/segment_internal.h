@@ -30,6 +30,11 @@ struct segment_ops {
     /* Least and greatest insert ts of the first `rows` rows; rows > 0. */
     void (*ts_range)(const struct segment *segment, size_t rows, uint64_t *least,
                      uint64_t *greatest);
+    /* Rows inserted before a second: a prefix. */
+    size_t (*expired)(const struct segment *segment, uint64_t oldest_s);
+    /* The second in which a row was inserted, and the first row after it with another one. */
+    KITH_NODISCARD int (*second)(const struct segment *segment, size_t row, uint32_t *second,
+                                 size_t *end);
     bool (*damaged)(const struct segment *segment); /* nullable */
     uint64_t (*memory_bytes)(const struct segment *segment);
     uint64_t (*disk_bytes)(const struct segment *segment);
@@ -84,6 +89,9 @@ int segment_texts_estimate(const struct segment *segment, const struct probe *pr
 /* A chunk of any field. */
 KITH_NODISCARD int segment_chunk(const struct segment *segment, size_t field, size_t number,
                                  struct chunk *out);
+
+/* Timestamps are (unix_ms << 18) | n. */
+static inline uint64_t second_of_ts(uint64_t ts) { return (ts >> 18) / 1000; }
 
 static inline bool segment_has_field(const struct segment *segment, size_t field)
 {
