@@ -115,5 +115,14 @@ enum os_signal { OS_SIGNAL_STOP /* SIGTERM, SIGINT */, OS_SIGNAL_RELOAD /* SIGHU
 /* Before any thread is started: from now on these are only seen by os_signal_wait(). */
 void os_signals_hold(void);
 enum os_signal os_signal_wait(void); /* blocks */
+/* Tells the service manager ("READY=1"), where there is one. */
+void os_service_notify(const char *text);
+/* The listening socket of this name that the service manager passed in; -1: none. */
+int os_service_socket(const char *name);
+struct os_usage {
+    uint64_t resident_bytes; /* 0: unknown */
+    int64_t cpu_us;          /* of all threads, since the start */
+};
+void os_usage(struct os_usage *out);
 
 #endif
