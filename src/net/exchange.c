@@ -113,6 +113,7 @@ static void take_deadline(struct exchange *exchange)
 void exchange_start(struct exchange *exchange)
 {
     take_deadline(exchange);
+    exchange->started_us = os_now_us(exchange->net->opts.os);
     exchange->state = EXCHANGE_RUNNING;
     exchange->net->exchanges++;
     exchange->door->handle(exchange->door->ctx, exchange);
@@ -205,6 +206,11 @@ void exchange_add_header(struct exchange *exchange, const char *name, const char
     }
     header->next = exchange->reply_headers;
     exchange->reply_headers = header;
+}
+
+void exchange_delay(struct exchange *exchange, unsigned ms)
+{
+    exchange->delay_ms = ms < NET_DELAY_MS_MAX ? ms : NET_DELAY_MS_MAX;
 }
 
 void exchange_end(struct exchange *exchange) { loop_post(exchange->loop, exchange); }

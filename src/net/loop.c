@@ -22,6 +22,21 @@ void net_log(const struct net *net, int level, const char *fmt, ...)
     net->opts.log(net->opts.log_ctx, level, text);
 }
 
+static void on_delay(uv_timer_t *timer);
+
+static void tell(const struct exchange *exchange)
+{
+    const struct net_opts *opts = &exchange->net->opts;
+    if (!opts->on_end) return;
+    const bool grpc = exchange->kind == EXCHANGE_GRPC;
+    const struct net_ended ended = {
+        .status = grpc ? exchange->grpc_status : exchange->http_status,
+        .reply_bytes = exchange->reply.len,
+        .us = os_now_us(opts->os) - exchange->started_us,
+    };
+    opts->on_end(opts->on_end_ctx, exchange, &ended);
+}
+
 static void answer(struct exchange *exchange)
 {
     exchange->net->exchanges--;
@@ -30,9 +45,46 @@ static void answer(struct exchange *exchange)
     else exchange_free(exchange);
 }
 
-static void close_listeners(struct loop *loop)
+/* Answers what waited long enough, and wakes again for the next. */
+static void answer_delayed(struct loop *loop)
+{
+    const int64_t now = os_now_us(loop->net->opts.os);
+    int64_t next_us = INT64_MAX;
+    for (struct exchange **link = &loop->delayed; *link;) {
+        struct exchange *exchange = *link;
+        if (exchange->delayed_until_us > now && exchange->conn && !loop->stopping) {
+            if (exchange->delayed_until_us < next_us) next_us = exchange->delayed_until_us;
+            link = &exchange->next_posted;
+            continue;
+        }
+        *link = exchange->next_posted;
+        answer(exchange);
+    }
+    if (loop->delayed && !uv_is_closing((uv_handle_t *)&loop->delay_timer))
+        (void)uv_timer_start(&loop->delay_timer, on_delay, (uint64_t)(next_us - now) / 1000 + 1, 0);
+}
+
+static void on_delay(uv_timer_t *timer) { answer_delayed(timer->data); }
+
+/* Running until it is answered, for whoever waits for the loop to be quiet. */
+static void ended(struct loop *loop, struct exchange *exchange)
+{
+    tell(exchange);
+    if (exchange->delay_ms == 0) {
+        answer(exchange);
+        return;
+    }
+    exchange->delayed_until_us =
+        os_now_us(loop->net->opts.os) + (int64_t)exchange->delay_ms * 1000;
+    exchange->next_posted = loop->delayed;
+    loop->delayed = exchange;
+    answer_delayed(loop);
+}
+
+static void close_listeners(struct loop *loop, bool all)
 {
     for (size_t i = 0; i < loop->net->opts.door_count; i++) {
+        if (loop->net->opts.doors[i].until_end && !all) continue;
         uv_handle_t *handle = (uv_handle_t *)&loop->listeners[i];
         if (handle->loop && !uv_is_closing(handle)) uv_close(handle, NULL);
     }
@@ -42,17 +94,22 @@ static void obey(struct loop *loop, enum loop_order order)
 {
     if (order >= LOOP_DRAIN && !loop->stopping) {
         loop->stopping = true;
-        close_listeners(loop);
+        close_listeners(loop, false);
+        answer_delayed(loop);
         for (struct conn *conn = loop->conns, *next; conn; conn = next) {
             next = conn->next;
             conn_drain(conn);
         }
     }
+    if (order >= LOOP_CLOSE) close_listeners(loop, true);
     for (struct conn *conn = loop->conns, *next; order >= LOOP_CLOSE && conn; conn = next) {
         next = conn->next;
         conn_close(conn);
     }
-    if (order >= LOOP_END && !uv_is_closing((uv_handle_t *)&loop->wake)) uv_close((uv_handle_t *)&loop->wake, NULL);
+    if (order >= LOOP_END && !uv_is_closing((uv_handle_t *)&loop->wake)) {
+        uv_close((uv_handle_t *)&loop->wake, NULL);
+        uv_close((uv_handle_t *)&loop->delay_timer, NULL);
+    }
 }
 
 static void on_wake(uv_async_t *async)
@@ -72,7 +129,7 @@ static void on_wake(uv_async_t *async)
     }
     while (first) {
         struct exchange *next = first->next_posted;
-        answer(first);
+        ended(loop, first);
         first = next;
     }
     obey(loop, order);
@@ -124,9 +181,10 @@ int loop_init(struct loop *loop, struct net *net, struct kith_error *err)
     loop->listeners = mem_zalloc_array(net->opts.door_count, sizeof *loop->listeners);
     if (!loop->read_buffer || !loop->listeners || os_mutex_init(net->opts.os, &loop->post_lock))
         return error_set(err, KITH_ENOMEM, "starting a loop: no memory");
-    if (uv_loop_init(&loop->uv) || uv_async_init(&loop->uv, &loop->wake, on_wake))
+    if (uv_loop_init(&loop->uv) || uv_async_init(&loop->uv, &loop->wake, on_wake) ||
+        uv_timer_init(&loop->uv, &loop->delay_timer))
         return error_set(err, KITH_EIO, "starting a loop: the system refused");
-    loop->wake.data = loop;
+    loop->wake.data = loop->delay_timer.data = loop;
     for (size_t door = 0; door < net->opts.door_count; door++) {
         const int rc = listen_on(loop, door);
         if (rc)

@@ -28,6 +28,7 @@ struct net_door { /* a port and what answers there */
     bool grpc;           /* HTTP/2 is gRPC; else HTTP/1.1 only */
     size_t body_bytes_max; /* of HTTP requests; gRPC has its own limit */
     const struct net_tls *tls; /* NULL: clear text */
+    bool until_end;      /* goes on listening while net_stop waits for what runs */
     /* Called on a loop's thread for each whole request; must lead to one exchange_end(). */
     void (*handle)(void *ctx, struct exchange *exchange);
     void *ctx;
@@ -50,6 +51,12 @@ struct net_limits { /* 0: the default */
     size_t output_bytes_all;    /* of all connections: a quarter of the machine's memory */
 };
 
+struct net_ended { /* what became of an exchange */
+    int status;          /* of HTTP, or of gRPC */
+    size_t reply_bytes;
+    int64_t us;          /* from the whole request to the end of its handler */
+};
+
 struct net_opts {
     const struct os *os;
     const struct net_door *doors; /* borrowed until net_free */
@@ -57,6 +64,9 @@ struct net_opts {
     struct net_limits limits;
     void (*log)(void *ctx, int level, const char *text); /* as in kith_open_opts */
     void *log_ctx;
+    /* Nullable: called on a loop's thread when a handler has ended its exchange; must not block. */
+    void (*on_end)(void *ctx, const struct exchange *exchange, const struct net_ended *ended);
+    void *on_end_ctx;
 };
 
 /* Binds and listens; nothing is accepted before net_start. KITH_EINVAL for a bad address,
@@ -106,6 +116,8 @@ void exchange_set_status(struct exchange *exchange, int http_status); /* 200 unl
 void exchange_set_grpc_status(struct exchange *exchange, int grpc_status, const char *text);
 /* name and value are copied into the arena; what does not fit is dropped and logged. */
 void exchange_add_header(struct exchange *exchange, const char *name, const char *value);
+/* Holds the reply back for so long; costs no thread. Before exchange_end(). At most 60 s. */
+void exchange_delay(struct exchange *exchange, unsigned ms);
 /* Sends and frees. From any thread, once. */
 void exchange_end(struct exchange *exchange);
 

@@ -34,6 +34,7 @@
 #define NET_HEADER_BYTES_MAX 65536u /* of one request; HPACK may say much with few bytes */
 #define NET_WINDOW_BYTES (16 << 20)
 #define NET_STREAMS_MAX 1024u
+#define NET_DELAY_MS_MAX 60000u
 #define NET_PEER_BYTES 64u
 #define NET_OUTPUT_SLICE 262144u /* how much of a reply is framed ahead of the socket */
 
@@ -68,6 +69,8 @@ struct exchange {
     struct kith_cancel *cancel; /* owns */
     struct kith_call call;
     int64_t deadline_us; /* OS_FOREVER: none */
+    int64_t started_us;
+    unsigned delay_ms;   /* the reply waits so long on the loop */
 
     void (*work)(void *ctx, struct exchange *exchange);
     void *work_ctx;
@@ -81,7 +84,8 @@ struct exchange {
     char *grpc_text; /* in the arena, percent-encoded; NULL: none */
     struct reply_header *reply_headers;
 
-    struct exchange *next_posted;
+    struct exchange *next_posted; /* also of the loop's list of delayed ones */
+    int64_t delayed_until_us;
     struct exchange *prev, *next; /* of the connection's list */
 };
 
@@ -101,6 +105,8 @@ struct loop {
     struct os_mutex post_lock;
     struct exchange *posted; /* guard: post_lock; newest first */
     enum loop_order order;   /* guard: post_lock */
+    struct exchange *delayed; /* list: ended, and held back */
+    uv_timer_t delay_timer;   /* runs while there is any */
     bool stopping;
     struct conn *conns;      /* list */
     size_t listeners_open;
