@@ -1,130 +1,155 @@
 /*
- * kith serve: the database behind its doors. Opens everything in order, says so in one line, waits
- * for a signal, and closes everything in the opposite order.
+ * kith serve: the database behind its doors.
+ *
+ * Settings come from defaults, a file, the environment and flags, in that order; the flags are made
+ * from the table of settings. Then everything is opened, one line says so, and the main thread
+ * sleeps until a signal asks for a reload or for the end.
  */
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cmd/cmd.h"
-#include "milvus/milvus.h"
-#include "net/net.h"
-#include "server/ops.h"
+#include "cmd/serve.h"
 
-struct serve_options {
-    const char *data, *bind, *milvus_port;
-    uint64_t ops_port;
-    bool auth;
+#define FLAGS_MAX 64
+
+struct serve_flags {
+    const char *config;
+    bool check;
+    const char *texts[FLAGS_MAX]; /* by setting; NULL: not given */
+    bool bools[FLAGS_MAX];
 };
 
-static const struct args_option options_table[] = {
-    {.name = "data", .kind = ARGS_TEXT, .value = "DIR", .help = "the database's directory",
-     .offset = offsetof(struct serve_options, data)},
-    {.name = "bind", .kind = ARGS_TEXT, .value = "ADDRESS", .help = "where to listen",
-     .offset = offsetof(struct serve_options, bind)},
-    {.name = "milvus-port", .kind = ARGS_TEXT, .value = "PORT", .help = "0: off; auto: any free",
-     .offset = offsetof(struct serve_options, milvus_port)},
-    {.name = "ops-port", .kind = ARGS_NUMBER, .value = "PORT", .help = "0: off", .max = 65535,
-     .offset = offsetof(struct serve_options, ops_port)},
-    {.name = "auth", .kind = ARGS_FLAG, .help = "clients must say who they are",
-     .offset = offsetof(struct serve_options, auth)},
+static const struct args_option first_options[] = {
+    {.name = "config", .kind = ARGS_TEXT, .value = "FILE", .help = "settings, as YAML",
+     .offset = offsetof(struct serve_flags, config)},
+    {.name = "check-config", .kind = ARGS_FLAG,
+     .help = "print the settings that would be used, or what is wrong with them, and stop",
+     .offset = offsetof(struct serve_flags, check)},
 };
+#define FIRST_COUNT (sizeof first_options / sizeof first_options[0])
 
-static const struct args_spec spec = {
+static const struct args_spec plain_spec = {
     .verb = "serve",
     .summary = "answer the Milvus protocol over the network",
-    .example = "kith serve --data data",
-    .options = options_table,
-    .option_count = sizeof options_table / sizeof options_table[0],
+    .details = "Settings are taken from --config, then from the environment (tls.cert is "
+               "KITH_TLS_CERT),\nthen from flags. SIGTERM lets calls end and stops; SIGHUP reads "
+               "settings and certificates\nagain. docs/serve.md tells the rest.",
+    .example = "kith serve --data data\nkith serve --config kith.yaml --check-config\n"
+               "kith serve --data data --bind 0.0.0.0 --auth",
 };
 
-struct serve {
-    struct kith_db *db;
-    struct auth *auth;
-    struct metrics *metrics;
-    struct milvus *milvus;
-    struct ops ops;
-    struct net_door doors[2];
-    size_t door_count;
-    struct net *net;
-};
-
-static void log_line(void *ctx, int level, const char *text)
+/* Flags of the settings behind those above. */
+static size_t fill_options(struct args_option *options)
 {
-    (void)ctx;
-    if (level < 2) cmd_warn("serve", "%s", text);
+    size_t count;
+    const struct setting *settings = config_settings(&count);
+    memcpy(options, first_options, sizeof first_options);
+    for (size_t i = 0; i < count && i < FLAGS_MAX; i++) {
+        const bool flag = settings[i].kind == SETTING_BOOL;
+        options[FIRST_COUNT + i] = (struct args_option){
+            .name = settings[i].flag,
+            .kind = flag ? ARGS_FLAG : ARGS_TEXT,
+            .value = settings[i].value,
+            .help = settings[i].help,
+            .offset = flag ? offsetof(struct serve_flags, bools) + i * sizeof(bool)
+                           : offsetof(struct serve_flags, texts) + i * sizeof(const char *),
+        };
+    }
+    return FIRST_COUNT + (count < FLAGS_MAX ? count : FLAGS_MAX);
 }
 
-static void serve_close(struct serve *serve)
+static int take_flags(struct server_config *config, const struct serve_flags *flags,
+                      struct kith_error *err)
 {
-    atomic_store(&serve->ops.ready, false);
-    if (serve->net) net_stop(serve->net, 30000);
-    net_free(serve->net);
-    milvus_free(serve->milvus);
-    if (serve->metrics) metrics_free(serve->metrics);
-    if (serve->auth) auth_close(serve->auth);
-    kith_close(serve->db);
-}
-
-static int open_net(struct serve *serve, const struct serve_options *options,
-                    struct kith_error *err)
-{
-    const bool any = strcmp(options->milvus_port, "auto") == 0;
-    const unsigned long port = any ? 0 : strtoul(options->milvus_port, NULL, 10);
-    if (any || port)
-        serve->doors[serve->door_count++] = (struct net_door){
-            .name = "milvus", .bind = options->bind, .port = (uint16_t)port, .fd = -1, .grpc = true,
-            .body_bytes_max = 64u << 20, .handle = milvus_handle, .ctx = serve->milvus };
-    if (options->ops_port)
-        serve->doors[serve->door_count++] = (struct net_door){
-            .name = "ops", .bind = "127.0.0.1", .port = (uint16_t)options->ops_port, .fd = -1,
-            .handle = ops_handle, .ctx = &serve->ops };
-    const struct net_opts opts = { .os = os_real(), .doors = serve->doors,
-                                   .door_count = serve->door_count, .log = log_line };
-    int rc = net_new(&opts, &serve->net, err);
-    if (rc == 0) rc = net_start(serve->net, err);
+    size_t count;
+    int rc = 0;
+    const struct setting *settings = config_settings(&count);
+    for (size_t i = 0; rc == 0 && i < count && i < FLAGS_MAX; i++) {
+        const char *text = flags->bools[i] ? "true" : flags->texts[i];
+        if (text) rc = config_set(config, settings[i].name, text, err);
+    }
     return rc;
 }
 
-static int serve_open(struct serve *serve, const struct serve_options *options,
-                      struct kith_error *err)
+static int gather(struct server_config *config, const struct serve_flags *flags,
+                  struct kith_error *err)
 {
-    struct kith_open_opts opts = KITH_OPEN_OPTS_INIT;
-    opts.log = log_line;
-    int rc = kith_open(options->data, &opts, &serve->db, err);
-    if (rc == 0) rc = auth_open(serve->db, os_real(), options->auth, &serve->auth, err);
-    if (rc == 0 && metrics_new(os_real(), &serve->metrics))
-        rc = error_set(err, KITH_ENOMEM, "metrics: no memory");
-    serve->ops.metrics = serve->metrics;
-    const struct milvus_opts milvus = { .os = os_real(), .db = serve->db, .auth = serve->auth,
-                                        .metrics = serve->metrics, .rest_int64_numbers = true,
-                                        .log = log_line };
-    if (rc == 0) rc = milvus_new(&milvus, &serve->milvus, err);
-    return rc ? rc : open_net(serve, options, err);
+    int rc = config_init(config, err);
+    if (rc == 0 && flags->config) rc = config_file(config, os_real(), flags->config, err);
+    if (rc == 0) rc = config_environment(config, err);
+    if (rc == 0) rc = take_flags(config, flags, err);
+    if (rc == 0) rc = config_check(config, err);
+    return rc;
+}
+
+static int print_config(const struct server_config *config)
+{
+    struct buffer out;
+    buffer_init(&out);
+    config_write(config, &out);
+    if (out.len) fwrite(out.data, 1, out.len, stdout);
+    buffer_release(&out);
+    return CMD_OK;
+}
+
+/* "ready in 12.3 ms: milvus 127.0.0.1:19530, ops 127.0.0.1:9091" */
+static void announce(const struct serve *serve, int64_t start_us)
+{
+    printf("ready in %.1f ms:", (double)(os_now_us(serve->os) - start_us) / 1000);
+    for (size_t i = 0; i < serve->door_count; i++)
+        printf("%s %s %s:%u", i ? "," : "", serve->doors[i].name, serve->doors[i].bind,
+               net_port(serve->net, i));
+    printf("\n");
+    (void)fflush(stdout);
+    os_service_notify("READY=1");
+}
+
+static void reload(struct serve *serve, const struct serve_flags *flags)
+{
+    struct server_config fresh;
+    struct kith_error err = {0};
+    char text[64];
+    (void)snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%lld",
+                   (long long)os_now_us(serve->os));
+    os_service_notify(text);
+    if (gather(&fresh, flags, &err)) logger_line(serve->logger, LOG_ERROR, err.text);
+    else serve_reload(serve, &fresh);
+    config_release(&fresh);
+    os_service_notify("READY=1");
+}
+
+static int run(struct server_config *config, const struct serve_flags *flags, int64_t start_us)
+{
+    struct serve serve;
+    struct kith_error err = {0};
+    os_signals_hold();
+    const int rc = serve_open(&serve, os_real(), config, &err);
+    if (rc == 0) {
+        announce(&serve, start_us);
+        while (os_signal_wait() == OS_SIGNAL_RELOAD) reload(&serve, flags);
+        os_service_notify("STOPPING=1");
+    }
+    serve_close(&serve);
+    return rc ? cmd_fail("serve", &err) : CMD_OK;
 }
 
 int cmd_serve(int argc, char **argv)
 {
-    struct serve_options options = { .data = "kith-data", .bind = "127.0.0.1",
-                                     .milvus_port = "19530", .ops_port = 9091 };
-    struct serve serve = {0};
+    const int64_t start_us = os_now_us(os_real());
+    struct args_option options[FIRST_COUNT + FLAGS_MAX];
+    struct args_spec spec = plain_spec;
+    struct serve_flags flags = {0};
+    struct server_config config;
     struct kith_error err = {0};
     int exit_code;
-    if (!cmd_begin(&spec, argc, argv, &options, &exit_code)) return exit_code;
-    const int64_t start_us = os_now_us(os_real());
-    os_signals_hold();
-    if (serve_open(&serve, &options, &err)) {
-        serve_close(&serve);
-        return cmd_fail("serve", &err);
-    }
-    atomic_store(&serve.ops.ready, true);
-    printf("ready in %.1f ms:", (double)(os_now_us(os_real()) - start_us) / 1000);
-    for (size_t i = 0; i < serve.door_count; i++)
-        printf(" %s %s:%u", serve.doors[i].name, serve.doors[i].bind, net_port(serve.net, i));
-    printf("\n");
-    (void)fflush(stdout);
-    while (os_signal_wait() != OS_SIGNAL_STOP) continue;
-    serve_close(&serve);
-    return CMD_OK;
+    spec.options = options;
+    spec.option_count = fill_options(options);
+    if (!cmd_begin(&spec, argc, argv, &flags, &exit_code)) return exit_code;
+    if (gather(&config, &flags, &err)) exit_code = cmd_usage("serve", "%s", err.text);
+    else if (flags.check) exit_code = print_config(&config);
+    else exit_code = run(&config, &flags, start_us);
+    config_release(&config);
+    return exit_code;
 }

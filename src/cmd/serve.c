@@ -1,0 +1,219 @@
+/*
+ * A running server: see serve.h.
+ */
+#include "cmd/serve.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buffer.h"
+
+#define STDERR_FD 2
+#define DOOR_BODY_BYTES_MAX (64u << 20)
+
+static void say(struct serve *serve, int level, const char *fmt, ...) KITH_PRINTF(3, 4);
+static void say(struct serve *serve, int level, const char *fmt, ...)
+{
+    char text[KITH_ERROR_TEXT_MAX];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    logger_line(serve->logger, level, text);
+}
+
+/* ---- the access log ---- */
+
+/* A copy that ends in NUL, cut to what fits. */
+static const char *cut(char *out, size_t size, struct kith_str text)
+{
+    const size_t len = text.len < size - 1 ? text.len : size - 1;
+    memcpy(out, text.data, len);
+    out[len] = 0;
+    return out;
+}
+
+static void on_end(void *ctx, const struct exchange *exchange, const struct net_ended *ended)
+{
+    struct serve *serve = ctx;
+    char method[16], path[256];
+    if (!atomic_load_explicit(&serve->log_access, memory_order_relaxed)) return;
+    const bool grpc = exchange_kind(exchange) == EXCHANGE_GRPC;
+    const struct logger_pair pairs[] = {
+        { "peer", exchange_peer(exchange), 0 },
+        { "method", grpc ? "gRPC" : cut(method, sizeof method, exchange_method(exchange)), 0 },
+        { "path", cut(path, sizeof path, exchange_path(exchange)), 0 },
+        { "status", NULL, ended->status },
+        { "in", NULL, (double)exchange_body(exchange).len },
+        { "out", NULL, (double)ended->reply_bytes },
+        { "ms", NULL, (double)ended->us / 1000 },
+    };
+    logger_event(serve->logger, LOG_INFO, "access", pairs, sizeof pairs / sizeof pairs[0]);
+}
+
+/* ---- opening ---- */
+
+static void apply(struct serve *serve)
+{
+    const struct server_config *config = serve->config;
+    logger_set(serve->logger, (int)config->log_level, config->log_format == 1);
+    atomic_store(&serve->log_access, config->log_access);
+}
+
+static int open_shared(struct serve *serve, struct kith_error *err)
+{
+    const struct server_config *config = serve->config;
+    struct kith_open_opts opts = KITH_OPEN_OPTS_INIT;
+    opts.sync = (enum kith_sync)config->sync;
+    opts.memory_bytes = config->memory_bytes;
+    opts.threads = (uint32_t)config->threads;
+    opts.log = logger_line;
+    opts.log_ctx = serve->logger;
+    int rc = kith_open(config->data, &opts, &serve->db, err);
+    if (rc == 0) rc = auth_open(serve->db, serve->os, config->auth, &serve->auth, err);
+    if (rc == 0 && metrics_new(serve->os, &serve->metrics))
+        rc = error_set(err, KITH_ENOMEM, "metrics: no memory");
+    if (rc == 0 && config->auth && auth_has_first_password(serve->auth))
+        say(serve, LOG_WARNING, "the user root still has the password of every manual: change it");
+    return rc;
+}
+
+static int open_milvus(struct serve *serve, struct kith_error *err)
+{
+    const struct milvus_opts opts = { .os = serve->os,
+                                      .db = serve->db,
+                                      .auth = serve->auth,
+                                      .metrics = serve->metrics,
+                                      .rest_int64_numbers = serve->config->rest_int64_numbers,
+                                      .slow_query_ms = (unsigned)serve->config->slow_query_ms,
+                                      .log = logger_line,
+                                      .log_ctx = serve->logger };
+    return milvus_new(&opts, &serve->milvus, err);
+}
+
+/* A socket that the service manager opened is used whatever the port says. */
+static void add_door(struct serve *serve, struct net_door door, uint64_t port)
+{
+    door.fd = os_service_socket(door.name);
+    door.port = port == CONFIG_PORT_AUTO ? 0 : (uint16_t)port;
+    if (port || door.fd >= 0) serve->doors[serve->door_count++] = door;
+}
+
+static void plan_doors(struct serve *serve)
+{
+    const struct server_config *config = serve->config;
+    serve->tls = (struct net_tls){ .cert_path = config->tls_cert, .key_path = config->tls_key };
+    if (config->tls == CONFIG_TLS_MUTUAL) serve->tls.client_ca_path = config->tls_client_ca;
+    serve->ops.metrics = serve->metrics;
+    add_door(serve,
+             (struct net_door){ .name = "milvus",
+                                .bind = config->bind,
+                                .grpc = true,
+                                .body_bytes_max = DOOR_BODY_BYTES_MAX,
+                                .tls = config->tls == CONFIG_TLS_OFF ? NULL : &serve->tls,
+                                .handle = milvus_handle,
+                                .ctx = serve->milvus },
+             config->milvus_port);
+    add_door(serve,
+             (struct net_door){ .name = "ops",
+                                .bind = config->ops_bind,
+                                .until_end = true,
+                                .handle = ops_handle,
+                                .ctx = &serve->ops },
+             config->ops_port);
+}
+
+static int open_net(struct serve *serve, struct kith_error *err)
+{
+    const struct server_config *config = serve->config;
+    const struct net_opts opts = {
+        .os = serve->os,
+        .doors = serve->doors,
+        .door_count = serve->door_count,
+        .limits = { .loops = (unsigned)config->loops,
+                    .workers = (unsigned)config->workers,
+                    .queue_max = (unsigned)config->queue,
+                    .connections_max = (unsigned)config->connections,
+                    .idle_timeout_s = (unsigned)config->idle_timeout_s,
+                    .request_timeout_s = (unsigned)config->request_timeout_s,
+                    .handshake_timeout_s = (unsigned)config->handshake_timeout_s,
+                    .output_bytes_max = (size_t)config->output_bytes },
+        .log = logger_line,
+        .log_ctx = serve->logger,
+        .on_end = on_end,
+        .on_end_ctx = serve,
+    };
+    int rc = net_new(&opts, &serve->net, err);
+    if (rc) return rc;
+    serve->gauges = (struct gauges){ .os = serve->os, .metrics = serve->metrics, .db = serve->db,
+                                     .net = serve->net };
+    gauges_begin(&serve->gauges);
+    return net_start(serve->net, err);
+}
+
+int serve_open(struct serve *serve, const struct os *os, struct server_config *config,
+               struct kith_error *err)
+{
+    *serve = (struct serve){ .os = os, .config = config };
+    int rc = logger_new(os, STDERR_FD, &serve->logger, err);
+    if (rc) return rc;
+    apply(serve);
+    rc = open_shared(serve, err);
+    if (rc == 0) rc = open_milvus(serve, err);
+    if (rc) return rc;
+    plan_doors(serve);
+    rc = open_net(serve, err);
+    if (rc == 0) atomic_store(&serve->ops.ready, true);
+    return rc;
+}
+
+void serve_close(struct serve *serve)
+{
+    atomic_store(&serve->ops.ready, false);
+    if (serve->net) net_stop(serve->net, (unsigned)serve->config->grace_s * 1000);
+    net_free(serve->net);
+    milvus_free(serve->milvus);
+    metrics_free(serve->metrics);
+    auth_close(serve->auth);
+    kith_close(serve->db);
+    logger_free(serve->logger);
+}
+
+/* ---- reloading ---- */
+
+static bool differs(const struct server_config *a, const struct server_config *b,
+                    const struct setting *setting, struct buffer *value)
+{
+    struct buffer before;
+    buffer_init(&before);
+    buffer_clear(value);
+    config_value(a, setting, &before);
+    config_value(b, setting, value);
+    const bool other = before.len != value->len ||
+                       (before.len && memcmp(before.data, value->data, before.len) != 0);
+    buffer_release(&before);
+    return other;
+}
+
+void serve_reload(struct serve *serve, const struct server_config *fresh)
+{
+    size_t count;
+    struct kith_error err = { 0 };
+    struct buffer value;
+    const struct setting *settings = config_settings(&count);
+    buffer_init(&value);
+    for (size_t i = 0; i < count; i++) {
+        const struct setting *setting = &settings[i];
+        if (!differs(serve->config, fresh, setting, &value)) continue;
+        buffer_put_u8(&value, 0);
+        const char *text = buffer_failed(&value) ? "?" : (const char *)value.data;
+        if (!setting->at_run_time)
+            say(serve, LOG_WARNING, "%s = %s needs a new start", setting->name, text);
+        else if (config_set(serve->config, setting->name, text, &err) == 0)
+            say(serve, LOG_INFO, "%s = %s", setting->name, text);
+    }
+    buffer_release(&value);
+    apply(serve);
+    if (net_reload_tls(serve->net, &err)) say(serve, LOG_ERROR, "%s; the old stay", err.text);
+}

@@ -1,0 +1,43 @@
+/*
+ * A running server: the database, what doors share, and the doors, opened in order and closed in the
+ * opposite order. One thread opens, reloads and closes it.
+ */
+#ifndef KITH_CMD_SERVE_H
+#define KITH_CMD_SERVE_H
+
+#include "milvus/milvus.h"
+#include "net/net.h"
+#include "server/auth.h"
+#include "server/config.h"
+#include "server/gauges.h"
+#include "server/logger.h"
+#include "server/ops.h"
+
+#define SERVE_DOORS 2
+
+struct serve {
+    const struct os *os;
+    struct server_config *config; /* borrows */
+    struct logger *logger;        /* owns; so are the next */
+    struct kith_db *db;
+    struct auth *auth;
+    struct metrics *metrics;
+    struct milvus *milvus;
+    struct net *net;
+    struct ops ops;
+    struct gauges gauges;
+    struct net_tls tls;
+    struct net_door doors[SERVE_DOORS];
+    size_t door_count;
+    atomic_bool log_access;
+};
+
+/* On error, close what there is. */
+KITH_NODISCARD int serve_open(struct serve *serve, const struct os *os,
+                              struct server_config *config, struct kith_error *err);
+/* Lets what runs come to its end, for config->grace_s at most. Accepts a half-open one. */
+void serve_close(struct serve *serve);
+/* Takes over what may change at run time and reads certificates again; logs what may not. */
+void serve_reload(struct serve *serve, const struct server_config *fresh);
+
+#endif
