@@ -15,6 +15,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "base/suggest.h"
 
 enum args_kind {
     ARGS_FLAG,   /* bool */
@@ -55,8 +56,10 @@ void args_help(const struct args_spec *spec, struct buffer *out);
 /* Decimal, without sign, blanks or a suffix. KITH_EINVAL, without a text. */
 KITH_NODISCARD int args_number(const char *text, uint64_t *out);
 
-/* The candidate nearest to `word` by edit distance (a swap of neighbours counts one), when it is
- * near enough to be what was meant; else NULL. `names` borrows. */
-const char *args_suggest(const char *word, const char *const *names, size_t count);
+/* As suggest_name(). */
+static inline const char *args_suggest(const char *word, const char *const *names, size_t count)
+{
+    return suggest_name(word, names, count);
+}
 
 #endif

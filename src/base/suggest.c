@@ -2,9 +2,9 @@
  * "Did you mean": the optimal string alignment distance (Damerau 1964, without overlapping swaps)
  * over three rows. Words are short, so quadratic is nothing.
  */
-#include <string.h>
+#include "base/suggest.h"
 
-#include "cmd/args.h"
+#include <string.h>
 
 #define WORD_MAX 48
 
@@ -34,7 +34,7 @@ static size_t distance(const char *a, size_t a_len, const char *b, size_t b_len)
 }
 
 /* A third of the letters may be wrong, one at least; a beginning of the name is near, too. */
-const char *args_suggest(const char *word, const char *const *names, size_t count)
+const char *suggest_name(const char *word, const char *const *names, size_t count)
 {
     size_t len = strlen(word);
     size_t best = len < 6 ? 2 : len / 3 + 1; /* exclusive */
