@@ -100,6 +100,7 @@ struct rerank {
     size_t waiting; /* rows of ids whose distance is not computed yet */
     uint32_t ids[RERANK_ROWS];
     uint64_t exact_distances;
+    float farthest; /* navigation distance of the last candidate */
 };
 
 static void offer(struct rerank *r, float distance, uint32_t row)
@@ -148,6 +149,7 @@ static bool may_belong(struct rerank *r, float navigation)
 
 static int rerank_keys(struct rerank *r, const uint64_t *keys, size_t count)
 {
+    if (count > 0) r->farthest = (float)key_distance(keys[count - 1]) * r->factor;
     for (size_t i = 0; i < count; i++) {
         const float navigation = (float)key_distance(keys[i]) * r->factor;
         if (key_node(keys[i]) + 1 == r->search->skip) continue; /* it was the entry */
@@ -192,14 +194,16 @@ static int walk(const struct graph *graph, const struct index_search *search, st
     return beam_walk(beam, &graph->layers[0], entry, search->allowed ? &filter : NULL, &poll);
 }
 
+/* *gave_up: fewer than `wanted` came although the walk never left the bound, so that what is missing
+ * lies where it did not come, or the graph is odd. */
 static int search_graph(const struct graph *graph, const struct index_search *search,
-                        struct index_walk_plan plan, struct hit *hits, size_t *count,
-                        bool *gave_up)
+                        struct index_walk_plan plan, size_t wanted, struct hit *hits,
+                        size_t *count, bool *gave_up)
 {
     struct beam *beam = beam_take(graph);
     if (!beam) return KITH_ENOMEM;
     struct scalar_query query;
-    struct rerank r = {.graph = graph, .search = search};
+    struct rerank r = {.graph = graph, .search = search, .farthest = -INFINITY};
     int rc = walk(graph, search, beam, &query, plan);
     if (!rc && beam->gave_up) {
         *gave_up = true;
@@ -210,6 +214,7 @@ static int search_graph(const struct graph *graph, const struct index_search *se
         rc = plan.found > 0 ? rerank_keys(&r, beam->found, beam->found_count)
                             : rerank_keys(&r, beam->pool, beam->pool_count);
         *count = r.top.count;
+        *gave_up = r.top.count < wanted && r.farthest < search->bound;
     }
     if (search->stats) {
         search->stats->nodes_visited += beam->hops;
@@ -269,11 +274,10 @@ int graph_search(const struct index *index, const struct index_search *search, s
     const struct index_walk_plan plan = index_walk_adapt(&input);
     bool scan = plan.way == INDEX_WALK_NONE;
     if (!scan) {
-        const int rc = search_graph(graph, search, plan, hits, &found, &scan);
+        const int rc = search_graph(graph, search, plan, wanted, hits, &found, &scan);
         if (rc) return fail(rc, err);
     }
-    /* Too few came: what is allowed lies where the walk did not come, or the graph is odd. */
-    if (scan || (found < wanted && isinf(search->bound))) {
+    if (scan) {
         return index_scan(graph->vectors, search, hits, count, err);
     }
     *count = found;

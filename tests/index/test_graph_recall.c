@@ -214,6 +214,40 @@ static void bounded(void **state)
     sample_free(&s);
 }
 
+/* bound and filter: that fewer than k came says nothing when the walk never left the bound. */
+static void bounded_and_filtered(void **state)
+{
+    enum { K = 50, WITHIN = 20 };
+    (void)state;
+    struct sample s = sample_make(ROWS, QUERIES, DIM, KERNEL_L2, 17);
+    struct opened o;
+    struct bitset allowed;
+    opened_make(&o, &s.vectors, (struct index_params){16, 100});
+    assert_int_equal(bitset_init(&allowed, ROWS, false), 0);
+    allow_region(&allowed, &s.vectors, 7, 400);
+    for (int mode = INDEX_FILTER_AUTO; mode <= INDEX_FILTER_RESULT; mode++) {
+        size_t found = 0;
+        for (size_t q = 0; q < QUERIES; q++) {
+            struct hit hits[K];
+            size_t count = 0;
+            struct index_search search = {.query = s.rows + (ROWS + q) * DIM, .k = K,
+                                          .ef = 60, .mode = (enum index_filter_mode)mode,
+                                          .bound = INFINITY, .allowed = &allowed,
+                                          .allowed_count = bitset_count(&allowed)};
+            assert_int_equal(index_scan(&s.vectors, &search, hits, &count, NULL), 0);
+            assert_int_equal(count, K);
+            search.bound = hits[WITHIN].distance;
+            count = search_ids(o.index, &search, hits);
+            assert_true(count <= WITHIN);
+            found += count;
+        }
+        assert_true((double)found >= 0.95 * WITHIN * QUERIES);
+    }
+    bitset_release(&allowed);
+    opened_release(&o);
+    sample_free(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +257,7 @@ int main(void)
         cmocka_unit_test(filters),
         cmocka_unit_test(filters_and_copies),
         cmocka_unit_test(bounded),
+        cmocka_unit_test(bounded_and_filtered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
