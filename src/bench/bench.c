@@ -15,6 +15,7 @@ static const char help_all[] =
     "  ann   recall, speed and size of a vector index over one data set\n"
     "  gt    exact nearest neighbours of a query set, kept for `ann`\n"
     "  filter   speed and recall of filtered searches over selectivities, by plan\n"
+    "  recall   whether recall targets are met without anybody setting ef\n"
     "\n"
     "`kith bench <what> --help` says more.\n";
 
@@ -54,10 +55,10 @@ static const char help_filter[] =
     "usage: kith bench filter --base F --query F [--metric l2|ip|cosine] [--k N] [options]\n"
     "\n"
     "Puts the base vectors into a database beside the base file (kept), then searches it under\n"
-    "filters that keep .001 to .9 of the rows: without regard to the vectors (rand), in one corner\n"
-    "of the space (near), and in the opposite one (far). Each with the planner's choice and with\n"
-    "every plan forced, in turns; `of best` is the speed of the choice as a share of the better of\n"
-    "scan and overfetch.\n"
+    "filters that keep .001 to .9 of the rows: without regard to the vectors (rand), in one\n"
+    "corner of the space (near), and in the opposite one (far). Each with the planner's choice\n"
+    "and with every plan forced, in turns; `of best` is the speed of the choice as a share of\n"
+    "the better of scan and overfetch.\n"
     "\n"
     "  --index I     hnsw[,M=16][,ef_construction=200] (default: adaptive)\n"
     "  --threads N   search threads (default 1)\n"
@@ -67,13 +68,31 @@ static const char help_filter[] =
     "Example:\n"
     "  kith bench filter --base base.fvecs --query query.fvecs --metric cosine --json out.json\n";
 
+static const char help_recall[] =
+    "usage: kith bench recall --base F --query F [--metric l2|ip|cosine] [--k N] [options]\n"
+    "\n"
+    "Searches the database of `kith bench filter` (built when it is not there) with recall\n"
+    "targets of .90, .95 and .99 instead of ef, without a filter and under filters that keep .01\n"
+    "to .9 of the rows, and compares the recall of up to 1,000 queries with it: ok (within .01),\n"
+    "low, exact (more, because rows are scanned), least (more, though the walk is as narrow as k)\n"
+    "or high. `first` is the call that finds how wide the walk has to be before queries came.\n"
+    "\n"
+    "  --index I     hnsw[,M=16][,ef_construction=200] (default: adaptive)\n"
+    "  --threads N   search threads (default 1)\n"
+    "  --repeat N    rounds; the fastest counts (default 3)\n"
+    "  --json OUT    also write the results to OUT\n"
+    "\n"
+    "Example:\n"
+    "  kith bench recall --base base.fvecs --query query.fvecs --metric cosine --json out.json\n";
+
 struct verb {
     const char *name;
     const char *help;
     int (*run)(const struct bench_options *options, struct kith_error *err);
 };
 static const struct verb verbs[] = {{"ann", help_ann, bench_ann}, {"gt", help_gt, bench_gt},
-                                    {"filter", help_filter, bench_filter}};
+                                    {"filter", help_filter, bench_filter},
+                                    {"recall", help_recall, bench_recall}};
 
 static bool is_help(const char *word)
 {

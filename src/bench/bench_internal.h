@@ -111,5 +111,6 @@ KITH_NODISCARD int bench_write(const struct os *os, const char *path, const void
 int bench_ann(const struct bench_options *options, struct kith_error *err);
 int bench_gt(const struct bench_options *options, struct kith_error *err);
 int bench_filter(const struct bench_options *options, struct kith_error *err);
+int bench_recall(const struct bench_options *options, struct kith_error *err);
 
 #endif
