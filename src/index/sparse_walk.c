@@ -398,8 +398,8 @@ static int walk_last(struct walk *walk, size_t first, struct hit *rows)
 }
 
 /* When rows are walked in their order, it is known late how good the k best are, and until then all
- * lists are essential. So the best 2 k rows of the shortest lists are summed first: the k-th of them
- * is no better than the k-th of all rows. */
+ * lists are essential. So the best 2 k rows of the lists with the highest bounds, which are short,
+ * are summed first: the k-th of them is no better than the k-th of all rows. */
 static int seed_walk(struct walk *walk)
 {
     const size_t first = first_seed(walk), k = walk->search->k;

@@ -180,7 +180,8 @@ static int text_open(const struct os *os, const struct index_view_section *secti
 {
     (void)os;
     const char *json = params->field->analyzer;
-    if (!json) return error_set(err, KITH_EINVAL, "field '%s' has no analyzer", params->field->name);
+    if (!json)
+        return error_set(err, KITH_EINVAL, "field '%s' has no analyzer", params->field->name);
     struct text_index *index = mem_zalloc(sizeof *index);
     if (!index) return error_set(err, KITH_ENOMEM, "text index: no memory");
     index->base.ops = &text_index_ops;

@@ -22,7 +22,8 @@ static int take_token(void *ctx, const struct token *token)
 {
     struct reading *reading = ctx;
     const size_t count = reading->tokens.len / sizeof(struct raw_token);
-    if (reading->bytes.len + token->text.len > UINT32_MAX || count >= UINT32_MAX) return KITH_ELIMIT;
+    if (reading->bytes.len + token->text.len > UINT32_MAX || count >= UINT32_MAX)
+        return KITH_ELIMIT;
     const struct raw_token raw = { (uint32_t)reading->bytes.len, (uint32_t)token->text.len,
                                    token->position, (uint32_t)count };
     buffer_put(&reading->bytes, token->text.data, token->text.len);
