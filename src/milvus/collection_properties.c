@@ -84,8 +84,13 @@ MilvusStatus *milvus_properties_check(struct milvus_call *call, const MilvusSche
 
 int milvus_properties_apply(struct milvus_call *call, const char *collection, struct kith_error *err)
 {
-    (void)call;
-    (void)collection;
-    (void)err;
-    return 0;
+    MilvusStatus *missing;
+    int64_t ttl = 0;
+    struct milvus_collection *there = milvus_collection_get(call, collection, false, &missing);
+    if (!there) return 0; /* dropped meanwhile */
+    (void)milvus_pair_int(there->record->properties, there->record->n_properties,
+                          "collection.ttl.seconds", &ttl);
+    const int rc = kith_collection_set_ttl(there->handle, ttl > 0 ? (uint64_t)ttl : 0, err);
+    milvus_collection_unref(there);
+    return rc;
 }

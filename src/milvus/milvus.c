@@ -28,6 +28,7 @@ void milvus_free(struct milvus *milvus)
 {
     if (!milvus) return;
     registry_close(milvus);
+    milvus_groups_free(milvus->groups);
     map_release(&milvus->names);
     os_mutex_release(&milvus->names_lock);
     os_mutex_release(&milvus->change_lock);

@@ -43,7 +43,7 @@ bool milvus_permit(struct milvus_call *call, const struct milvus_rpc *rpc, const
 {
     struct auth *auth = call->milvus->opts.auth;
     if (!auth_enabled(auth) || !rpc->privilege) return true;
-    const char *object = rpc->object == AUTH_COLLECTION ? collection : NULL;
+    const char *object = rpc->object == AUTH_GLOBAL ? NULL : collection;
     if (auth_allowed(auth, &call->principal, rpc->privilege, rpc->object, call->database, object))
         return true;
     char full[512];

@@ -101,6 +101,18 @@ void milvus_count_call(struct milvus_call *call, const struct milvus_rpc *rpc, b
                    ms);
 }
 
+/* What the request is about, by the names that its messages have for it. */
+static const char *target_of(const ProtobufCMessage *request, enum auth_object object)
+{
+    static const char *const names[] = { "collection_name", "collectionName", "oldName" };
+    if (object == AUTH_USER) return milvus_request_text(request, "username");
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *text = milvus_request_text(request, names[i]);
+        if (text) return text;
+    }
+    return NULL;
+}
+
 static void run_message(struct milvus_call *call, const struct milvus_rpc *rpc,
                         struct exchange *exchange)
 {
@@ -118,8 +130,9 @@ static void run_message(struct milvus_call *call, const struct milvus_rpc *rpc,
     }
     const char *database = milvus_request_text(request, "db_name");
     const char *text;
+    if (!database) database = milvus_request_text(request, "dbName");
     if (database) call->database = database;
-    if (!milvus_permit(call, rpc, milvus_request_text(request, "collection_name"), &text)) {
+    if (!milvus_permit(call, rpc, target_of(request, rpc->object), &text)) {
         fail(exchange, GRPC_PERMISSION_DENIED, text);
         return;
     }

@@ -22,6 +22,7 @@ struct milvus {
     struct map names; /* "database\x01name" (also aliases) -> milvus_collection; guard: names_lock */
     struct milvus_collection **collections; /* owns a reference each; guard: names_lock */
     size_t collection_count;
+    struct milvus_group *groups; /* owns: resource groups but the default one; guard: ddl_lock */
     _Atomic uint64_t last_ts;
     _Atomic int64_t next_identifier;
 };
@@ -97,6 +98,11 @@ MilvusStatus *milvus_properties_check(struct milvus_call *call, const MilvusSche
 KITH_NODISCARD int milvus_properties_apply(struct milvus_call *call, const char *collection,
                                            struct kith_error *err);
 
+/* handle_resource_group.c */
+struct milvus_group;
+void milvus_groups_free(struct milvus_group *groups); /* NULL is a no-op */
+/* handle_user.c: a refusal of server/auth.h, whose text is ready to be sent. */
+MilvusStatus *milvus_auth_error(struct milvus_call *call, int rc, const struct kith_error *err);
 /* handle_describe.c: the one pair of statistics; NULL: no memory. */
 MilvusPair **milvus_row_count(struct milvus_call *call, uint64_t rows);
 /* handle_database.c: 1 for "default", for others a number made of the name. */
