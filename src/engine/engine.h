@@ -234,6 +234,11 @@ void catalog_mark_doubtful(struct kith_collection *collection, struct journal *j
 KITH_NODISCARD int catalog_put_name(struct map *names, const struct manifest *manifest,
                                     struct kith_collection *collection);
 
+/* ---- alter_metric.c */
+/* Of a vector field that has an open one. */
+KITH_NODISCARD int collection_set_metric(struct kith_collection *collection, size_t field,
+                                         enum kith_metric metric, struct kith_error *err);
+
 /* ---- write.c, recover.c */
 /* Under write_lock: the current version with a new active segment of this schema, not published. An
  * empty active segment is left out, another one is frozen. */

@@ -45,7 +45,7 @@ static int check_dense(const struct creating *c, const struct schema_field *f,
 static int check_vector(const struct creating *c, struct kith_error *err)
 {
     const struct schema_field *f = &c->schema->fields[c->field];
-    if (c->given.metric && c->given.metric != f->metric)
+    if (c->given.metric && c->given.metric != f->metric && !f->metric_open)
         return error_set(err, KITH_EINVAL, "the metric of field '%s' is %s, set by its schema",
                          f->name, metric_name(f->metric));
     if (f->type != KITH_SPARSE_VECTOR) return check_dense(c, f, err);
@@ -207,6 +207,8 @@ int kith_index_create(struct kith_collection *collection, const char *field,
     buffer_init(&c.path);
     buffer_init(&c.name);
     rc = check(&c, err);
+    if (rc == 0 && c.given.metric) rc = collection_set_metric(collection, c.field, c.given.metric, err);
+    c.schema = collection->schema;
     if (rc == 0) rc = create(collection, &c, err);
     buffer_release(&c.path);
     buffer_release(&c.name);

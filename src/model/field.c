@@ -201,7 +201,10 @@ static int resolve_metric(struct schema_field *field, struct kith_error *err)
         if (field->metric == KITH_METRIC_DEFAULT) return 0;
         return error_set(err, KITH_EINVAL, "field '%s': only vectors have a metric", field->name);
     }
-    if (field->metric == KITH_METRIC_DEFAULT) field->metric = default_metric(field->type);
+    if (field->metric == KITH_METRIC_DEFAULT) {
+        field->metric = default_metric(field->type);
+        field->metric_open = true;
+    }
     if (metric_fits(field->type, field->metric)) return 0;
     return error_set(err, KITH_EINVAL, "field '%s': the metric %s is not for %s", field->name,
                      metric_name(field->metric), type_name(field->type));

@@ -245,6 +245,34 @@ static int check_added(const struct schema *schema, const struct kith_field *fie
                      type_is_vector(field->type) ? "" : " or have a default value");
 }
 
+/* The public form does not say which metrics are open. */
+static void copy_open(const struct schema *from, struct schema *to)
+{
+    for (size_t i = 0; i < from->field_count; i++) {
+        to->fields[i].metric_open = from->fields[i].metric_open;
+    }
+}
+
+int schema_set_metric(const struct schema *schema, size_t number, enum kith_metric metric,
+                      struct schema *out, struct kith_error *err)
+{
+    const struct schema_field *const field = &schema->fields[number];
+    if (!field->metric_open) {
+        return error_set(err, KITH_EINVAL, "the metric of field '%s' is %s, set by its schema",
+                         field->name, metric_name(field->metric));
+    }
+    struct kith_schema given = {0};
+    if (schema_to_public(schema, &given)) {
+        return error_set(err, KITH_ENOMEM, "no memory for a schema");
+    }
+    struct kith_field *const fields = (struct kith_field *)(uintptr_t)given.fields; /* our copy */
+    fields[number].metric = metric;
+    const int rc = schema_from_public(&given, out, err);
+    if (!rc) copy_open(schema, out);
+    schema_public_release(&given);
+    return rc;
+}
+
 /* `wide` has room for all fields of `old`, and the new one. */
 static int widen(const struct kith_schema *old, const struct kith_field *field,
                  struct kith_field *wide, struct schema *out, struct kith_error *err)
@@ -276,6 +304,7 @@ int schema_add_field(const struct schema *schema, const struct kith_field *given
         return error_set(err, rc, "no memory for a schema");
     }
     rc = widen(&old, &field, wide, out, err);
+    if (!rc) copy_open(schema, out);
     schema_public_release(&old);
     mem_free(wide);
     return rc;

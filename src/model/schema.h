@@ -23,6 +23,7 @@ struct schema_field {
     uint32_t max_capacity;
     enum kith_type element_type;
     enum kith_metric metric;         /* resolved: never DEFAULT for vectors */
+    bool metric_open; /* nobody named it: an index may, and so change it */
     struct kith_value default_value; /* s.data owned */
     size_t width; /* bytes a row of a fixed-width type; 0: variable (VARCHAR JSON ARRAY SPARSE) */
     char *analyzer;    /* owns: a JSON object as text; NULL: none */
@@ -62,12 +63,16 @@ void schema_encode(const struct schema *schema, struct buffer *out);
 KITH_NODISCARD int schema_decode(struct cursor *cur, struct schema *out, struct kith_error *err);
 /* Wherever the hidden field stands: what somebody who knows the names would call the same. */
 bool schema_equal(const struct schema *a, const struct schema *b);
-/* Whether `wider` is `schema`, or `schema` with fields added. */
+/* Whether `wider` is `schema`, or `schema` with fields added, or with metrics that were open. */
 bool schema_extends(const struct schema *wider, const struct schema *schema);
 /* A copy with one more field, its last. KITH_EEXISTS: there is one of this name; KITH_EINVAL: rows
  * that lack it would have no value, or it is a key; else as schema_from_public. */
 KITH_NODISCARD int schema_add_field(const struct schema *schema, const struct kith_field *field,
                                     struct schema *out, struct kith_error *err);
+/* A copy in which a vector field whose metric is open has this one. KITH_EINVAL: it has its own. */
+KITH_NODISCARD int schema_set_metric(const struct schema *schema, size_t field,
+                                     enum kith_metric metric, struct schema *out,
+                                     struct kith_error *err);
 /* Rows that were written without this field have a value: null or its default. */
 bool schema_field_fillable(const struct schema_field *field);
 /* A copy in the public form; free with schema_public_release. */

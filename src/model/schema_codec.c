@@ -16,7 +16,7 @@
  *     1      type
  *     1      flags
  *     1      element type, 0 unless Array
- *     1      metric, 0 unless a vector
+ *     1      metric, 0 unless a vector; 128 is added when nobody named it
  *     4      dim
  *     4      max_length
  *     4      max_capacity
@@ -45,6 +45,7 @@
 #define SCHEMA_VERSION_TEXTS 2 /* analyzers and functions */
 #define SCHEMA_VERSION_ADDED 3 /* fields behind the hidden one */
 
+#define METRIC_OPEN        128u
 #define FIELD_HAS_ANALYZER 1u
 #define FIELD_MATCHES      2u
 
@@ -94,7 +95,7 @@ static void encode_field(const struct schema_field *field, uint8_t version, stru
     buffer_put_u8(out, (uint8_t)field->type);
     buffer_put_u8(out, (uint8_t)field->flags);
     buffer_put_u8(out, (uint8_t)field->element_type);
-    buffer_put_u8(out, (uint8_t)field->metric);
+    buffer_put_u8(out, (uint8_t)((unsigned)field->metric | (field->metric_open ? METRIC_OPEN : 0)));
     buffer_put_u32(out, field->dim);
     buffer_put_u32(out, field->max_length);
     buffer_put_u32(out, field->max_capacity);
@@ -292,15 +293,31 @@ static int decode_public(struct cursor *cur, struct arena *arena, struct kith_sc
     return rc || version < SCHEMA_VERSION_ADDED ? rc : decode_place(cur, fields, out, err);
 }
 
+/* The public form cannot say of a metric that it is open: it is shown with the bit, see decode. */
+static void take_open(const struct kith_schema *given, bool *open)
+{
+    for (size_t i = 0; i < given->field_count; i++) {
+        struct kith_field *field = (struct kith_field *)(uintptr_t)&given->fields[i];
+        open[i] = ((unsigned)field->metric & METRIC_OPEN) != 0;
+        field->metric = (enum kith_metric)((unsigned)field->metric & ~METRIC_OPEN);
+    }
+}
+
 int schema_decode(struct cursor *cur, struct schema *out, struct kith_error *err)
 {
     struct kith_schema given = KITH_SCHEMA_INIT;
     struct arena arena;
     arena_init(&arena);
     int rc = decode_public(cur, &arena, &given, err);
+    bool *const open = rc ? NULL : arena_zalloc(&arena, given.field_count + 1);
+    if (rc == 0 && !open) rc = error_set(err, KITH_ENOMEM, "no memory for a schema");
     if (rc == 0) {
+        take_open(&given, open);
         rc = schema_from_public(&given, out, err);
         if (rc && rc != KITH_ENOMEM) rc = error_wrap(err, KITH_ECORRUPT, "schema");
+        for (size_t i = 0; rc == 0 && i < given.field_count; i++) {
+            if (type_is_vector(out->fields[i].type)) out->fields[i].metric_open = open[i];
+        }
     }
     arena_release(&arena);
     return rc;

@@ -29,12 +29,18 @@ static bool analyzer_equal(const struct schema_field *a, const struct schema_fie
     return !a->analyzer || strcmp(a->analyzer, b->analyzer) == 0;
 }
 
+/* One that is open is whatever the other says. */
+static bool metric_equal(const struct schema_field *a, const struct schema_field *b)
+{
+    return a->metric == b->metric || a->metric_open || b->metric_open;
+}
+
 static bool field_equal(const struct schema_field *a, const struct schema_field *b)
 {
     return strcmp(a->name, b->name) == 0 && a->type == b->type && a->flags == b->flags &&
            a->dim == b->dim && a->max_length == b->max_length &&
            a->max_capacity == b->max_capacity && a->element_type == b->element_type &&
-           a->metric == b->metric && analyzer_equal(a, b) &&
+           metric_equal(a, b) && analyzer_equal(a, b) &&
            value_equal(&a->default_value, &b->default_value);
 }
 

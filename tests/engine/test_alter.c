@@ -525,6 +525,58 @@ static void a_delete_stays_in_its_partition(void **state)
     finish(&world);
 }
 
+/* ---------------------------------------------------------------- the metric */
+
+static float nearest_distance(struct world *world)
+{
+    const float ones[DIM] = { 1, 1, 1, 1 };
+    struct kith_search_opts opts = KITH_SEARCH_OPTS_INIT;
+    struct kith_result *result = NULL;
+    opts.queries = ones;
+    opts.query_count = 1;
+    opts.k = 1;
+    OK(kith_search(world->rows, &opts, NULL, &result, &why));
+    assert_int_equal(result->rows, 1);
+    const float distance = result->distances[0];
+    kith_result_free(result);
+    return distance;
+}
+
+static void an_index_sets_a_metric_that_was_left_open(void **state)
+{
+    (void)state;
+    struct world world;
+    begin(&world, false, KITH_DUPLICATE_ERROR);
+    put(&world, 0, 64);
+    OK(kith_flush(world.rows, NULL, &why));
+    put(&world, 64, 30);
+    const int64_t keys[1] = { 3 };
+    OK(kith_delete(world.rows, &(struct kith_keys){ .count = 1, .ints = keys }, NULL, NULL, &why));
+    assert_true(nearest_distance(&world) >= 0);
+    struct kith_index_params params = KITH_INDEX_PARAMS_INIT;
+    params.metric = KITH_IP;
+    OK(kith_index_create(world.rows, "v", &params, &why));
+    for (int round = 0; round < 3; round++) {
+        assert_true(nearest_distance(&world) < 0);
+        assert_int_equal(count_of(&world, NULL), 93);
+        if (round == 0) crash(&world);
+        if (round == 1) OK(kith_compact(world.rows, NULL, &why));
+    }
+    params.metric = KITH_HAMMING;
+    assert_int_equal(kith_index_create(world.rows, "v", &params, &why), KITH_EINVAL);
+    make_rows(&world, false, KITH_DUPLICATE_ERROR); /* the schema without a metric is the same */
+    kith_collection_release(world.rows);
+    add(&world, "w", KITH_FLOAT_VECTOR, -1, NULL);
+    params.metric = KITH_COSINE;
+    OK(kith_index_create(world.rows, "v", &params, &why));
+    struct kith_collection_info *info = NULL;
+    OK(kith_collection_describe(world.rows, &info, &why));
+    assert_int_equal(info->schema.fields[1].metric, KITH_COSINE);
+    assert_int_equal(info->indexes[0].metric, KITH_COSINE);
+    kith_collection_info_free(info);
+    finish(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -538,6 +590,7 @@ int main(void)
         cmocka_unit_test(old_rows_are_gone),
         cmocka_unit_test(a_collection_moves),
         cmocka_unit_test(a_delete_stays_in_its_partition),
+        cmocka_unit_test(an_index_sets_a_metric_that_was_left_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -287,7 +287,7 @@ static void rules(void **state)
     struct kith_index_params metric = KITH_INDEX_PARAMS_INIT;
     metric.metric = KITH_L2;
     refused(kith_index_create(collection, "n", &metric, &why), "no vector");
-    refused(kith_index_create(collection, "sparse", &metric, &why), "set by its schema");
+    refused(kith_index_create(collection, "sparse", &metric, &why), "is not for SparseFloatVector");
     struct kith_collection_info *info = NULL;
     OK(kith_collection_describe(collection, &info, &why));
     assert_int_equal(info->index_count, 4);
