@@ -27,6 +27,7 @@ struct row {
     unsigned tag;
     enum { EXTRA_NONE, EXTRA_INT, EXTRA_TEXT } extra; /* the dynamic key "extra" */
     int64_t extra_int;
+    int64_t late; /* of the field that comes later: its default in rows of before */
     float vector[DIM_MAX];
 };
 
@@ -41,6 +42,7 @@ struct oracle {
     struct row rows[KEYS];
     uint64_t order; /* of the last row written */
     bool alias;     /* "also" is another name of it */
+    bool late;      /* the field "late" is there */
     uint64_t ops, searches, wanted, hit; /* recall of searches with an index */
 };
 
@@ -56,7 +58,7 @@ static uint64_t below(struct oracle *oracle, uint64_t bound)
 /* -------------------------------------------------------------------- filters */
 
 enum node_kind { NODE_AND, NODE_OR, NODE_NOT, NODE_N, NODE_NULL, NODE_TAG, NODE_LIKE, NODE_KEY, NODE_EXTRA,
-                 NODE_EXISTS, NODE_IN };
+                 NODE_EXISTS, NODE_IN, NODE_LATE };
 enum truth { TRUTH_NO, TRUTH_UNKNOWN, TRUTH_YES };
 
 struct node {
@@ -104,7 +106,7 @@ static int64_t key_int(size_t key)
 
 static void make_leaf(struct oracle *oracle, struct tree *tree, struct node *node)
 {
-    node->kind = (enum node_kind)(NODE_N + below(oracle, NODE_IN - NODE_N + 1));
+    node->kind = (enum node_kind)(NODE_N + below(oracle, NODE_IN - NODE_N + 1 + oracle->late));
     node->compare = (unsigned)below(oracle, 6);
     const char *how = compare_texts[node->compare];
     char text[24];
@@ -118,6 +120,10 @@ static void make_leaf(struct oracle *oracle, struct tree *tree, struct node *nod
         append(tree, "n in [%d, %d, %d]", (int)node->list[0], (int)node->list[1], (int)node->list[2]);
         break;
     case NODE_NULL: append(tree, "n is null"); break;
+    case NODE_LATE:
+        node->value = (int64_t)below(oracle, 10);
+        append(tree, "late %s %d", how, (int)node->value);
+        break;
     case NODE_TAG:
         node->value = (int64_t)below(oracle, TAGS);
         append(tree, "tag %s \"%s\"", how, tag_names[node->value]);
@@ -195,6 +201,7 @@ static enum truth evaluate(const struct oracle *oracle, const struct node *node,
         if (!row->has_n) return TRUTH_UNKNOWN;
         return row->n == node->list[0] || row->n == node->list[1] || row->n == node->list[2] ? TRUTH_YES : TRUTH_NO;
     case NODE_NULL: return row->has_n ? TRUTH_NO : TRUTH_YES;
+    case NODE_LATE: return compare_ints(row->late, node->compare, node->value);
     case NODE_TAG: return compare_ints(strcmp(tag_names[row->tag], tag_names[node->value]), node->compare, 0);
     case NODE_LIKE: return strncmp(tag_names[row->tag], "re", 2) ? TRUTH_NO : TRUTH_YES;
     case NODE_KEY: return compare_ints(compare_keys(oracle, key, (size_t)node->value), node->compare, 0);
@@ -284,8 +291,9 @@ static void same_key(const struct oracle *oracle, const struct kith_result *resu
                  i, got, key_int(key), filter);
 }
 
-static const char *const all_fields[] = { "n", "tag", "v", "extra" };
-#define ALL_FIELDS ((struct kith_output){ all_fields, 4 })
+#define LATE_DEFAULT 5
+static const char *const all_fields[] = { "n", "tag", "v", "extra", "late" };
+#define ALL_FIELDS ((struct kith_output){ all_fields, 5 })
 
 static bool valid_at(const struct kith_column *column, size_t i)
 {
@@ -307,7 +315,7 @@ static void same_extra(const struct kith_column *column, size_t i, const struct 
 /* A row with ALL_FIELDS. */
 static void same_row(const struct oracle *oracle, const struct kith_result *result, size_t i, const struct row *row)
 {
-    assert_int_equal(result->column_count, 5);
+    assert_int_equal(result->column_count, 6);
     const struct kith_column *n = &result->columns[1], *tag = &result->columns[2];
     assert_int_equal(valid_at(n, i), row->has_n);
     if (row->has_n) assert_int_equal(((const int32_t *)n->data)[i], row->n);
@@ -317,6 +325,9 @@ static void same_row(const struct oracle *oracle, const struct kith_result *resu
     assert_memory_equal((const float *)result->columns[3].data + i * oracle->dim, row->vector,
                         oracle->dim * sizeof *row->vector);
     same_extra(&result->columns[4], i, row);
+    const struct kith_column *late = &result->columns[5]; /* a key that no row has, at first */
+    assert_int_equal(valid_at(late, i), oracle->late);
+    if (oracle->late) assert_int_equal(((const int64_t *)late->data)[i], row->late);
 }
 
 static struct kith_query_opts query_opts(const struct choice *choice)
@@ -507,13 +518,14 @@ static void random_row(struct oracle *oracle, struct row *row)
     uint64_t dice = below(oracle, 4);
     row->extra = dice == 0 ? EXTRA_NONE : dice == 1 ? EXTRA_TEXT : EXTRA_INT;
     row->extra_int = (int64_t)below(oracle, 20);
+    row->late = oracle->late ? (int64_t)below(oracle, 10) : LATE_DEFAULT;
     random_vector(oracle, row->vector);
 }
 
 static int send_rows(struct oracle *oracle, const struct rows *rows, size_t count, unsigned partition, bool upsert,
                      struct kith_written *written, struct kith_error *why)
 {
-    int64_t ints[BATCH];
+    int64_t ints[BATCH], lates[BATCH];
     char texts[BATCH][24], metas[BATCH][40];
     struct kith_str strings[BATCH], tags[BATCH], extras[BATCH];
     int32_t ns[BATCH];
@@ -530,18 +542,20 @@ static int send_rows(struct oracle *oracle, const struct rows *rows, size_t coun
         extras[i] = (struct kith_str){ metas[i], (size_t)len };
         ns[i] = row->n;
         valid[i] = row->has_n;
+        lates[i] = row->late;
         memcpy(vectors + i * oracle->dim, row->vector, oracle->dim * sizeof *vectors);
     }
     const void *keys = oracle->text_keys ? (const void *)strings : ints;
-    const struct kith_column columns[5] = { { .field = "id", .data = keys },
+    const struct kith_column columns[6] = { { .field = "id", .data = keys },
                                             { .field = "n", .data = ns, .valid = valid },
                                             { .field = "tag", .data = tags },
                                             { .field = "$meta", .data = extras },
-                                            { .field = "v", .data = vectors } };
+                                            { .field = "v", .data = vectors },
+                                            { .field = "late", .data = lates } };
     struct kith_batch batch = KITH_BATCH_INIT;
     batch.rows = count;
     batch.columns = columns;
-    batch.column_count = 5;
+    batch.column_count = oracle->late ? 6 : 5;
     batch.partition = partition_names[partition];
     return upsert ? kith_upsert(oracle->collection, &batch, NULL, written, why)
                   : kith_insert(oracle->collection, &batch, NULL, written, why);
@@ -667,6 +681,30 @@ static void do_iterate(struct oracle *oracle)
     kith_iterator_close(iterator);
 }
 
+static struct kith_field late_field(void)
+{
+    struct kith_field field = KITH_FIELD_INIT;
+    field.name = "late";
+    field.type = KITH_INT64;
+    field.default_value = (struct kith_value){ .type = KITH_INT64, .i = LATE_DEFAULT };
+    return field;
+}
+
+static void do_add_field(struct oracle *oracle)
+{
+    const struct kith_field late = late_field();
+    struct kith_error why = { 0 };
+    const int rc = kith_field_add(oracle->collection, &late, &why);
+    if (rc != (oracle->late ? KITH_EEXISTS : 0)) fail_msg("adding a field: %d %s", rc, why.text);
+    oracle->late = true;
+}
+
+static void do_truncate(struct oracle *oracle)
+{
+    OK(kith_collection_truncate(oracle->collection, NULL, &why));
+    for (size_t key = 0; key < KEYS; key++) oracle->rows[key].alive = false;
+}
+
 static void open_database(struct oracle *oracle)
 {
     struct kith_open_opts opts = KITH_OPEN_OPTS_INIT;
@@ -677,7 +715,8 @@ static void open_database(struct oracle *oracle)
     opts.no_pin = below(oracle, 2) == 0;
     opts.log = stress_log;
     OK(kith_open(oracle->dir, &opts, &oracle->db, &why));
-    struct kith_field fields[4] = { KITH_FIELD_INIT, KITH_FIELD_INIT, KITH_FIELD_INIT, KITH_FIELD_INIT };
+    struct kith_field fields[5] = { KITH_FIELD_INIT, KITH_FIELD_INIT, KITH_FIELD_INIT, KITH_FIELD_INIT,
+                                    late_field() };
     fields[0].name = "id";
     fields[0].type = oracle->text_keys ? KITH_VARCHAR : KITH_INT64;
     fields[0].flags = KITH_FIELD_PRIMARY;
@@ -692,7 +731,7 @@ static void open_database(struct oracle *oracle)
     fields[3].dim = oracle->dim;
     struct kith_schema schema = KITH_SCHEMA_INIT;
     schema.fields = fields;
-    schema.field_count = 4;
+    schema.field_count = oracle->late ? 5 : 4;
     schema.dynamic = true;
     OK(kith_collection_get_or_create(oracle->db, NULL, "oracle", &schema, &oracle->collection, &why));
 }
@@ -755,6 +794,8 @@ static void one_operation(struct oracle *oracle)
     else if (dice < 994) do_reopen(oracle);
     else if (dice < 996) do_index(oracle);
     else if (dice < 998) do_drop_partition(oracle);
+    else if (dice == 998 && below(oracle, 3) == 0) do_truncate(oracle);
+    else if (dice == 998) do_add_field(oracle);
     else OK(kith_checkpoint(oracle->db, NULL, &why));
     oracle->ops++;
 }
