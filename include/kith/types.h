@@ -92,7 +92,7 @@ struct kith_field {
     uint32_t max_length;   /* VARCHAR: bytes, 1..65,535; 0 means 65,535 */
     uint32_t max_capacity; /* ARRAY: 1..4,096 */
     enum kith_type element_type;  /* ARRAY: BOOL, INT*, FLOAT, DOUBLE, VARCHAR */
-    enum kith_metric metric;      /* vectors; an index may name it again but not another */
+    enum kith_metric metric;      /* vectors; 0: an index may set it */
     struct kith_value default_value; /* type 0: none */
     /* VARCHAR: the analyzer, as JSON text ({"type": "english"}); "{}" is the standard one; NULL:
      * the field has none. Needed by text_match, phrase_match and BM25. */
