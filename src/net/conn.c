@@ -65,21 +65,83 @@ void conn_drain(struct conn *conn)
     conn_flush(conn);
 }
 
-static void on_timer(uv_timer_t *timer) { conn_close(timer->data); }
+/* ---- what is due ---- */
+
+static int64_t now_of(const struct conn *conn) { return os_now_us(conn->loop->net->opts.os); }
+
+static int64_t sooner(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* A connection that only writes is not idle: it is watched by what its peer takes. */
+static void on_timer(uv_timer_t *timer)
+{
+    struct conn *conn = timer->data;
+    const int64_t now = now_of(conn);
+    if (now >= conn->write_due_us) {
+        net_log(conn->loop->net, 1, "%s: closed, it does not read its replies", conn->peer);
+        conn_close(conn);
+    } else if (now >= conn->due_us && !conn->writing) {
+        conn_close(conn);
+    } else {
+        if (now >= conn->due_us) conn->due_us = conn->write_due_us;
+        conn_watch(conn);
+        if (conn->proto == CONN_H2 && !conn->closing) h2_pump(conn); /* what a sweep had to say */
+        conn_flush(conn);
+    }
+}
+
+void conn_watch(struct conn *conn)
+{
+    if (conn->closing) return;
+    const int64_t now = now_of(conn);
+    int64_t due = sooner(conn->due_us, conn->write_due_us);
+    if (conn->proto == CONN_H2) due = sooner(due, h2_sweep(conn, now));
+    if (conn->closing) return;
+    if (due == OS_FOREVER) (void)uv_timer_stop(&conn->timer);
+    else
+        (void)uv_timer_start(&conn->timer, on_timer,
+                             due > now ? (uint64_t)(due - now) / 1000 + 1 : 1, 0);
+}
+
+void conn_watch_soon(struct conn *conn)
+{
+    const uint64_t patience = (uint64_t)conn->loop->net->limits.request_timeout_s * 1000;
+    if (conn->closing || uv_is_active((const uv_handle_t *)&conn->timer)) return;
+    (void)uv_timer_start(&conn->timer, on_timer, patience, 0);
+}
 
 void conn_timer(struct conn *conn, unsigned seconds)
 {
     if (conn->closing) return;
-    if (seconds) (void)uv_timer_start(&conn->timer, on_timer, (uint64_t)seconds * 1000, 0);
-    else if (conn->timer_armed) (void)uv_timer_stop(&conn->timer);
-    conn->timer_armed = seconds > 0;
+    conn->due_us = seconds ? now_of(conn) + (int64_t)seconds * 1000000 : OS_FOREVER;
+    conn_watch(conn);
+}
+
+/* The peer took something, or we begin to wait for it to. */
+static void watch_write(struct conn *conn, bool waiting)
+{
+    const int64_t patience = (int64_t)conn->loop->net->limits.request_timeout_s * 1000000;
+    const bool was = conn->write_due_us != OS_FOREVER;
+    conn->write_due_us = waiting ? now_of(conn) + patience : OS_FOREVER;
+    if (waiting || was) conn_watch(conn);
 }
 
 /* ---- writing ---- */
 
 size_t conn_unsent(const struct conn *conn)
 {
-    return conn->output.len - conn->output_sent + conn->inflight.len;
+    return conn->output.len - conn->output_sent + conn->inflight.len - conn->inflight_sent;
+}
+
+/* false: it was too much, and the connection is closed. */
+static bool check_output(struct conn *conn)
+{
+    struct net *net = conn->loop->net;
+    if (conn_unsent(conn) + conn->held_bytes <= net->limits.output_bytes_max &&
+        net->output_bytes <= net->limits.output_bytes_all)
+        return true;
+    net_log(net, 1, "%s: closed, it does not read its replies", conn->peer);
+    conn_close(conn);
+    return false;
 }
 
 void conn_put(struct conn *conn, const void *data, size_t len)
@@ -93,11 +155,18 @@ void conn_put(struct conn *conn, const void *data, size_t len)
     net->output_bytes += conn->output.len - before;
     if (rc || buffer_failed(&conn->output)) {
         conn_close(conn);
-    } else if (conn_unsent(conn) > net->limits.output_bytes_max ||
-               net->output_bytes > net->limits.output_bytes_all) {
-        net_log(net, 1, "%s: closed, it does not read its replies", conn->peer);
-        conn_close(conn);
+    } else {
+        check_output(conn);
     }
+}
+
+bool conn_hold(struct conn *conn, struct exchange *exchange)
+{
+    exchange->held_bytes = exchange->reply.len;
+    exchange->progress_us = now_of(conn);
+    conn->held_bytes += exchange->held_bytes;
+    conn->loop->net->output_bytes += exchange->held_bytes;
+    return check_output(conn);
 }
 
 static void wrote(struct conn *conn, size_t bytes)
@@ -106,36 +175,54 @@ static void wrote(struct conn *conn, size_t bytes)
     conn->loop->net->output_bytes -= bytes;
 }
 
+static void write_slice(struct conn *conn);
+
 static void on_written(uv_write_t *request, int status)
 {
     struct conn *conn = request->data;
     conn->writing = false;
     if (conn->closing) return;
-    wrote(conn, conn->inflight.len);
-    buffer_clear(&conn->inflight);
-    if (conn->inflight.cap > NET_OUTPUT_SLICE) buffer_release(&conn->inflight);
+    wrote(conn, conn->slice_bytes);
+    conn->inflight_sent += conn->slice_bytes;
     if (status) {
         conn_close(conn);
         return;
     }
+    if (conn->inflight_sent < conn->inflight.len) {
+        write_slice(conn);
+        return;
+    }
+    buffer_clear(&conn->inflight);
+    conn->inflight_sent = 0;
+    if (conn->inflight.cap > NET_OUTPUT_SLICE) buffer_release(&conn->inflight);
+    watch_write(conn, false);
     if (conn->proto == CONN_H2) h2_pump(conn);
     conn_flush(conn);
 }
 
-/* What the socket did not take at once goes out by a write of its own; new output gathers in a fresh
- * buffer meanwhile. */
+/* A slice at a time, so that it is seen whether the peer takes any. */
+static void write_slice(struct conn *conn)
+{
+    const size_t left = conn->inflight.len - conn->inflight_sent;
+    conn->slice_bytes = left < NET_OUTPUT_SLICE ? left : NET_OUTPUT_SLICE;
+    uv_buf_t bytes = uv_buf_init((char *)conn->inflight.data + conn->inflight_sent,
+                                 (unsigned)conn->slice_bytes);
+    conn->write.data = conn;
+    conn->writing = uv_write(&conn->write, (uv_stream_t *)&conn->tcp, &bytes, 1, on_written) == 0;
+    if (conn->writing) watch_write(conn, true);
+    else conn_close(conn);
+}
+
+/* What the socket did not take at once goes out by writes of its own; new output gathers in a
+ * fresh buffer meanwhile. */
 static void write_rest(struct conn *conn)
 {
     struct buffer empty = conn->inflight;
     conn->inflight = conn->output;
     conn->output = empty;
-    uv_buf_t bytes = uv_buf_init((char *)conn->inflight.data + conn->output_sent,
-                                 (unsigned)(conn->inflight.len - conn->output_sent));
-    conn->inflight.len -= conn->output_sent;
+    conn->inflight_sent = conn->output_sent;
     conn->output_sent = 0;
-    conn->write.data = conn;
-    conn->writing = uv_write(&conn->write, (uv_stream_t *)&conn->tcp, &bytes, 1, on_written) == 0;
-    if (!conn->writing) conn_close(conn);
+    write_slice(conn);
 }
 
 void conn_flush(struct conn *conn)
@@ -276,6 +363,7 @@ void conn_accept(struct loop *loop, size_t door, uv_stream_t *listener)
     conn->number = ++net->next_connection;
     conn->tcp.data = conn->timer.data = conn;
     conn->handles = 2;
+    conn->due_us = conn->write_due_us = OS_FOREVER;
     net->connections++;
     (void)uv_timer_init(&loop->uv, &conn->timer);
     (void)uv_tcp_init(&loop->uv, &conn->tcp);

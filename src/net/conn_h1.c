@@ -52,6 +52,7 @@ static void start_request(struct conn *conn)
         return;
     }
     conn->h1_running = true;
+    conn->h1_reading = false;
     conn_timer(conn, 0);
     exchange_start(exchange);
 }
@@ -59,6 +60,10 @@ static void start_request(struct conn *conn)
 static void feed(struct conn *conn, const uint8_t *data, size_t len, size_t *used)
 {
     const enum http1_state before = conn->http1.state;
+    if (!conn->h1_reading) { /* once a request: bytes that drip in give no more time */
+        conn->h1_reading = true;
+        conn_timer(conn, conn->loop->net->limits.request_timeout_s);
+    }
     if (http1_feed(&conn->http1, data, len, used)) {
         refuse(conn, 503);
         return;
@@ -67,7 +72,6 @@ static void feed(struct conn *conn, const uint8_t *data, size_t len, size_t *use
         put_text(conn, "HTTP/1.1 100 Continue\r\n\r\n");
     if (conn->http1.state == HTTP1_ERROR) refuse(conn, conn->http1.status);
     else if (conn->http1.state == HTTP1_DONE) start_request(conn);
-    else conn_timer(conn, conn->loop->net->limits.request_timeout_s);
 }
 
 void h1_input(struct conn *conn, const uint8_t *data, size_t len)

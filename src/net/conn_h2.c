@@ -56,6 +56,7 @@ static ssize_t read_reply(nghttp2_session *session, int32_t stream, uint8_t *out
     if (more > room - len) more = room - len;
     if (more) memcpy(out + len, exchange->reply.data + exchange->reply_sent, more);
     exchange->reply_sent += more;
+    exchange->progress_us = os_now_us(exchange->net->opts.os);
     len += more;
     if (exchange->reply_sent == exchange->reply.len) {
         const nghttp2_nv trailers[] = { pair("grpc-status", "0") };
@@ -91,7 +92,27 @@ void h2_send(struct conn *conn, struct exchange *exchange)
         conn_close(conn);
         return;
     }
+    if (!conn_hold(conn, exchange)) return;
+    conn_watch_soon(conn);
     h2_pump(conn);
+}
+
+/* Requests that do not come to their end, and replies whose reader gives no window for them. */
+int64_t h2_sweep(struct conn *conn, int64_t now_us)
+{
+    const int64_t patience = (int64_t)conn->loop->net->limits.request_timeout_s * 1000000;
+    int64_t next_us = OS_FOREVER;
+    for (const struct exchange *exchange = conn->exchanges; exchange; exchange = exchange->next) {
+        if (exchange->state == EXCHANGE_RUNNING) continue;
+        const bool reading = exchange->state == EXCHANGE_READING;
+        const int64_t due_us =
+            (reading ? exchange->started_us : exchange->progress_us) + patience;
+        if (due_us <= now_us)
+            (void)nghttp2_submit_rst_stream(conn->h2, NGHTTP2_FLAG_NONE, exchange->stream,
+                                            NGHTTP2_CANCEL);
+        else if (due_us < next_us) next_us = due_us;
+    }
+    return next_us;
 }
 
 void h2_pump(struct conn *conn)
@@ -115,6 +136,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     struct exchange *exchange = exchange_new(conn, EXCHANGE_GRPC);
     if (!exchange) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     exchange->stream = frame->hd.stream_id;
+    conn_watch_soon(conn);
     return nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, exchange);
 }
 
@@ -158,6 +180,7 @@ static int check_headers(const struct exchange *exchange)
 static void refuse(struct conn *conn, struct exchange *exchange, int grpc_status, const char *text)
 {
     exchange->state = EXCHANGE_ENDED;
+    exchange->progress_us = os_now_us(exchange->net->opts.os);
     exchange_set_grpc_status(exchange, grpc_status, text);
     if (submit_status(conn, exchange)) conn_close(conn);
 }
@@ -167,11 +190,10 @@ static void end_request(struct conn *conn, struct exchange *exchange)
     if (exchange->state != EXCHANGE_READING) return;
     if (exchange->refuse_status) {
         exchange->state = EXCHANGE_ENDED;
+        exchange->progress_us = os_now_us(exchange->net->opts.os);
         (void)submit_plain(conn, exchange, exchange->refuse_status);
     } else if (!grpc_message_whole(&exchange->message)) {
         refuse(conn, exchange, GRPC_INTERNAL, "the request ended before its message did");
-    } else if (exchange->message.compressed) {
-        refuse(conn, exchange, GRPC_UNIMPLEMENTED, "compressed requests are not supported");
     } else {
         exchange_start(exchange);
     }

@@ -29,6 +29,7 @@ struct exchange *exchange_new(struct conn *conn, enum exchange_kind kind)
     memcpy(exchange->peer, conn->peer, sizeof exchange->peer);
     exchange->http_status = 200;
     exchange->deadline_us = OS_FOREVER;
+    exchange->started_us = os_now_us(exchange->net->opts.os);
     exchange->call = (struct kith_call){ .size = sizeof exchange->call };
     exchange->call.cancel = exchange->cancel;
     arena_init(&exchange->arena);
@@ -49,12 +50,15 @@ void exchange_detach(struct exchange *exchange)
     if (exchange->next) exchange->next->prev = exchange->prev;
     exchange->prev = exchange->next = NULL;
     exchange->conn = NULL;
+    conn->held_bytes -= exchange->held_bytes;
     kith_cancel_fire(exchange->cancel);
 }
 
 void exchange_free(struct exchange *exchange)
 {
     exchange_detach(exchange);
+    exchange->net->output_bytes -= exchange->held_bytes;
+    exchange->net->unpacked_bytes -= exchange->unpacked_bytes;
     kith_cancel_free(exchange->cancel);
     grpc_message_release(&exchange->message);
     buffer_release(&exchange->body);
@@ -116,7 +120,8 @@ void exchange_start(struct exchange *exchange)
     exchange->started_us = os_now_us(exchange->net->opts.os);
     exchange->state = EXCHANGE_RUNNING;
     exchange->net->exchanges++;
-    exchange->door->handle(exchange->door->ctx, exchange);
+    if (exchange->message.compressed) net_unpack_and_handle(exchange);
+    else exchange->door->handle(exchange->door->ctx, exchange);
 }
 
 /* ---- the handler's side ---- */

@@ -69,7 +69,10 @@ struct exchange {
     struct kith_cancel *cancel; /* owns */
     struct kith_call call;
     int64_t deadline_us; /* OS_FOREVER: none */
-    int64_t started_us;
+    int64_t started_us;     /* READING: since its first byte; then since it runs */
+    int64_t progress_us;    /* ENDED: when the peer last took some of it */
+    size_t unpacked_bytes;  /* of a compressed request; counted in net->unpacked_bytes */
+    size_t held_bytes;      /* of the reply; counted in its connection and in net->output_bytes */
     unsigned delay_ms;   /* the reply waits so long on the loop */
 
     void (*work)(void *ctx, struct exchange *exchange);
@@ -125,7 +128,10 @@ struct conn {
     unsigned handles; /* open: the struct is freed when none is */
     bool closing;
     bool close_after_write; /* nothing more is read; close when the output is out */
-    bool timer_armed;
+    int64_t due_us;       /* conn_timer: close then; OS_FOREVER: off */
+    int64_t write_due_us; /* the peer has to take something by then; OS_FOREVER: nothing waits */
+    bool h1_reading;      /* the first byte of a request was seen */
+    size_t held_bytes;    /* replies of HTTP/2 that are not framed yet */
     enum conn_proto proto;
     uint8_t sniffed[24];
     size_t sniffed_len;
@@ -138,6 +144,8 @@ struct conn {
     size_t output_sent;
     bool writing; /* an uv_write of `inflight` is under way */
     struct buffer inflight;
+    size_t inflight_sent;
+    size_t slice_bytes; /* of it, with the socket */
     uv_write_t write;
     struct tls_conn *tls; /* owns; NULL: clear text */
     struct exchange *exchanges; /* list: READING and RUNNING and being sent */
@@ -156,7 +164,7 @@ struct net {
     struct pool *pool;
     bool started;
     _Atomic uint64_t next_connection, connections, accepted, refused, exchanges, bytes_in,
-        bytes_out, output_bytes, queued;
+        bytes_out, output_bytes, queued, unpacked_bytes;
 };
 
 /* loop.c */
@@ -176,6 +184,9 @@ void conn_put(struct conn *conn, const void *data, size_t len);
 void conn_flush(struct conn *conn);
 size_t conn_unsent(const struct conn *conn);
 void conn_timer(struct conn *conn, unsigned seconds); /* 0: off */
+void conn_watch(struct conn *conn); /* sets the timer to whatever is due first */
+/* Something new waits, and everything is patient for as long: a timer that runs comes early enough. */
+void conn_watch_soon(struct conn *conn);
 /* Decrypted input. */
 void conn_input(struct conn *conn, const uint8_t *data, size_t len);
 void conn_send_reply(struct conn *conn, struct exchange *exchange);
@@ -189,6 +200,17 @@ void h2_input(struct conn *conn, const uint8_t *data, size_t len);
 void h2_send(struct conn *conn, struct exchange *exchange);
 void h2_pump(struct conn *conn); /* frames into the output while the socket keeps up */
 void h2_goaway(struct conn *conn);
+/* Resets streams that stand still; when the next of the others would. OS_FOREVER: none. */
+int64_t h2_sweep(struct conn *conn, int64_t now_us);
+/* Counts a reply as held; false: the connection was closed, it holds too much. */
+bool conn_hold(struct conn *conn, struct exchange *exchange);
+
+/* gunzip.c */
+/* Appends to out. KITH_ELIMIT: more than out_max; KITH_EINVAL: malformed, cut off, or followed by
+ * something else; KITH_ENOMEM. */
+KITH_NODISCARD int net_gunzip(const uint8_t *data, size_t len, size_t out_max, struct buffer *out);
+/* Instead of the door's handler, which it calls from a worker. */
+void net_unpack_and_handle(struct exchange *exchange);
 
 /* exchange.c */
 struct exchange *exchange_new(struct conn *conn, enum exchange_kind kind); /* NULL: no memory */

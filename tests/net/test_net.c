@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <nghttp2/nghttp2.h>
 #include <stdio.h>
@@ -16,8 +17,10 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
+#include <zlib.h>
 
-#include "net/net.h"
+#include "base/alloc.h"
+#include "net/net_internal.h"
 #include "proto/grpc.h"
 
 struct service {
@@ -57,6 +60,7 @@ static void handle(void *ctx, struct exchange *exchange)
 {
     const struct kith_str path = exchange_path(exchange);
     const bool slow = path.len == 5 && memcmp(path.data, "/slow", 5) == 0;
+    if (path.len == 5 && memcmp(path.data, "/late", 5) == 0) exchange_delay(exchange, 100);
     const bool work = path.len == 5 && memcmp(path.data, "/work", 5) == 0;
     if (slow) assert_int_equal(net_work(exchange, wait_for_cancel, ctx), 0);
     else if (work) assert_int_equal(net_work(exchange, answer, ctx), 0);
@@ -160,6 +164,7 @@ struct client {
     uint8_t request[4096];
     size_t request_len;
     unsigned open;
+    const char *encoding; /* of the message; NULL: plain */
 };
 
 static ssize_t client_send(nghttp2_session *session, const uint8_t *data, size_t len, int flags,
@@ -251,7 +256,9 @@ static int32_t client_ask(struct client *client, const char *path, const char *t
 {
     const nghttp2_nv headers[] = { nv(":method", "POST"), nv(":scheme", "http"), nv(":path", path),
                                    nv(":authority", "x"), nv("content-type", type),
-                                   nv("te", "trailers") };
+                                   nv("te", "trailers"),
+                                   nv("grpc-encoding",
+                                      client->encoding ? client->encoding : "identity") };
     const nghttp2_data_provider provider = { .read_callback = client_body };
     memcpy(client->request, bytes, len);
     client->request_len = len;
@@ -259,7 +266,7 @@ static int32_t client_ask(struct client *client, const char *path, const char *t
     client->open++;
     buffer_clear(&client->data);
     const int32_t stream =
-        nghttp2_submit_request(client->session, NULL, headers, 6, &provider, NULL);
+        nghttp2_submit_request(client->session, NULL, headers, 7, &provider, NULL);
     assert_true(stream > 0);
     assert_int_equal(nghttp2_session_send(client->session), 0);
     return stream;
@@ -364,12 +371,308 @@ static void test_refused_doors(void **state)
     stop(&service);
 }
 
+/* ---- peers that mean harm, or are broken ---- */
+
+static uint16_t start_limited(struct service *service, struct net_door *door,
+                              struct net_limits limits)
+{
+    *service = (struct service){ .net = NULL };
+    *door = (struct net_door){ .name = "test", .bind = "127.0.0.1", .fd = -1, .grpc = true,
+                               .body_bytes_max = 1 << 20, .handle = handle, .ctx = service };
+    limits.loops = 1;
+    limits.workers = 2;
+    const struct net_opts opts = { .os = os_real(), .doors = door, .door_count = 1,
+                                   .limits = limits };
+    struct kith_error err;
+    assert_int_equal(net_new(&opts, &service->net, &err), 0);
+    assert_int_equal(net_start(service->net, &err), 0);
+    return net_port(service->net, 0);
+}
+
+static void test_other_methods(void **state)
+{
+    (void)state;
+    struct service service;
+    struct net_door door;
+    const int fd = dial(start(&service, &door));
+    char text[4096];
+    say(fd, "HEAD /echo HTTP/1.1\r\n\r\nOPTIONS /echo HTTP/1.1\r\nConnection: close\r\n\r\n");
+    hear(fd, text, sizeof text, "");
+    assert_string_equal(text, "HTTP/1.1 200 OK\r\nX-Query: no\r\nContent-Length: 0\r\n\r\n"
+                              "HTTP/1.1 200 OK\r\nX-Query: no\r\nContent-Length: 0\r\n"
+                              "Connection: close\r\n\r\n");
+    (void)close(fd);
+    stop(&service);
+}
+
+/* A byte now and then buys no time: the request has to be whole within its second. */
+static void test_dripping_request(void **state)
+{
+    (void)state;
+    struct service service;
+    struct net_door door;
+    const int fd = dial(start_limited(&service, &door,
+                                      (struct net_limits){ .request_timeout_s = 1 }));
+    const int64_t start_us = os_now_us(os_real());
+    char byte;
+    say(fd, "GET /echo");
+    for (int i = 0; i < 60; i++) {
+        os_sleep_us(os_real(), 50000);
+        if (send(fd, "x", 1, MSG_NOSIGNAL) < 0) break;
+        if (recv(fd, &byte, 1, MSG_DONTWAIT) == 0) break;
+    }
+    assert_in_range(os_now_us(os_real()) - start_us, 900000, 2500000);
+    (void)close(fd);
+    stop(&service);
+}
+
+/* The same over HTTP/2: headers without an end, while another stream goes on. */
+static void test_unfinished_stream(void **state)
+{
+    (void)state;
+    struct service service;
+    struct net_door door;
+    struct client client;
+    client_open(&client, start_limited(&service, &door,
+                                       (struct net_limits){ .request_timeout_s = 1 }));
+    static const uint8_t empty[] = { 0, 0, 0, 0, 0 };
+    const nghttp2_nv headers[] = { nv(":method", "POST"), nv(":scheme", "http"),
+                                   nv(":path", "/echo"), nv(":authority", "x"),
+                                   nv("content-type", "application/grpc") };
+    assert_true(nghttp2_submit_headers(client.session, NGHTTP2_FLAG_NONE, -1, NULL, headers, 5,
+                                       NULL) > 0);
+    assert_int_equal(nghttp2_session_send(client.session), 0);
+    client.open = 1;
+    client_wait(&client); /* reset by the server */
+    client_ask(&client, "/echo", "application/grpc", empty, sizeof empty);
+    client_wait(&client);
+    assert_string_equal(client.status, "0");
+    client_release(&client);
+    stop(&service);
+}
+
+static void test_too_many_connections(void **state)
+{
+    (void)state;
+    struct service service;
+    struct net_door door;
+    const uint16_t port = start_limited(&service, &door,
+                                        (struct net_limits){ .connections_max = 4 });
+    int fds[5];
+    char text[1024];
+    for (int i = 0; i < 5; i++) {
+        fds[i] = dial(port);
+        if (i == 4) continue;
+        say(fds[i], "GET /echo HTTP/1.1\r\n\r\n");
+        hear(fds[i], text, sizeof text, "\r\n\r\n");
+    }
+    assert_int_equal(hear(fds[4], text, sizeof text, ""), 0); /* closed at once */
+    struct net_stats stats;
+    net_stats_get(service.net, &stats);
+    assert_int_equal(stats.refused, 1);
+    for (int i = 0; i < 5; i++) (void)close(fds[i]);
+    stop(&service);
+}
+
+/* Asks for much and reads nothing: closed for what it holds, or for how long it holds it. */
+static void test_peer_that_does_not_read(void **state)
+{
+    (void)state;
+    for (int by_time = 0; by_time < 2; by_time++) {
+        struct service service;
+        struct net_door door;
+        const struct net_limits limits = { .request_timeout_s = 1,
+                                           .output_bytes_max = by_time ? 0 : 4u << 20 };
+        const int fd = dial(start_limited(&service, &door, limits));
+        static char body[1 << 20];
+        const int small = 4096;
+        memset(body, 'x', sizeof body);
+        (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+        struct timeval patience = { .tv_usec = 200000 };
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+        bool gone = false;
+        const char head[] = "POST /echo HTTP/1.1\r\nContent-Length: 1048576\r\n\r\n";
+        for (int i = 0; i < 100 && !gone; i++) {
+            gone = send(fd, head, sizeof head - 1, MSG_NOSIGNAL) < 0 && errno != EAGAIN;
+            for (size_t at = 0; at < sizeof body && !gone;) {
+                const ssize_t put = send(fd, body + at, sizeof body - at, MSG_NOSIGNAL);
+                gone = put < 0 && errno != EAGAIN;
+                if (put < 0) break;
+                at += (size_t)put;
+            }
+        }
+        struct net_stats stats = { .connections = 1 };
+        for (int i = 0; i < 3000 && stats.connections; i++) {
+            os_sleep_us(os_real(), 1000);
+            net_stats_get(service.net, &stats);
+        }
+        assert_int_equal(stats.connections, 0);
+        (void)close(fd);
+        stop(&service);
+    }
+}
+
+static void put_frame(struct buffer *out, uint8_t type, uint8_t flags, uint32_t stream,
+                      const void *payload, size_t len)
+{
+    const uint8_t head[9] = { (uint8_t)(len >> 16), (uint8_t)(len >> 8), (uint8_t)len, type, flags,
+                              (uint8_t)(stream >> 24), (uint8_t)(stream >> 16),
+                              (uint8_t)(stream >> 8), (uint8_t)stream };
+    buffer_put(out, head, sizeof head);
+    buffer_put(out, payload, len);
+}
+
+/* Everything is sent and everything is read until the server closes. */
+static void drown(uint16_t port, const struct buffer *bytes)
+{
+    const int fd = dial(port);
+    size_t at = 0;
+    char text[4096];
+    while (at < bytes->len) {
+        const ssize_t put = send(fd, bytes->data + at, bytes->len - at, MSG_NOSIGNAL);
+        if (put <= 0) break;
+        at += (size_t)put;
+    }
+    while (recv(fd, text, sizeof text, 0) > 0) continue;
+    (void)close(fd);
+}
+
+/* Header blocks without an end, and blocks that say much with few bytes. */
+static void test_header_floods(void **state)
+{
+    (void)state;
+    struct service service;
+    struct net_door door;
+    const uint16_t port = start_limited(&service, &door,
+                                        (struct net_limits){ .request_timeout_s = 1 });
+    static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    struct buffer bytes;
+    buffer_init(&bytes);
+    buffer_put(&bytes, preface, 24);
+    put_frame(&bytes, 4, 0, 0, NULL, 0);
+    put_frame(&bytes, 1, 0, 1, NULL, 0); /* HEADERS without END_HEADERS */
+    for (int i = 0; i < 100000; i++) put_frame(&bytes, 9, 0, 1, NULL, 0); /* CONTINUATION */
+    drown(port, &bytes);
+    buffer_clear(&bytes);
+    buffer_put(&bytes, preface, 24);
+    put_frame(&bytes, 4, 0, 0, NULL, 0);
+    static uint8_t block[16384]; /* a long header into the table, then 1 byte for each copy */
+    static const uint8_t literal[] = { 0x40, 1, 'x', 0x7f, 0xa1, 0x1e }; /* value of 4,000 bytes */
+    memset(block, 'a', sizeof block);
+    memcpy(block, literal, sizeof literal);
+    memset(block + sizeof literal + 4000, 0xbe, sizeof block - sizeof literal - 4000);
+    put_frame(&bytes, 1, 4 | 1, 1, block, sizeof block);
+    put_frame(&bytes, 6, 0, 0, "pingping", 8);
+    put_frame(&bytes, 7, 0, 0, "\0\0\0\0\0\0\0\0", 8); /* and goes away */
+    drown(port, &bytes);
+    buffer_release(&bytes);
+    const int fd = dial(port); /* others are served */
+    char text[1024];
+    say(fd, "GET /echo HTTP/1.1\r\n\r\n");
+    hear(fd, text, sizeof text, "\r\n\r\n");
+    assert_non_null(strstr(text, "200 OK"));
+    (void)close(fd);
+    stop(&service);
+}
+
+/* ---- compressed messages ---- */
+
+static size_t gzip(const void *data, size_t len, uint8_t *out, size_t room)
+{
+    z_stream stream = { .next_in = (Bytef *)(uintptr_t)data, .avail_in = (unsigned)len,
+                        .next_out = out, .avail_out = (unsigned)room };
+    assert_int_equal(deflateInit2(&stream, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    assert_int_equal(deflate(&stream, Z_FINISH), Z_STREAM_END);
+    (void)deflateEnd(&stream);
+    return room - stream.avail_out;
+}
+
+static void test_gunzip(void **state)
+{
+    (void)state;
+    static uint8_t zeros[1 << 20], packed[65536];
+    const size_t len = gzip(zeros, sizeof zeros, packed, sizeof packed);
+    struct buffer out;
+    buffer_init(&out);
+    assert_int_equal(net_gunzip(packed, len, sizeof zeros, &out), 0);
+    assert_int_equal(out.len, sizeof zeros);
+    buffer_clear(&out);
+    assert_int_equal(net_gunzip(packed, len, sizeof zeros - 1, &out), KITH_ELIMIT);
+    for (size_t cut = 0; cut < len; cut += 13) {
+        buffer_clear(&out);
+        assert_int_equal(net_gunzip(packed, cut, sizeof zeros, &out), KITH_EINVAL);
+    }
+    packed[len] = 'x'; /* something behind it */
+    buffer_clear(&out);
+    assert_int_equal(net_gunzip(packed, len + 1, sizeof zeros, &out), KITH_EINVAL);
+    for (uint64_t nth = 1; nth < 20; nth++) {
+        buffer_release(&out);
+        alloc_fault_arm(nth, false);
+        const int rc = net_gunzip(packed, len, sizeof zeros, &out);
+        alloc_fault_disarm();
+        assert_true(rc == 0 || rc == KITH_ENOMEM);
+    }
+    buffer_release(&out);
+}
+
+static void test_compressed_requests(void **state)
+{
+    (void)state;
+    struct service service;
+    struct net_door door;
+    struct client client;
+    uint8_t body[1024] = { 1 };
+    client_open(&client, start(&service, &door));
+    const size_t len = gzip("hello", 5, body + 5, sizeof body - 5);
+    body[4] = (uint8_t)len;
+    client.encoding = "gzip";
+    client_ask(&client, "/echo", "application/grpc", body, len + 5);
+    client_wait(&client);
+    assert_string_equal(client.status, "0");
+    assert_memory_equal(client.data.data + 5, "hello", 5);
+    body[20] ^= 0x55;
+    client_ask(&client, "/echo", "application/grpc", body, len + 5);
+    client_wait(&client);
+    assert_string_equal(client.status, "13");
+    client.encoding = "br";
+    client_ask(&client, "/echo", "application/grpc", body, len + 5);
+    client_wait(&client);
+    assert_string_equal(client.status, "12");
+    client_release(&client);
+    stop(&service);
+}
+
+/* A reply that is held back costs no thread, and stopping does not wait for it. */
+static void test_delayed_reply(void **state)
+{
+    (void)state;
+    struct service service;
+    struct net_door door;
+    const uint16_t port = start(&service, &door);
+    int fds[8];
+    char text[1024];
+    const int64_t start_us = os_now_us(os_real());
+    for (int i = 0; i < 8; i++) say(fds[i] = dial(port), "GET /late HTTP/1.1\r\n\r\n");
+    for (int i = 0; i < 8; i++) hear(fds[i], text, sizeof text, "\r\n\r\n");
+    assert_in_range(os_now_us(os_real()) - start_us, 100000, 700000);
+    say(fds[0], "GET /late HTTP/1.1\r\n\r\n");
+    (void)close(fds[1]);
+    stop(&service);
+    for (int i = 0; i < 8; i++)
+        if (i != 1) (void)close(fds[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_http1),         cmocka_unit_test(test_client_that_vanishes),
         cmocka_unit_test(test_grpc),          cmocka_unit_test(test_reset_cancels),
         cmocka_unit_test(test_stop_waits_for_work), cmocka_unit_test(test_refused_doors),
+        cmocka_unit_test(test_other_methods), cmocka_unit_test(test_dripping_request),
+        cmocka_unit_test(test_unfinished_stream), cmocka_unit_test(test_too_many_connections),
+        cmocka_unit_test(test_peer_that_does_not_read), cmocka_unit_test(test_header_floods),
+        cmocka_unit_test(test_gunzip), cmocka_unit_test(test_compressed_requests),
+        cmocka_unit_test(test_delayed_reply),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
