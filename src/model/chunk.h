@@ -23,9 +23,15 @@ struct chunk {
     size_t bytes_len;
 };
 
+/* Of a growing chunk a writer may set the bits of later rows in the same word at any time. */
+static inline uint64_t valid_word_get(const uint64_t *valid, size_t w)
+{
+    return __atomic_load_n(&valid[w], __ATOMIC_RELAXED);
+}
+
 static inline bool chunk_valid(const struct chunk *chunk, size_t row)
 {
-    return !chunk->valid || ((chunk->valid[row >> 6] >> (row & 63)) & 1);
+    return !chunk->valid || ((valid_word_get(chunk->valid, row >> 6) >> (row & 63)) & 1);
 }
 
 /* The value of a variable-width row; damaged offsets give an empty value, never a wild pointer. */

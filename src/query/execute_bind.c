@@ -22,7 +22,7 @@ static int drop_piece(struct allowed *allowed, size_t number, size_t first, size
     if (!allowed_rows(allowed, number)) return KITH_ENOMEM;
     uint64_t *words = allowed->sets[number].words + first / 64;
     for (size_t w = 0; w < BITSET_WORDS(count); w++) {
-        uint64_t keep = valid[w];
+        uint64_t keep = valid_word_get(valid, w);
         if (count - w * 64 < 64) keep |= ~((1ull << (count - w * 64)) - 1);
         words[w] &= keep;
     }

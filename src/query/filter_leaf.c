@@ -51,7 +51,7 @@ static int load_column(struct evaluation *ev, size_t slot, const struct chunk **
 
 static uint64_t valid_word(const struct evaluation *ev, const struct chunk *chunk, size_t w)
 {
-    return chunk->valid ? chunk->valid[ev->first / 64 + w] : UINT64_MAX;
+    return chunk->valid ? valid_word_get(chunk->valid, ev->first / 64 + w) : UINT64_MAX;
 }
 
 /* ------------------------------------------------------------------ without reading rows */
