@@ -199,6 +199,14 @@ MilvusStatus *milvus_query_run(struct milvus_call *call, const struct milvus_col
                                const struct milvus_query *query, struct milvus_query_outcome *out);
 void milvus_query_release(struct milvus_query_outcome *outcome);
 
+/* The `limit` smallest keys behind the `offset` smallest of the rows that match, ascending, each
+ * once; in the arena. key_pages.c */
+KITH_NODISCARD int milvus_smallest_keys(struct milvus_call *call,
+                                        const struct milvus_collection *collection,
+                                        const struct kith_query_opts *opts, size_t offset,
+                                        size_t limit, struct kith_keys *out,
+                                        struct kith_error *err);
+
 struct milvus_vectors { /* queries as they came: one slice each */
     int type; /* of the placeholder; 21: texts */
     const struct kith_str *values;

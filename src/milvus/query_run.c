@@ -138,28 +138,18 @@ static MilvusStatus *get_keys(struct querying *q, const struct kith_keys *keys, 
 /* The smallest keys of all rows that match, then those rows. */
 static MilvusStatus *page_by_key(struct querying *q)
 {
-    struct kith_query_opts opts = opts_of(q->query);
-    struct kith_result *all;
-    size_t count, from, to;
-    int rc = kith_query(q->collection->handle, &opts, q->call->call, &all, &q->err);
-    if (rc) return engine_error(q, rc);
-    struct ranked *rows = rank(all, &count);
-    const bool texts = all->columns[0].type != KITH_INT64;
-    if (rows) window(q->query, count, &from, &to);
-    else from = to = 0;
-    int64_t *ints = arena_alloc_array(q->call->arena, to - from + 1, sizeof *ints);
-    struct kith_str *strings = arena_alloc_array(q->call->arena, to - from + 1, sizeof *strings);
-    MilvusStatus *refused = rows && ints && strings ? NULL : milvus_no_memory(q->call);
-    for (size_t i = from; !refused && i < to; i++) {
-        ints[i - from] = rows[i].number;
-        strings[i - from] = rows[i].text;
-    }
-    const struct kith_keys keys = { .count = to - from, .ints = texts ? NULL : ints,
-                                    .strings = texts ? strings : NULL };
-    if (!refused) refused = get_keys(q, &keys, false);
-    mem_free(rows);
-    kith_result_free(all);
-    return refused;
+    const struct kith_query_opts opts = opts_of(q->query);
+    struct kith_keys keys;
+    const int rc = milvus_smallest_keys(q->call, q->collection, &opts, (size_t)q->query->offset,
+                                        (size_t)q->query->limit, &keys, &q->err);
+    return rc ? engine_error(q, rc) : get_keys(q, &keys, false);
+}
+
+/* Pages that a client cuts by itself name the key: "(expr) and pk > last". */
+static bool names_key(const struct querying *q)
+{
+    const char *name = q->collection->primary->name, *at = q->query->expr;
+    return at && strstr(at, name) != NULL;
 }
 
 static MilvusStatus *by_filter(struct querying *q)
@@ -225,7 +215,7 @@ static MilvusStatus *rows(struct querying *q)
     if (!query->partition_count && query->expr &&
         milvus_key_list(q->call, q->collection, query->expr, query->expr_params, &keys))
         return get_keys(q, &keys, true);
-    return query->by_key && query->has_limit ? page_by_key(q) : by_filter(q);
+    return query->has_limit && (query->by_key || names_key(q)) ? page_by_key(q) : by_filter(q);
 }
 
 MilvusStatus *milvus_query_run(struct milvus_call *call, const struct milvus_collection *collection,
