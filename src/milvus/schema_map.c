@@ -204,7 +204,6 @@ MilvusStatus *field_to_engine(struct milvus_call *call, const MilvusField *field
                  (field->is_partition_key ? (unsigned)KITH_FIELD_PARTITION_KEY : 0);
     const bool array = out->type == KITH_ARRAY;
     if (field_is_vector(field) && out->type != KITH_SPARSE_VECTOR) out->dim = param_u32(field, "dim");
-    if (out->dim && out->type != KITH_BINARY_VECTOR) out->metric = KITH_COSINE; /* until an index says */
     if (array) out->max_capacity = param_u32(field, "max_capacity");
     if (array) out->element_type = (enum kith_type)field->element_type;
     if ((int)field->data_type == KITH_VARCHAR || (array && out->element_type == KITH_VARCHAR))
