@@ -129,7 +129,7 @@ KITH_NODISCARD int probes_ask(struct evaluation *ev, const struct bitset *within
 /* filter_order.c: children of every run below by cost and share, into ev->order. */
 void order_children(struct evaluation *ev, const struct plan *plan);
 double plan_share(const struct evaluation *ev, const struct plan *plan);
-/* filter_zone.c: what is known of the leaf in this whole chunk. */
+/* filter_zone.c: what is known of the leaf in the whole chunk, or in the block at hand. */
 enum leaf_zone leaf_zone_of(struct evaluation *ev, const struct plan *plan);
 /* filter_typed.c: the typed chunk of the leaf's path, or NULL. */
 const struct chunk *leaf_typed_chunk(struct evaluation *ev, const struct plan *plan);

@@ -1,6 +1,7 @@
 /*
- * What the least and greatest value of a chunk, and its number of nulls, decide about a leaf
- * without a look at the rows. Asked once a chunk and leaf, when a row of the chunk is wanted.
+ * What the least and greatest value of some rows, and their number of nulls, decide about a leaf
+ * without a look at the rows. Asked once a chunk and leaf, when a row of the chunk is wanted; where
+ * that leaves both open, once a block.
  */
 #include "query/filter_leaf.h"
 
@@ -57,18 +58,33 @@ static enum leaf_zone decide(const struct plan *plan, const struct zone *zone)
     return verdict == ZONE_FALSE && !plan->leaf->needs_no ? ZONE_FALSE : ZONE_MIXED;
 }
 
-enum leaf_zone leaf_zone_of(struct evaluation *ev, const struct plan *plan)
+/* Of the chunk: found out once. */
+static enum leaf_zone chunk_zone(struct evaluation *ev, const struct plan *plan)
 {
     struct leaf_state *state = &ev->leaves[plan->number];
     const struct chunk_source *source = ev->source;
     struct zone zone = { 0 };
     if (state->zone != ZONE_UNASKED) return state->zone;
     state->zone = ZONE_MIXED;
-    bool column = plan->left.form == OPERAND_FIELD &&
-                  (plan->kind == PLAN_NULL || plan->leaf->test.loop != LOOP_NONE);
-    if (!source->zone || !column) return state->zone;
+    if (!source->zone) return state->zone;
     size_t field = ev->filter->fields[plan->left.slot];
     if (source->zone(source->ctx, field, ev->chunk_number, &zone) == 0)
         state->zone = decide(plan, &zone);
     return state->zone;
+}
+
+enum leaf_zone leaf_zone_of(struct evaluation *ev, const struct plan *plan)
+{
+    const struct chunk_source *source = ev->source;
+    struct zone zone = { 0 };
+    bool column = plan->left.form == OPERAND_FIELD &&
+                  (plan->kind == PLAN_NULL || plan->leaf->test.loop != LOOP_NONE);
+    if (!column) return ZONE_MIXED;
+    enum leaf_zone whole = chunk_zone(ev, plan);
+    if (whole != ZONE_MIXED || !source->rows_zone) return whole;
+    size_t field = ev->filter->fields[plan->left.slot], left = ev->chunk_rows - ev->first;
+    size_t first = ev->chunk_number * source->chunk_rows + ev->first;
+    size_t rows = left < FILTER_BLOCK_ROWS ? left : FILTER_BLOCK_ROWS;
+    if (source->rows_zone(source->ctx, field, first, rows, &zone) != 0) return ZONE_MIXED;
+    return decide(plan, &zone);
 }
