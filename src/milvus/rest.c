@@ -92,6 +92,13 @@ static bool permit(struct rest *rest, const struct milvus_rpc *rpc, const char *
     return false;
 }
 
+/* Whose or what a privilege is asked for. */
+static const char *object_of(struct rest *rest, enum auth_object object, const char *collection)
+{
+    if (object == AUTH_USER) return rest_text(rest, &rest->body, REST_USER_NAME);
+    return object == AUTH_COLLECTION ? collection : NULL;
+}
+
 /* Sets a field from a key of the body; other types than text are the handler's. */
 static void fill(struct rest *rest, enum rest_key key, const ProtobufCFieldDescriptor *field,
                  char *request)
@@ -155,8 +162,10 @@ static int unpacked(struct rest *rest, const struct milvus_rpc *rpc,
 const void *rest_run(struct rest *rest, const char *name, const void *request)
 {
     const struct milvus_rpc *rpc = rest->failed || !request ? NULL : find_rpc(rest, name);
-    if (!rpc || !permit(rest, rpc, milvus_request_text(request, "collection_name"))) return NULL;
+    if (!rpc) return NULL;
+    const char *collection = milvus_request_text(request, "collection_name");
     ProtobufCMessage *reply;
+    if (!permit(rest, rpc, object_of(rest, rpc->object, collection))) return NULL;
     if (!rpc->handle) {
         rest_fail(rest, MILVUS_INTERNAL, "service internal error: %s has no structure", name);
         return NULL;
@@ -277,10 +286,8 @@ static bool may_call(struct rest *rest)
 {
     const struct milvus_rpc rule = { .privilege = rest->route->privilege,
                                      .object = rest->route->object };
-    const char *collection = rest->route->object == AUTH_COLLECTION
-                                 ? rest_text(rest, &rest->body, REST_COLLECTION_NAME)
-                                 : NULL;
-    return permit(rest, &rule, collection);
+    const char *collection = rest_text(rest, &rest->body, REST_COLLECTION_NAME);
+    return permit(rest, &rule, object_of(rest, rest->route->object, collection));
 }
 
 /* Whether int64 go out as text: the header decides, then the server's option. */

@@ -284,8 +284,9 @@ static int put_scalar(struct wire *wire, int type, bool int64_text, struct buffe
     }
 }
 
-/* One ScalarField of an array column: {"Data":{"LongData":{"data":[...]}}}. */
-static int put_array(const struct rest_rows *rows, struct wire *wire, struct buffer *out)
+/* One ScalarField of an array column, in the shape that clients know: {"Data":{"LongData":{"data":[...]}}},
+ * elements always numbers. */
+static int put_array(struct wire *wire, struct buffer *out)
 {
     static const char *const names[] = { "BoolData", "IntData", "LongData", "FloatData",
                                          "DoubleData", "StringData" };
@@ -307,7 +308,7 @@ static int put_array(const struct rest_rows *rows, struct wire *wire, struct buf
     int rc = 0;
     while (rc == 0 && left(&array.values)) {
         rest_comma(out);
-        rc = put_scalar(&array.values, types[field.number - 1], rows->rest->int64_text, out);
+        rc = put_scalar(&array.values, types[field.number - 1], false, out);
     }
     rest_raw(out, "]}}}");
     return rc;
@@ -337,7 +338,7 @@ static int put_dynamic(struct wire *wire, struct buffer *out)
 static int put_value(const struct rest_rows *rows, struct column_out *column, struct buffer *out)
 {
     if (column->type >= KITH_BINARY_VECTOR) return put_vector(column, out);
-    if (column->type == KITH_ARRAY) return put_array(rows, &column->values, out);
+    if (column->type == KITH_ARRAY) return put_array(&column->values, out);
     return put_scalar(&column->values, column->type, rows->rest->int64_text, out);
 }
 
