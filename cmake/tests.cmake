@@ -64,3 +64,8 @@ target_link_libraries(matrix_runner PRIVATE kith_all)
 add_test(NAME matrix.filter
   COMMAND ${CMAKE_SOURCE_DIR}/tests/matrix/run.sh $<TARGET_FILE:matrix_runner>)
 set_tests_properties(matrix.filter PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77)
+
+# Our messages of the Milvus protocol against those of an SDK; skipped without node or a registry.
+add_test(NAME milvus.descriptor
+  COMMAND ${CMAKE_SOURCE_DIR}/scripts/test-descriptor.sh ${CMAKE_BINARY_DIR})
+set_tests_properties(milvus.descriptor PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77)
