@@ -44,28 +44,13 @@ struct filling {
     size_t column_cap;
 };
 
-/* Chunks are remembered by (segment, number): places of a query come in runs. */
-struct chunk_cache {
-    struct chunk_source source;
-    struct chunk chunk;
-    size_t segment, number;
-};
-
-static int load_chunk(struct chunk_cache *cache, const struct filling *filling, size_t field,
-                      const struct place *place, size_t *at)
+/* One row of a field: of a sealed segment the pages of that row are verified, not of its chunk. */
+static int load_cell(const struct filling *filling, size_t field, const struct place *place,
+                     struct chunk *chunk, size_t *at)
 {
-    if (cache->segment != place->segment) {
-        const struct segment *segment = filling->view->version->segments[place->segment];
-        segment_source(segment, segment_rows_at(segment, filling->view->ts), &cache->source);
-        cache->segment = place->segment;
-        cache->number = SIZE_MAX;
-    }
-    size_t number = place->row / cache->source.chunk_rows;
-    *at = place->row % cache->source.chunk_rows;
-    if (number == cache->number) return 0;
-    cache->number = number;
-    int rc = cache->source.get(cache->source.ctx, field, number, &cache->chunk);
-    if (rc) segment_set_damaged(filling->view->version->segments[place->segment]);
+    struct segment *segment = filling->view->version->segments[place->segment];
+    int rc = segment_cell(segment, field, place->row, chunk, at);
+    if (rc) segment_set_damaged(segment);
     return rc;
 }
 
@@ -98,17 +83,17 @@ static int fill_field(struct filling *filling, size_t field)
     uint8_t *data = arena_alloc_aligned(arena, bytes, 16);
     uint8_t *valid = f->flags & KITH_FIELD_NULLABLE ? arena_zalloc(arena, filling->count + 1) : NULL;
     if (!data || (f->flags & KITH_FIELD_NULLABLE && !valid)) return KITH_ENOMEM;
-    struct chunk_cache cache = { .segment = SIZE_MAX };
+    struct chunk chunk;
     for (size_t i = 0; i < filling->count; i++) {
         size_t at;
-        int rc = load_chunk(&cache, filling, field, &filling->places[i], &at);
+        int rc = load_cell(filling, field, &filling->places[i], &chunk, &at);
         if (rc) return rc;
-        if (valid) valid[i] = chunk_valid(&cache.chunk, at);
-        if (f->width && !cache.chunk.data) /* vectors that the segment lacks */
+        if (valid) valid[i] = chunk_valid(&chunk, at);
+        if (f->width && !chunk.data) /* vectors that the segment lacks */
             memset(data + i * width, 0, width);
         else if (f->width)
-            memcpy(data + i * width, cache.chunk.data + at * width, width);
-        else if (copy_str(arena, chunk_str(&cache.chunk, at), &((struct kith_str *)(void *)data)[i]))
+            memcpy(data + i * width, chunk.data + at * width, width);
+        else if (copy_str(arena, chunk_str(&chunk, at), &((struct kith_str *)(void *)data)[i]))
             return KITH_ENOMEM;
     }
     column->data = data;
@@ -125,12 +110,12 @@ static int fill_dynamic(struct filling *filling, const char *name)
     uint8_t *valid = arena_zalloc(arena, filling->count + 1);
     if (!column || !data || !valid) return KITH_ENOMEM;
     struct json_step step = { .key = name, .key_len = strlen(name) };
-    struct chunk_cache cache = { .segment = SIZE_MAX };
+    struct chunk chunk;
     for (size_t i = 0; i < filling->count; i++) {
         size_t at;
-        int rc = load_chunk(&cache, filling, filling->schema->meta, &filling->places[i], &at);
+        int rc = load_cell(filling, filling->schema->meta, &filling->places[i], &chunk, &at);
         if (rc) return rc;
-        struct kith_str text = chunk_str(&cache.chunk, at);
+        struct kith_str text = chunk_str(&chunk, at);
         struct json_value value;
         if (json_find(text.data, text.len, &step, 1, &value)) continue;
         valid[i] = 1;
