@@ -1,6 +1,6 @@
 /*
- * A running server: the database, what doors share, and the doors, opened in order and closed in the
- * opposite order. One thread opens, reloads and closes it.
+ * A running server: the database, what doors share, and the doors, opened in order and closed in
+ * the opposite order. One thread opens, reloads and closes it.
  */
 #ifndef KITH_CMD_SERVE_H
 #define KITH_CMD_SERVE_H

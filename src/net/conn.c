@@ -248,7 +248,8 @@ void conn_flush(struct conn *conn)
         conn->output_sent = 0;
         if (conn->output.cap > NET_OUTPUT_SLICE) buffer_release(&conn->output);
     }
-    const bool idle_h2 = conn->proto == CONN_H2 && conn->h2 && !nghttp2_session_want_read(conn->h2) &&
+    const bool idle_h2 = conn->proto == CONN_H2 && conn->h2 &&
+                         !nghttp2_session_want_read(conn->h2) &&
                          !nghttp2_session_want_write(conn->h2);
     if ((conn->close_after_write && !conn->h1_running) || idle_h2) conn_close(conn);
 }

@@ -1,6 +1,6 @@
 /*
- * HTTP/1.1 on a connection: one request at a time, answered in order. What a client sends ahead waits
- * in h1_ahead, up to one read's worth; more is left to the socket.
+ * HTTP/1.1 on a connection: one request at a time, answered in order. What a client sends ahead
+ * waits in h1_ahead, up to one read's worth; more is left to the socket.
  */
 #include <stdio.h>
 #include <string.h>
@@ -117,7 +117,8 @@ static void go_on(struct conn *conn)
 void h1_send(struct conn *conn, struct exchange *exchange)
 {
     const bool keep_alive = conn->http1.keep_alive && !conn->loop->stopping;
-    const bool head_only = exchange->method.len == 4 && memcmp(exchange->method.data, "HEAD", 4) == 0;
+    const bool head_only =
+        exchange->method.len == 4 && memcmp(exchange->method.data, "HEAD", 4) == 0;
     exchange_detach(exchange); /* a close while we put bytes must not free it */
     put_head(conn, exchange, keep_alive);
     if (exchange->http_status != 204 && !head_only && !conn->closing)

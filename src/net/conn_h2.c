@@ -2,9 +2,9 @@
  * HTTP/2 on a connection, by nghttp2: each stream is one exchange.
  *
  * A request is refused before its body is kept: wrong method or content type (415), too many header
- * bytes (the stream is reset), a message above the limit (grpc-status 8). Replies are framed only as
- * far as NET_OUTPUT_SLICE ahead of the socket, so that a client that asks much and reads little holds
- * one copy of its replies and not two.
+ * bytes (the stream is reset), a message above the limit (grpc-status 8). Replies are framed only
+ * as far as NET_OUTPUT_SLICE ahead of the socket, so that a client that asks much and reads little
+ * holds one copy of its replies and not two.
  */
 #include <stdio.h>
 #include <string.h>

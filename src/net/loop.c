@@ -1,8 +1,9 @@
 /*
  * One event loop: a thread in uv_run, its listeners and its post queue.
  *
- * Other threads reach a loop in two ways only: loop_post() hands back an exchange that was answered,
- * loop_ask() says that the server stops; both leave a note under post_lock and wake the loop.
+ * Other threads reach a loop in two ways only: loop_post() hands back an exchange that was
+ * answered, loop_ask() says that the server stops; both leave a note under post_lock and wake the
+ * loop.
  */
 #include <stdarg.h>
 #include <stdio.h>

@@ -153,7 +153,8 @@ static void order_all(struct net *net, enum loop_order order)
 /* Handlers and clients end by their own pace: nothing wakes us when the last did, so look. */
 static void wait_for_quiet(struct net *net, bool connections, int64_t until_us)
 {
-    while ((net->exchanges > 0 || (connections && net->connections > 0)) && os_now_us(net->opts.os) < until_us)
+    while ((net->exchanges > 0 || (connections && net->connections > 0)) &&
+           os_now_us(net->opts.os) < until_us)
         os_sleep_us(net->opts.os, STOP_POLL_US);
 }
 

@@ -1,11 +1,11 @@
 /*
  * Listeners, connections and event loops: bytes from a socket become exchanges (one request and its
- * reply), whatever carried them: gRPC over HTTP/2, or HTTP/1.1 and HTTP/2 requests on the same port.
- * What an exchange means is the handler's.
+ * reply), whatever carried them: gRPC over HTTP/2, or HTTP/1.1 and HTTP/2 requests on the same
+ * port. What an exchange means is the handler's.
  *
- * A few threads run one libuv loop each; a connection belongs to one loop for its life. Handlers are
- * called on the loop's thread and must not block: what takes longer than some tens of microseconds
- * goes to a worker (net_work), and exchange_end() may be called from any thread.
+ * A few threads run one libuv loop each; a connection belongs to one loop for its life. Handlers
+ * are called on the loop's thread and must not block: what takes longer than some tens of
+ * microseconds goes to a worker (net_work), and exchange_end() may be called from any thread.
  */
 #ifndef KITH_NET_NET_H
 #define KITH_NET_NET_H
@@ -106,8 +106,8 @@ const struct kith_call *exchange_call(const struct exchange *exchange);
 struct arena *exchange_arena(struct exchange *exchange);
 
 /* Runs fn(ctx, exchange) on a worker. KITH_EBUSY: the queue is full, fn will not run. */
-KITH_NODISCARD int net_work(struct exchange *exchange, void (*fn)(void *ctx, struct exchange *exchange),
-                            void *ctx);
+KITH_NODISCARD int net_work(struct exchange *exchange,
+                            void (*fn)(void *ctx, struct exchange *exchange), void *ctx);
 
 /* The reply body; gRPC: the message without its prefix. Owned by the exchange. */
 struct buffer *exchange_reply(struct exchange *exchange);

@@ -185,7 +185,7 @@ void conn_flush(struct conn *conn);
 size_t conn_unsent(const struct conn *conn);
 void conn_timer(struct conn *conn, unsigned seconds); /* 0: off */
 void conn_watch(struct conn *conn); /* sets the timer to whatever is due first */
-/* Something new waits, and everything is patient for as long: a timer that runs comes early enough. */
+/* Something new waits, and all patience is as long: a timer that runs comes early enough. */
 void conn_watch_soon(struct conn *conn);
 /* Decrypted input. */
 void conn_input(struct conn *conn, const uint8_t *data, size_t len);

@@ -1,6 +1,6 @@
 /*
- * TLS by OpenSSL: see tls.h. A context is replaced as a whole on reload; connections hold a reference
- * of OpenSSL's own on the one they began with.
+ * TLS by OpenSSL: see tls.h. A context is replaced as a whole on reload; connections hold a
+ * reference of OpenSSL's own on the one they began with.
  */
 #include "net/tls.h"
 

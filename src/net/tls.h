@@ -1,6 +1,6 @@
 /*
- * TLS by OpenSSL, over memory: bytes of the socket in, plain bytes out, and back. 1.2 at least; ALPN
- * offers h2 (where the door speaks it) and http/1.1.
+ * TLS by OpenSSL, over memory: bytes of the socket in, plain bytes out, and back. 1.2 at least;
+ * ALPN offers h2 (where the door speaks it) and http/1.1.
  */
 #ifndef KITH_NET_TLS_H
 #define KITH_NET_TLS_H

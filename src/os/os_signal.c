@@ -1,9 +1,9 @@
 /*
  * The signals that ask a server to stop or to read its settings again.
  *
- * They are blocked in the thread that calls os_signals_hold() and in every thread that it starts, and
- * taken one at a time by os_signal_wait(), which blocks in the kernel: no handler, no pipe, nothing
- * that polls. Held signals that arrive before the wait are kept.
+ * They are blocked in the thread that calls os_signals_hold() and in every thread that it starts,
+ * and taken one at a time by os_signal_wait(), which blocks in the kernel: no handler, no pipe,
+ * nothing that polls. Held signals that arrive before the wait are kept.
  */
 #include "os/os.h"
 

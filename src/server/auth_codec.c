@@ -42,7 +42,7 @@ void auth_encode(const struct auth_entry *entry, struct buffer *out)
     }
 }
 
-/* NULL: short, not UTF-8, with a NUL inside, or no memory; the cursor has failed in the first case. */
+/* NULL: short, not UTF-8, with a NUL inside, or no memory; *rc says which. */
 static const char *take_text(struct auth_entry *entry, struct cursor *cur, int *rc)
 {
     size_t len = 0;

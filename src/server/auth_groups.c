@@ -28,7 +28,8 @@ int auth_group_create(struct auth *auth, const char *group, struct kith_error *e
         rc = error_set(err, KITH_EEXISTS, "privilege group [%s] already exists", group);
     if (rc) auth_entry_unref(entry);
     else
-        rc = auth_commit(auth, &(struct auth_change){ AUTH_KIND_GROUP, entry->name, entry }, 1, err);
+        rc = auth_commit(auth, &(struct auth_change){ AUTH_KIND_GROUP, entry->name, entry }, 1,
+                         err);
     os_mutex_unlock(&auth->change_lock);
     return rc;
 }
@@ -88,7 +89,8 @@ int auth_group_change(struct auth *auth, const char *group, const char *const *p
     else rc = edit(entry, privileges, count, add, err);
     if (rc) auth_entry_unref(entry);
     else
-        rc = auth_commit(auth, &(struct auth_change){ AUTH_KIND_GROUP, entry->name, entry }, 1, err);
+        rc = auth_commit(auth, &(struct auth_change){ AUTH_KIND_GROUP, entry->name, entry }, 1,
+                         err);
     os_mutex_unlock(&auth->change_lock);
     return rc;
 }

@@ -3,13 +3,13 @@
  * was wrong.
  *
  * Deriving is slow on purpose (PBKDF2-HMAC-SHA256, RFC 8018), and every call carries credentials,
- * so a pair that was right is remembered by HMAC-SHA256 under a key that this process drew, together
- * with the serial of the user's entry: a change of the user makes a new serial, and what was
- * remembered is worth nothing. Two fixed tables of slots, chosen by hash; a collision forgets.
+ * so a pair that was right is remembered by HMAC-SHA256 under a key that this process drew,
+ * together with the serial of the user's entry: a change of the user makes a new serial, and what
+ * was remembered is worth nothing. Two fixed tables of slots, chosen by hash; a collision forgets.
  *
  * A wrong password is answered late (100 ms, doubled by each further one of that user from that
- * peer, to 3.2 s), and a try before the delay is over is not looked at: guessing is bounded whatever
- * the number of connections, and so is what guesses cost us.
+ * peer, to 3.2 s), and a try before the delay is over is not looked at: guessing is bounded
+ * whatever the number of connections, and so is what guesses cost us.
  */
 #include <openssl/crypto.h>
 #include <openssl/evp.h>

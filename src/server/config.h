@@ -67,7 +67,7 @@ const struct setting *config_settings(size_t *count);
 /* Fills in the defaults. */
 KITH_NODISCARD int config_init(struct server_config *config, struct kith_error *err);
 void config_release(struct server_config *config); /* accepts a zeroed struct */
-/* KITH_EINVAL: an unknown name, or a value that is none of its kind; the text says what would be. */
+/* KITH_EINVAL: an unknown name, or a value that is none of its kind; the text says what is. */
 KITH_NODISCARD int config_set(struct server_config *config, const char *name, const char *value,
                               struct kith_error *err);
 /* YAML text; `file` is for the errors, which name the line. */

@@ -2,8 +2,8 @@
  * Counters and histograms: see metrics.h.
  *
  * Series are found through a map under a lock and live to the end, so that a caller may keep the
- * pointer; counting is an atomic add on a double's bits. Rendering sorts by name and labels, because
- * a scrape format groups the series of one name under one HELP and TYPE.
+ * pointer; counting is an atomic add on a double's bits. Rendering sorts by name and labels,
+ * because a scrape format groups the series of one name under one HELP and TYPE.
  */
 #include "server/metrics.h"
 

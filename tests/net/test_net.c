@@ -129,7 +129,8 @@ static void test_http1(void **state)
     say(fd, "POST /echo?a HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello"
             "POST /work HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc");
     hear(fd, text, sizeof text, "abc");
-    assert_non_null(strstr(text, "HTTP/1.1 200 OK\r\nX-Query: yes\r\nContent-Length: 5\r\n\r\nhello"));
+    assert_non_null(strstr(text, "HTTP/1.1 200 OK\r\nX-Query: yes\r\nContent-Length: 5\r\n\r\n"
+                                 "hello"));
     assert_non_null(strstr(text, "X-Query: no\r\nContent-Length: 3\r\n\r\nabc"));
     say(fd, "POST /echo HTTP/1.1\r\nContent-Length: 1048577\r\n\r\n");
     hear(fd, text, sizeof text, "");
