@@ -108,6 +108,23 @@ static int parse_words(const struct json_value *value, bool lists, struct text_f
 
 /* ---- filters ---- */
 
+/* How often regcomp writes out what stands before the sign at i: the larger number of a count, and
+ * twice for a `+` behind a group or another repetition, which double with every level. */
+static uint64_t copies_of(const struct buffer *given, size_t i)
+{
+    const uint8_t c = given->data[i];
+    uint64_t count = 0, most = 1;
+    if (c == '+' && i > 0 && memchr(")+*?}", given->data[i - 1], 5)) return 2;
+    for (size_t at = i + 1; c == '{' && at < given->len; at++) {
+        const uint8_t digit = given->data[at];
+        if (digit != ',' && (digit < '0' || digit > '9')) break;
+        count = digit == ',' ? 0 : count * 10 + (digit - '0');
+        if (count > most) most = count;
+        if (most > ANALYZER_REPEATS_MAX) break;
+    }
+    return most;
+}
+
 /*
  * What POSIX would make expensive is refused: references back, and counts whose product is large
  * (each is written out by regcomp). \d, which POSIX lacks, becomes the digits.
@@ -133,17 +150,8 @@ static int translate_regex(const struct buffer *given, struct buffer *out, struc
         }
         if (c == '[') bracket = true;
         if (c == ']') bracket = false;
-        uint64_t count = 0;
-        for (size_t at = i + 1; c == '{' && !bracket && at < given->len; at++) {
-            if (given->data[at] == ',') count = 0;
-            if (given->data[at] < '0' || given->data[at] > '9') {
-                if (given->data[at] == ',') continue;
-                break;
-            }
-            count = count * 10 + (given->data[at] - '0');
-            if (count > ANALYZER_REPEATS_MAX) break;
-        }
-        if (count) repeats *= count;
+        const uint64_t count = bracket ? 1 : copies_of(given, i);
+        repeats *= count;
         if (repeats > ANALYZER_REPEATS_MAX) {
             return error_set(err, KITH_ELIMIT, "analyzer: a regex repeats at most %d times",
                              ANALYZER_REPEATS_MAX);

@@ -142,6 +142,10 @@ static void refusals(void **state)
     refused("{\"tokenizer\": \"standard\", \"filter\": [{\"type\": \"regex\", \"expr\": \"(\"}]}", KITH_EINVAL, "expr");
     refused("{\"tokenizer\": \"standard\", \"filter\": [{\"type\": \"regex\", \"expr\": \"((a{99}){99}){99}\"}]}",
             KITH_ELIMIT, "1000");
+    refused("{\"tokenizer\": \"standard\", \"filter\": "
+            "[{\"type\": \"regex\", \"expr\": \"((a{50,}){50,}){50,}\"}]}", KITH_ELIMIT, "1000");
+    refused("{\"tokenizer\": \"standard\", \"filter\": "
+            "[{\"type\": \"regex\", \"expr\": \"a+++++++++++++++\"}]}", KITH_ELIMIT, "1000");
     refused("[]", KITH_EINVAL, "object");
     refused("{\"type\": ", KITH_EINVAL, "analyzer");
     char many[1024] = "{\"tokenizer\": \"standard\", \"filter\": [\"lowercase\"";
