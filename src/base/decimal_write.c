@@ -97,8 +97,8 @@ static void put_zeros(struct buffer *out, int count)
     for (; count > 0; count--) buffer_put_u8(out, '0');
 }
 
-/* Up to so many digits a whole number is written as what it is; with more, and until no int64 has as
- * many, the shortest digits may be those of another integer. */
+/* Up to so many digits a whole number is written as what it is; with more, and until no int64 has
+ * as many, the shortest digits may be those of another integer. */
 #define WHOLE_DIGITS 16
 #define INT64_DIGITS 19
 

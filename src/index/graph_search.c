@@ -194,8 +194,8 @@ static int walk(const struct graph *graph, const struct index_search *search, st
     return beam_walk(beam, &graph->layers[0], entry, search->allowed ? &filter : NULL, &poll);
 }
 
-/* *gave_up: fewer than `wanted` came although the walk never left the bound, so that what is missing
- * lies where it did not come, or the graph is odd. */
+/* *gave_up: fewer than `wanted` came although the walk never left the bound, so that what is
+ * missing lies where it did not come, or the graph is odd. */
 static int search_graph(const struct graph *graph, const struct index_search *search,
                         struct index_walk_plan plan, size_t wanted, struct hit *hits,
                         size_t *count, bool *gave_up)

@@ -2,8 +2,8 @@
  * Comparisons and the one arithmetic step an operand may have.
  *
  * A comparison with a constant becomes bounds, low <= x <= high, where `==` has both the same, and
- * `!=` is `==` with true and false exchanged (unknown stays unknown). What they are in the type of a
- * column is filter_bounds.c.
+ * `!=` is `==` with true and false exchanged (unknown stays unknown). What they are in the type of
+ * a column is filter_bounds.c.
  */
 #include "query/filter_internal.h"
 
