@@ -1,7 +1,7 @@
 /*
  * RESTful v2 on arbitrary bodies: the first byte says what the rest is read as (rows, a schema, a
- * search, values of a filter). Rows that were taken come out as JSON that reads as JSON, and written
- * back as rows a second time they are the same.
+ * search, values of a filter). Rows that were taken come out as JSON that reads as JSON, and
+ * written back as rows a second time they are the same.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -59,7 +59,8 @@ static void check_search(struct rest_fixture *f, const char *text, size_t len)
     int more;
     buffer_init(&bytes);
     if (rest_scan(&f->rest, text, len, &f->rest.body) &&
-        rest_search_request(&f->rest, &f->collection, &f->rest.body, text[len - 1] == ' ', &bytes)) {
+        rest_search_request(&f->rest, &f->collection, &f->rest.body, text[len - 1] == ' ',
+                            &bytes)) {
         wire_init(&wire, bytes.data, bytes.len);
         while ((more = wire_next(&wire, &field)) == 1) continue;
         MUST(more == 0);

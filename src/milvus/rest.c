@@ -1,10 +1,10 @@
 /*
  * RESTful v2: from an exchange to a handler and back. See rest.h; docs/rest.md is for clients.
  *
- * HTTP/1.1, always POST, a JSON object in and out. Errors of the data are HTTP 200 with a code in the
- * body, as clients expect; the status says only what concerns HTTP: 401 who are you, 403 you may not,
- * 404 no such path, 408 too late, 500 no memory. What costs nothing (preflight requests, unknown
- * paths) is answered on the loop's thread, everything else on a worker.
+ * HTTP/1.1, always POST, a JSON object in and out. Errors of the data are HTTP 200 with a code in
+ * the body, as clients expect; the status says only what concerns HTTP: 401 who are you, 403 you
+ * may not, 404 no such path, 408 too late, 500 no memory. What costs nothing (preflight requests,
+ * unknown paths) is answered on the loop's thread, everything else on a worker.
  */
 #include "milvus/rest.h"
 
@@ -103,7 +103,8 @@ static const char *object_of(struct rest *rest, enum auth_object object, const c
 static void fill(struct rest *rest, enum rest_key key, const ProtobufCFieldDescriptor *field,
                  char *request)
 {
-    if (field->type != PROTOBUF_C_TYPE_STRING || (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF)) return;
+    if (field->type != PROTOBUF_C_TYPE_STRING || (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF))
+        return;
     if (field->label != PROTOBUF_C_LABEL_REPEATED) {
         char *text = rest_text(rest, &rest->body, key);
         memcpy(request + field->offset, &text, sizeof text);
@@ -119,7 +120,9 @@ static void fill_all(struct rest *rest, const ProtobufCMessageDescriptor *type, 
 {
     const ProtobufCFieldDescriptor *field =
         protobuf_c_message_descriptor_get_field_by_name(type, "db_name");
-    if (field) memcpy(request + field->offset, (const void *)&rest->call.database, sizeof rest->call.database);
+    if (field)
+        memcpy(request + field->offset, (const void *)&rest->call.database,
+               sizeof rest->call.database);
     for (size_t i = 0; i < REST_KEY_COUNT; i++) {
         if (!rest_has(&rest->body, (enum rest_key)i) || !rest_key_fields[i]) continue;
         field = protobuf_c_message_descriptor_get_field_by_name(type, rest_key_fields[i]);
@@ -222,7 +225,8 @@ int rest_run_bytes(struct rest *rest, const char *name, const struct buffer *req
     const int rc = rpc->raw ? rpc->raw(&rest->call, bytes, reply)
                             : run_unpacked(rest, rpc, bytes, reply);
     if (rc == KITH_EUNSUPPORTED) fail_unpermitted(rest, "permission deny");
-    else if (rc == KITH_EINVAL) rest_fail(rest, MILVUS_INVALID, "the request is no message of this RPC");
+    else if (rc == KITH_EINVAL)
+        rest_fail(rest, MILVUS_INVALID, "the request is no message of this RPC");
     else if (rc || buffer_failed(reply)) rest_no_memory(rest);
     const bool good = !rest->failed && check_reply(rest, reply);
     milvus_count_call(&rest->call, rpc, good);

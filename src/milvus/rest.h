@@ -1,15 +1,15 @@
 /*
  * RESTful v2 of the Milvus door: what its files share. Contract with clients: docs/rest.md.
  *
- * A request is a path, a few headers and a JSON object. Routes (rest_routes.c) name the handler, the
- * privilege and the keys that must be there; the body is scanned once into slots, one for each key
- * that any route knows, and stays where it is: slots borrow from the exchange's body, no tree is
- * built. Handlers build the request message of an RPC and render its reply, so that meaning, limits
- * and texts are those of gRPC. Rows and searches are translated between JSON and the message's bytes
- * (rest_rows_in.c, rest_rows_out.c) without a structure between.
+ * A request is a path, a few headers and a JSON object. Routes (rest_routes.c) name the handler,
+ * the privilege and the keys that must be there; the body is scanned once into slots, one for each
+ * key that any route knows, and stays where it is: slots borrow from the exchange's body, no tree
+ * is built. Handlers build the request message of an RPC and render its reply, so that meaning,
+ * limits and texts are those of gRPC. Rows and searches are translated between JSON and the
+ * message's bytes (rest_rows_in.c, rest_rows_out.c) without a structure between.
  *
- * The reply is written straight into the exchange. A failure is sticky: rest_fail() empties what was
- * written and writes the error, and nothing is added afterwards.
+ * The reply is written straight into the exchange. A failure is sticky: rest_fail() empties what
+ * was written and writes the error, and nothing is added afterwards.
  *
  * Threads: a request runs on one worker from its beginning to its end; nothing here is shared.
  */
@@ -254,11 +254,11 @@ KITH_NODISCARD int rest_rows_put(struct rest_rows *rows, const char *but, struct
 
 /* ---- rest_search.c: shared by search and hybrid search ---- */
 
-/* One search of `body` as fields of a SearchRequest; sub: one of several, without a limit of its own
- * and without grouping. */
+/* One search of `body` as fields of a SearchRequest; sub: one of several, without a limit of its
+ * own and without grouping. */
 bool rest_search_request(struct rest *rest, const struct milvus_collection *collection,
                          const struct rest_object *body, bool sub, struct buffer *out);
-void rest_search_render(struct rest *rest, const struct buffer *reply);
+void rest_search_render(struct rest *rest, const struct buffer *reply); /* rest_hits.c */
 bool rest_function_score(struct rest *rest, const struct json_value *value, uint32_t number,
                          struct buffer *out);
 void rest_wire_pair(struct buffer *out, uint32_t number, const char *key, const char *value);

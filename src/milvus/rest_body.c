@@ -1,9 +1,9 @@
 /*
  * A request's body: one pass over the top level, values stay where they are.
  *
- * Keys are matched in any case, the last of equal ones counts, unknown ones are passed over. A value
- * that is null counts as absent. What is inside of a value is read by whoever needs it, with the same
- * functions; json_iter has checked its syntax on the way over it.
+ * Keys are matched in any case, the last of equal ones counts, unknown ones are passed over. A
+ * value that is null counts as absent. What is inside of a value is read by whoever needs it, with
+ * the same functions; json_iter has checked its syntax on the way over it.
  */
 #include <math.h>
 #include <string.h>
@@ -101,7 +101,8 @@ char *rest_value_any(struct rest *rest, const struct json_value *value)
 char *rest_value_text(struct rest *rest, const struct json_value *value)
 {
     if (value->kind == JSON_STRING) return rest_value_any(rest, value);
-    rest_fail(rest, 1801, "can only accept json format request, error: a string is expected, not %.*s",
+    rest_fail(rest, 1801,
+              "can only accept json format request, error: a string is expected, not %.*s",
               value->len > 60 ? 60 : (int)value->len, value->text);
     return NULL;
 }

@@ -85,6 +85,7 @@ REST_HANDLER(collections_add_function)
     if (strcmp(rest->route->rpc, "AddCollectionFunction") == 0)
         ((Milvus__Proto__Milvus__AddCollectionFunctionRequest *)request)->functionschema = function;
     else
-        ((Milvus__Proto__Milvus__AlterCollectionFunctionRequest *)request)->functionschema = function;
+        ((Milvus__Proto__Milvus__AlterCollectionFunctionRequest *)request)->functionschema =
+            function;
     (void)rest_run(rest, rest->route->rpc, request);
 }

@@ -109,7 +109,9 @@ static void put_default(struct buffer *out, const Milvus__Proto__Schema__ValueFi
         rest_raw(out, value->bool_data ? "true" : "false");
         break;
     case MILVUS__PROTO__SCHEMA__VALUE_FIELD__DATA_INT_DATA: rest_int64(out, value->int_data); break;
-    case MILVUS__PROTO__SCHEMA__VALUE_FIELD__DATA_LONG_DATA: rest_int64(out, value->long_data); break;
+    case MILVUS__PROTO__SCHEMA__VALUE_FIELD__DATA_LONG_DATA:
+        rest_int64(out, value->long_data);
+        break;
     case MILVUS__PROTO__SCHEMA__VALUE_FIELD__DATA_TIMESTAMPTZ_DATA:
         rest_int64(out, value->timestamptz_data);
         break;

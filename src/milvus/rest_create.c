@@ -1,9 +1,9 @@
 /*
  * collections/create: the quick form (a dimension) and the custom one (a schema).
  *
- * One call may be several RPCs: CreateCollection, then CreateIndex for each of indexParams (the quick
- * form: an AUTOINDEX on its vector field), then LoadCollection. What can be seen to be wrong before is
- * refused before anything is made.
+ * One call may be several RPCs: CreateCollection, then CreateIndex for each of indexParams (the
+ * quick form: an AUTOINDEX on its vector field), then LoadCollection. What can be seen to be wrong
+ * before is refused before anything is made.
  */
 #include <stdio.h>
 #include <string.h>
@@ -170,8 +170,8 @@ static bool fields_exist(struct rest *rest, const MilvusSchema *schema)
         for (size_t i = 0; i < schema->n_fields; i++)
             found = found || strcmp(schema->fields[i]->name, name) == 0;
         if (found) continue;
-        rest_fail(rest, 1802, "missing required parameters, error: `%.200s` hasn't defined in schema",
-                  name);
+        rest_fail(rest, 1802,
+                  "missing required parameters, error: `%.200s` hasn't defined in schema", name);
         return false;
     }
     return !rest->failed;
@@ -213,7 +213,8 @@ REST_HANDLER(collections_create)
     if (!read_params(rest, create, &params)) return;
     const bool quick = !rest_has(&rest->body, REST_SCHEMA);
     if (quick && !rest_has(&rest->body, REST_DIMENSION)) {
-        rest_fail(rest, 1802, "missing required parameters, error: dimension is required for quickly "
+        rest_fail(rest, 1802,
+                  "missing required parameters, error: dimension is required for quickly "
                   "create collection(default metric type: COSINE)");
         return;
     }

@@ -1,5 +1,6 @@
 /*
- * The routes below "partitions", "indexes" and "aliases", and the indexParams of collections/create.
+ * The routes below "partitions", "indexes" and "aliases", and the indexParams of
+ * collections/create.
  */
 #include <stdlib.h>
 #include <string.h>

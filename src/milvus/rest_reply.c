@@ -1,6 +1,6 @@
 /*
- * Replies: JSON written straight into the exchange's buffer. Whether a comma is due is seen from the
- * byte before, which is one of { [ : only where none is.
+ * Replies: JSON written straight into the exchange's buffer. Whether a comma is due is seen from
+ * the byte before, which is one of { [ : only where none is.
  */
 #include <string.h>
 

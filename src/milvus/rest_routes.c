@@ -15,6 +15,7 @@
 #define NEED_COLLECTION { NEED(COLLECTION_NAME) }
 #define NEED_TWO(a, b)  { NEED(a), NEED(b) }
 
+/* clang-format off */
 static const struct rest_route routes[] = {
     { "aliases/alter", rest_plain, "AlterAlias", "CreateAlias", GLOBAL,
       NEED_TWO(COLLECTION_NAME, ALIAS_NAME) },
@@ -162,7 +163,8 @@ static const struct rest_route routes[] = {
       COLLECTION, NEED_COLLECTION },
     { "users/create", rest_users_create, "CreateCredential", "CreateOwnership", GLOBAL,
       NEED_TWO(USER_NAME, PASSWORD) },
-    { "users/describe", rest_users_describe, "SelectUser", "SelectUser", USER, { NEED(USER_NAME) } },
+    { "users/describe", rest_users_describe, "SelectUser", "SelectUser", USER,
+      { NEED(USER_NAME) } },
     { "users/drop", rest_plain, "DeleteCredential", "DropOwnership", GLOBAL, { NEED(USER_NAME) } },
     { "users/grant_role", rest_users_grant, "OperateUserRole", "ManageOwnership", GLOBAL,
       NEED_TWO(USER_NAME, ROLE_NAME) },
@@ -172,6 +174,7 @@ static const struct rest_route routes[] = {
     { "users/update_password", rest_users_password, "UpdateCredential", "UpdateUser", USER,
       { NEED(USER_NAME), NEED(PASSWORD), NEED(NEW_PASSWORD) } },
 };
+/* clang-format on */
 #define ROUTE_COUNT (sizeof routes / sizeof routes[0])
 
 static int compare_path(const void *key, const void *element)

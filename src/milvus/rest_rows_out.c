@@ -3,9 +3,9 @@
  *
  * A FieldData message is walked in place: each column keeps a position, and a row takes the next
  * value of each. Numbers come packed, so that position is a place in a run of varints or of fixed
- * widths; strings and sparse vectors are one wire field each. Vectors of nulls are not there at all,
- * scalars of nulls are there and passed over. The messages are our own replies, but nothing here
- * trusts their lengths: a column that ends early ends the reply with an error.
+ * widths; strings and sparse vectors are one wire field each. Vectors of nulls are not there at
+ * all, scalars of nulls are there and passed over. The messages are our own replies, but nothing
+ * here trusts their lengths: a column that ends early ends the reply with an error.
  */
 #include <math.h>
 #include <string.h>
@@ -45,7 +45,8 @@ int rest_rows_new(struct rest *rest, struct rest_rows **out)
 
 /* ---- taking a FieldData apart ---- */
 
-/* The only field of a "<Type>Array": the packed run, or the whole message when it repeats strings. */
+/* The only field of a "<Type>Array": the packed run, or the whole message when it repeats
+ * strings. */
 static int enter_array(struct column_out *column, const struct wire_field *array, uint32_t kind)
 {
     struct wire inner;
@@ -284,8 +285,8 @@ static int put_scalar(struct wire *wire, int type, bool int64_text, struct buffe
     }
 }
 
-/* One ScalarField of an array column, in the shape that clients know: {"Data":{"LongData":{"data":[...]}}},
- * elements always numbers. */
+/* One ScalarField of an array column, in the shape that clients know:
+ * {"Data":{"LongData":{"data":[...]}}}, elements always numbers. */
 static int put_array(struct wire *wire, struct buffer *out)
 {
     static const char *const names[] = { "BoolData", "IntData", "LongData", "FloatData",

@@ -1,6 +1,7 @@
 /*
- * A schema in JSON as the schema messages of the protocol: fields, default values, functions. What a
- * schema may hold is decided where collections are created; here only shape and names of types are.
+ * A schema in JSON as the schema messages of the protocol: fields, default values, functions. What
+ * a schema may hold is decided where collections are created; here only shape and names of types
+ * are.
  */
 #include <math.h>
 #include <string.h>
@@ -37,8 +38,8 @@ static int data_type(struct rest *rest, const char *name)
     const ProtobufCEnumValue *value = protobuf_c_enum_descriptor_get_value_by_name(
         &milvus__proto__schema__data_type__descriptor, name);
     if (!value)
-        rest_fail(rest, MILVUS_INVALID, "data type %.100s is invalid(case sensitive).: invalid parameter",
-                  name);
+        rest_fail(rest, MILVUS_INVALID,
+                  "data type %.100s is invalid(case sensitive).: invalid parameter", name);
     return value ? value->value : 0;
 }
 
@@ -213,7 +214,8 @@ static void mark_outputs(MilvusSchema *schema)
     for (size_t i = 0; i < schema->n_functions; i++)
         for (size_t j = 0; j < schema->functions[i]->n_output_field_names; j++)
             for (size_t k = 0; k < schema->n_fields; k++)
-                if (strcmp(schema->fields[k]->name, schema->functions[i]->output_field_names[j]) == 0)
+                if (strcmp(schema->fields[k]->name, schema->functions[i]->output_field_names[j]) ==
+                    0)
                     schema->fields[k]->is_function_output = true;
 }
 

@@ -2,8 +2,8 @@
  * exprParams: values for the {names} of a filter, as a map of TemplateValue.
  *
  * Whole numbers are int64, others double. A list of one kind is a list of that kind, whole numbers
- * beside others are doubles, a list of lists is one of lists; what is mixed otherwise travels as JSON
- * texts, and its comparison is the filter's business.
+ * beside others are doubles, a list of lists is one of lists; what is mixed otherwise travels as
+ * JSON texts, and its comparison is the filter's business.
  */
 #include "milvus/rest.h"
 #include "proto/wire.h"

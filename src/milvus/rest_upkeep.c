@@ -48,7 +48,8 @@ REST_HANDLER(resources_create)
     Milvus__Proto__Milvus__CreateResourceGroupRequest *request =
         rest_request(rest, "CreateResourceGroup");
     if (!request) return;
-    if (!*request->resource_group) request->resource_group = rest_text(rest, &rest->body, REST_NAME);
+    if (!*request->resource_group)
+        request->resource_group = rest_text(rest, &rest->body, REST_NAME);
     if (rest_has(&rest->body, REST_CONFIG))
         request->config = config_of(rest, &rest->body.at[REST_CONFIG]);
     (void)rest_run(rest, "CreateResourceGroup", request);

@@ -113,17 +113,18 @@ static void test_types(void **state)
     expect_part(server, "entities/insert",
                 "{\"collectionName\":\"c\",\"data\":[" ROW_A "," ROW_B "]}",
                 "\"insertIds\":[\"a\",\"b\"]");
-    expect(server, "entities/query",
-           "{\"collectionName\":\"c\",\"filter\":\"k != \\\"\\\"\",\"outputFields\":[\"*\"]}",
-           "{\"code\":0,\"cost\":0,\"data\":[{\"k\":\"a\",\"b\":true,\"i8\":-5,\"i64\":9,\"f\":0.1,"
-           "\"d\":1e300,\"j\":\"{\\\"x\\\":[1]}\",\"ai\":{\"Data\":{\"LongData\":{\"data\":[1,-2]}}},"
-           "\"as\":{\"Data\":{\"StringData\":{\"data\":[\"p\",\"q\\\"\"]}}},"
-           "\"t\":\"2025-01-31T08:00:00Z\",\"v\":[1,2,3,4],\"h\":\"ADgAvg==\",\"bf\":\"gD8AQA==\","
-           "\"bin\":\"qrs=\",\"i8v\":\"Af8=\",\"s\":{\"1\":2,\"5\":0.5},\"extra\":1},"
-           "{\"k\":\"b\",\"b\":null,\"i8\":null,\"i64\":7,\"f\":null,\"d\":null,\"j\":null,"
-           "\"ai\":null,\"as\":{\"Data\":{\"StringData\":{\"data\":[]}}},\"t\":null,"
-           "\"v\":[1,2,3,5],\"h\":\"AAAAPA==\",\"bf\":\"gD8AQA==\",\"bin\":\"AQI=\","
-           "\"i8v\":\"AwQ=\",\"s\":{\"2\":0.25,\"3\":1}}]}");
+    expect(
+        server, "entities/query",
+        "{\"collectionName\":\"c\",\"filter\":\"k != \\\"\\\"\",\"outputFields\":[\"*\"]}",
+        "{\"code\":0,\"cost\":0,\"data\":[{\"k\":\"a\",\"b\":true,\"i8\":-5,\"i64\":9,\"f\":0.1,"
+        "\"d\":1e300,\"j\":\"{\\\"x\\\":[1]}\",\"ai\":{\"Data\":{\"LongData\":{\"data\":[1,-2]}}},"
+        "\"as\":{\"Data\":{\"StringData\":{\"data\":[\"p\",\"q\\\"\"]}}},"
+        "\"t\":\"2025-01-31T08:00:00Z\",\"v\":[1,2,3,4],\"h\":\"ADgAvg==\",\"bf\":\"gD8AQA==\","
+        "\"bin\":\"qrs=\",\"i8v\":\"Af8=\",\"s\":{\"1\":2,\"5\":0.5},\"extra\":1},"
+        "{\"k\":\"b\",\"b\":null,\"i8\":null,\"i64\":7,\"f\":null,\"d\":null,\"j\":null,"
+        "\"ai\":null,\"as\":{\"Data\":{\"StringData\":{\"data\":[]}}},\"t\":null,"
+        "\"v\":[1,2,3,5],\"h\":\"AAAAPA==\",\"bf\":\"gD8AQA==\",\"bin\":\"AQI=\","
+        "\"i8v\":\"AwQ=\",\"s\":{\"2\":0.25,\"3\":1}}]}");
     static const char *const nearest_a[] = {
         "\"annsField\":\"v\",\"data\":[[1,2,3,4]]", "\"annsField\":\"h\",\"data\":[[0.5,-1.5]]",
         "\"annsField\":\"h\",\"data\":[\"ADgAvg==\"]", "\"annsField\":\"bin\",\"data\":[\"qrs=\"]",
@@ -132,7 +133,8 @@ static void test_types(void **state)
     };
     for (size_t i = 0; i < sizeof nearest_a / sizeof nearest_a[0]; i++) {
         char body[200];
-        (void)snprintf(body, sizeof body, "{\"collectionName\":\"c\",\"limit\":1,%s}", nearest_a[i]);
+        (void)snprintf(body, sizeof body, "{\"collectionName\":\"c\",\"limit\":1,%s}",
+                       nearest_a[i]);
         expect_part(server, "entities/search", body, "\"data\":[{\"k\":\"a\",");
     }
     expect_part(server, "entities/hybrid_search",
@@ -153,33 +155,39 @@ static void test_refused(void **state)
 {
     struct rest_server *server = *state;
     static const char *const cases[][3] = {
-        { "collections/create", "{\"collectionName\":\"x\"}", "dimension is required" },
-        { "collections/create", "{\"collectionName\":\"x\",\"schema\":{\"fields\":[{\"fieldName\":"
-                                "\"a\",\"dataType\":\"int64\"}]}}",
-          "data type int64 is invalid(case sensitive)." },
-        { "collections/create", "{\"collectionName\":\"x\",\"schema\":{\"fields\":[{\"fieldName\":"
-                                "\"a\",\"dataType\":\"Int64\"}]},\"indexParams\":[{\"fieldName\":"
-                                "\"b\"}]}", "`b` hasn't defined in schema" },
-        { "entities/search", "{\"collectionName\":\"no\",\"data\":[[1]]}", "can't find collection" },
-        { "entities/insert", "{\"collectionName\":\"c\",\"data\":[]}", "\"code\":1804" },
-        { "entities/insert", "{\"collectionName\":\"c\",\"data\":[1]}", "\"code\":1804" },
-        { "entities/insert", "{\"collectionName\":\"c\",\"data\":[{\"k\":\"z\"}]}", "\"code\":1804" },
-        { "entities/delete", "{\"collectionName\":\"c\",\"filter\":\"\"}", "\"code\":1802" },
-        { "entities/search", "{\"collectionName\":\"c\",\"annsField\":\"v\"}", "\"code\":1802" },
-        { "entities/search", "{\"collectionName\":\"c\",\"annsField\":\"v\",\"data\":[[1]],"
-                             "\"ids\":[1]}", "\"code\":1100" },
-        { "entities/search", "{\"collectionName\":\"c\",\"data\":[[1]]}", "multiple anns_fields" },
-        { "entities/search", "{\"collectionName\":\"c\",\"annsField\":\"v\",\"data\":[[1,2]]}",
-          "\"code\":1100" },
-        { "entities/search", "{\"collectionName\":\"c\",\"annsField\":\"v\",\"data\":[1]}",
-          "\"code\":1801" },
-        { "entities/search", "{\"collectionName\":\"c\",\"annsField\":\"v\",\"data\":[[1,2,3,4]],"
-                             "\"searchParams\":{\"ef\":1,\"params\":{\"ef\":2}}}",
-          "ambiguous parameter: " },
-        { "entities/query", "{\"collectionName\":\"c\",\"filter\":\"k >\"}",
-          "failed to create query plan" },
-        { "entities/query", "{\"collectionName\":\"c\",\"consistencyLevel\":\"x\"}",
-          "consistencyLevel can only be [Strong, Session, Bounded, Eventually, Customized]" },
+        {"collections/create", "{\"collectionName\":\"x\"}", "dimension is required"},
+        {"collections/create",
+         "{\"collectionName\":\"x\",\"schema\":{\"fields\":[{\"fieldName\":"
+         "\"a\",\"dataType\":\"int64\"}]}}",
+         "data type int64 is invalid(case sensitive)."},
+        {"collections/create",
+         "{\"collectionName\":\"x\",\"schema\":{\"fields\":[{\"fieldName\":"
+         "\"a\",\"dataType\":\"Int64\"}]},\"indexParams\":[{\"fieldName\":"
+         "\"b\"}]}",
+         "`b` hasn't defined in schema"},
+        {"entities/search", "{\"collectionName\":\"no\",\"data\":[[1]]}", "can't find collection"},
+        {"entities/insert", "{\"collectionName\":\"c\",\"data\":[]}", "\"code\":1804"},
+        {"entities/insert", "{\"collectionName\":\"c\",\"data\":[1]}", "\"code\":1804"},
+        {"entities/insert", "{\"collectionName\":\"c\",\"data\":[{\"k\":\"z\"}]}", "\"code\":1804"},
+        {"entities/delete", "{\"collectionName\":\"c\",\"filter\":\"\"}", "\"code\":1802"},
+        {"entities/search", "{\"collectionName\":\"c\",\"annsField\":\"v\"}", "\"code\":1802"},
+        {"entities/search",
+         "{\"collectionName\":\"c\",\"annsField\":\"v\",\"data\":[[1]],"
+         "\"ids\":[1]}",
+         "\"code\":1100"},
+        {"entities/search", "{\"collectionName\":\"c\",\"data\":[[1]]}", "multiple anns_fields"},
+        {"entities/search", "{\"collectionName\":\"c\",\"annsField\":\"v\",\"data\":[[1,2]]}",
+         "\"code\":1100"},
+        {"entities/search", "{\"collectionName\":\"c\",\"annsField\":\"v\",\"data\":[1]}",
+         "\"code\":1801"},
+        {"entities/search",
+         "{\"collectionName\":\"c\",\"annsField\":\"v\",\"data\":[[1,2,3,4]],"
+         "\"searchParams\":{\"ef\":1,\"params\":{\"ef\":2}}}",
+         "ambiguous parameter: "},
+        {"entities/query", "{\"collectionName\":\"c\",\"filter\":\"k >\"}",
+         "failed to create query plan"},
+        {"entities/query", "{\"collectionName\":\"c\",\"consistencyLevel\":\"x\"}",
+         "consistencyLevel can only be [Strong, Session, Bounded, Eventually, Customized]"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         expect_part(server, cases[i][0], cases[i][1], cases[i][2]);
