@@ -113,7 +113,7 @@ static bool naive_phrase(struct kith_str text, const char *phrase)
     char padded[4096];
     snprintf(padded, sizeof padded, " %.*s", (int)text.len, text.data);
     char wanted[256];
-    snprintf(wanted, sizeof wanted, " %s ", phrase);
+    assert_true((size_t)snprintf(wanted, sizeof wanted, " %s ", phrase) < sizeof wanted);
     return strstr(padded, wanted) != NULL;
 }
 

@@ -14,7 +14,7 @@
 
 static int64_t best_from(const struct phrase_list *lists, size_t count, size_t i, uint32_t at)
 {
-    if (i + 1 == count) return 0;
+    if (i + 1 >= count) return 0;
     const uint32_t d = lists[i + 1].place - lists[i].place;
     int64_t best = INT64_MAX;
     for (size_t j = 0; j < lists[i + 1].count; j++) {
