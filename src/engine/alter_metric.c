@@ -2,8 +2,8 @@
  * The metric of a vector field that nobody named when its collection was created: the first index
  * that names one sets it, also when there are rows.
  *
- * Graphs of the old metric are of no use. Sealed segments are opened a second time, without them and
- * under the new schema, and take the place of the first in one publication, with the kills they
+ * Graphs of the old metric are of no use. Sealed segments are opened a second time, without them
+ * and under the new schema, and take the place of the first in one publication, with the kills they
  * have; reads that began keep theirs. Growing rows are compared by whatever metric the schema has.
  */
 #include <string.h>
@@ -37,7 +37,8 @@ static void forget_graphs(struct manifest *manifest, uint32_t number)
         struct manifest_segment *segment = &manifest->segments[i];
         uint32_t kept = 0;
         for (uint32_t j = 0; j < segment->index_count; j++)
-            if (segment->indexes[j].number != number) segment->indexes[kept++] = segment->indexes[j];
+            if (segment->indexes[j].number != number)
+                segment->indexes[kept++] = segment->indexes[j];
         segment->index_count = kept;
     }
 }

@@ -1,10 +1,10 @@
 /*
  * Background work: what is due, in what order, and the thread that does it.
  *
- * Order: seal frozen segments (memory), compact (before indexing, so that a graph is built once over
- * the merged rows), build indexes, copy hot sections. The thread sleeps on a condition while nothing is
- * due; under everysec it also wakes a second after an unsynced write. Without threads writers and
- * flush run the same steps.
+ * Order: seal frozen segments (memory), compact (before indexing, so that a graph is built once
+ * over the merged rows), build indexes, copy hot sections. The thread sleeps on a condition while
+ * nothing is due; under everysec it also wakes a second after an unsynced write. Without threads
+ * writers and flush run the same steps.
  */
 #include "base/alloc.h"
 #include "engine/engine.h"
@@ -13,7 +13,15 @@
 #define COMPACT_DEAD_SHARE 5 /* rewritten alone when one row in so many is dead */
 #define COMPACT_DEAD_ROWS 1024
 
-enum step_kind { STEP_NONE, STEP_FREEZE, STEP_MERGE, STEP_COMPACT, STEP_KILLS, STEP_INDEX, STEP_UNINDEX };
+enum step_kind {
+    STEP_NONE,
+    STEP_FREEZE,
+    STEP_MERGE,
+    STEP_COMPACT,
+    STEP_KILLS,
+    STEP_INDEX,
+    STEP_UNINDEX
+};
 struct step {
     enum step_kind kind;
     size_t first, count;
@@ -23,7 +31,8 @@ struct step {
 static unsigned tier_of(const struct segment *segment)
 {
     unsigned tier = 0;
-    for (size_t rows = segment_rows(segment); rows > ENGINE_SEAL_ROWS * 2; rows /= COMPACT_RUN) tier++;
+    for (size_t rows = segment_rows(segment); rows > ENGINE_SEAL_ROWS * 2; rows /= COMPACT_RUN)
+        tier++;
     return tier;
 }
 
@@ -123,7 +132,8 @@ static bool is_compact(const struct kith_collection *collection, const struct ve
 static struct step due_step(struct kith_collection *collection)
 {
     struct step step = { 0 };
-    if (collection->work_status || collection->doubtful || atomic_load(&collection->dropped)) return step;
+    if (collection->work_status || collection->doubtful || atomic_load(&collection->dropped))
+        return step;
     struct version *version = version_current(collection);
     uint64_t visible = atomic_load_explicit(&collection->visible_ts, memory_order_relaxed);
     if (version->count > version->sealed + 1) {
@@ -140,7 +150,8 @@ static struct step due_step(struct kith_collection *collection)
     }
     collection->flush_ts = 0; /* reached, or nothing up to it needs a file */
     if (collection->compact_wanted) {
-        if (!is_compact(collection, version)) return (struct step){ STEP_COMPACT, 0, version->sealed, 0 };
+        if (!is_compact(collection, version))
+            return (struct step){STEP_COMPACT, 0, version->sealed, 0};
         collection->compact_wanted = false;
     }
     if (due_unindex(collection, version, &step)) return step;
@@ -149,7 +160,8 @@ static struct step due_step(struct kith_collection *collection)
     return step;
 }
 
-static int run_step(struct kith_collection *collection, const struct step *step, struct kith_error *err)
+static int run_step(struct kith_collection *collection, const struct step *step,
+                    struct kith_error *err)
 {
     int rc = 0;
     switch (step->kind) {
@@ -184,7 +196,8 @@ static void step_failed(struct kith_collection *collection, int rc, const struct
     os_mutex_unlock(&collection->write_lock);
 }
 
-/* Copies hot sections of the current version once; returns whether there was anything to look at. */
+/* Copies hot sections of the current version once; returns whether there was anything to look at.
+ */
 static void warm(struct kith_collection *collection)
 {
     if (!collection->db->pin || atomic_exchange(&collection->warmed, true)) return;
@@ -234,7 +247,8 @@ int background_step(struct kith_db *db, bool *did, struct kith_error *err)
     if (db->read_only) return 0;
     os_mutex_lock(&db->step_lock);
     struct kith_collection *collection;
-    for (size_t i = 0; !*did && !atomic_load(&db->closed) && (collection = catalog_at(db, i)); i++) {
+    for (size_t i = 0; !*did && !atomic_load(&db->closed) && (collection = catalog_at(db, i));
+         i++) {
         rc = step_collection(collection, did, err);
         collection_unref(collection);
     }
@@ -269,7 +283,9 @@ int background_wait(struct kith_db *db, struct kith_collection *collection, stru
     uint64_t round = db->work_rounds;
     db->work_due = true;
     os_cond_signal(&db->work_cond);
-    while (db->work_rounds == round && !db->stopping && os_cond_wait(&db->done_cond, &db->work_lock, slice) == 0) {}
+    while (db->work_rounds == round && !db->stopping &&
+           os_cond_wait(&db->done_cond, &db->work_lock, slice) == 0) {
+    }
     os_mutex_unlock(&db->work_lock);
     return 0;
 }
@@ -291,7 +307,8 @@ static void bound_log(struct kith_db *db)
 static bool wait_for_work(struct kith_db *db)
 {
     int64_t deadline = OS_FOREVER;
-    if (db->sync == KITH_SYNC_EVERYSEC && wal_dirty(db->wal)) deadline = os_now_us(db->os) + 1000000;
+    if (db->sync == KITH_SYNC_EVERYSEC && wal_dirty(db->wal))
+        deadline = os_now_us(db->os) + 1000000;
     os_mutex_lock(&db->work_lock);
     int rc = 0;
     while (!db->work_due && !db->stopping && rc == 0)
@@ -324,8 +341,8 @@ void background_main(void *arg)
 
 /* ------------------------------------------------------------ flush and compact */
 
-/* Until everything up to target is in files and, while no writer adds to it, indexed. Beside running
- * writers it ends with the files: something is always due then. */
+/* Until everything up to target is in files and, while no writer adds to it, indexed. Beside
+ * running writers it ends with the files: something is always due then. */
 static int flush_wait(struct kith_collection *collection, uint64_t target, struct request *request,
                       struct kith_error *err)
 {
@@ -338,7 +355,8 @@ static int flush_wait(struct kith_collection *collection, uint64_t target, struc
         bool reached = collection->flush_ts == 0 && !collection->compact_wanted;
         bool idle = step.kind == STEP_NONE && version->count == version->sealed + 1;
         bool done = reached && (idle || collection->appended_ts != target);
-        bool pending = step.kind == STEP_NONE && atomic_load(&collection->visible_ts) < collection->appended_ts;
+        bool pending = step.kind == STEP_NONE &&
+                       atomic_load(&collection->visible_ts) < collection->appended_ts;
         if (collection->work_status) {
             rc = collection->work_status;
             if (err) *err = collection->work_error;
@@ -368,12 +386,14 @@ static int flush(struct kith_collection *collection, bool compact, const struct 
     return flush_wait(collection, target, &request, err);
 }
 
-int kith_flush(struct kith_collection *collection, const struct kith_call *call, struct kith_error *err)
+int kith_flush(struct kith_collection *collection, const struct kith_call *call,
+               struct kith_error *err)
 {
     return flush(collection, false, call, err);
 }
 
-int kith_compact(struct kith_collection *collection, const struct kith_call *call, struct kith_error *err)
+int kith_compact(struct kith_collection *collection, const struct kith_call *call,
+                 struct kith_error *err)
 {
     return flush(collection, true, call, err);
 }

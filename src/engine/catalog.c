@@ -1,7 +1,7 @@
 /*
  * Databases, collections and aliases by name. What is durable is in the journal: "d/<database>",
- * "c/<id>" (a manifest), "a/<database>\x01<alias>" (u64 id), "next" (u64: ids below it may be in use).
- * The maps here are the same in memory, under catalog_lock.
+ * "c/<id>" (a manifest), "a/<database>\x01<alias>" (u64 id), "next" (u64: ids below it may be in
+ * use). The maps here are the same in memory, under catalog_lock.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +37,8 @@ int db_usable(struct kith_db *db, bool write, struct kith_error *err)
     if (atomic_load_explicit(&db->closed, memory_order_acquire))
         return error_set(err, KITH_ECLOSED, "the database is closed");
     if (write && db->read_only)
-        return error_set(err, KITH_EREADONLY, "the database is open read-only; open it for writing");
+        return error_set(err, KITH_EREADONLY,
+                         "the database is open read-only; open it for writing");
     return db->read_only ? follow(db, err) : 0;
 }
 
@@ -150,9 +151,11 @@ static void mark_doubtful(struct kith_db *db)
         engine_log(db, 1, "meta file %llx was damaged at offset %llu; nothing is lost",
                    (unsigned long long)health.number, (unsigned long long)health.offset);
     if (health.lost == 0) return;
-    engine_log(db, 0, "meta file %llx is damaged at offset %llu: %llu changes are lost; collections that "
-               "they may have changed are read-only", (unsigned long long)health.number,
-               (unsigned long long)health.offset, (unsigned long long)health.lost);
+    engine_log(db, 0,
+               "meta file %llx is damaged at offset %llu: %llu changes are lost; collections that "
+               "they may have changed are read-only",
+               (unsigned long long)health.number, (unsigned long long)health.offset,
+               (unsigned long long)health.lost);
     db->catalog_damaged = true;
     db->next_id += IDS_AFTER_DAMAGE;
     for (size_t i = 0; i < db->collection_count; i++)
@@ -176,7 +179,8 @@ int catalog_load(struct kith_db *db, struct kith_error *err)
     for (size_t i = 0; rc == 0 && i < db->collection_count; i++)
         rc = collection_load_segments(db->collections[i], err);
     if (rc == KITH_ENOMEM) error_set(err, rc, "opening '%s': no memory for the catalog", db->dir);
-    if (rc == KITH_ECORRUPT) error_set(err, rc, "opening '%s': the catalog is damaged; run kith check", db->dir);
+    if (rc == KITH_ECORRUPT)
+        error_set(err, rc, "opening '%s': the catalog is damaged; run kith check", db->dir);
     return rc;
 }
 
@@ -185,7 +189,8 @@ int kith_database_create(struct kith_db *db, const char *database, struct kith_e
     int rc = db_usable(db, true, err);
     if (rc) return rc;
     if (!name_valid(database))
-        return error_set(err, KITH_EINVAL, "a database name is 1 to 255 bytes of UTF-8 without control characters");
+        return error_set(err, KITH_EINVAL,
+                         "a database name is 1 to 255 bytes of UTF-8 without control characters");
     char key[NAME_KEY_MAX];
     (void)snprintf(key, sizeof key, "d/%s", database);
     os_mutex_lock(&db->catalog_lock);
@@ -222,7 +227,8 @@ int kith_database_drop(struct kith_db *db, const char *database, struct kith_err
     else if (!map_get(&db->databases, database, strlen(database), NULL))
         rc = error_set(err, KITH_ENOTFOUND, "database '%s' not found", database);
     else if (collections_in(db, database))
-        rc = error_set(err, KITH_EINVAL, "database '%s' is not empty; drop its collections first", database);
+        rc = error_set(err, KITH_EINVAL, "database '%s' is not empty; drop its collections first",
+                       database);
     else
         rc = journal_commit(db->journal, &change, 1, err);
     if (rc == 0) (void)map_remove(&db->databases, database, strlen(database));
@@ -245,7 +251,8 @@ static int names_add(struct kith_names *names, const char *text, size_t len)
     return 0;
 }
 
-static int names_done(struct kith_names *names, int rc, struct kith_names *out, struct kith_error *err)
+static int names_done(struct kith_names *names, int rc, struct kith_names *out,
+                      struct kith_error *err)
 {
     if (rc) {
         kith_names_free(names);
@@ -264,7 +271,8 @@ int kith_database_list(struct kith_db *db, struct kith_names *out, struct kith_e
     os_mutex_lock(&db->catalog_lock);
     size_t it = 0, len;
     const void *key;
-    while (rc == 0 && map_next(&db->databases, &it, &key, &len, NULL)) rc = names_add(&names, key, len);
+    while (rc == 0 && map_next(&db->databases, &it, &key, &len, NULL))
+        rc = names_add(&names, key, len);
     os_mutex_unlock(&db->catalog_lock);
     return names_done(&names, rc, out, err);
 }
@@ -287,7 +295,8 @@ int kith_collection_list(struct kith_db *db, const char *database, struct kith_n
 }
 
 /* Under catalog_lock: by name, then by alias. */
-static struct kith_collection *catalog_find(struct kith_db *db, const char *database, const char *name)
+static struct kith_collection *catalog_find(struct kith_db *db, const char *database,
+                                            const char *name)
 {
     char key[NAME_KEY_MAX];
     size_t len = name_key(key, "", database, name);
@@ -302,22 +311,26 @@ int kith_collection_open(struct kith_db *db, const char *database, const char *n
 {
     int rc = db_usable(db, false, err);
     if (rc) return rc;
-    if (!name || !name_valid(name)) return error_set(err, KITH_EINVAL, "a collection name is 1 to 255 bytes of UTF-8");
+    if (!name || !name_valid(name))
+        return error_set(err, KITH_EINVAL, "a collection name is 1 to 255 bytes of UTF-8");
     database = database_or_default(database);
-    if (!name_valid(database)) return error_set(err, KITH_EINVAL, "a database name is 1 to 255 bytes of UTF-8");
+    if (!name_valid(database))
+        return error_set(err, KITH_EINVAL, "a database name is 1 to 255 bytes of UTF-8");
     os_mutex_lock(&db->catalog_lock);
     struct kith_collection *collection = catalog_find(db, database, name);
     if (collection) atomic_fetch_add_explicit(&collection->refs, 1, memory_order_relaxed);
     os_mutex_unlock(&db->catalog_lock);
     if (!collection)
-        return error_set(err, KITH_ENOTFOUND, "collection not found: '%s' in database '%s'", name, database);
+        return error_set(err, KITH_ENOTFOUND, "collection not found: '%s' in database '%s'", name,
+                         database);
     *out = collection;
     return 0;
 }
 
 static int partitions_init(struct manifest *manifest)
 {
-    uint32_t count = manifest->schema.partition_key == SIZE_MAX ? 1 : manifest->schema.key_partitions;
+    uint32_t count = manifest->schema.partition_key == SIZE_MAX ? 1
+                                                                : manifest->schema.key_partitions;
     manifest->partitions = mem_zalloc_array(count, sizeof *manifest->partitions);
     if (!manifest->partitions) return KITH_ENOMEM;
     for (uint32_t i = 0; i < count; i++) {
@@ -334,7 +347,8 @@ static int partitions_init(struct manifest *manifest)
 }
 
 static int manifest_make(struct kith_db *db, const char *database, const char *name,
-                         const struct kith_schema *schema, struct manifest *out, struct kith_error *err)
+                         const struct kith_schema *schema, struct manifest *out,
+                         struct kith_error *err)
 {
     int rc = schema_from_public(schema, &out->schema, err);
     if (rc == 0) rc = schema_check_analyzers(&out->schema, err);
@@ -376,7 +390,8 @@ int kith_collection_create(struct kith_db *db, const char *database, const char 
     if (rc) return rc;
     database = database_or_default(database);
     if (!name || !name_valid(name))
-        return error_set(err, KITH_EINVAL, "a collection name is 1 to 255 bytes of UTF-8 without control characters");
+        return error_set(err, KITH_EINVAL,
+                         "a collection name is 1 to 255 bytes of UTF-8 without control characters");
     struct manifest manifest = { 0 };
     struct kith_collection *collection = NULL;
     rc = manifest_make(db, database, name, schema, &manifest, err);
@@ -413,7 +428,8 @@ int kith_collection_get_or_create(struct kith_db *db, const char *database, cons
     struct schema wanted;
     rc = schema_from_public(schema, &wanted, err);
     if (rc == 0 && !schema_equal(&wanted, (*out)->schema))
-        rc = error_set(err, KITH_EEXISTS, "collection '%s' already exists with another schema", name);
+        rc = error_set(err, KITH_EEXISTS, "collection '%s' already exists with another schema",
+                       name);
     if (rc == 0) schema_release(&wanted);
     if (rc) {
         kith_collection_release(*out);
@@ -563,7 +579,8 @@ int kith_alias_set(struct kith_db *db, const char *database, const char *alias, 
     int rc = db_usable(db, true, err);
     if (rc) return rc;
     database = database_or_default(database);
-    if (!name_valid(alias)) return error_set(err, KITH_EINVAL, "an alias is 1 to 255 bytes of UTF-8");
+    if (!name_valid(alias))
+        return error_set(err, KITH_EINVAL, "an alias is 1 to 255 bytes of UTF-8");
     char key[NAME_KEY_MAX];
     size_t len = name_key(key, "a/", database, alias);
     uint8_t id[8];
@@ -577,13 +594,15 @@ int kith_alias_set(struct kith_db *db, const char *database, const char *alias, 
         le64_put(id, collection->manifest.id);
         struct journal_change change = { .key = key, .value = id, .len = sizeof id };
         rc = journal_commit(db->journal, &change, 1, err);
-        if (rc == 0) rc = map_put(&db->aliases, key + 2, len - 2, (uintptr_t)collection->manifest.id);
+        if (rc == 0)
+            rc = map_put(&db->aliases, key + 2, len - 2, (uintptr_t)collection->manifest.id);
     }
     os_mutex_unlock(&db->catalog_lock);
     return rc;
 }
 
-int kith_alias_drop(struct kith_db *db, const char *database, const char *alias, struct kith_error *err)
+int kith_alias_drop(struct kith_db *db, const char *database, const char *alias,
+                    struct kith_error *err)
 {
     int rc = db_usable(db, true, err);
     if (rc) return rc;

@@ -1,6 +1,6 @@
 /*
- * kith_check: every file of a database verified without opening it for writing, and what the manifests
- * name compared with what is there; check_index.c looks inside.
+ * kith_check: every file of a database verified without opening it for writing, and what the
+ * manifests name compared with what is there; check_index.c looks inside.
  */
 #include <stdio.h>
 #include <string.h>
@@ -31,11 +31,14 @@ static int check_file(struct checking *checking, const char *path, const char *n
     struct os_stat stat;
     *known = true;
     if (ends_with(name, ".seg") || ends_with(name, ".idx") || ends_with(name, ".del"))
-        return storage_verify(checking->os, path, checking->database_id, check_found, checking, &bytes, checking->err);
+        return storage_verify(checking->os, path, checking->database_id, check_found, checking,
+                              &bytes, checking->err);
     if (strncmp(name, "wal-", 4) == 0 && ends_with(name, ".log"))
-        return wal_inspect(checking->os, path, checking->database_id, NULL, check_found, checking, checking->err);
+        return wal_inspect(checking->os, path, checking->database_id, NULL, check_found, checking,
+                           checking->err);
     if (strncmp(name, "meta-", 5) == 0 && ends_with(name, ".kv"))
-        return journal_inspect(checking->os, path, checking->database_id, NULL, check_found, checking, checking->err);
+        return journal_inspect(checking->os, path, checking->database_id, NULL, check_found,
+                               checking, checking->err);
     *known = false;
     return os_stat(checking->os, path, &stat, checking->err);
 }
@@ -90,22 +93,23 @@ static int check_manifest(void *ctx, const char *key, const uint8_t *value, size
 }
 
 int kith_check(const char *path,
-               void (*problem)(void *ctx, const char *file, uint64_t offset, const char *text), void *ctx,
-               struct kith_check_report *out, struct kith_error *err)
+               void (*problem)(void *ctx, const char *file, uint64_t offset, const char *text),
+               void *ctx, struct kith_check_report *out, struct kith_error *err)
 {
     return check_on(os_real(), path, problem, ctx, out, err);
 }
 
 int check_on(const struct os *os, const char *path,
-             void (*problem)(void *ctx, const char *file, uint64_t offset, const char *text), void *ctx,
-             struct kith_check_report *out, struct kith_error *err)
+             void (*problem)(void *ctx, const char *file, uint64_t offset, const char *text),
+             void *ctx, struct kith_check_report *out, struct kith_error *err)
 {
-    struct checking checking = { .os = os, .dir = path, .problem = problem, .ctx = ctx, .err = err };
+    struct checking checking = {.os = os, .dir = path, .problem = problem, .ctx = ctx, .err = err};
     checking.file = "KITH";
     int rc = identity_read(checking.os, path, &checking.database_id, err);
     if (rc == KITH_ENOTFOUND) return error_set(err, rc, "no Kith database in '%s'", path);
     if (rc == KITH_ECORRUPT) {
-        check_found(&checking, 0, "the identity of the database is damaged; nothing else can be verified");
+        check_found(&checking, 0,
+                    "the identity of the database is damaged; nothing else can be verified");
         *out = checking.report;
         return 0;
     }
@@ -124,7 +128,9 @@ int check_on(const struct os *os, const char *path,
             rc = 0;
         }
     }
-    if (rc) return error_set(err, rc, "checking '%s': %s", path, why.text[0] ? why.text : error_name(rc));
+    if (rc)
+        return error_set(err, rc, "checking '%s': %s", path,
+                         why.text[0] ? why.text : error_name(rc));
     *out = checking.report;
     return 0;
 }

@@ -1,7 +1,7 @@
 /*
- * The inside of a collection's segments and indexes: checksums say that bytes are those that were written,
- * this says that they make sense. Every segment is opened as a reader would, and every index validates
- * its whole structure.
+ * The inside of a collection's segments and indexes: checksums say that bytes are those that were
+ * written, this says that they make sense. Every segment is opened as a reader would, and every
+ * index validates its whole structure.
  */
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +11,8 @@
 
 #define NAME_BYTES 128
 
-static void found(struct checking *checking, uint64_t id, const char *what, const struct kith_error *why)
+static void found(struct checking *checking, uint64_t id, const char *what,
+                  const struct kith_error *why)
 {
     char name[NAME_BYTES], text[KITH_ERROR_TEXT_MAX];
     (void)snprintf(name, sizeof name, "%016llx.seg", (unsigned long long)id);
@@ -25,7 +26,8 @@ static int validate_one(const struct segment *segment, const struct segment_inde
                         struct kith_error *why)
 {
     const struct index *graph = segment_index(segment, entry->field);
-    if (graph && strcmp(graph->ops->kind, entry->kind) == 0) return graph->ops->validate(graph, why);
+    if (graph && strcmp(graph->ops->kind, entry->kind) == 0)
+        return graph->ops->validate(graph, why);
     const struct scalar_index *scalar = segment_scalar_index(segment, entry->field, entry->kind);
     return scalar ? scalar->ops->validate(scalar, why) : 0;
 }
@@ -41,7 +43,8 @@ static int check_open(struct checking *checking, const struct manifest_segment *
         struct kith_error why = { 0 };
         char what[NAME_BYTES];
         const int rc = validate_one(segment, &list[i], &why);
-        (void)snprintf(what, sizeof what, "its %s index, number %u, is damaged", list[i].kind, list[i].number);
+        (void)snprintf(what, sizeof what, "its %s index, number %u, is damaged", list[i].kind,
+                       list[i].number);
         if (rc && rc != KITH_ENOMEM) found(checking, entry->id, what, &why);
     }
     mem_free(list);
@@ -72,7 +75,8 @@ static int check_segment(struct checking *checking, const struct manifest *manif
     opts.index_count = recover_index_files(wishes, entry, files);
     int rc = sealed_open(&opts, &segment, &missing, &why);
     if (rc == 0) {
-        if (missing) found(checking, entry->id, "not all of its indexes open", &(struct kith_error){ 0 });
+        if (missing)
+            found(checking, entry->id, "not all of its indexes open", &(struct kith_error){0});
         rc = check_open(checking, entry, segment);
         segment_unref(segment);
     } else if (rc == KITH_ENOTFOUND) { /* said already */

@@ -55,7 +55,8 @@ int collection_new(struct kith_db *db, struct manifest *manifest, struct kith_co
                    struct kith_error *err)
 {
     struct kith_collection *collection = mem_zalloc(sizeof *collection);
-    if (!collection) return error_set(err, KITH_ENOMEM, "collection '%s': no memory", manifest->name);
+    if (!collection)
+        return error_set(err, KITH_ENOMEM, "collection '%s': no memory", manifest->name);
     collection->db = db;
     map64_init(&collection->unindexable);
     atomic_init(&collection->refs, 1);
@@ -90,12 +91,13 @@ static int collection_open(const struct kith_collection *collection, struct kith
 {
     if (atomic_load_explicit(&collection->dropped, memory_order_acquire) ||
         atomic_load_explicit(&collection->db->closed, memory_order_acquire))
-        return error_set(err, KITH_ECLOSED, "collection is closed: it was dropped, or its database closed");
+        return error_set(err, KITH_ECLOSED,
+                         "collection is closed: it was dropped, or its database closed");
     return 0;
 }
 
-/* A reader beside a writing process first goes on to what that has acknowledged; it may have dropped
- * the collection, too. */
+/* A reader beside a writing process first goes on to what that has acknowledged; it may have
+ * dropped the collection, too. */
 int collection_usable(const struct kith_collection *collection, struct kith_error *err)
 {
     int rc = collection_open(collection, err);
@@ -109,10 +111,12 @@ int collection_writable(const struct kith_collection *collection, struct kith_er
     int rc = collection_usable(collection, err);
     if (rc) return rc;
     if (collection->db->read_only)
-        return error_set(err, KITH_EREADONLY, "the database is open read-only; open it for writing");
+        return error_set(err, KITH_EREADONLY,
+                         "the database is open read-only; open it for writing");
     if (collection->doubtful)
         return error_set(err, KITH_ECORRUPT,
-                         "collection '%s' is read-only: the meta file is damaged and may have lost changes of it",
+                         "collection '%s' is read-only: the meta file is damaged and may have lost "
+                         "changes of it",
                          collection->manifest.name);
     return 0;
 }
@@ -155,7 +159,8 @@ int manifest_copy(const struct manifest *manifest, struct manifest *out)
     struct buffer bytes;
     buffer_init(&bytes);
     manifest_encode(manifest, &bytes);
-    int rc = buffer_failed(&bytes) ? KITH_ENOMEM : manifest_decode(bytes.data, bytes.len, out, NULL);
+    int rc = buffer_failed(&bytes) ? KITH_ENOMEM
+                                   : manifest_decode(bytes.data, bytes.len, out, NULL);
     buffer_release(&bytes);
     return rc;
 }
@@ -220,12 +225,15 @@ int kith_partition_create(struct kith_collection *collection, const char *partit
     os_mutex_lock(&collection->write_lock);
     uint32_t id;
     if (collection->schema->partition_key != SIZE_MAX)
-        rc = error_set(err, KITH_EINVAL, "a collection with a partition key has no named partitions");
+        rc = error_set(err, KITH_EINVAL,
+                       "a collection with a partition key has no named partitions");
     else if (collection->manifest.partition_count >= LIMIT_PARTITIONS)
-        rc = error_set(err, KITH_ELIMIT, "a collection has at most %d partitions", LIMIT_PARTITIONS);
+        rc =
+            error_set(err, KITH_ELIMIT, "a collection has at most %d partitions", LIMIT_PARTITIONS);
     else if (collection_partition(collection, partition, &id, NULL) == 0)
         rc = error_set(err, KITH_EEXISTS, "partition '%s' already exists", partition);
-    if (rc == 0 && (manifest_copy(&collection->manifest, &edited) || partition_add(&edited, partition)))
+    if (rc == 0 &&
+        (manifest_copy(&collection->manifest, &edited) || partition_add(&edited, partition)))
         rc = error_set(err, KITH_ENOMEM, "partition '%s': no memory", partition);
     if (rc == 0) rc = collection_save(collection, &edited, err);
     if (rc == 0)

@@ -1,9 +1,10 @@
 /*
  * Opening and closing a database.
  *
- * Open: lock, identity, journal (catalog and manifests), segments by mapping, then the log's tail. What
- * no manifest names is unlinked; readers in other processes are told. Close: stops the background thread, closes the log, forgets the
- * catalog; the struct itself lives until the last collection handle is released.
+ * Open: lock, identity, journal (catalog and manifests), segments by mapping, then the log's tail.
+ * What no manifest names is unlinked; readers in other processes are told. Close: stops the
+ * background thread, closes the log, forgets the catalog; the struct itself lives until the last
+ * collection handle is released.
  */
 #include "engine/db.h"
 
@@ -132,7 +133,8 @@ static int open_dir(struct kith_db *db, const struct kith_open_opts *opts, struc
             rc = os_open(db->os, path, OS_WRITE | OS_CREATE, &db->lock, err);
         if (rc == 0) rc = os_lock(db->lock, err);
         if (rc == KITH_ELOCKED)
-            return error_set(err, rc, "'%s' is open for writing in another process; open it read-only", db->dir);
+            return error_set(
+                err, rc, "'%s' is open for writing in another process; open it read-only", db->dir);
         if (rc) return rc;
     }
     struct kith_error why = { 0 };
@@ -171,7 +173,8 @@ static int open_log(struct kith_db *db, struct kith_error *err)
 {
     uint64_t last = 0;
     for (size_t i = 0; i < db->collection_count; i++)
-        if (db->collections[i]->manifest.checkpoint_ts > last) last = db->collections[i]->manifest.checkpoint_ts;
+        if (db->collections[i]->manifest.checkpoint_ts > last)
+            last = db->collections[i]->manifest.checkpoint_ts;
     struct wal_opts opts = { .os = db->os, .dir = db->dir, .database_id = db->id, .sync = db->sync,
                              .last_ts = last, .read_only = db->read_only };
     struct wal_replay_report report = { 0 };
@@ -238,7 +241,8 @@ static int start_threads(struct kith_db *db, struct kith_error *err)
     int rc = pool_new(db->os, "kith-search", db->threads - 1, 0, 1024, &db->search_pool, err);
     if (rc || db->read_only) return rc;
     rc = pool_new(db->os, "kith-build", db->threads - 1, 10, 4096, &db->pool, err);
-    if (rc == 0) rc = os_thread_start(db->os, "kith-background", 10, background_main, db, &db->worker, err);
+    if (rc == 0)
+        rc = os_thread_start(db->os, "kith-background", 10, background_main, db, &db->worker, err);
     if (rc == 0) background_wake(db);
     return rc;
 }

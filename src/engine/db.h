@@ -10,8 +10,9 @@
 #include "os/os.h"
 
 /* As kith_open, on the given machine (borrowed until kith_close). */
-KITH_NODISCARD int db_open_on(const struct os *os, const char *path, const struct kith_open_opts *opts,
-                              struct kith_db **out, struct kith_error *err);
+KITH_NODISCARD int db_open_on(const struct os *os, const char *path,
+                              const struct kith_open_opts *opts, struct kith_db **out,
+                              struct kith_error *err);
 
 /* Open, and writable when `write`; a read-only one beside a writer is brought up to date first. */
 KITH_NODISCARD int db_usable(struct kith_db *db, bool write, struct kith_error *err);

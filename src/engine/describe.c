@@ -21,7 +21,8 @@ void kith_collection_info_free(struct kith_collection_info *info)
     mem_free(info->database);
     mem_free(info->description);
     schema_public_release(&info->schema);
-    for (size_t i = 0; info->partitions && i < info->partition_count; i++) mem_free(info->partitions[i]);
+    for (size_t i = 0; info->partitions && i < info->partition_count; i++)
+        mem_free(info->partitions[i]);
     mem_free(info->partitions);
     for (size_t i = 0; info->aliases && i < info->alias_count; i++) mem_free(info->aliases[i]);
     mem_free(info->aliases);
@@ -149,7 +150,8 @@ static int describe_manifest(struct kith_collection *collection, const struct vi
     info->created_ms = manifest->created_ms;
     info->name = mem_strdup(manifest->name);
     info->database = mem_strdup(manifest->database);
-    info->description = mem_strdup(manifest->schema.description ? manifest->schema.description : "");
+    info->description =
+        mem_strdup(manifest->schema.description ? manifest->schema.description : "");
     if (!info->name || !info->database || !info->description) return KITH_ENOMEM;
     int rc = schema_to_public(&manifest->schema, &info->schema);
     if (rc == 0) rc = describe_partitions(manifest, info);

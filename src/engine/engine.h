@@ -3,19 +3,21 @@
  *
  * Object lifetimes
  *   kith_db          from kith_open to kith_close; holds one reference on each collection.
- *   kith_collection  counted: the database's catalog, every handle, every running call and iterator. After a
- *                    drop or a close it answers KITH_ECLOSED and lives until the last handle is released.
+ *   kith_collection  counted: the database's catalog, every handle, every running call and
+ *                    iterator. After a drop or a close it answers KITH_ECLOSED and lives until the
+ *                    last handle is released. So do all schemas it ever had.
  *   version          counted, immutable: the segments of a collection at one moment, sealed ones in
  *                    order of insertion, then frozen growing ones, the active one last.
- *   view             a version reference and a timestamp: what one read sees.
+ *   view             a version reference, a timestamp and an age: what one read sees.
  *
- * Locks, in this order: db->catalog_lock, then collection->write_lock, then collection->version_lock.
+ * Locks, in this order: db->catalog_lock, then collection->write_lock, then
+ * collection->version_lock.
  *   catalog_lock  the maps of names and the list of collections; names and aliases.
  *   write_lock    one writer at a time: order of log records, appends, kills, publications.
  *   version_lock  the pointer to the current version; held for a pointer copy only.
  *   work_lock     the background thread's wake-up state; never held with another.
- * No lock is held across a wait for the log. The write lock is held across the journal's commit in a
- * publication, so that no kill falls between what the manifest says and what the version holds.
+ * No lock is held across a wait for the log. The write lock is held across the journal's commit in
+ * a publication, so that no kill falls between what the manifest says and what the version holds.
  */
 #ifndef KITH_ENGINE_ENGINE_H
 #define KITH_ENGINE_ENGINE_H
@@ -77,7 +79,8 @@ struct kith_collection {
     atomic_uint refs;
     atomic_bool dropped;
 
-    /* guard: write_lock; names: catalog_lock too. Its schema is a borrowed copy of the newest age. */
+    /* guard: write_lock; names: catalog_lock too. Its schema is a borrowed copy of the newest age.
+     */
     struct manifest manifest;
     _Atomic(const struct schema *) schema; /* the newest; a read goes by its version's */
     struct schema_age *ages;               /* owns; guard: write_lock */
@@ -96,7 +99,7 @@ struct kith_collection {
     struct map64 unindexable;      /* (segment, number) that got no index; write_lock */
     _Atomic size_t quarantined;    /* segments that did not open, and losses of the log */
     bool doubtful;                 /* its manifest may be an old one: read-only; constant */
-    struct kith_collection *like;  /* while a follower builds it: whose segments may be taken over */
+    struct kith_collection *like; /* while a follower builds it: whose segments may be taken over */
     uint64_t sealed_kill_ts;       /* the newest kill on a sealed segment; guard: write_lock */
     int work_status;               /* background work failed; guard: write_lock */
     struct kith_error work_error;  /* why; guard: write_lock */
@@ -200,15 +203,18 @@ void version_publish(struct kith_collection *collection, struct version *version
 
 /* ---- collection.c */
 KITH_NODISCARD int collection_new(struct kith_db *db, struct manifest *manifest,
-                                  struct kith_collection **out, struct kith_error *err); /* takes manifest */
+                                  struct kith_collection **out,
+                                  struct kith_error *err); /* takes manifest */
 void collection_unref(struct kith_collection *collection);
 /* Under write_lock: the schema from now on. Takes the age. */
 void collection_set_schema(struct kith_collection *collection, struct schema_age *age);
-KITH_NODISCARD int collection_usable(const struct kith_collection *collection, struct kith_error *err);
-KITH_NODISCARD int collection_writable(const struct kith_collection *collection, struct kith_error *err);
+KITH_NODISCARD int collection_usable(const struct kith_collection *collection,
+                                     struct kith_error *err);
+KITH_NODISCARD int collection_writable(const struct kith_collection *collection,
+                                       struct kith_error *err);
 /* Writes the manifest to the journal. Under write_lock. */
-KITH_NODISCARD int collection_save(struct kith_collection *collection, const struct manifest *manifest,
-                                   struct kith_error *err);
+KITH_NODISCARD int collection_save(struct kith_collection *collection,
+                                   const struct manifest *manifest, struct kith_error *err);
 /* Under write_lock: kills on sealed segments that the checkpoint does not cover. */
 static inline bool collection_unsaved(const struct kith_collection *collection)
 {
@@ -217,7 +223,8 @@ static inline bool collection_unsaved(const struct kith_collection *collection)
 KITH_NODISCARD int collection_partition(const struct kith_collection *collection, const char *name,
                                         uint32_t *id, struct kith_error *err);
 KITH_NODISCARD int manifest_copy(const struct manifest *manifest, struct manifest *out);
-/* Whether every analyzer of the fields can be made: their JSON is checked here, not by the model. */
+/* Whether every analyzer of the fields can be made: their JSON is checked here, not by the model.
+ */
 KITH_NODISCARD int schema_check_analyzers(const struct schema *schema, struct kith_error *err);
 /* What was asked for of the index that a vector field has of itself, or NULL. */
 const struct manifest_index *manifest_index_of(const struct manifest *manifest, size_t field);
@@ -249,8 +256,9 @@ KITH_NODISCARD int version_emptied(struct kith_collection *collection, struct ve
                                    struct kith_error *err);
 KITH_NODISCARD int collection_freeze(struct kith_collection *collection, size_t rows_next,
                                      struct kith_error *err); /* under write_lock */
-KITH_NODISCARD int collection_apply(struct kith_collection *collection, const struct wal_record *record,
-                                    struct kith_error *err);  /* replay */
+KITH_NODISCARD int collection_apply(struct kith_collection *collection,
+                                    const struct wal_record *record,
+                                    struct kith_error *err); /* replay */
 /* Under write_lock. */
 KITH_NODISCARD int collection_kill_key(struct kith_collection *collection, struct key key,
                                        uint64_t ts);
@@ -259,11 +267,13 @@ size_t recover_index_files(const struct index_wishes *wishes, const struct manif
                            struct sealed_index_file *out);
 /* Under write_lock: calls fn for every live row of the partition; stops at a non-zero return. */
 KITH_NODISCARD int collection_partition_rows(struct kith_collection *collection, uint32_t id,
-                                             int (*fn)(void *ctx, struct segment *segment, uint32_t row),
+                                             int (*fn)(void *ctx, struct segment *segment,
+                                                       uint32_t row),
                                              void *ctx);
 /* Under write_lock: takes it out of the manifest; its name, owned by the caller, or NULL. */
 char *collection_take_partition(struct kith_collection *collection, uint32_t id);
-KITH_NODISCARD int collection_load_segments(struct kith_collection *collection, struct kith_error *err);
+KITH_NODISCARD int collection_load_segments(struct kith_collection *collection,
+                                            struct kith_error *err);
 
 /* ---- background.c */
 void background_wake(struct kith_db *db);
@@ -276,8 +286,9 @@ void sealed_opts_of(const struct kith_db *db, const struct kith_collection *coll
                     uint64_t id, struct sealed_opts *out);
 
 /* ---- merge.c: seal and compaction are one operation */
-KITH_NODISCARD int merge_segments(struct kith_collection *collection, size_t first, size_t count,
-                                  struct kith_error *err); /* numbers in the version; under step_lock */
+KITH_NODISCARD int merge_segments(
+    struct kith_collection *collection, size_t first, size_t count,
+    struct kith_error *err); /* numbers in the version; under step_lock */
 /* A manifest with the indexes that segments have now; the same segments. Under step_lock. */
 KITH_NODISCARD int publish_indexes(struct kith_collection *collection, struct kith_error *err);
 /* ---- index_build.c */
@@ -288,8 +299,8 @@ KITH_NODISCARD int index_segment(struct kith_collection *collection, size_t numb
 /* Takes indexes out of use that nobody wants any more, and unlinks their files. */
 KITH_NODISCARD int unindex_segments(struct kith_collection *collection, struct kith_error *err);
 KITH_NODISCARD int save_kills(struct kith_collection *collection, struct kith_error *err);
-/* The first index in use of the segment that is not wanted: its number into *number (nullable). Under
- * write_lock. */
+/* The first index in use of the segment that is not wanted: its number into *number (nullable).
+ * Under write_lock. */
 bool segment_unwanted(const struct kith_collection *collection, const struct segment *segment,
                       uint32_t *number);
 static inline uint64_t unindexable_key(const struct segment *segment, uint32_t number)

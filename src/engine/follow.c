@@ -1,20 +1,21 @@
 /*
  * A reader beside a writing process, and the writer's side of it.
  *
- * The writer states two places in the page READERS: up to where its journal is durable, and up to where
- * its log is acknowledged. A reader compares the page's count of changes at the start of each call.
- * When only the log went on, its new records are applied to the reader's own growing segments, on the path
- * that recovery uses. When the journal went on, the catalog is read again: a collection whose manifest
- * changed is built anew beside the old one (segments with the same files are taken over, the log is
- * replayed from the new checkpoint) and put in its place at one instant.
+ * The writer states two places in the page READERS: up to where its journal is durable, and up to
+ * where its log is acknowledged. A reader compares the page's count of changes at the start of each
+ * call. When only the log went on, its new records are applied to the reader's own growing
+ * segments, on the path that recovery uses. When the journal went on, the catalog is read again: a
+ * collection whose manifest changed is built anew beside the old one (segments with the same files
+ * are taken over, the log is replayed from the new checkpoint) and put in its place at one instant.
  *
- * Order makes this safe without any message to the writer. The log's files are opened first, then the
- * journal is read: what was unlinked before is covered by its manifests. The log's place is taken after
- * the journal, so the log covers whatever those manifests reflect. A file that is gone in between means
- * that there is a newer journal: all is tried again. Nothing here blocks the writer, and a reader
- * that dies leaves nothing behind.
+ * Order makes this safe without any message to the writer. The log's files are opened first, then
+ * the journal is read: what was unlinked before is covered by its manifests. The log's place is
+ * taken after the journal, so the log covers whatever those manifests reflect. A file that is gone
+ * in between means that there is a newer journal: all is tried again. Nothing here blocks the
+ * writer, and a reader that dies leaves nothing behind.
  *
- * Threads: follow_lock, outermost; one thread of the reader works, the others of the process wait for it.
+ * Threads: follow_lock, outermost; one thread of the reader works, the others of the process wait
+ * for it.
  */
 #include <string.h>
 
@@ -109,7 +110,8 @@ static int catch_up(struct kith_db *db, struct kith_error *err)
 {
     uint64_t damaged = 0;
     struct reloading reloading = { .db = db, .err = err };
-    int rc = wal_tail_read(db->tail, reader_page_log(&db->page), apply_known, &reloading, &damaged, err);
+    int rc =
+        wal_tail_read(db->tail, reader_page_log(&db->page), apply_known, &reloading, &damaged, err);
     if (rc == 0) say_damage(db, damaged);
     return rc;
 }
@@ -131,7 +133,8 @@ static bool is_unchanged(const struct kith_collection *old, const uint8_t *value
     struct buffer bytes;
     buffer_init(&bytes);
     manifest_encode(&old->manifest, &bytes);
-    const bool same = !buffer_failed(&bytes) && bytes.len == len && memcmp(bytes.data, value, len) == 0;
+    const bool same = !buffer_failed(&bytes) && bytes.len == len &&
+                      memcmp(bytes.data, value, len) == 0;
     buffer_release(&bytes);
     return same;
 }
@@ -235,8 +238,9 @@ static int catalog_make(const struct reloading *reloading, struct journal *journ
     map_init(&catalog->names);
     map_init(&catalog->aliases);
     catalog->collections = mem_zalloc_array(reloading->count + 1, sizeof(struct kith_collection *));
-    int rc = catalog->collections ? catalog_read_names(journal, &catalog->databases, &catalog->aliases)
-                                  : KITH_ENOMEM;
+    int rc = catalog->collections
+                 ? catalog_read_names(journal, &catalog->databases, &catalog->aliases)
+                 : KITH_ENOMEM;
     for (size_t i = 0; rc == 0 && i < reloading->count; i++) {
         const struct entry *entry = &reloading->entries[i];
         struct kith_collection *kept = entry->old ? entry->old : entry->made;
@@ -285,7 +289,8 @@ static void take_over(struct kith_collection *collection, struct kith_collection
         collection_set_schema(collection, age);
     }
     atomic_store(&collection->ttl_s, collection->manifest.ttl_s);
-    atomic_store_explicit(&collection->visible_ts, atomic_load(&made->visible_ts), memory_order_release);
+    atomic_store_explicit(&collection->visible_ts, atomic_load(&made->visible_ts),
+                          memory_order_release);
     collection->appended_ts = made->appended_ts;
     atomic_store(&collection->quarantined, atomic_load(&made->quarantined));
     os_mutex_unlock(&collection->version_lock);
@@ -334,7 +339,8 @@ static int load_catalog(struct reloading *reloading, struct journal *journal)
         catalog_mark_doubtful(made, journal);
         rc = collection_load_segments(made, reloading->err);
     }
-    if (rc == KITH_ENOMEM) error_set(reloading->err, rc, "reading '%s': no memory for the catalog", db->dir);
+    if (rc == KITH_ENOMEM)
+        error_set(reloading->err, rc, "reading '%s': no memory for the catalog", db->dir);
     return rc;
 }
 
@@ -352,7 +358,8 @@ static int reload(struct kith_db *db, struct kith_error *err)
     if (rc == 0 && catalog_make(&reloading, journal, &catalog))
         rc = error_set(err, KITH_ENOMEM, "reading '%s': no memory for the catalog", db->dir);
     if (rc == 0)
-        rc = wal_tail_read(db->tail, reader_page_log(&db->page), apply_loaded, &reloading, &damaged, err);
+        rc = wal_tail_read(db->tail, reader_page_log(&db->page), apply_loaded, &reloading, &damaged,
+                           err);
     if (rc == 0) {
         put_in_place(&reloading, &catalog);
         say_damage(db, damaged);
@@ -374,7 +381,8 @@ static int go_on(struct kith_db *db, struct kith_error *err)
     const int64_t patience = os_now_us(db->os) + FOLLOW_PATIENCE_US;
     for (;;) {
         struct kith_error why = { 0 };
-        const bool is_new = !db->following || !same_place(db->place, reader_page_journal(&db->page));
+        const bool is_new = !db->following ||
+                            !same_place(db->place, reader_page_journal(&db->page));
         db->following = true;
         int rc = is_new ? reload(db, &why) : catch_up(db, &why);
         if (rc == KITH_ENOTFOUND) db->place = (struct journal_place){ 0 };
@@ -396,7 +404,8 @@ static int find_page(struct kith_db *db, bool *valid, struct kith_error *err)
         if (rc == KITH_ENOTFOUND) return 0; /* no writer of this release was here */
         if (rc && err) *err = why;
         if (rc) return rc;
-        atomic_store_explicit(&db->seen_changes, reader_page_changes(&db->page) - 1, memory_order_relaxed);
+        atomic_store_explicit(&db->seen_changes, reader_page_changes(&db->page) - 1,
+                              memory_order_relaxed);
         atomic_store_explicit(&db->paged, true, memory_order_release);
     }
     *valid = reader_page_valid(&db->page, db->id);
@@ -421,7 +430,8 @@ static int follow_locked(struct kith_db *db, struct kith_error *err)
 int follow(struct kith_db *db, struct kith_error *err)
 {
     if (atomic_load_explicit(&db->paged, memory_order_acquire) &&
-        reader_page_changes(&db->page) == atomic_load_explicit(&db->seen_changes, memory_order_acquire))
+        reader_page_changes(&db->page) ==
+            atomic_load_explicit(&db->seen_changes, memory_order_acquire))
         return 0;
     struct kith_error why = { 0 };
     os_mutex_lock(&db->follow_lock);

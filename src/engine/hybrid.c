@@ -438,7 +438,8 @@ int kith_hybrid_search(struct kith_collection *collection, const struct kith_hyb
 {
     struct hybrid hybrid = { .collection = collection };
     hybrid.opts = (struct kith_hybrid_opts)KITH_HYBRID_OPTS_INIT;
-    memcpy(&hybrid.opts, given, given->size < sizeof hybrid.opts ? given->size : sizeof hybrid.opts);
+    memcpy(&hybrid.opts, given,
+           given->size < sizeof hybrid.opts ? given->size : sizeof hybrid.opts);
     int rc = collection_usable(collection, err);
     if (rc == 0) rc = check_options(&hybrid, err);
     if (rc) return rc;

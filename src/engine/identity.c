@@ -37,8 +37,8 @@ int identity_read(const struct os *os, const char *dir, uint64_t *id, struct kit
         le32_get(bytes + 60) != checksum32(bytes, 60, 0))
         return error_set(err, KITH_ECORRUPT, "'%s' is damaged or not of a Kith database", path);
     if (le32_get(bytes + 8) != IDENTITY_VERSION)
-        return error_set(err, KITH_EVERSION, "'%s' has format version %u, this release knows %d", path,
-                         le32_get(bytes + 8), IDENTITY_VERSION);
+        return error_set(err, KITH_EVERSION, "'%s' has format version %u, this release knows %d",
+                         path, le32_get(bytes + 8), IDENTITY_VERSION);
     *id = le64_get(bytes + 16);
     return 0;
 }

@@ -18,8 +18,10 @@
 #include "os/os.h"
 
 /* KITH_ENOTFOUND: no database there. KITH_ECORRUPT, KITH_EVERSION. */
-KITH_NODISCARD int identity_read(const struct os *os, const char *dir, uint64_t *id, struct kith_error *err);
-KITH_NODISCARD int identity_write(const struct os *os, const char *dir, uint64_t *id, struct kith_error *err);
+KITH_NODISCARD int identity_read(const struct os *os, const char *dir, uint64_t *id,
+                                 struct kith_error *err);
+KITH_NODISCARD int identity_write(const struct os *os, const char *dir, uint64_t *id,
+                                  struct kith_error *err);
 /* "<dir>/<name>" into out[OS_PATH_MAX]; KITH_ELIMIT when too long. */
 KITH_NODISCARD int path_join(char *out, const char *dir, const char *name, struct kith_error *err);
 

@@ -71,7 +71,10 @@ static int build_vectors(struct kith_collection *collection, struct segment *seg
 }
 
 /* These values do not go into this index, now or later: the rows are read instead. */
-static bool is_final(int rc) { return rc == KITH_EUNSUPPORTED || rc == KITH_EINVAL || rc == KITH_ELIMIT; }
+static bool is_final(int rc)
+{
+    return rc == KITH_EUNSUPPORTED || rc == KITH_EINVAL || rc == KITH_ELIMIT;
+}
 
 static int build(struct kith_collection *collection, struct segment *segment, uint32_t number,
                  size_t *built_count, struct kith_error *err)

@@ -64,9 +64,9 @@ static int check_scalar(struct creating *c, struct kith_error *err)
                          f->name);
     int rc = index_params_read(c->given.params, f, &c->path, &c->params, err);
     if (rc) return rc;
-    return scalar_index_check(is_auto(c->given.kind) ? scalar_index_choose(&c->params, NULL, c->field)
-                                                     : c->given.kind,
-                              &c->params, err);
+    return scalar_index_check(
+        is_auto(c->given.kind) ? scalar_index_choose(&c->params, NULL, c->field) : c->given.kind,
+        &c->params, err);
 }
 
 static int check_name(struct creating *c, struct kith_error *err)
@@ -202,12 +202,14 @@ int kith_index_create(struct kith_collection *collection, const char *field,
     int rc = collection_writable(collection, err);
     if (rc) return rc;
     struct creating c = {.schema = collection->schema, .given = KITH_INDEX_PARAMS_INIT};
-    if (params) memcpy(&c.given, params, params->size < sizeof c.given ? params->size : sizeof c.given);
+    if (params)
+        memcpy(&c.given, params, params->size < sizeof c.given ? params->size : sizeof c.given);
     if ((rc = find_field(&c, field, err))) return rc;
     buffer_init(&c.path);
     buffer_init(&c.name);
     rc = check(&c, err);
-    if (rc == 0 && c.given.metric) rc = collection_set_metric(collection, c.field, c.given.metric, err);
+    if (rc == 0 && c.given.metric)
+        rc = collection_set_metric(collection, c.field, c.given.metric, err);
     c.schema = collection->schema;
     if (rc == 0) rc = create(collection, &c, err);
     buffer_release(&c.path);

@@ -46,9 +46,10 @@ static size_t read_bracket(const char *text, size_t len, struct buffer *out)
 
 static int bad_path(struct kith_str path, struct kith_error *err)
 {
-    return error_set(err, KITH_EINVAL,
-                     "json_path '%.*s' is neither a pointer (/a/b) nor a path (field[\"a\"][\"b\"])",
-                     (int)(path.len < 200 ? path.len : 200), path.data);
+    return error_set(
+        err, KITH_EINVAL,
+        "json_path '%.*s' is neither a pointer (/a/b) nor a path (field[\"a\"][\"b\"])",
+        (int)(path.len < 200 ? path.len : 200), path.data);
 }
 
 /* Escapes of a pointer: ~0 and ~1 only. */
@@ -185,7 +186,8 @@ static int read_object(const char *text, struct json_value *out, struct kith_err
         json_read(text, strlen(text), out, &used, NULL) == 0 && out->kind == JSON_OBJECT) {
         return 0;
     }
-    return error_set(err, KITH_EINVAL, "the parameters of an index are a JSON object of at most %d bytes",
+    return error_set(err, KITH_EINVAL,
+                     "the parameters of an index are a JSON object of at most %d bytes",
                      LIMIT_INDEX_PARAMS_BYTES);
 }
 

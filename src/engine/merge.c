@@ -1,12 +1,13 @@
 /*
- * Publications: sealing a frozen segment, compacting sealed ones, saving kills, naming new indexes. All
- * have one form: make new files without a lock; then, under the write lock, carry over the kills that
- * arrived meanwhile, commit the edited manifest, switch the version. An index is attached to the open
- * segment before its manifest is committed: it is derived, so nobody misses it when that fails.
+ * Publications: sealing a frozen segment, compacting sealed ones, saving kills, naming new indexes.
+ * All have one form: make new files without a lock; then, under the write lock, carry over the
+ * kills that arrived meanwhile, commit the edited manifest, switch the version. An index is
+ * attached to the open segment before its manifest is committed: it is derived, so nobody misses it
+ * when that fails.
  *
  * One step at a time (step_lock), so positions in the version only move by appends at its end.
- * When the journal's commit fails its outcome is unknown: neither the old nor the new files are unlinked
- * then; the next open removes what its manifest does not name.
+ * When the journal's commit fails its outcome is unknown: neither the old nor the new files are
+ * unlinked then; the next open removes what its manifest does not name.
  */
 #include <stdio.h>
 #include <string.h>
@@ -42,7 +43,8 @@ static int next_version(struct publication *p)
         next->segments[out++] = now->segments[i];
     }
     next->sealed = 0;
-    while (next->sealed < next->count && !segment_is_growing(next->segments[next->sealed])) next->sealed++;
+    while (next->sealed < next->count && !segment_is_growing(next->segments[next->sealed]))
+        next->sealed++;
     p->next = next;
     return 0;
 }
@@ -61,7 +63,8 @@ static int list_segment(struct publication *p, const struct segment *segment, ui
     for (size_t i = 0; rc == 0 && i < n; i++) {
         entry->indexes[i].number = indexes[i].number;
         entry->indexes[i].field = (uint32_t)indexes[i].field;
-        (void)snprintf(entry->indexes[i].kind, sizeof entry->indexes[i].kind, "%s", indexes[i].kind);
+        (void)snprintf(entry->indexes[i].kind, sizeof entry->indexes[i].kind, "%s",
+                       indexes[i].kind);
     }
     mem_free(indexes);
     return rc;
@@ -93,7 +96,8 @@ static void keep_quarantined(struct publication *p, const struct manifest *old, 
     for (uint32_t i = 0; i < old->segment_count; i++) {
         const struct manifest_segment *entry = &old->segments[i];
         bool present = false;
-        for (size_t s = 0; s < now->count; s++) present |= segment_id(now->segments[s]) == entry->id;
+        for (size_t s = 0; s < now->count; s++)
+            present |= segment_id(now->segments[s]) == entry->id;
         struct manifest_segment *copy;
         if (present || manifest_add_segment(&p->manifest, entry->id, entry->rows, entry->dead_file,
                                             entry->index_count, &copy))
@@ -189,8 +193,8 @@ static int widen_made(struct publication *p)
     return rc;
 }
 
-static int merge_publish(struct publication *p, struct version *inputs, uint32_t *const *maps, uint64_t ts,
-                         struct kith_error *err)
+static int merge_publish(struct publication *p, struct version *inputs, uint32_t *const *maps,
+                         uint64_t ts, struct kith_error *err)
 {
     struct kith_collection *collection = p->collection;
     os_mutex_lock(&collection->write_lock);
@@ -203,7 +207,8 @@ static int merge_publish(struct publication *p, struct version *inputs, uint32_t
     for (size_t i = 0; rc == 0 && i < p->count && p->made; i++) {
         struct carrying carrying = { p->made, maps[i], ts, 0 };
         rc = segment_kills_since(inputs->segments[p->first + i], 0, carry_kill, &carrying);
-        if (carrying.newest_ts > collection->sealed_kill_ts) collection->sealed_kill_ts = carrying.newest_ts;
+        if (carrying.newest_ts > collection->sealed_kill_ts)
+            collection->sealed_kill_ts = carrying.newest_ts;
     }
     if (rc)
         error_set(err, rc, "publishing a segment: %s", error_name(rc));
@@ -213,7 +218,8 @@ static int merge_publish(struct publication *p, struct version *inputs, uint32_t
     return rc;
 }
 
-int merge_segments(struct kith_collection *collection, size_t first, size_t count, struct kith_error *err)
+int merge_segments(struct kith_collection *collection, size_t first, size_t count,
+                   struct kith_error *err)
 {
     struct kith_db *db = collection->db;
     struct view view;
@@ -223,7 +229,8 @@ int merge_segments(struct kith_collection *collection, size_t first, size_t coun
     uint64_t id = 0;
     uint32_t **maps = mem_zalloc_array(count, sizeof *maps);
     size_t rows = 0;
-    int rc = maps ? catalog_next_id(db, &id, err) : error_set(err, KITH_ENOMEM, "merging: no memory");
+    int rc = maps ? catalog_next_id(db, &id, err)
+                  : error_set(err, KITH_ENOMEM, "merging: no memory");
     if (rc == 0) {
         struct seal_input input = { .os = db->os,
                                     .dir = db->dir,
@@ -260,14 +267,16 @@ int save_kills(struct kith_collection *collection, struct kith_error *err)
     os_mutex_lock(&collection->write_lock);
     struct version *version = version_current(collection);
     uint64_t ts = atomic_load(&collection->visible_ts);
-    bool idle = version->count == version->sealed + 1 && segment_rows(version->segments[version->sealed]) == 0 &&
+    bool idle = version->count == version->sealed + 1 &&
+                segment_rows(version->segments[version->sealed]) == 0 &&
                 ts == collection->appended_ts;
     int rc = 0;
     p.checkpoint_ts = ts;
     p.first = version->count;
     if (idle) rc = publish(&p, false, err);
     os_mutex_unlock(&collection->write_lock);
-    if (rc == 0 && idle) rc = wal_trim(collection->db->wal, (uint32_t)collection->manifest.id, ts, err);
+    if (rc == 0 && idle)
+        rc = wal_trim(collection->db->wal, (uint32_t)collection->manifest.id, ts, err);
     return rc;
 }
 

@@ -39,8 +39,8 @@ static char *stored_key(struct arena *arena, const char *key)
     return stored;
 }
 
-/* The journal to read from. A reader beside a writer has none open: it looks at what was durable when
- * it followed last. */
+/* The journal to read from. A reader beside a writer has none open: it looks at what was durable
+ * when it followed last. */
 struct reading {
     struct journal *journal;
     bool owned;

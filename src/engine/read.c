@@ -86,7 +86,8 @@ static int list_places(struct allowed *allowed, uint64_t offset, uint64_t limit,
         }
         const struct bitset *set = allowed_rows(allowed, s);
         if (!set) return KITH_ENOMEM;
-        for (size_t row = bitset_next(set, 0); row < set->bits && n < left; row = bitset_next(set, row + 1)) {
+        for (size_t row = bitset_next(set, 0); row < set->bits && n < left;
+             row = bitset_next(set, row + 1)) {
             if (offset) {
                 offset--;
                 continue;
@@ -245,8 +246,8 @@ static bool find_place(const struct view *view, struct key key, struct place *pl
 }
 
 int kith_get(struct kith_collection *collection, const struct kith_keys *keys,
-             const struct kith_output *output, const struct kith_call *call, struct kith_result **out,
-             struct kith_error *err)
+             const struct kith_output *output, const struct kith_call *call,
+             struct kith_result **out, struct kith_error *err)
 {
     (void)call; /* bounded by the number of keys, each a few probes */
     int rc = collection_usable(collection, err);
@@ -262,7 +263,8 @@ int kith_get(struct kith_collection *collection, const struct kith_keys *keys,
     struct place *places = arena_alloc_array(builder.arena, keys->count + 1, sizeof *places);
     bool complete = collection->quarantined == 0;
     size_t count = 0;
-    if (!found || !places) rc = error_set(err, KITH_ENOMEM, "get: no memory for %zu keys", keys->count);
+    if (!found || !places)
+        rc = error_set(err, KITH_ENOMEM, "get: no memory for %zu keys", keys->count);
     for (size_t i = 0; rc == 0 && i < keys->count; i++) {
         struct key key = text ? key_text(keys->strings[i]) : key_int(keys->ints[i]);
         found[i] = find_place(&view, key, &places[count], &complete);
@@ -339,7 +341,8 @@ int kith_iterator_open(struct kith_collection *collection, const struct kith_que
     if (given) memcpy(&opts, given, given->size < sizeof opts ? given->size : sizeof opts);
     int rc = collection_usable(collection, err);
     if (rc) return rc;
-    if (batch_rows == 0) return error_set(err, KITH_EINVAL, "an iterator's batch is at least 1 row");
+    if (batch_rows == 0)
+        return error_set(err, KITH_EINVAL, "an iterator's batch is at least 1 row");
     struct query_iterator *iterator = mem_zalloc(sizeof *iterator);
     if (!iterator) return error_set(err, KITH_ENOMEM, "iterator: no memory");
     view_take(collection, &iterator->view);
@@ -371,7 +374,9 @@ static int iterator_evaluate(struct query_iterator *iterator, struct kith_error 
     if (rc) return rc;
     iterator->evaluated = true;
     iterator->end = iterator->stats.matched_rows;
-    if (iterator->opts.limit && iterator->opts.limit < iterator->end - (iterator->at < iterator->end ? iterator->at : iterator->end))
+    if (iterator->opts.limit &&
+        iterator->opts.limit <
+            iterator->end - (iterator->at < iterator->end ? iterator->at : iterator->end))
         iterator->end = iterator->at + iterator->opts.limit;
     return 0;
 }

@@ -1,7 +1,7 @@
 /*
  * The page that a writing process shares with readers in other processes: the file READERS of a
- * database, 4 KiB, mapped by all. It says up to where journal and log may be read, and counts its own
- * changes, so that a reader which is up to date pays one load a call.
+ * database, 4 KiB, mapped by all. It says up to where journal and log may be read, and counts its
+ * own changes, so that a reader which is up to date pays one load a call.
  *
  *   OFFSET SIZE MEANING
  *        0    8 magic "KITHPAGE"
@@ -11,8 +11,8 @@
  *       72    8 durable place in the journal: file number << 32 | offset / 8
  *       80    8 acknowledged place in the log, likewise
  *
- * All are little-endian and aligned; those from 64 on are atomic. The writer stores a place, then adds
- * to the count (release); a reader loads the count (acquire), then the places, so it never
+ * All are little-endian and aligned; those from 64 on are atomic. The writer stores a place, then
+ * adds to the count (release); a reader loads the count (acquire), then the places, so it never
  * misses what was acknowledged before. After a power cut the boot id differs and the page means
  * nothing until a writer has opened the database. Local file systems only.
  */

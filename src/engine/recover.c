@@ -1,7 +1,8 @@
 /*
- * Recovery: segments named by a manifest are opened, then the log's records above its checkpoint are
- * applied by key, in order, on the same path that writers use. A damaged segment is quarantined: left
- * out, reported, and its collection answers with complete = false. An error of the machine fails the open.
+ * Recovery: segments named by a manifest are opened, then the log's records above its checkpoint
+ * are applied by key, in order, on the same path that writers use. A damaged segment is
+ * quarantined: left out, reported, and its collection answers with complete = false. An error of
+ * the machine fails the open.
  */
 #include <string.h>
 
@@ -30,7 +31,8 @@ static bool same_files(const struct manifest_segment *a, const struct manifest_s
 
 /* The open segment of `like` with the same files, or NULL. Kills that the log made on it so far are
  * among those that a replay from the checkpoint makes, so it can be taken over as it is. */
-static struct segment *find_open(const struct kith_collection *like, const struct manifest_segment *entry)
+static struct segment *find_open(const struct kith_collection *like,
+                                 const struct manifest_segment *entry)
 {
     bool same = false;
     for (uint32_t i = 0; i < like->manifest.segment_count; i++)
@@ -76,7 +78,8 @@ static int load_one(struct kith_collection *collection, const struct manifest_se
     size_t missing = 0;
     int rc = sealed_open(&opts, out, &missing, err);
     if (rc == 0 && missing)
-        engine_log(collection->db, 1, "segment %016llx: %zu index files do not open; they are built again",
+        engine_log(collection->db, 1,
+                   "segment %016llx: %zu index files do not open; they are built again",
                    (unsigned long long)entry->id, missing);
     mem_free(indexes);
     return rc;
@@ -86,7 +89,8 @@ static int load_one(struct kith_collection *collection, const struct manifest_se
  * ones would be back then. */
 static bool is_damage(int rc)
 {
-    return rc == KITH_ECORRUPT || rc == KITH_ENOTFOUND || rc == KITH_EVERSION || rc == KITH_EUNSUPPORTED;
+    return rc == KITH_ECORRUPT || rc == KITH_ENOTFOUND || rc == KITH_EVERSION ||
+           rc == KITH_EUNSUPPORTED;
 }
 
 int collection_load_segments(struct kith_collection *collection, struct kith_error *err)
@@ -240,13 +244,15 @@ static int apply_drop(struct kith_collection *collection, const struct wal_recor
 }
 
 static int append_rows(struct kith_collection *collection, const struct wal_record *record,
-                       const struct kith_batch *batch, const uint32_t *partitions, struct kith_error *err)
+                       const struct kith_batch *batch, const uint32_t *partitions,
+                       struct kith_error *err)
 {
     struct version *version = version_current(collection);
     struct segment *active = version->segments[version->count - 1];
     size_t rows = segment_rows(active);
-    if (rows && (rows >= collection->db->seal_rows || rows + batch->rows > collection->db->seal_rows * 2 ||
-                 growing_bytes(active) >= collection->db->seal_bytes)) {
+    if (rows &&
+        (rows >= collection->db->seal_rows || rows + batch->rows > collection->db->seal_rows * 2 ||
+         growing_bytes(active) >= collection->db->seal_bytes)) {
         int rc = collection_freeze(collection, batch->rows, err);
         if (rc) return rc;
         version = version_current(collection);
@@ -259,7 +265,8 @@ static int apply_rows(struct kith_collection *collection, const struct wal_recor
                       struct cursor *cur, struct arena *arena, struct kith_error *err)
 {
     uint32_t rows = cursor_u32(cur);
-    if (rows > LIMIT_BATCH_ROWS || rows > cursor_left(cur) / 4) return bad_record(collection, record, err);
+    if (rows > LIMIT_BATCH_ROWS || rows > cursor_left(cur) / 4)
+        return bad_record(collection, record, err);
     uint32_t *partitions = arena_alloc_array(arena, rows + 1u, sizeof *partitions);
     if (!partitions) return error_set(err, KITH_ENOMEM, "replaying the log: no memory");
     for (uint32_t i = 0; i < rows; i++) partitions[i] = cursor_u32(cur);

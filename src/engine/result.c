@@ -62,8 +62,8 @@ static int copy_str(struct arena *arena, struct kith_str from, struct kith_str *
     return 0;
 }
 
-static struct kith_column *add_column(struct filling *filling, const char *name, enum kith_type type,
-                                      uint32_t dim)
+static struct kith_column *add_column(struct filling *filling, const char *name,
+                                      enum kith_type type, uint32_t dim)
 {
     if (filling->column_count == filling->column_cap) return NULL;
     struct kith_column *column = &filling->columns[filling->column_count++];
@@ -81,7 +81,8 @@ static int fill_field(struct filling *filling, size_t field)
     size_t bytes;
     if (!column || !size_mul(filling->count + 1, width, &bytes)) return KITH_ENOMEM;
     uint8_t *data = arena_alloc_aligned(arena, bytes, 16);
-    uint8_t *valid = f->flags & KITH_FIELD_NULLABLE ? arena_zalloc(arena, filling->count + 1) : NULL;
+    uint8_t *valid = f->flags & KITH_FIELD_NULLABLE ? arena_zalloc(arena, filling->count + 1)
+                                                    : NULL;
     if (!data || (f->flags & KITH_FIELD_NULLABLE && !valid)) return KITH_ENOMEM;
     struct chunk chunk;
     for (size_t i = 0; i < filling->count; i++) {
@@ -119,7 +120,7 @@ static int fill_dynamic(struct filling *filling, const char *name)
         struct json_value value;
         if (json_find(text.data, text.len, &step, 1, &value)) continue;
         valid[i] = 1;
-        if (copy_str(arena, (struct kith_str){ value.text, value.len }, &data[i])) return KITH_ENOMEM;
+        if (copy_str(arena, (struct kith_str){value.text, value.len}, &data[i])) return KITH_ENOMEM;
     }
     column->data = data;
     column->valid = valid;
@@ -164,10 +165,12 @@ int result_fill(struct result_builder *builder, const struct view *view,
     if (!filling.columns || !offsets) return error_set(err, KITH_ENOMEM, "result: no memory");
     struct kith_error why = { 0 };
     int rc = fill_field(&filling, filling.schema->primary);
-    for (size_t i = 0; rc == 0 && i < output->count; i++) rc = fill_named(&filling, output->fields[i], &why);
+    for (size_t i = 0; rc == 0 && i < output->count; i++)
+        rc = fill_named(&filling, output->fields[i], &why);
     if (rc == KITH_ENOMEM) return error_set(err, rc, "result: no memory for %zu rows", count);
     if (rc == KITH_ECORRUPT)
-        return error_set(err, rc, "a page that holds the result is damaged; run kith check on the database");
+        return error_set(err, rc,
+                         "a page that holds the result is damaged; run kith check on the database");
     if (rc) {
         if (err) *err = why;
         return rc;

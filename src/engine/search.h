@@ -2,7 +2,8 @@
  * A search without its result: what kith_search, hybrid searches and search iterators share.
  *
  *   search_open   checks the options, evaluates the filter once, plans every segment
- *   search_run    all queries, over the database's search threads; found[q] in (distance, key) order
+ *   search_run    all queries, over the database's search threads; found[q] in the order of
+ *                 (distance, key)
  *   search_close  accepts a zeroed struct
  *
  * A call belongs to one thread; its queries do not.

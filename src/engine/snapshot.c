@@ -1,9 +1,9 @@
 /*
  * kith_snapshot: a copy of the directory that opens as a database.
  *
- * The step lock keeps publications away and the catalog lock keeps creation and dropping away, so the
- * journal and the files it names stand still. The log goes on being written: what is copied of it
- * is a prefix, and its torn end is cut when the copy is opened.
+ * The step lock keeps publications away and the catalog lock keeps creation and dropping away, so
+ * the journal and the files it names stand still. The log goes on being written: what is copied of
+ * it is a prefix, and its torn end is cut when the copy is opened.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +20,8 @@ static int copy_file(const struct os *os, const char *from, const char *to, stru
 {
     struct os_file *in = NULL, *out = NULL;
     uint8_t *block = mem_alloc(COPY_BYTES);
-    int rc = block ? os_open(os, from, OS_READ, &in, err) : error_set(err, KITH_ENOMEM, "snapshot: no memory");
+    int rc = block ? os_open(os, from, OS_READ, &in, err)
+                   : error_set(err, KITH_ENOMEM, "snapshot: no memory");
     if (rc == 0) rc = os_open(os, to, OS_WRITE | OS_CREATE | OS_EXCL, &out, err);
     uint64_t at = 0;
     size_t got = COPY_BYTES;
@@ -44,7 +45,9 @@ static int add_name(void *ctx, const char *name)
 {
     struct kith_names *names = ctx;
     size_t len = strlen(name);
-    if (strcmp(name, "LOCK") == 0 || strcmp(name, READER_PAGE_NAME) == 0 || (len > 4 && strcmp(name + len - 4, ".tmp") == 0)) return 0;
+    if (strcmp(name, "LOCK") == 0 || strcmp(name, READER_PAGE_NAME) == 0 ||
+        (len > 4 && strcmp(name + len - 4, ".tmp") == 0))
+        return 0;
     char **grown = mem_realloc(names->names, (names->count + 1) * sizeof *grown);
     if (!grown) return KITH_ENOMEM;
     names->names = grown;
@@ -53,10 +56,14 @@ static int add_name(void *ctx, const char *name)
     return 0;
 }
 
-static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
 
 /* Log files in order, and the identity last: a copy without it is not a database. */
-static int copy_all(struct kith_db *db, const char *to, struct request *request, struct kith_error *err)
+static int copy_all(struct kith_db *db, const char *to, struct request *request,
+                    struct kith_error *err)
 {
     struct kith_names names = { 0 };
     int rc = os_list(db->os, db->dir, add_name, &names, err);
@@ -74,11 +81,13 @@ static int copy_all(struct kith_db *db, const char *to, struct request *request,
     return rc ? rc : os_sync_dir(db->os, to, err);
 }
 
-int kith_snapshot(struct kith_db *db, const char *path, const struct kith_call *call, struct kith_error *err)
+int kith_snapshot(struct kith_db *db, const char *path, const struct kith_call *call,
+                  struct kith_error *err)
 {
     if (atomic_load(&db->closed)) return error_set(err, KITH_ECLOSED, "the database is closed");
     if (db->following)
-        return error_set(err, KITH_EREADONLY, "a snapshot beside a writing process is made by that one");
+        return error_set(err, KITH_EREADONLY,
+                         "a snapshot beside a writing process is made by that one");
     struct os_stat stat;
     if (os_stat(db->os, path, &stat, NULL) == 0)
         return error_set(err, KITH_EEXISTS, "'%s' exists; a snapshot makes a new directory", path);

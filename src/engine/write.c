@@ -1,10 +1,11 @@
 /*
  * Writes: insert, upsert, delete.
  *
- * Under the write lock: decide what the batch becomes (duplicates), append its rows to the active growing
- * segment with a timestamp above everything visible, append one record to the log, mark killed rows.
- * Then, without a lock, wait for the log and let visible_ts pass. What can fail for want of memory is
- * done or reserved before the record is in the log, so a logged write is always applied.
+ * Under the write lock: decide what the batch becomes (duplicates), append its rows to the active
+ * growing segment with a timestamp above everything visible, append one record to the log, mark
+ * killed rows. Then, without a lock, wait for the log and let visible_ts pass. What can fail for
+ * want of memory is done or reserved before the record is in the log, so a logged write is always
+ * applied.
  *
  * Rows carry the lowest timestamp the record can get (wal_next_ts): visible_ts of a collection only
  * takes values of its own records, so no reader can tell it from the record's own.
@@ -96,10 +97,11 @@ static int choose_rows(struct writing *writing, struct seen *seen, enum kith_dup
         }
         if (exists < 0) return exists == KITH_ENOMEM ? writing_no_memory(writing, err) : exists;
         if (exists && policy == KITH_DUPLICATE_ERROR)
-            return key.text ? error_set_at(err, KITH_EEXISTS, row, "document already exists: '%.*s'",
-                                           (int)(key.s.len < 200 ? key.s.len : 200), key.s.data)
-                            : error_set_at(err, KITH_EEXISTS, row, "document already exists: %lld",
-                                           (long long)key.i);
+            return key.text
+                       ? error_set_at(err, KITH_EEXISTS, row, "document already exists: '%.*s'",
+                                      (int)(key.s.len < 200 ? key.s.len : 200), key.s.data)
+                       : error_set_at(err, KITH_EEXISTS, row, "document already exists: %lld",
+                                      (long long)key.i);
         if (exists) drop[row] = 1;
     }
     *kept = 0;
@@ -112,12 +114,14 @@ static int resolve_duplicates(struct writing *writing, struct kith_error *err)
 {
     const struct schema *schema = writing->schema;
     enum kith_duplicate policy = writing->upsert ? KITH_DUPLICATE_REPLACE : schema->on_duplicate;
-    if (policy == KITH_DUPLICATE_ALLOW || schema_primary(schema)->flags & KITH_FIELD_AUTO_ID) return 0;
+    if (policy == KITH_DUPLICATE_ALLOW || schema_primary(schema)->flags & KITH_FIELD_AUTO_ID)
+        return 0;
     struct seen seen;
     map_init(&seen.map);
     size_t rows = writing->batch.rows, kept = 0;
     uint32_t *keep = arena_alloc_array(&writing->arena, rows, sizeof *keep);
-    int rc = keep ? choose_rows(writing, &seen, policy, keep, &kept, err) : writing_no_memory(writing, err);
+    int rc = keep ? choose_rows(writing, &seen, policy, keep, &kept, err)
+                  : writing_no_memory(writing, err);
     map_release(&seen.map);
     if (rc || kept == rows) return rc;
     if (policy == KITH_DUPLICATE_IGNORE) writing->written.ignored = rows - kept;
@@ -182,13 +186,14 @@ static int key_given_badly(const struct schema_field *primary, const struct kith
         return error_set(err, KITH_EINVAL, "field '%s' is %s, not %s", primary->name,
                          type_name(primary->type), type_name(column->type));
     if (!column->data || column->valid)
-        return error_set(err, KITH_EINVAL, "field '%s': an upsert names every row's key", primary->name);
+        return error_set(err, KITH_EINVAL, "field '%s': an upsert names every row's key",
+                         primary->name);
     return 0;
 }
 
 /* The keys of the rows to replace, and the batch without them: the rows get new ones. */
-static int take_keys(struct writing *writing, const struct kith_batch *given, struct kith_batch *rest,
-                     struct kith_error *err)
+static int take_keys(struct writing *writing, const struct kith_batch *given,
+                     struct kith_batch *rest, struct kith_error *err)
 {
     const struct schema_field *primary = schema_primary(writing->schema);
     struct kith_column *columns =
@@ -206,7 +211,9 @@ static int take_keys(struct writing *writing, const struct kith_batch *given, st
         else
             columns[rest->column_count++] = given->columns[i];
     }
-    if (!column) return error_set(err, KITH_EINVAL, "must assign pk when upsert, primary field: %s", primary->name);
+    if (!column)
+        return error_set(err, KITH_EINVAL, "must assign pk when upsert, primary field: %s",
+                         primary->name);
     int rc = key_given_badly(primary, column, err);
     if (rc) return rc;
     struct kith_column typed = *column;
@@ -230,7 +237,8 @@ static int replace_keys(struct writing *writing, struct kith_error *err)
         if (seen_put(&seen, writing->replaced[i], i, &had, &before))
             rc = writing_no_memory(writing, err);
         else if (had)
-            rc = error_set_at(err, KITH_EINVAL, i, "duplicate primary keys are not allowed in the same batch");
+            rc = error_set_at(err, KITH_EINVAL, i,
+                              "duplicate primary keys are not allowed in the same batch");
         else if ((rc = writing_kill_key(writing, writing->replaced[i], &found)))
             error_set(err, rc, "writing to collection '%s': %s", writing->collection->manifest.name,
                       error_name(rc));
@@ -248,14 +256,17 @@ static int assign_partitions(struct writing *writing, const char *partition, str
     if (!writing->partitions) return writing_no_memory(writing, err);
     uint32_t id = 0;
     if (schema->partition_key == SIZE_MAX) {
-        int rc = collection_partition(collection, partition ? partition : ENGINE_DEFAULT_PARTITION, &id, err);
+        int rc = collection_partition(collection, partition ? partition : ENGINE_DEFAULT_PARTITION,
+                                      &id, err);
         if (rc) return rc;
     } else if (partition) {
-        return error_set(err, KITH_EINVAL, "a collection with a partition key takes no partition name");
+        return error_set(err, KITH_EINVAL,
+                         "a collection with a partition key takes no partition name");
     }
     for (size_t i = 0; i < rows; i++) {
         if (schema->partition_key != SIZE_MAX)
-            id = (uint32_t)(key_hash(key_of_column(&writing->batch.columns[schema->partition_key], i)) %
+            id = (uint32_t)(key_hash(
+                                key_of_column(&writing->batch.columns[schema->partition_key], i)) %
                             schema->key_partitions);
         writing->partitions[i] = id;
     }
@@ -268,7 +279,8 @@ static int encode_rows(struct writing *writing, struct kith_error *err)
         buffer_put_u8(&writing->payload, schema_primary(writing->schema)->type == KITH_VARCHAR);
         buffer_put_u32(&writing->payload, (uint32_t)writing->replaced_count);
     }
-    for (size_t i = 0; i < writing->replaced_count; i++) key_encode(&writing->payload, writing->replaced[i]);
+    for (size_t i = 0; i < writing->replaced_count; i++)
+        key_encode(&writing->payload, writing->replaced[i]);
     buffer_put_u32(&writing->payload, (uint32_t)writing->batch.rows);
     for (size_t i = 0; i < writing->batch.rows; i++)
         buffer_put_u32(&writing->payload, writing->partitions[i]);
@@ -278,8 +290,8 @@ static int encode_rows(struct writing *writing, struct kith_error *err)
 
 #define SCHEMA_CHANGED 1 /* a field came: the batch is prepared again, with its default */
 
-static int write_locked(struct writing *writing, const char *partition, uint64_t *ts, uint64_t *ticket,
-                        struct kith_error *err)
+static int write_locked(struct writing *writing, const char *partition, uint64_t *ts,
+                        uint64_t *ticket, struct kith_error *err)
 {
     struct kith_collection *collection = writing->collection;
     int rc = collection_writable(collection, err);
@@ -287,7 +299,8 @@ static int write_locked(struct writing *writing, const char *partition, uint64_t
     if (rc == 0 && writing->schema != collection->schema) rc = SCHEMA_CHANGED;
     if (rc == 0) rc = assign_keys(writing, err);
     if (rc == 0) rc = assign_partitions(writing, partition, err);
-    if (rc == 0) rc = writing->replaced ? replace_keys(writing, err) : resolve_duplicates(writing, err);
+    if (rc == 0)
+        rc = writing->replaced ? replace_keys(writing, err) : resolve_duplicates(writing, err);
     if (rc == 0) rc = encode_rows(writing, err);
     if (rc) return rc;
     writing->written.inserted = writing->batch.rows;
@@ -298,8 +311,8 @@ static int write_locked(struct writing *writing, const char *partition, uint64_t
     return writing_commit(writing, type, ts, ticket, err);
 }
 
-static int check_column(struct geometry_reader *reader, const struct kith_column *column, size_t rows,
-                        struct kith_error *err)
+static int check_column(struct geometry_reader *reader, const struct kith_column *column,
+                        size_t rows, struct kith_error *err)
 {
     const struct kith_str *texts = column->data;
     for (size_t row = 0; row < rows; row++) {
@@ -307,7 +320,8 @@ static int check_column(struct geometry_reader *reader, const struct kith_column
         struct kith_error why = { 0 };
         int rc = geometry_reader_check(reader, texts[row], &why);
         if (rc)
-            return error_set_at(err, rc, row, "field '%s' in row %zu %s", column->field, row, why.text);
+            return error_set_at(err, rc, row, "field '%s' in row %zu %s", column->field, row,
+                                why.text);
     }
     return 0;
 }
@@ -345,8 +359,9 @@ static int prepare(struct writing *writing, const struct kith_batch *batch, stru
     return rc;
 }
 
-static int write_batch(struct kith_collection *collection, const struct kith_batch *batch, bool upsert,
-                       const struct kith_call *call, struct kith_written *out, struct kith_error *err)
+static int write_batch(struct kith_collection *collection, const struct kith_batch *batch,
+                       bool upsert, const struct kith_call *call, struct kith_written *out,
+                       struct kith_error *err)
 {
     int rc = collection_writable(collection, err);
     if (rc) return rc;

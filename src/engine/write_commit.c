@@ -1,6 +1,6 @@
 /*
- * The part that all writes share: what they kill, the record in the log, the rows in the growing segment,
- * and the wait until both may be seen. See write.c for the order.
+ * The part that all writes share: what they kill, the record in the log, the rows in the growing
+ * segment, and the wait until both may be seen. See write.c for the order.
  */
 #include <string.h>
 
@@ -221,7 +221,8 @@ int writing_commit(struct writing *writing, enum wal_type type, uint64_t *ts, ui
     if (rows) rc = growing_append(active, &writing->batch, writing->partitions, row_ts, err);
     if (rc) return rc;
     struct wal_piece piece = { writing->payload.data, writing->payload.len };
-    rc = wal_append(db->wal, (uint32_t)collection->manifest.id, (uint16_t)type, &piece, 1, ts, ticket, err);
+    rc = wal_append(db->wal, (uint32_t)collection->manifest.id, (uint16_t)type, &piece, 1, ts,
+                    ticket, err);
     if (rc) {
         if (rows) growing_cut(active, row_ts - 1);
         return rc;
@@ -239,11 +240,12 @@ static void advance_visible(struct kith_collection *collection, uint64_t ts)
     while (seen < ts && !atomic_compare_exchange_weak_explicit(&collection->visible_ts, &seen, ts,
                                                                memory_order_release,
                                                                memory_order_relaxed)) {}
-    atomic_store_explicit(&collection->updated_ms, os_wall_ms(collection->db->os), memory_order_relaxed);
+    atomic_store_explicit(&collection->updated_ms, os_wall_ms(collection->db->os),
+                          memory_order_relaxed);
 }
 
-/* Rows and kills of writes whose record failed go: nobody has seen them. What the log did take is another
- * thread's to make visible. */
+/* Rows and kills of writes whose record failed go: nobody has seen them. What the log did take is
+ * another thread's to make visible. */
 static void drop_invisible(struct kith_collection *collection)
 {
     os_mutex_lock(&collection->write_lock);
@@ -286,8 +288,8 @@ int writing_wait(struct writing *writing, uint64_t ts, uint64_t ticket, struct k
     return 0;
 }
 
-/* There was nothing to write. That may be so because of writes that are not acknowledged yet, so their
- * fate is this one's too. */
+/* There was nothing to write. That may be so because of writes that are not acknowledged yet, so
+ * their fate is this one's too. */
 int writing_unchanged(struct writing *writing, struct kith_written *out, struct kith_error *err)
 {
     struct kith_collection *collection = writing->collection;
@@ -311,8 +313,8 @@ static void forget_failed(struct kith_collection *collection)
     collection->appended_ts = visible;
 }
 
-/* While the log is stopped nothing is appended, so once all writes in flight are settled, none comes
- * before it goes on, and that happens here only, under catalog_lock. */
+/* While the log is stopped nothing is appended, so once all writes in flight are settled, none
+ * comes before it goes on, and that happens here only, under catalog_lock. */
 void writing_revive(struct kith_db *db)
 {
     if (!wal_is_stopped(db->wal)) return;

@@ -74,8 +74,8 @@ static int delete_keys(struct kith_collection *collection, const struct doomed_k
 }
 
 /* Each key once: killing a row twice would count it twice. */
-static int unique_keys(struct writing *writing, const struct key *keys, size_t count, struct key **out,
-                       size_t *kept)
+static int unique_keys(struct writing *writing, const struct key *keys, size_t count,
+                       struct key **out, size_t *kept)
 {
     struct key *unique = arena_alloc_array(&writing->arena, count + 1, sizeof *unique);
     struct seen seen;
@@ -148,8 +148,10 @@ int kith_delete_matching(struct kith_collection *collection, const struct kith_q
     int rc = collection_writable(collection, err);
     if (rc) return rc;
     if (!opts.filter || !*opts.filter)
-        return error_set(err, KITH_EINVAL, "a delete needs a filter; drop the collection to empty it");
-    uint32_t *ids = opts.partition_count ? mem_alloc_array(opts.partition_count, sizeof *ids) : NULL;
+        return error_set(err, KITH_EINVAL,
+                         "a delete needs a filter; drop the collection to empty it");
+    uint32_t *ids = opts.partition_count ? mem_alloc_array(opts.partition_count, sizeof *ids)
+                                         : NULL;
     if (opts.partition_count && !ids) return error_set(err, KITH_ENOMEM, "a delete: no memory");
     rc = find_partitions(collection, &opts, ids, err);
     struct kith_result *rows = NULL;
@@ -171,7 +173,8 @@ int kith_delete_matching(struct kith_collection *collection, const struct kith_q
 }
 
 int kith_delete_where(struct kith_collection *collection, const char *filter,
-                      const struct kith_call *call, struct kith_written *out, struct kith_error *err)
+                      const struct kith_call *call, struct kith_written *out,
+                      struct kith_error *err)
 {
     struct kith_query_opts opts = KITH_QUERY_OPTS_INIT;
     opts.filter = filter;
@@ -182,7 +185,8 @@ int kith_delete_where(struct kith_collection *collection, const char *filter,
 /* ------------------------------------------------------------------- partitions */
 
 int collection_partition_rows(struct kith_collection *collection, uint32_t id,
-                              int (*fn)(void *ctx, struct segment *segment, uint32_t row), void *ctx)
+                              int (*fn)(void *ctx, struct segment *segment, uint32_t row),
+                              void *ctx)
 {
     struct version *version = version_current(collection);
     int rc = 0;
@@ -253,8 +257,8 @@ static int drop_locked(struct writing *writing, const char *partition, uint32_t 
     return writing_commit(writing, WAL_DROP_PARTITION, ts, ticket, err);
 }
 
-/* One record: its rows die and its name goes at one timestamp. Manifests written later leave the name
- * out, and a replay of the record does. */
+/* One record: its rows die and its name goes at one timestamp. Manifests written later leave the
+ * name out, and a replay of the record does. */
 int kith_partition_drop(struct kith_collection *collection, const char *partition,
                         struct kith_error *err)
 {

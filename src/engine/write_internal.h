@@ -1,6 +1,6 @@
 /*
- * One write on its way, shared by write.c (insert, upsert), write_delete.c (deletes, dropped partitions)
- * and write_commit.c, which ends them all.
+ * One write on its way, shared by write.c (insert, upsert), write_delete.c (deletes, dropped
+ * partitions) and write_commit.c, which ends them all.
  */
 #ifndef KITH_ENGINE_WRITE_INTERNAL_H
 #define KITH_ENGINE_WRITE_INTERNAL_H
@@ -41,8 +41,8 @@ struct segment *writing_active(struct kith_collection *collection);
 bool writing_is_full(struct kith_collection *collection, size_t more);
 /* Notes the row as one that this write removes. */
 KITH_NODISCARD int writing_kill(struct writing *writing, struct segment *segment, uint32_t row);
-/* Every row of the key, in any segment, or in those partitions (NULL: all); *found counts those that
- * anybody could see. */
+/* Every row of the key, in any segment, or in those partitions (NULL: all); *found counts those
+ * that anybody could see. */
 KITH_NODISCARD int writing_kill_key(struct writing *writing, struct key key, size_t *found);
 KITH_NODISCARD int writing_kill_key_in(struct writing *writing, struct key key,
                                        const uint32_t *partitions, size_t count, size_t *found);

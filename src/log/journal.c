@@ -146,7 +146,8 @@ int journal_commit(struct journal *journal, const struct journal_change *changes
     os_mutex_lock(&journal->lock);
     rc = commit(journal, changes, count, err);
     const uint64_t live = journal->map.bytes + JOURNAL_HEADER_BYTES + JOURNAL_TRANSACTION_BYTES;
-    if (rc == 0 && journal->lost == 0 && journal->end > journal->rewrite_at && journal->end > 2 * live) {
+    if (rc == 0 && journal->lost == 0 && journal->end > journal->rewrite_at &&
+        journal->end > 2 * live) {
         (void)!journal_rewrite(journal, NULL); /* what was committed is durable without it */
     }
     if (rc == 0) tell_watch(journal);
@@ -171,12 +172,14 @@ int journal_get(struct journal *journal, const char *key, struct buffer *out)
 }
 
 int journal_range(struct journal *journal, const char *prefix,
-                  int (*fn)(void *ctx, const char *key, const uint8_t *value, size_t len), void *ctx)
+                  int (*fn)(void *ctx, const char *key, const uint8_t *value, size_t len),
+                  void *ctx)
 {
     int rc = 0;
     const size_t prefix_len = strlen(prefix);
     os_mutex_lock(&journal->lock);
-    for (size_t i = journal_map_find(&journal->map, prefix); i < journal->map.count && rc == 0; i++) {
+    for (size_t i = journal_map_find(&journal->map, prefix); i < journal->map.count && rc == 0;
+         i++) {
         const struct journal_entry *entry = &journal->map.entries[i];
         if (strncmp(entry->key, prefix, prefix_len) != 0) break;
         rc = fn(ctx, entry->key, entry->value, entry->len);
@@ -222,7 +225,8 @@ static int note_name(void *ctx, const char *name)
     return 0;
 }
 
-/* A file whose snapshot is damaged is its commits on top of the file before it, if that is whole. */
+/* A file whose snapshot is damaged is its commits on top of the file before it, if that is whole.
+ */
 static int read_on_previous(const struct journal *journal, const struct journal_source *source,
                             struct journal_reading *reading, struct kith_error *err)
 {
@@ -459,8 +463,9 @@ int journal_inspect(const struct os *os, const char *path, uint64_t database_id,
     if (problem && (reading.damaged || reading.lost > 0)) {
         problem(ctx, reading.bad_offset, "a transaction before the last one does not verify");
     } else if (problem && reading.bad_copies > 0) {
-        problem(ctx, reading.bad_offset, "one of two copies does not verify; nothing is lost, and opening "
-                                         "the database for writing repairs it");
+        problem(ctx, reading.bad_offset,
+                "one of two copies does not verify; nothing is lost, and opening "
+                "the database for writing repairs it");
     } else if (problem && !reading.complete) {
         problem(ctx, reading.bad_offset, "the file is not complete");
     }

@@ -23,7 +23,8 @@ bool journal_file_number(const char *name, uint64_t *number)
 {
     static const char digits[] = "0123456789abcdef";
     if (strlen(name) != 5 + NAME_DIGITS + 3) return false;
-    if (memcmp(name, "meta-", 5) != 0 || memcmp(name + 5 + NAME_DIGITS, ".kv", 3) != 0) return false;
+    if (memcmp(name, "meta-", 5) != 0 || memcmp(name + 5 + NAME_DIGITS, ".kv", 3) != 0)
+        return false;
     uint64_t value = 0;
     for (int i = 0; i < NAME_DIGITS; i++) {
         const char *digit = strchr(digits, name[5 + i]);
@@ -67,7 +68,8 @@ int journal_header_decode(const struct journal_id *id, const uint8_t *bytes, siz
     if (len < JOURNAL_HEADER_BYTES || memcmp(bytes, MAGIC, sizeof MAGIC) != 0) return KITH_ECORRUPT;
     if (le32_get(bytes + 36) != header_checksum(bytes, id->number)) return KITH_ECORRUPT;
     const uint32_t version = le32_get(bytes + 8);
-    if (version == 0 || version > JOURNAL_VERSION || le32_get(bytes + 12) != 0) return KITH_EVERSION;
+    if (version == 0 || version > JOURNAL_VERSION || le32_get(bytes + 12) != 0)
+        return KITH_EVERSION;
     if (le64_get(bytes + 24) != id->number) return KITH_ECORRUPT;
     if (le64_get(bytes + 16) != id->database_id) return KITH_EINVAL;
     *out = (struct journal_header){version, (uint64_t)le32_get(bytes + 32) * 8};

@@ -21,12 +21,13 @@
  *        8    8 sequence: 1 in every file, then one more each
  *       16    4 count of changes
  *       20    4 kind: 1 = part of the file's snapshot, 2 = its last part, 3 = a commit
- *       24    n changes: u16 key length, u8 0 = remove or 1 = put, key; of a put: u32 length, value;
- *               then zeros to the next multiple of 8
+ *       24    n changes: u16 key length, u8 0 = remove or 1 = put, key; of a put: u32 length,
+ *               value; then zeros to the next multiple of 8
  *
- * A commit is there twice, one copy after the other, and both are written and synced at once: one flipped
- * bit costs one copy. The snapshot is there once, since the file before it, which is kept, says the
- * same. Files of version 1 have neither. A file is complete when its snapshot's last part verifies.
+ * A commit is there twice, one copy after the other, and both are written and synced at once: one
+ * flipped bit costs one copy. The snapshot is there once, since the file before it, which is kept,
+ * says the same. Files of version 1 have neither. A file is complete when its snapshot's last part
+ * verifies.
  */
 #ifndef KITH_LOG_JOURNAL_INTERNAL_H
 #define KITH_LOG_JOURNAL_INTERNAL_H
@@ -78,7 +79,8 @@ struct journal_transaction {
     size_t len;
     uint64_t next; /* offset of what follows */
 };
-void journal_file_name(uint64_t number, char out[JOURNAL_NAME_BYTES]); /* "meta-0000000000000001.kv" */
+void journal_file_name(uint64_t number,
+                       char out[JOURNAL_NAME_BYTES]); /* "meta-0000000000000001.kv" */
 bool journal_file_number(const char *name, uint64_t *number);
 KITH_NODISCARD int journal_file_path(const char *dir, uint64_t number, char *out,
                                      struct kith_error *err); /* OS_PATH_MAX bytes */
@@ -158,8 +160,8 @@ struct journal {
     void *watch_ctx;
 };
 /* ---- journal_rewrite.c ---- */
-/* Writes the map as a new complete file and makes it the journal's. On failure the old file stays in
- * use if it is certain that the new one is gone; else the journal is poisoned. */
+/* Writes the map as a new complete file and makes it the journal's. On failure the old file stays
+ * in use if it is certain that the new one is gone; else the journal is poisoned. */
 KITH_NODISCARD int journal_rewrite(struct journal *journal, struct kith_error *err);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * The journal's map: an array sorted by key. There are a few entries a collection and a change costs
- * a sync anyway, so moving the tail of an array is never what is waited for.
+ * The journal's map: an array sorted by key. There are a few entries a collection and a change
+ * costs a sync anyway, so moving the tail of an array is never what is waited for.
  *
  * An entry is one allocation, made before the transaction is written; applying it cannot fail, so a
  * durable transaction is always in memory too.

@@ -1,11 +1,11 @@
 /*
- * Reading a journal's file. Transactions follow each other by sequence, and each commit is there twice.
- * Every commit was synced before it returned, so a bad one that an intact commit follows is damage; with
- * nothing intact after it, it is the torn last one. Damage to one copy costs nothing, damage to both
- * loses the commit: then what was said before is doubtful, what later commits say is not. In a file that is
- * not complete, a bad snapshot with an intact commit after it is damage too: the file's creation had
- * ended. An intact part of the snapshot proves nothing, since header and parts are synced together: a power
- * cut may take the one and leave the other.
+ * Reading a journal's file. Transactions follow each other by sequence, and each commit is there
+ * twice. Every commit was synced before it returned, so a bad one that an intact commit follows is
+ * damage; with nothing intact after it, it is the torn last one. Damage to one copy costs nothing,
+ * damage to both loses the commit: then what was said before is doubtful, what later commits say is
+ * not. In a file that is not complete, a bad snapshot with an intact commit after it is damage too:
+ * the file's creation had ended. An intact part of the snapshot proves nothing, since header and
+ * parts are synced together: a power cut may take the one and leave the other.
  */
 #include <stdio.h>
 
@@ -77,7 +77,8 @@ static void tell(void (*line)(void *ctx, const char *text), void *ctx, uint64_t 
 static uint64_t find_commit(const struct image *image, uint64_t offset)
 {
     struct journal_transaction transaction;
-    for (uint64_t at = (offset + 8) & ~(uint64_t)7; at + JOURNAL_TRANSACTION_BYTES <= image->len; at += 8) {
+    for (uint64_t at = (offset + 8) & ~(uint64_t)7; at + JOURNAL_TRANSACTION_BYTES <= image->len;
+         at += 8) {
         const uint32_t kind = le32_get(image->bytes + at + 20); /* cheaper than a checksum */
         if (kind != JOURNAL_COMMIT) continue;
         if (journal_decode(image->id, image->bytes, image->len, at, &transaction)) return at;
@@ -186,7 +187,8 @@ int journal_read(const struct journal_source *source, void (*line)(void *ctx, co
         if (find_commit(&image, 0) == 0) goto out;
         note_bad(out, 0);
     }
-    if (rc == KITH_EVERSION) error_set(err, rc, "'%.300s': format of a newer version", source->path);
+    if (rc == KITH_EVERSION)
+        error_set(err, rc, "'%.300s': format of a newer version", source->path);
     if (rc == KITH_EINVAL) {
         rc = error_set(err, KITH_ECORRUPT, "'%.300s' belongs to another database", source->path);
     }

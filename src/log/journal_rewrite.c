@@ -1,7 +1,7 @@
 /*
  * A new file from the map: header, the snapshot in parts, sync, sync of the folder; only then the
- * journal goes over to it. The old file stays, since it says the same as the snapshot, should that be
- * damaged; the one before it is unlinked. The newest complete file counts.
+ * journal goes over to it. The old file stays, since it says the same as the snapshot, should that
+ * be damaged; the one before it is unlinked. The newest complete file counts.
  *
  * That rule is also the danger: a new file which was given up but is on disk would win over the
  * old one and hide later commits. So giving up means an unlink that is synced; without it the
@@ -110,9 +110,9 @@ int journal_rewrite(struct journal *journal, struct kith_error *err)
     }
     os_close(to.file);
     if (created && give_up(journal, path) != 0) {
-        journal->poison.code = error_set(&journal->poison, rc,
-                                         "'%.300s' failed and cannot be removed; reopen the database",
-                                         path);
+        journal->poison.code =
+            error_set(&journal->poison, rc,
+                      "'%.300s' failed and cannot be removed; reopen the database", path);
     }
     journal->rewrite_at = next_rewrite(journal->end); /* not at every commit from now on */
     return rc;

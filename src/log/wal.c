@@ -117,8 +117,10 @@ static void lead(struct wal *wal, bool must_sync)
     int rc = write_group(wal, &err);
     const bool is_written = rc == 0;
     if (rc == 0 && must_sync) rc = wal_file_sync(wal, &err);
-    /* A full disk is milder than an error: when nothing of the group is in the log, it may go on. */
-    const bool is_untouched = wal->end == end && number == (wal->file ? wal->id.number : wal->prev_number);
+    /* A full disk is milder than an error: when nothing of the group is in the log, it may go on.
+     */
+    const bool is_untouched = wal->end == end &&
+                              number == (wal->file ? wal->id.number : wal->prev_number);
     const bool is_cut = rc == KITH_ENOSPC && !is_written && is_untouched && wal_file_cut(wal) == 0;
     if (is_cut) wal->risky = false;
 

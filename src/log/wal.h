@@ -1,17 +1,17 @@
 /*
- * The write-ahead log: one a database, channels multiplexed (a channel is a collection's id), so that
- * one sync serves every writer. Files `wal-<number, 16 hex digits>.log` of WAL_FILE_BYTES, zero-written
- * ahead and reused never; format in docs/formats/wal.md.
+ * The write-ahead log: one a database, channels multiplexed (a channel is a collection's id), so
+ * that one sync serves every writer. Files `wal-<number, 16 hex digits>.log` of WAL_FILE_BYTES,
+ * zero-written ahead and reused never; format in docs/formats/wal.md.
  *
- * A record becomes durable by group commit without a thread of its own: the first waiter whose record is
- * not yet durable becomes the leader, writes and syncs everything published so far, and wakes the
- * rest; records that arrive meanwhile form the next group. So idle costs nothing, and it works without
- * threads.
+ * A record becomes durable by group commit without a thread of its own: the first waiter whose
+ * record is not yet durable becomes the leader, writes and syncs everything published so far, and
+ * wakes the rest; records that arrive meanwhile form the next group. So idle costs nothing, and it
+ * works without threads.
  *
  * Timestamps are taken here, in log order: max(last + 1, unix_ms << 18).
  *
- * Threads: every function may be called from any thread, but wal_open and wal_close. A failed write or
- * sync poisons the log: every open and later ticket fails with KITH_EOUTCOME (those possibly
+ * Threads: every function may be called from any thread, but wal_open and wal_close. A failed write
+ * or sync poisons the log: every open and later ticket fails with KITH_EOUTCOME (those possibly
  * written) or KITH_EIO, until the database is reopened.
  */
 #ifndef KITH_LOG_WAL_H
@@ -62,8 +62,9 @@ struct wal_replay_report {
 };
 
 /* Opens dir's log, hands every intact record in log order to `replay` (a negative return stops and
- * is returned), cuts a torn tail, and reports damage: a bad record *before* an end that a later group
- * states as durable is damage (reported, skipped to the next intact group), after it a torn tail. */
+ * is returned), cuts a torn tail, and reports damage: a bad record *before* an end that a later
+ * group states as durable is damage (reported, skipped to the next intact group), after it a torn
+ * tail. */
 KITH_NODISCARD int wal_open(const struct wal_opts *opts,
                             int (*replay)(void *ctx, const struct wal_record *record), void *ctx,
                             struct wal_replay_report *report, struct wal **out,
@@ -76,8 +77,8 @@ void wal_close(struct wal *wal);
 KITH_NODISCARD int wal_append(struct wal *wal, uint32_t channel, uint16_t type,
                               const struct wal_piece *pieces, size_t piece_count, uint64_t *ts,
                               uint64_t *ticket, struct kith_error *err);
-/* Waits until the record is as durable as the policy says: always: written and synced; everysec, no:
- * written. Not cancellable once appended: the outcome must be known. */
+/* Waits until the record is as durable as the policy says: always: written and synced; everysec,
+ * no: written. Not cancellable once appended: the outcome must be known. */
 KITH_NODISCARD int wal_wait(struct wal *wal, uint64_t ticket, struct kith_error *err);
 
 /* everysec: syncs if something written is older than the last sync. Called by the engine's timer
@@ -87,8 +88,8 @@ bool wal_dirty(struct wal *wal);
 
 /* The timestamp of the last record that is as durable as the policy says. */
 uint64_t wal_acknowledged_ts(struct wal *wal);
-/* A log that a full disk stopped, and of which nothing doubtful is on disk, takes records again: true
- * when it does. The caller has waited for every ticket and taken back what failed. */
+/* A log that a full disk stopped, and of which nothing doubtful is on disk, takes records again:
+ * true when it does. The caller has waited for every ticket and taken back what failed. */
 bool wal_revive(struct wal *wal);
 bool wal_is_stopped(struct wal *wal); /* by a full disk, and wal_revive will do */
 

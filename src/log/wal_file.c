@@ -114,7 +114,8 @@ static int uncreate(struct wal *wal, int rc)
     wal->uncreated = wal_file_path(wal->dir, wal->id.number, path, NULL) == 0;
     if (wal->uncreated) {
         const int gone = os_unlink(wal->os, path, NULL);
-        wal->uncreated = (gone == 0 || gone == KITH_ENOTFOUND) && os_sync_dir(wal->os, wal->dir, NULL) == 0;
+        wal->uncreated = (gone == 0 || gone == KITH_ENOTFOUND) &&
+                         os_sync_dir(wal->os, wal->dir, NULL) == 0;
     }
     return rc;
 }

@@ -26,7 +26,8 @@ bool wal_file_number(const char *name, uint64_t *number)
 {
     static const char digits[] = "0123456789abcdef";
     if (strlen(name) != NAME_LEN) return false;
-    if (memcmp(name, "wal-", 4) != 0 || memcmp(name + 4 + NAME_DIGITS, ".log", 4) != 0) return false;
+    if (memcmp(name, "wal-", 4) != 0 || memcmp(name + 4 + NAME_DIGITS, ".log", 4) != 0)
+        return false;
     uint64_t value = 0;
     for (int i = 0; i < NAME_DIGITS; i++) {
         const char *digit = strchr(digits, name[4 + i]);

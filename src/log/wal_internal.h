@@ -65,10 +65,12 @@ struct wal {
 };
 
 /* ---- wal_file.c ---- */
-KITH_NODISCARD int wal_files_add(struct wal *wal, uint64_t number, uint64_t size); /* lock held, or not yet shared */
+KITH_NODISCARD int wal_files_add(struct wal *wal, uint64_t number,
+                                 uint64_t size); /* lock held, or not yet shared */
 void wal_files_note(struct wal_file *file, uint32_t channel, uint64_t ts); /* ditto */
 void wal_files_release(struct wal *wal);
-/* Makes sure that `file` has room for a group with a record of `padded` bytes; may begin a new one. */
+/* Makes sure that `file` has room for a group with a record of `padded` bytes; may begin a new one.
+ */
 KITH_NODISCARD int wal_file_prepare(struct wal *wal, size_t padded, struct kith_error *err);
 /* Zeros ahead of a write that ends at `end`. */
 KITH_NODISCARD int wal_file_extend(struct wal *wal, uint64_t end, struct kith_error *err);

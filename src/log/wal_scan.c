@@ -3,12 +3,12 @@
  * walked from record to record. Where one does not verify, the walk looks for the next group that
  * does; groups lie at multiples of 8, so this is a pass over memory.
  *
- * Damage or torn tail: every group states the durable end at the time it was written, and every file
- * header the end of the file before it. Let D be the largest statement about a file. What is bad before
- * D was lost after it had been synced: damage, reported and skipped. What is bad from D on was
- * never promised: the log ends there, even if a later group verifies (without the records between
- * it would not be a prefix). A file that has a successor was synced before that was created, so
- * there D is its end. Zeros from D to the end are the space written ahead.
+ * Damage or torn tail: every group states the durable end at the time it was written, and every
+ * file header the end of the file before it. Let D be the largest statement about a file. What is
+ * bad before D was lost after it had been synced: damage, reported and skipped. What is bad from D
+ * on was never promised: the log ends there, even if a later group verifies (without the records
+ * between it would not be a prefix). A file that has a successor was synced before that was
+ * created, so there D is its end. Zeros from D to the end are the space written ahead.
  *
  * A last file without an intact header and without an intact group is unborn: its creation was
  * interrupted before the first record.
@@ -62,7 +62,8 @@ static uint64_t find_group(const struct image *image, uint64_t from, uint64_t li
     struct wal_entry entry;
     for (uint64_t at = (from + 7) & ~(uint64_t)7; at + WAL_GROUP_BYTES <= limit; at += 8) {
         if (le32_get(image->bytes + at) != WAL_GROUP_PAYLOAD_BYTES) continue;
-        if (wal_record_decode(&image->id, image->bytes, (size_t)limit, at, &entry) && entry.is_group) {
+        if (wal_record_decode(&image->id, image->bytes, (size_t)limit, at, &entry) &&
+            entry.is_group) {
             return at;
         }
     }
@@ -241,7 +242,8 @@ static int walk_entries(struct walk *walk)
     return 0;
 }
 
-/* The number before this one must be the number before it in the folder, unless this is the first. */
+/* The number before this one must be the number before it in the folder, unless this is the first.
+ */
 static void check_predecessor(const struct wal_scan *scan, size_t i,
                               const struct wal_visitor *visitor)
 {

@@ -1,6 +1,6 @@
 /*
- * See wal_tail.h. Files are held open by number, oldest first; the header of each names the one before
- * it and where that one ends, so a chain of headers says what to read of each.
+ * See wal_tail.h. Files are held open by number, oldest first; the header of each names the one
+ * before it and where that one ends, so a chain of headers says what to read of each.
  */
 #include "log/wal_tail.h"
 
@@ -68,7 +68,8 @@ static bool is_held(const struct wal_tail *tail, uint64_t number)
 
 static int held_insert(struct wal_tail *tail, const struct held *held, struct kith_error *err)
 {
-    if (tail->count == HELD_MAX) return error_set(err, KITH_ELIMIT, "more than %d log files", HELD_MAX);
+    if (tail->count == HELD_MAX)
+        return error_set(err, KITH_ELIMIT, "more than %d log files", HELD_MAX);
     if (tail->count == tail->cap) {
         const size_t cap = tail->cap ? tail->cap * 2 : 8;
         struct held *grown = mem_realloc(tail->held, cap * sizeof *grown);
@@ -77,7 +78,8 @@ static int held_insert(struct wal_tail *tail, const struct held *held, struct ki
         tail->cap = cap;
     }
     size_t i = tail->count++;
-    for (; i > 0 && number_of(&tail->held[i - 1]) > number_of(held); i--) tail->held[i] = tail->held[i - 1];
+    for (; i > 0 && number_of(&tail->held[i - 1]) > number_of(held); i--)
+        tail->held[i] = tail->held[i - 1];
     tail->held[i] = *held;
     return 0;
 }
@@ -221,7 +223,8 @@ static int read_file(struct wal_tail *tail, size_t i, struct wal_place end,
 static bool is_trimmed(const struct wal_tail *tail, struct wal_place end)
 {
     return tail->count > 0 && tail->at.number == 0 &&
-           tail->held[0].header.prev_number == end.number && tail->held[0].header.prev_end <= end.offset;
+           tail->held[0].header.prev_number == end.number &&
+           tail->held[0].header.prev_end <= end.offset;
 }
 
 int wal_tail_read(struct wal_tail *tail, struct wal_place end,
@@ -241,7 +244,8 @@ int wal_tail_read(struct wal_tail *tail, struct wal_place end,
     }
     if (rc != 0) return rc;
     if (i == 0 || number_of(&tail->held[i - 1]) != end.number)
-        return error_set(err, KITH_ENOTFOUND, "log file %016llx is gone", (unsigned long long)end.number);
+        return error_set(err, KITH_ENOTFOUND, "log file %016llx is gone",
+                         (unsigned long long)end.number);
     tail->at = end;
     let_go(tail, i - 1);
     return 0;

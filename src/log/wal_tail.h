@@ -2,10 +2,10 @@
  * Reading a log beside the process that writes it.
  *
  * The writer says up to which place records are acknowledged; everything before it is in the files
- * and verifies. A tail remembers how far it has read and goes on from there. Since the writer unlinks
- * files that nothing needs any more, a tail that fell behind is told so (KITH_ENOTFOUND) and begins
- * again: it pins the files that are there, its owner then reads the manifests, which cover whatever
- * was unlinked before, and the pinned files are read from their start.
+ * and verifies. A tail remembers how far it has read and goes on from there. Since the writer
+ * unlinks files that nothing needs any more, a tail that fell behind is told so (KITH_ENOTFOUND)
+ * and begins again: it pins the files that are there, its owner then reads the manifests, which
+ * cover whatever was unlinked before, and the pinned files are read from their start.
  *
  * Threads: none of its own, one caller at a time.
  */
@@ -22,9 +22,9 @@ void wal_tail_free(struct wal_tail *tail); /* NULL is a no-op */
 
 /* Opens every file there is and goes to the start of the first. */
 KITH_NODISCARD int wal_tail_pin(struct wal_tail *tail, struct kith_error *err);
-/* Hands every record between the place reached and `end` to fn, in order (a negative return stops and
- * is returned; the records since the last success come again then). KITH_ENOTFOUND: a file in between
- * is gone. *damaged_bytes counts what did not verify and was skipped. */
+/* Hands every record between the place reached and `end` to fn, in order (a negative return stops
+ * and is returned; the records since the last success come again then). KITH_ENOTFOUND: a file in
+ * between is gone. *damaged_bytes counts what did not verify and was skipped. */
 KITH_NODISCARD int wal_tail_read(struct wal_tail *tail, struct wal_place end,
                                  int (*fn)(void *ctx, const struct wal_record *record), void *ctx,
                                  uint64_t *damaged_bytes, struct kith_error *err);

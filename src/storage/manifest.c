@@ -320,8 +320,8 @@ int manifest_decode(const void *data, size_t len, struct manifest *out, struct k
     if (cursor_failed(&cur) || magic != MANIFEST_MAGIC || len < 36)
         return error_set(err, KITH_ECORRUPT, "manifest: not one (%zu bytes)", len);
     if (version < 1 || version > MANIFEST_VERSION)
-        return error_set(err, KITH_EVERSION, "manifest: format version %u is not known to this release",
-                         version);
+        return error_set(err, KITH_EVERSION,
+                         "manifest: format version %u is not known to this release", version);
     uint32_t stated = le32_get((const uint8_t *)data + len - 4);
     if (stated != checksum32(data, len - 4, le64_get((const uint8_t *)data + 8)))
         return error_set(err, KITH_ECORRUPT, "manifest: checksum does not match");

@@ -16,9 +16,9 @@
 #define MANIFEST_KIND_BYTES (LIMIT_INDEX_KIND_BYTES + 1)
 
 /*
- * Numbers of indexes, which are the `part` of their files' names. Below LIMIT_FIELDS: the index that
- * field of that number has of itself (a vector's graph, the words of a text), whether the catalog
- * names it or not. From LIMIT_FIELDS on: one that somebody created, never given twice.
+ * Numbers of indexes, which are the `part` of their files' names. Below LIMIT_FIELDS: the index
+ * that field of that number has of itself (a vector's graph, the words of a text), whether the
+ * catalog names it or not. From LIMIT_FIELDS on: one that somebody created, never given twice.
  */
 struct manifest_index { /* of a collection: what the user asked for */
     uint32_t number;

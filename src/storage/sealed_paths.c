@@ -1,6 +1,6 @@
 /*
- * The paths in the objects of a JSON column: a tree of keys with counts of the kinds of values, and the
- * choice of those that get a column. See sealed_typed.h for what is a path.
+ * The paths in the objects of a JSON column: a tree of keys with counts of the kinds of values, and
+ * the choice of those that get a column. See sealed_typed.h for what is a path.
  */
 #include <string.h>
 
@@ -58,8 +58,8 @@ static int add_node(struct path_tree *tree, uint32_t parent, const struct buffer
     return 0;
 }
 
-/* The node of a key below `parent`; NO_NODE: it is no path. What counts is the key's plain form: the
- * same one may be written as itself in one row and as up to six bytes a byte in the next. */
+/* The node of a key below `parent`; NO_NODE: it is no path. What counts is the key's plain form:
+ * the same one may be written as itself in one row and as up to six bytes a byte in the next. */
 static int find_node(struct path_tree *tree, uint32_t parent, const struct json_value *key,
                      uint32_t *out)
 {

@@ -3,8 +3,9 @@
  *
  * A segment may have several of one field. They hang in a list that grows at its head with release,
  * so that readers walk it without a lock; an index that was dropped, replaced or found damaged is
- * marked `gone`, skipped, and stays open until the segment goes, as readers may be inside. Probes are
- * answered by the first index that can: all of them give the same rows, or say that they give more.
+ * marked `gone`, skipped, and stays open until the segment goes, as readers may be inside. Probes
+ * are answered by the first index that can: all of them give the same rows, or say that they give
+ * more.
  *
  * Everything here is derived: damage costs speed, never rows.
  */

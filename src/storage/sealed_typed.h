@@ -1,10 +1,11 @@
 /*
- * Typed columns of JSON paths: what many rows of a JSON column have at a path, beside the text, as a
- * column of INT64, DOUBLE, BOOL or VARCHAR, so that a filter on the path reads numbers and not JSON.
+ * Typed columns of JSON paths: what many rows of a JSON column have at a path, beside the text, as
+ * a column of INT64, DOUBLE, BOOL or VARCHAR, so that a filter on the path reads numbers and not
+ * JSON.
  *
- * Paths are those of object members down to PATH_DEPTH_MAX, that at least 2 % of the rows have with one
- * kind of value, PATHS_MAX a segment. Keys that look like an array index are left out: in a pointer the
- * two cannot be told apart. A row whose value is of another kind, or a text longer than
+ * Paths are those of object members down to PATH_DEPTH_MAX, that at least 2 % of the rows have with
+ * one kind of value, PATHS_MAX a segment. Keys that look like an array index are left out: in a
+ * pointer the two cannot be told apart. A row whose value is of another kind, or a text longer than
  * TYPED_TEXT_MAX, is not valid and makes `rest` true for its group; JSON null is no value.
  *
  * Where equal keys stand in one object, the first counts, as in json_find().

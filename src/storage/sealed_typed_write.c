@@ -1,7 +1,7 @@
 /*
  * Writing typed columns of JSON paths: two passes over a JSON column. The first counts paths, the
- * second gathers the values of the chosen ones for one group of 65,536 rows at a time, in memory, and
- * writes them as one section a group.
+ * second gathers the values of the chosen ones for one group of 65,536 rows at a time, in memory,
+ * and writes them as one section a group.
  */
 #include <string.h>
 
@@ -169,7 +169,8 @@ static void clear_group(struct typed_field *f)
     for (size_t i = 0; i < f->count; i++) {
         struct typed_column *column = &f->columns[i];
         memset(column->valid, 0, BITSET_WORDS(f->row) * sizeof(uint64_t));
-        memset(column->data, 0, f->row * (typed_width(column->type) ? typed_width(column->type) : 4));
+        memset(column->data, 0,
+               f->row * (typed_width(column->type) ? typed_width(column->type) : 4));
         column->bytes.len = 0;
         column->rest = false;
     }

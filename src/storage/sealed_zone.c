@@ -1,6 +1,6 @@
 /*
- * Zone maps of a sealed segment: made when it is written, merged over the blocks asked for when they
- * are read. A NaN makes the zones that it lies in unknown: it is in no order with the others.
+ * Zone maps of a sealed segment: made when it is written, merged over the blocks asked for when
+ * they are read. A NaN makes the zones that it lies in unknown: it is in no order with the others.
  */
 #include "storage/sealed_zone.h"
 

@@ -171,8 +171,9 @@ struct sealed_opts {
  * does not open is left out (*index_missing counts them): it is derived data. */
 KITH_NODISCARD int sealed_open(const struct sealed_opts *opts, struct segment **out,
                                size_t *index_missing, struct kith_error *err);
-/* Builds the index of a vector `field` and writes <id>.<field>.idx; *built false when the segment is below
- * index_min_rows() or the field has nulls or a type that is scanned: then there is no file. */
+/* Builds the index of a vector `field` and writes <id>.<field>.idx; *built false when the segment
+ * is below index_min_rows() or the field has nulls or a type that is scanned: then there is no
+ * file. */
 KITH_NODISCARD int sealed_build_index(const struct sealed_opts *opts, const struct segment *segment,
                                       size_t field, const char *kind,
                                       const struct index_params *params,
@@ -213,8 +214,8 @@ struct segment_index_entry {
 size_t segment_indexes(const struct segment *segment, struct segment_index_entry *out,
                        size_t room);
 bool segment_has_index(const struct segment *segment, uint32_t number);
-/* An index of the field of this kind ("TEXT", "SPARSE_INVERTED_INDEX") that is not damaged, or NULL.
- * Borrows the segment. */
+/* An index of the field of this kind ("TEXT", "SPARSE_INVERTED_INDEX") that is not damaged, or
+ * NULL. Borrows the segment. */
 const struct scalar_index *segment_scalar_index(const struct segment *segment, size_t field,
                                                 const char *kind);
 /* A reader found it damaged: it is not asked again, and built anew. */

@@ -131,9 +131,6 @@ static inline size_t columns_of(const char *line, size_t bytes)
     return columns;
 }
 
-/* Rooms written before their lines were wrapped: told, not failed. The list only gets shorter. */
-static const char rooms_too_wide[] = "log storage engine";
-
 static inline void rule_columns(const struct page *page, struct findings *out)
 {
     size_t line = 0;
@@ -145,11 +142,6 @@ static inline void rule_columns(const struct page *page, struct findings *out)
         }
         at += bytes + (at[bytes] == '\n');
     }
-}
-
-static inline void rule_columns_where_kept(const struct page *page, struct findings *out)
-{
-    if (!in_list(rooms_too_wide, page->room, strlen(page->room))) rule_columns(page, out);
 }
 
 /* Lines a file, lines a function (its braces stand in column 0). */
