@@ -42,7 +42,7 @@ struct row {
     bool dead;    /* deleted */
     bool gone;    /* and compacted away */
 };
-static double k1 = 1.2, b = 0.75; /* of the index */
+static double bm25_k1 = 1.2, bm25_b = 0.75; /* of the index */
 static struct row rows[ROWS];
 static size_t row_count;
 
@@ -190,7 +190,8 @@ static size_t bm25(const int *query, size_t words, bool (*keep)(const struct row
             if (tf == 0) continue;
             const double idf = log(1 + (total - n + 0.5) / (n + 0.5));
             const double dl = (double)rows[i].word_count;
-            score += idf * tf * (k1 + 1) / (tf + k1 * (1 - b + b * dl / average));
+            score += idf * tf * (bm25_k1 + 1) /
+                     (tf + bm25_k1 * (1 - bm25_b + bm25_b * dl / average));
         }
         if (score > 0) out[count++] = (struct found){ score, (int64_t)i };
     }
@@ -313,14 +314,14 @@ static void delete_rows(size_t every)
     OK(kith_delete(collection, &keys, NULL, NULL, &why));
 }
 
-static void set_numbers(const char *json, double new_k1, double new_b)
+static void set_numbers(const char *json, double k1, double b)
 {
     struct kith_index_params params = KITH_INDEX_PARAMS_INIT;
     params.kind = "SPARSE_INVERTED_INDEX";
     params.params = json;
     OK(kith_index_create(collection, "bm25", &params, &why));
-    k1 = new_k1;
-    b = new_b;
+    bm25_k1 = k1;
+    bm25_b = b;
 }
 
 /* Created again, an index has other numbers; what is sealed need not be built again. */
