@@ -14,7 +14,8 @@ static MilvusStatus *check_ttl(struct milvus_call *call, const char *text)
     if (milvus_parse_int(text, &seconds) && seconds >= -1 && seconds <= TTL_MAX) return NULL;
     return milvus_status(call, MILVUS_INVALID,
                          "collection TTL is out of range, expect [-1, %lld], got %.100s: invalid "
-                         "parameter", (long long)TTL_MAX, text);
+                         "parameter",
+                         (long long)TTL_MAX, text);
 }
 
 static MilvusStatus *check_ttl_field(struct milvus_call *call, const MilvusSchema *schema,
@@ -26,21 +27,23 @@ static MilvusStatus *check_ttl_field(struct milvus_call *call, const MilvusSchem
                        ? NULL
                        : milvus_status(call, MILVUS_INVALID,
                                        "ttl field must be timestamptz, field name = %s: invalid "
-                                       "parameter", name);
+                                       "parameter",
+                                       name);
     return milvus_status(call, MILVUS_INVALID,
                          "ttl field name %.300s not found in schema: invalid parameter", name);
 }
 
-static MilvusStatus *check_switches(struct milvus_call *call, MilvusPair *const *pairs, size_t count)
+static MilvusStatus *check_switches(struct milvus_call *call, MilvusPair *const *pairs,
+                                    size_t count)
 {
-    static const char *const keys[] = { "mmap.enabled", "partitionkey.isolation", "lazyload.enabled",
-                                        "allow_insert_auto_id",
-                                        "collection.autocompaction.enabled" };
+    static const char *const keys[] = {"mmap.enabled", "partitionkey.isolation", "lazyload.enabled",
+                                       "allow_insert_auto_id", "collection.autocompaction.enabled"};
     bool value;
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
         if (!milvus_pair_bool(pairs, count, keys[i], &value))
-            return milvus_status(call, MILVUS_INVALID, "invalid %s value: %.100s: invalid parameter",
-                                 keys[i], milvus_pair_get(pairs, count, keys[i]));
+            return milvus_status(call, MILVUS_INVALID,
+                                 "invalid %s value: %.100s: invalid parameter", keys[i],
+                                 milvus_pair_get(pairs, count, keys[i]));
     return NULL;
 }
 
@@ -76,13 +79,15 @@ MilvusStatus *milvus_properties_check(struct milvus_call *call, const MilvusSche
                                 zone);
     (void)milvus_pair_bool(pairs, count, "partitionkey.isolation", &isolated);
     if (!refusal && isolated && !schema_partition_key(schema))
-        refusal = milvus_status(call, MILVUS_PLAIN,
-                                "partition key isolation mode is enabled but no partition key field "
-                                "is set. Please set the partition key first");
+        refusal =
+            milvus_status(call, MILVUS_PLAIN,
+                          "partition key isolation mode is enabled but no partition key field "
+                          "is set. Please set the partition key first");
     return refusal;
 }
 
-int milvus_properties_apply(struct milvus_call *call, const char *collection, struct kith_error *err)
+int milvus_properties_apply(struct milvus_call *call, const char *collection,
+                            struct kith_error *err)
 {
     MilvusStatus *missing;
     int64_t ttl = 0;

@@ -13,7 +13,7 @@ static bool aliased(const struct milvus_collection *collection, const char *alia
 static MilvusStatus *set(struct milvus_call *call, const char *alias,
                          const struct milvus_collection *collection)
 {
-    struct kith_error err = { 0 };
+    struct kith_error err = {0};
     int rc = kith_alias_set(call->milvus->opts.db, call->database, alias, collection->name, &err);
     if (rc == 0) rc = registry_refresh(call, &err);
     return rc ? milvus_error(call, rc, &err) : NULL;
@@ -39,13 +39,15 @@ static MilvusStatus *create(struct milvus_call *call, const char *alias, const c
     struct milvus_collection *collection = milvus_collection_get(call, name, false, &refusal);
     if (!collection) return refusal;
     struct milvus_collection *there = milvus_collection_get(call, alias, false, &missing);
-    if (there && !aliased(there, alias)) refusal = conflict(call, alias);
+    if (there && !aliased(there, alias))
+        refusal = conflict(call, alias);
     else if (there && there->id != collection->id)
         refusal = milvus_status(call, MILVUS_ALIAS_EXISTS,
                                 "%s is alias to another collection: %s: alias already "
                                 "exist[database=%.300s][alias=%s]",
                                 alias, there->name, call->database, alias);
-    else if (!there) refusal = set(call, alias, collection);
+    else if (!there)
+        refusal = set(call, alias, collection);
     milvus_collection_unref(there);
     milvus_collection_unref(collection);
     return refusal;
@@ -64,9 +66,12 @@ static MilvusStatus *alter(struct milvus_call *call, const char *alias, const ch
     struct milvus_collection *collection = milvus_collection_get(call, name, false, &refusal);
     if (!collection) return refusal;
     struct milvus_collection *there = milvus_collection_get(call, alias, false, &missing);
-    if (!there) refusal = absent(call, alias);
-    else if (!aliased(there, alias)) refusal = conflict(call, alias);
-    else refusal = set(call, alias, collection);
+    if (!there)
+        refusal = absent(call, alias);
+    else if (!aliased(there, alias))
+        refusal = conflict(call, alias);
+    else
+        refusal = set(call, alias, collection);
     milvus_collection_unref(there);
     milvus_collection_unref(collection);
     return refusal;
@@ -81,7 +86,7 @@ MILVUS_HANDLER(AlterAlias)
 MILVUS_HANDLER(DropAlias)
 {
     const WIRE(DropAliasRequest) *in = request;
-    struct kith_error err = { 0 };
+    struct kith_error err = {0};
     MilvusStatus *refusal = milvus_check_alias_name(call, in->alias);
     if (!refusal) {
         int rc = kith_alias_drop(call->milvus->opts.db, call->database, in->alias, &err);
@@ -110,12 +115,13 @@ MILVUS_HANDLER(DescribeAlias)
 /* ---- ListAliases ---- */
 
 static int add_aliases(struct milvus_call *call, const struct milvus_collection *collection,
-                       WIRE(ListAliasesResponse) *out)
+                       WIRE(ListAliasesResponse) * out)
 {
     struct kith_collection_info *info;
     int rc = kith_collection_describe(collection->handle, &info, NULL);
     if (rc) return rc == KITH_ECLOSED ? 0 : rc; /* dropped meanwhile */
-    char **grown = arena_alloc_array(call->arena, out->n_aliases + info->alias_count + 1, sizeof *grown);
+    char **grown =
+        arena_alloc_array(call->arena, out->n_aliases + info->alias_count + 1, sizeof *grown);
     if (grown) {
         if (out->n_aliases) memcpy(grown, out->aliases, out->n_aliases * sizeof *grown);
         out->aliases = grown;
@@ -126,7 +132,7 @@ static int add_aliases(struct milvus_call *call, const struct milvus_collection 
     return grown ? 0 : KITH_ENOMEM;
 }
 
-static int add_all(struct milvus_call *call, WIRE(ListAliasesResponse) *out)
+static int add_all(struct milvus_call *call, WIRE(ListAliasesResponse) * out)
 {
     struct milvus_collection **items;
     size_t count;

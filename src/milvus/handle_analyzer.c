@@ -7,7 +7,7 @@
 #include "milvus/milvus_internal.h"
 
 /* The analyzer's JSON text; NULL with a refusal. */
-static const char *field_analyzer(struct milvus_call *call, const WIRE(RunAnalyzerRequest) *in,
+static const char *field_analyzer(struct milvus_call *call, const WIRE(RunAnalyzerRequest) * in,
                                   MilvusStatus **refusal)
 {
     struct milvus_collection *collection =
@@ -17,22 +17,26 @@ static const char *field_analyzer(struct milvus_call *call, const WIRE(RunAnalyz
     bool analyzed = false;
     const char *text = NULL;
     if (field)
-        (void)milvus_pair_bool(field->type_params, field->n_type_params, "enable_analyzer", &analyzed);
+        (void)milvus_pair_bool(field->type_params, field->n_type_params, "enable_analyzer",
+                               &analyzed);
     if (!field)
-        *refusal = milvus_status(call, MILVUS_FIELD_NOT_FOUND, "field not found[field=%.300s]", in->field_name);
+        *refusal = milvus_status(call, MILVUS_FIELD_NOT_FOUND, "field not found[field=%.300s]",
+                                 in->field_name);
     else if (!analyzed)
         *refusal = milvus_status(call, MILVUS_INVALID,
-                                 "analyzer is not enabled on field %s: invalid parameter", field->name);
+                                 "analyzer is not enabled on field %s: invalid parameter",
+                                 field->name);
     else {
-        const char *params = milvus_pair_get(field->type_params, field->n_type_params, "analyzer_params");
+        const char *params =
+            milvus_pair_get(field->type_params, field->n_type_params, "analyzer_params");
         text = milvus_strdup(call, params && *params ? params : "{}");
     }
     milvus_collection_unref(collection);
     return text;
 }
 
-static WIRE(AnalyzerToken) *token_of(struct milvus_call *call, const WIRE(RunAnalyzerRequest) *in,
-                                     const struct kith_token *from)
+static WIRE(AnalyzerToken) * token_of(struct milvus_call *call, const WIRE(RunAnalyzerRequest) * in,
+                                      const struct kith_token *from)
 {
     WIRE(AnalyzerToken) *token =
         milvus_message(call, &milvus__proto__milvus__analyzer_token__descriptor);
@@ -49,13 +53,13 @@ static WIRE(AnalyzerToken) *token_of(struct milvus_call *call, const WIRE(RunAna
     return token;
 }
 
-static MilvusStatus *run_one(struct milvus_call *call, const WIRE(RunAnalyzerRequest) *in,
+static MilvusStatus *run_one(struct milvus_call *call, const WIRE(RunAnalyzerRequest) * in,
                              const char *analyzer, ProtobufCBinaryData text,
-                             WIRE(AnalyzerResult) *out)
+                             WIRE(AnalyzerResult) * out)
 {
     struct kith_tokens tokens;
-    struct kith_error err = { 0 };
-    const struct kith_str content = { (const char *)text.data, text.len };
+    struct kith_error err = {0};
+    const struct kith_str content = {(const char *)text.data, text.len};
     const int rc = kith_analyze(analyzer, content, &tokens, &err);
     if (rc) return milvus_error(call, rc, &err);
     out->tokens = arena_alloc_array(call->arena, tokens.count + 1, sizeof *out->tokens);
@@ -68,8 +72,8 @@ static MilvusStatus *run_one(struct milvus_call *call, const WIRE(RunAnalyzerReq
     return room ? NULL : milvus_error(call, KITH_ENOMEM, NULL);
 }
 
-static MilvusStatus *run_all(struct milvus_call *call, const WIRE(RunAnalyzerRequest) *in,
-                             WIRE(RunAnalyzerResponse) *out)
+static MilvusStatus *run_all(struct milvus_call *call, const WIRE(RunAnalyzerRequest) * in,
+                             WIRE(RunAnalyzerResponse) * out)
 {
     MilvusStatus *refusal = NULL;
     const char *analyzer = *in->analyzer_params ? in->analyzer_params : "{}";

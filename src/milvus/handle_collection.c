@@ -35,15 +35,16 @@ static MilvusStatus *create_again(struct milvus_call *call, const MilvusSchema *
     if (strcmp(there->name, schema->name) != 0)
         return milvus_status(call, MILVUS_ALIAS_CONFLICT,
                              "collection name [%.300s] conflicts with an existing alias, please "
-                             "choose a unique name", schema->name);
+                             "choose a unique name",
+                             schema->name);
     if (same_message(call, &schema->base, &there->record->schema->base)) return NULL;
-    return milvus_status(call, MILVUS_PLAIN,
-                         "create duplicate collection with different parameters, collection: %.300s",
-                         schema->name);
+    return milvus_status(
+        call, MILVUS_PLAIN,
+        "create duplicate collection with different parameters, collection: %.300s", schema->name);
 }
 
 /* The record of a new collection, borrowing from schema and request. */
-static void fill_record(struct milvus_call *call, const WIRE(CreateCollectionRequest) *in,
+static void fill_record(struct milvus_call *call, const WIRE(CreateCollectionRequest) * in,
                         MilvusSchema *schema, Kith__Door__CollectionRecord *out)
 {
     kith__door__collection_record__init(out);
@@ -56,15 +57,16 @@ static void fill_record(struct milvus_call *call, const WIRE(CreateCollectionReq
     if (schema_partition_key(schema))
         out->partition_count = in->num_partitions > 0 ? in->num_partitions : SCHEMA_KEY_PARTITIONS;
     out->created_ts = out->updated_ts = milvus_timestamp(call->milvus);
-    out->next_field = SCHEMA_FIRST_FIELD_ID + (int64_t)schema->n_fields + schema->enable_dynamic_field;
+    out->next_field = SCHEMA_FIRST_FIELD_ID + (int64_t)schema->n_fields +
+                      schema->enable_dynamic_field;
     out->next_index = 1;
 }
 
-static MilvusStatus *create_new(struct milvus_call *call, const WIRE(CreateCollectionRequest) *in,
+static MilvusStatus *create_new(struct milvus_call *call, const WIRE(CreateCollectionRequest) * in,
                                 MilvusSchema *schema)
 {
     struct kith_schema engine;
-    struct kith_error err = { 0 };
+    struct kith_error err = {0};
     Kith__Door__CollectionRecord record;
     MilvusStatus *refusal = schema_to_engine(call, schema, in->num_partitions, &engine);
     if (refusal) return refusal;
@@ -72,7 +74,8 @@ static MilvusStatus *create_new(struct milvus_call *call, const WIRE(CreateColle
     struct kith_db *db = call->milvus->opts.db;
     int rc = kith_collection_create(db, call->database, schema->name, &engine, &err);
     if (rc == KITH_EEXISTS) { /* another call was first */
-        struct milvus_collection *there = milvus_collection_get(call, schema->name, false, &refusal);
+        struct milvus_collection *there =
+            milvus_collection_get(call, schema->name, false, &refusal);
         if (there) refusal = create_again(call, schema, there);
         milvus_collection_unref(there);
         return refusal;
@@ -87,17 +90,18 @@ static MilvusStatus *create_new(struct milvus_call *call, const WIRE(CreateColle
     return rc ? milvus_error(call, rc, &err) : NULL;
 }
 
-static MilvusStatus *create(struct milvus_call *call, const WIRE(CreateCollectionRequest) *in)
+static MilvusStatus *create(struct milvus_call *call, const WIRE(CreateCollectionRequest) * in)
 {
     ProtobufCAllocator allocator = milvus_allocator(call->arena);
     MilvusStatus *refusal = need_database(call);
     if (refusal) return refusal;
-    const struct kith_str bytes = { (const char *)in->schema.data, in->schema.len };
+    const struct kith_str bytes = {(const char *)in->schema.data, in->schema.len};
     if (!message_check(&milvus__proto__schema__collection_schema__descriptor, bytes))
         return milvus_status(call, MILVUS_PLAIN, "the schema of the request cannot be read");
     MilvusSchema *schema = milvus__proto__schema__collection_schema__unpack(
         &allocator, in->schema.len, in->schema.data);
-    if (!schema) return milvus_status(call, MILVUS_PLAIN, "the schema of the request cannot be read");
+    if (!schema)
+        return milvus_status(call, MILVUS_PLAIN, "the schema of the request cannot be read");
     schema->name = in->collection_name;
     if (in->shards_num > SHARDS_MAX)
         return milvus_status(call, MILVUS_PLAIN, "maximum shards's number should be limited to %d",
@@ -119,9 +123,10 @@ MILVUS_HANDLER(CreateCollection) { milvus_finish(call, reply, create(call, reque
 MILVUS_HANDLER(DropCollection)
 {
     const WIRE(DropCollectionRequest) *in = request;
-    struct kith_error err = { 0 };
+    struct kith_error err = {0};
     MilvusStatus *absent = NULL, *refusal = NULL;
-    struct milvus_collection *there = milvus_collection_get(call, in->collection_name, false, &absent);
+    struct milvus_collection *there =
+        milvus_collection_get(call, in->collection_name, false, &absent);
     if (!there && absent->code != MILVUS_COLLECTION_NOT_FOUND) refusal = absent;
     if (there && strcmp(there->name, in->collection_name) != 0) {
         refusal = milvus_status(call, MILVUS_PLAIN, "cannot drop the collection via alias = %.300s",
@@ -140,8 +145,10 @@ MILVUS_HANDLER(HasCollection)
     const WIRE(HasCollectionRequest) *in = request;
     WIRE(BoolResponse) *out = reply;
     MilvusStatus *absent;
-    struct milvus_collection *there = milvus_collection_get(call, in->collection_name, false, &absent);
+    struct milvus_collection *there =
+        milvus_collection_get(call, in->collection_name, false, &absent);
     out->value = there != NULL;
-    out->status = there || absent->code == MILVUS_COLLECTION_NOT_FOUND ? milvus_success(call) : absent;
+    out->status = there || absent->code == MILVUS_COLLECTION_NOT_FOUND ? milvus_success(call)
+                                                                       : absent;
     milvus_collection_unref(there);
 }

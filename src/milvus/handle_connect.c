@@ -74,10 +74,11 @@ MILVUS_HANDLER(GetMetrics)
     const Milvus__Proto__Milvus__GetMetricsRequest *in = request;
     Milvus__Proto__Milvus__GetMetricsResponse *out = reply;
     static const char node[] =
-        "{\"identifier\":%d,\"connected\":null,\"infos\":{\"has_error\":false,\"error_reason\":\"\","
+        "{\"identifier\":%d,\"connected\":null,\"infos\":{\"has_error\":false,\"error_reason\":"
+        "\"\","
         "\"name\":\"%s1\",\"type\":\"%s\",\"id\":1,\"hardware_infos\":{\"ip\":\"127.0.0.1\"},"
         "\"system_info\":{\"system_version\":\"%s\",\"deploy_mode\":\"STANDALONE\"}}}";
-    static const char *const roles[] = { "querynode", "proxy", "mixcoord" };
+    static const char *const roles[] = {"querynode", "proxy", "mixcoord"};
     if (!strstr(in->request, "\"system_info\"")) {
         out->status = milvus_status(call, MILVUS_METRIC_NOT_FOUND,
                                     "metric not found[metric=%.100s]", in->request);

@@ -45,7 +45,7 @@ static int record_write(struct milvus_call *call, const char *database,
 {
     char key[288];
     meta_key(database, key);
-    struct kith_meta_change change = { .key = key };
+    struct kith_meta_change change = {.key = key};
     uint8_t *bytes = NULL;
     if (record) {
         change.len = kith__door__collection_record__get_packed_size(record);
@@ -59,17 +59,18 @@ static int record_write(struct milvus_call *call, const char *database,
 
 static MilvusStatus *not_found(struct milvus_call *call, const char *database)
 {
-    return milvus_status(call, MILVUS_DATABASE_NOT_FOUND, "database not found[database=%.300s]", database);
+    return milvus_status(call, MILVUS_DATABASE_NOT_FOUND, "database not found[database=%.300s]",
+                         database);
 }
 
 /* ---- properties ---- */
 
 static MilvusStatus *check_property(struct milvus_call *call, const MilvusPair *pair)
 {
-    static const char *const numbers[] = { "database.replica.number", "database.diskQuota.mb",
-                                           "database.max.collections" };
-    static const char *const switches[] = { "database.force.deny.writing",
-                                            "database.force.deny.reading" };
+    static const char *const numbers[] = {"database.replica.number", "database.diskQuota.mb",
+                                          "database.max.collections"};
+    static const char *const switches[] = {"database.force.deny.writing",
+                                           "database.force.deny.reading"};
     int64_t number;
     bool value;
     bool fine = true;
@@ -83,7 +84,8 @@ static MilvusStatus *check_property(struct milvus_call *call, const MilvusPair *
                          pair->value);
 }
 
-static MilvusStatus *check_properties(struct milvus_call *call, MilvusPair *const *pairs, size_t count)
+static MilvusStatus *check_properties(struct milvus_call *call, MilvusPair *const *pairs,
+                                      size_t count)
 {
     MilvusStatus *refusal = NULL;
     for (size_t i = 0; !refusal && i < count; i++) refusal = check_property(call, pairs[i]);
@@ -95,7 +97,7 @@ static MilvusStatus *check_properties(struct milvus_call *call, MilvusPair *cons
 MILVUS_HANDLER(CreateDatabase)
 {
     const WIRE(CreateDatabaseRequest) *in = request;
-    struct kith_error err = { 0 };
+    struct kith_error err = {0};
     Kith__Door__CollectionRecord record = KITH__DOOR__COLLECTION_RECORD__INIT;
     MilvusStatus *refusal = milvus_check_database_name(call, in->db_name);
     if (!refusal) refusal = check_properties(call, in->properties, in->n_properties);
@@ -108,7 +110,8 @@ MILVUS_HANDLER(CreateDatabase)
             refusal = milvus_status(call, MILVUS_PLAIN, "database already exist: %s", in->db_name);
         else if (rc == KITH_ELIMIT)
             refusal = milvus_status(call, MILVUS_DATABASE_LIMIT,
-                                    "exceeded the limit number of database[database=%s]", in->db_name);
+                                    "exceeded the limit number of database[database=%s]",
+                                    in->db_name);
         else if (rc || (rc = record_write(call, in->db_name, &record, &err)))
             refusal = milvus_error(call, rc, &err);
     }
@@ -118,9 +121,9 @@ MILVUS_HANDLER(CreateDatabase)
 MILVUS_HANDLER(DropDatabase)
 {
     const WIRE(DropDatabaseRequest) *in = request;
-    struct kith_error err = { 0 };
+    struct kith_error err = {0};
     MilvusStatus *refusal = NULL;
-    struct kith_names names = { 0 };
+    struct kith_names names = {0};
     if (strcmp(in->db_name, "default") == 0 || !*in->db_name) {
         refusal = milvus_status(call, MILVUS_PLAIN, "can not drop default database");
     } else if (kith_collection_list(call->milvus->opts.db, in->db_name, &names, NULL)) {
@@ -132,8 +135,10 @@ MILVUS_HANDLER(DropDatabase)
     } else {
         int rc = kith_database_drop(call->milvus->opts.db, in->db_name, &err);
         if (rc == 0) rc = record_write(call, in->db_name, NULL, &err);
-        if (rc == KITH_ENOTFOUND) refusal = not_found(call, in->db_name);
-        else if (rc) refusal = milvus_error(call, rc, &err);
+        if (rc == KITH_ENOTFOUND)
+            refusal = not_found(call, in->db_name);
+        else if (rc)
+            refusal = milvus_error(call, rc, &err);
     }
     kith_names_free(&names);
     milvus_finish(call, reply, refusal);
@@ -144,7 +149,7 @@ MILVUS_HANDLER(ListDatabases)
     (void)request;
     WIRE(ListDatabasesResponse) *out = reply;
     struct kith_names names;
-    struct kith_error err = { 0 };
+    struct kith_error err = {0};
     const int rc = kith_database_list(call->milvus->opts.db, &names, &err);
     out->status = rc ? milvus_error(call, rc, &err) : milvus_success(call);
     if (rc) return;
@@ -182,7 +187,7 @@ MILVUS_HANDLER(DescribeDatabase)
     out->n_properties = record->n_properties;
 }
 
-static int alter(struct milvus_call *call, const char *name, const WIRE(AlterDatabaseRequest) *in,
+static int alter(struct milvus_call *call, const char *name, const WIRE(AlterDatabaseRequest) * in,
                  struct kith_error *err)
 {
     ProtobufCAllocator allocator = milvus_allocator(call->arena);
@@ -197,13 +202,16 @@ MILVUS_HANDLER(AlterDatabase)
 {
     const WIRE(AlterDatabaseRequest) *in = request;
     const char *name = *in->db_name ? in->db_name : call->database;
-    struct kith_error err = { 0 };
+    struct kith_error err = {0};
     MilvusStatus *refusal = NULL;
-    if (!milvus_database_exists(call->milvus, name)) refusal = not_found(call, name);
+    if (!milvus_database_exists(call->milvus, name))
+        refusal = not_found(call, name);
     else if (in->n_properties && in->n_delete_keys)
-        refusal = milvus_status(call, MILVUS_INVALID,
-                                "cannot provide both DeleteKeys and ExtraParams: invalid parameter");
-    else refusal = check_properties(call, in->properties, in->n_properties);
+        refusal =
+            milvus_status(call, MILVUS_INVALID,
+                          "cannot provide both DeleteKeys and ExtraParams: invalid parameter");
+    else
+        refusal = check_properties(call, in->properties, in->n_properties);
     if (!refusal) {
         os_mutex_lock(&call->milvus->ddl_lock);
         const int rc = alter(call, name, in, &err);

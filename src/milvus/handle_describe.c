@@ -25,9 +25,11 @@ static char **channels(struct milvus_call *call, uint64_t id, int32_t shards, bo
     char **names = arena_alloc_array(call->arena, (size_t)shards + 1, sizeof *names);
     char text[96];
     for (int32_t i = 0; names && i < shards; i++) {
-        if (physical) (void)snprintf(text, sizeof text, "by-dev-rootcoord-dml_%d", i);
-        else (void)snprintf(text, sizeof text, "by-dev-rootcoord-dml_%d_%lluv%d", i,
-                            (unsigned long long)id, i);
+        if (physical)
+            (void)snprintf(text, sizeof text, "by-dev-rootcoord-dml_%d", i);
+        else
+            (void)snprintf(text, sizeof text, "by-dev-rootcoord-dml_%d_%lluv%d", i,
+                           (unsigned long long)id, i);
         names[i] = milvus_strdup(call, text);
     }
     return names;
@@ -83,10 +85,11 @@ static int describe(struct milvus_call *call, const struct milvus_collection *co
 /* By name, else by number. */
 static void answer(struct milvus_call *call, const char *name, int64_t id, Description *out)
 {
-    struct kith_error err = { 0 };
+    struct kith_error err = {0};
     MilvusStatus *refusal = NULL;
     struct milvus_collection *collection = NULL;
-    if (*name || id == 0) collection = milvus_collection_get(call, name, true, &refusal);
+    if (*name || id == 0)
+        collection = milvus_collection_get(call, name, true, &refusal);
     else if (!(collection = milvus_collection_by_id(call, (uint64_t)id)))
         refusal = milvus_status(call, MILVUS_COLLECTION_NOT_FOUND,
                                 "collection not found[collection=%lld]", (long long)id);
@@ -129,8 +132,7 @@ MILVUS_HANDLER(BatchDescribeCollection)
 
 /* ---- ShowCollections ---- */
 
-
-static bool wanted(const WIRE(ShowCollectionsRequest) *in, const struct milvus_collection *item)
+static bool wanted(const WIRE(ShowCollectionsRequest) * in, const struct milvus_collection *item)
 {
     const bool in_memory = in->type == MILVUS__PROTO__MILVUS__SHOW_TYPE__InMemory;
     if (in_memory && !item->record->loaded) return false;
@@ -139,7 +141,7 @@ static bool wanted(const WIRE(ShowCollectionsRequest) *in, const struct milvus_c
     return in->n_collection_names == 0;
 }
 
-static MilvusStatus *show_named(struct milvus_call *call, const WIRE(ShowCollectionsRequest) *in)
+static MilvusStatus *show_named(struct milvus_call *call, const WIRE(ShowCollectionsRequest) * in)
 {
     for (size_t i = 0; i < in->n_collection_names; i++) {
         MilvusStatus *refusal = NULL;
@@ -156,7 +158,7 @@ static MilvusStatus *show_named(struct milvus_call *call, const WIRE(ShowCollect
     return NULL;
 }
 
-static bool show_room(struct milvus_call *call, size_t count, WIRE(ShowCollectionsResponse) *out)
+static bool show_room(struct milvus_call *call, size_t count, WIRE(ShowCollectionsResponse) * out)
 {
     struct arena *arena = call->arena;
     out->collection_names = arena_alloc_array(arena, count + 1, sizeof(char *));
@@ -172,7 +174,7 @@ static bool show_room(struct milvus_call *call, size_t count, WIRE(ShowCollectio
 }
 
 static void show_one(struct milvus_call *call, const struct milvus_collection *item, bool in_memory,
-                     WIRE(ShowCollectionsResponse) *out)
+                     WIRE(ShowCollectionsResponse) * out)
 {
     const size_t at = out->n_collection_names;
     out->collection_names[at] = milvus_strdup(call, item->name);
@@ -206,7 +208,8 @@ MILVUS_HANDLER(ShowCollections)
     } else {
         for (size_t i = 0; i < count; i++)
             if (wanted(in, items[i]))
-                show_one(call, items[i], in->type == MILVUS__PROTO__MILVUS__SHOW_TYPE__InMemory, out);
+                show_one(call, items[i], in->type == MILVUS__PROTO__MILVUS__SHOW_TYPE__InMemory,
+                         out);
     }
     for (size_t i = 0; i < count; i++) milvus_collection_unref(items[i]);
 }
@@ -231,8 +234,8 @@ MILVUS_HANDLER(GetCollectionStatistics)
 {
     const WIRE(GetCollectionStatisticsRequest) *in = request;
     WIRE(GetCollectionStatisticsResponse) *out = reply;
-    struct kith_stats stats = { .size = sizeof stats };
-    struct kith_error err = { 0 };
+    struct kith_stats stats = {.size = sizeof stats};
+    struct kith_error err = {0};
     struct milvus_collection *collection =
         milvus_collection_get(call, in->collection_name, false, &out->status);
     if (!collection) return;

@@ -11,7 +11,8 @@
 
 /* ---- AddCollectionField ---- */
 
-static MilvusStatus *check_added(struct milvus_call *call, const struct milvus_collection *collection,
+static MilvusStatus *check_added(struct milvus_call *call,
+                                 const struct milvus_collection *collection,
                                  const MilvusField *field)
 {
     MilvusStatus *refusal = NULL;
@@ -24,7 +25,8 @@ static MilvusStatus *check_added(struct milvus_call *call, const struct milvus_c
     if (!field->nullable)
         refusal = milvus_status(call, MILVUS_INVALID,
                                 "added field must be nullable, please check it, field name = %s: "
-                                "invalid parameter", field->name);
+                                "invalid parameter",
+                                field->name);
     else if (field->is_primary_key)
         refusal = milvus_status(call, MILVUS_INVALID,
                                 "not support to add pk field, field name = %s: invalid parameter",
@@ -32,22 +34,25 @@ static MilvusStatus *check_added(struct milvus_call *call, const struct milvus_c
     else if (field->autoid)
         refusal = milvus_status(call, MILVUS_INVALID,
                                 "only primary field can speficy AutoID with true, field name = %s: "
-                                "invalid parameter", field->name);
+                                "invalid parameter",
+                                field->name);
     else if (field->is_partition_key)
         refusal = milvus_status(call, MILVUS_INVALID,
                                 "not support to add partition key field, field name  = %s: invalid "
-                                "parameter", field->name);
+                                "parameter",
+                                field->name);
     return refusal ? refusal : schema_check_field(call, field, collection->name);
 }
 
-static int add_record(void *ctx, Kith__Door__CollectionRecord *record, ProtobufCAllocator *allocator)
+static int add_record(void *ctx, Kith__Door__CollectionRecord *record,
+                      ProtobufCAllocator *allocator)
 {
     MilvusField *field = ctx;
     MilvusSchema *schema = record->schema;
     field->fieldid = record->next_field;
     MilvusField *copy = registry_own(allocator, &field->base);
-    MilvusField **grown = allocator->alloc(allocator->allocator_data,
-                                           (schema->n_fields + 1) * sizeof *grown);
+    MilvusField **grown =
+        allocator->alloc(allocator->allocator_data, (schema->n_fields + 1) * sizeof *grown);
     if (!copy || !grown) {
         if (copy) milvus__proto__schema__field_schema__free_unpacked(copy, allocator);
         if (grown) allocator->free(allocator->allocator_data, grown);
@@ -66,7 +71,7 @@ static MilvusStatus *add_field(struct milvus_call *call, const struct milvus_col
                                MilvusField *field)
 {
     struct kith_field engine;
-    struct kith_error err = { 0 };
+    struct kith_error err = {0};
     MilvusStatus *refusal = check_added(call, collection, field);
     if (!refusal) refusal = field_to_engine(call, field, &engine);
     if (refusal) return refusal;
@@ -78,18 +83,20 @@ static MilvusStatus *add_field(struct milvus_call *call, const struct milvus_col
 static MilvusField *read_field(struct milvus_call *call, ProtobufCBinaryData bytes)
 {
     ProtobufCAllocator allocator = milvus_allocator(call->arena);
-    const struct kith_str text = { (const char *)bytes.data, bytes.len };
+    const struct kith_str text = {(const char *)bytes.data, bytes.len};
     if (!message_check(&milvus__proto__schema__field_schema__descriptor, text)) return NULL;
     return milvus__proto__schema__field_schema__unpack(&allocator, bytes.len, bytes.data);
 }
 
 /* Looks again under the lock: two calls may add the same name. */
-static MilvusStatus *add_to(struct milvus_call *call, const char *name, int64_t id, MilvusField *field)
+static MilvusStatus *add_to(struct milvus_call *call, const char *name, int64_t id,
+                            MilvusField *field)
 {
     MilvusStatus *refusal = NULL;
     struct milvus_collection *collection = NULL;
     os_mutex_lock(&call->milvus->ddl_lock);
-    if (*name || !id) collection = milvus_collection_get(call, name, false, &refusal);
+    if (*name || !id)
+        collection = milvus_collection_get(call, name, false, &refusal);
     else if (!(collection = milvus_collection_by_id(call, (uint64_t)id)))
         refusal = milvus_status(call, MILVUS_COLLECTION_NOT_FOUND,
                                 "collection not found[collection=%lld]", (long long)id);
@@ -103,9 +110,10 @@ MILVUS_HANDLER(AddCollectionField)
 {
     const WIRE(AddCollectionFieldRequest) *in = request;
     MilvusField *field = read_field(call, in->schema);
-    milvus_finish(call, reply,
-                  field ? add_to(call, in->collection_name, in->collectionid, field)
-                        : milvus_status(call, MILVUS_PLAIN, "the schema of the request cannot be read"));
+    milvus_finish(
+        call, reply,
+        field ? add_to(call, in->collection_name, in->collectionid, field)
+              : milvus_status(call, MILVUS_PLAIN, "the schema of the request cannot be read"));
 }
 
 /* ---- functions ---- */
@@ -121,9 +129,10 @@ static MilvusStatus *no_function(struct milvus_call *call, const char *verb, int
 {
     if (type == KITH_FUNCTION_BM25)
         return milvus_status(call, MILVUS_INVALID,
-                             "Currently does not support %s BM25 function: invalid parameter", verb);
-    return milvus_status(call, MILVUS_UNIMPLEMENTED,
-                         "service unimplemented: functions of type %d", type);
+                             "Currently does not support %s BM25 function: invalid parameter",
+                             verb);
+    return milvus_status(call, MILVUS_UNIMPLEMENTED, "service unimplemented: functions of type %d",
+                         type);
 }
 
 MILVUS_HANDLER(AddCollectionFunction)
@@ -131,7 +140,8 @@ MILVUS_HANDLER(AddCollectionFunction)
     const WIRE(AddCollectionFunctionRequest) *in = request;
     MilvusStatus *refusal = need(call, in->collection_name);
     if (!refusal && !in->functionschema)
-        refusal = milvus_status(call, MILVUS_INVALID, "function schema is empty: invalid parameter");
+        refusal =
+            milvus_status(call, MILVUS_INVALID, "function schema is empty: invalid parameter");
     if (!refusal) refusal = no_function(call, "adding", (int)in->functionschema->type);
     milvus_finish(call, reply, refusal);
 }
@@ -157,8 +167,8 @@ MILVUS_HANDLER(AlterCollectionFunction)
     const WIRE(AlterCollectionFunctionRequest) *in = request;
     MilvusStatus *refusal = refuse_named(call, in->collection_name, in->function_name, "altering");
     if (!refusal)
-        refusal = milvus_status(call, MILVUS_INVALID, "function %.300s not exists: invalid parameter",
-                                in->function_name);
+        refusal = milvus_status(call, MILVUS_INVALID,
+                                "function %.300s not exists: invalid parameter", in->function_name);
     milvus_finish(call, reply, refusal);
 }
 
@@ -166,7 +176,8 @@ MILVUS_HANDLER(AlterCollectionFunction)
 MILVUS_HANDLER(DropCollectionFunction)
 {
     const WIRE(DropCollectionFunctionRequest) *in = request;
-    milvus_finish(call, reply, refuse_named(call, in->collection_name, in->function_name, "droping"));
+    milvus_finish(call, reply,
+                  refuse_named(call, in->collection_name, in->function_name, "droping"));
 }
 
 /* ---- AlterCollectionSchema: one field, or a refusal ---- */
@@ -178,7 +189,9 @@ MILVUS_HANDLER(AlterCollectionSchema)
     const WIRE(AlterCollectionSchemaRequest__Action) *action = in->action;
     MilvusStatus *refusal = NULL;
     const bool add =
-        action && action->op_case == MILVUS__PROTO__MILVUS__ALTER_COLLECTION_SCHEMA_REQUEST__ACTION__OP_ADD_REQUEST;
+        action &&
+        action->op_case ==
+            MILVUS__PROTO__MILVUS__ALTER_COLLECTION_SCHEMA_REQUEST__ACTION__OP_ADD_REQUEST;
     if (!add || action->add_request->n_func_schema > 0 || action->add_request->n_field_infos != 1 ||
         !action->add_request->field_infos[0]->field_schema)
         refusal = milvus_status(call, MILVUS_UNIMPLEMENTED,

@@ -19,22 +19,23 @@ static bool same_params(const Kith__Door__IndexRecord *index, const struct index
 {
     if (index->n_params != ask->pair_count) return false;
     for (size_t i = 0; i < ask->pair_count; i++) {
-        const char *value =
-            milvus_pair_get(index->params, index->n_params, ask->pairs[i]->key);
+        const char *value = milvus_pair_get(index->params, index->n_params, ask->pairs[i]->key);
         if (!value || strcmp(value, ask->pairs[i]->value) != 0) return false;
     }
     return true;
 }
 
 /* Is there one already? *same: and it is this one. */
-static MilvusStatus *check_other(struct milvus_call *call, const struct milvus_collection *collection,
+static MilvusStatus *check_other(struct milvus_call *call,
+                                 const struct milvus_collection *collection,
                                  const struct index_ask *ask, const char *name, bool *same)
 {
     const Kith__Door__CollectionRecord *record = collection->record;
     for (size_t i = 0; i < record->n_indexes; i++) {
         const Kith__Door__IndexRecord *index = record->indexes[i];
         const bool field = strcmp(index->field, ask->engine_field) == 0;
-        const bool path = strcmp(index_param(index, "json_path"), ask->json_path ? ask->json_path : "") == 0;
+        const bool path =
+            strcmp(index_param(index, "json_path"), ask->json_path ? ask->json_path : "") == 0;
         const bool named = strcmp(index->name, name) == 0;
         if (!named && !(field && path)) continue;
         *same = named && field && same_params(index, ask);
@@ -54,7 +55,8 @@ struct edit_add {
 };
 
 /* Grown by one; the last is a copy of the new one. */
-static int add_record(void *ctx, Kith__Door__CollectionRecord *record, ProtobufCAllocator *allocator)
+static int add_record(void *ctx, Kith__Door__CollectionRecord *record,
+                      ProtobufCAllocator *allocator)
 {
     const struct edit_add *edit = ctx;
     Kith__Door__IndexRecord fresh = KITH__DOOR__INDEX_RECORD__INIT;
@@ -79,14 +81,16 @@ static int add_record(void *ctx, Kith__Door__CollectionRecord *record, ProtobufC
     return 0;
 }
 
-static int drop_record(void *ctx, Kith__Door__CollectionRecord *record, ProtobufCAllocator *allocator)
+static int drop_record(void *ctx, Kith__Door__CollectionRecord *record,
+                       ProtobufCAllocator *allocator)
 {
     const int64_t *id = ctx;
     size_t kept = 0;
     for (size_t i = 0; i < record->n_indexes; i++) {
         if (record->indexes[i]->id == *id)
             kith__door__index_record__free_unpacked(record->indexes[i], allocator);
-        else record->indexes[kept++] = record->indexes[i];
+        else
+            record->indexes[kept++] = record->indexes[i];
     }
     record->n_indexes = kept;
     return 0;
@@ -94,7 +98,7 @@ static int drop_record(void *ctx, Kith__Door__CollectionRecord *record, Protobuf
 
 /* ---- CreateIndex ---- */
 
-static const char *index_name(struct milvus_call *call, const WIRE(CreateIndexRequest) *in,
+static const char *index_name(struct milvus_call *call, const WIRE(CreateIndexRequest) * in,
                               const struct index_ask *ask)
 {
     if (*in->index_name) return in->index_name;
@@ -105,10 +109,10 @@ static const char *index_name(struct milvus_call *call, const WIRE(CreateIndexRe
 }
 
 static MilvusStatus *create(struct milvus_call *call, struct milvus_collection *collection,
-                            const WIRE(CreateIndexRequest) *in)
+                            const WIRE(CreateIndexRequest) * in)
 {
     struct index_ask ask;
-    struct kith_error err = { 0 };
+    struct kith_error err = {0};
     bool same = false;
     char engine_name[32];
     MilvusStatus *refusal = milvus_check_index_name(call, in->index_name);
@@ -117,7 +121,7 @@ static MilvusStatus *create(struct milvus_call *call, struct milvus_collection *
     const char *name = index_name(call, in, &ask);
     refusal = check_other(call, collection, &ask, name, &same);
     if (refusal || same) return refusal;
-    struct edit_add edit = { &ask, name, collection->record->next_index };
+    struct edit_add edit = {&ask, name, collection->record->next_index};
     const bool vector = ask.field && field_is_vector(ask.field);
     (void)snprintf(engine_name, sizeof engine_name, "ix.%lld", (long long)edit.id);
     if (!vector) ask.engine.name = engine_name; /* a vector field's is called like the field */
@@ -147,8 +151,9 @@ static int drop_engine(const struct milvus_collection *collection,
     char engine_name[32];
     const MilvusField *field = milvus_field_find(collection, index->field);
     (void)snprintf(engine_name, sizeof engine_name, "ix.%lld", (long long)index->id);
-    int rc = field && field_is_vector(field) ? kith_index_drop(collection->handle, index->field, err)
-                                             : kith_index_drop(collection->handle, engine_name, err);
+    int rc = field && field_is_vector(field)
+                 ? kith_index_drop(collection->handle, index->field, err)
+                 : kith_index_drop(collection->handle, engine_name, err);
     if (rc == KITH_ENOTFOUND) rc = kith_index_drop(collection->handle, index->name, err);
     return rc == KITH_ENOTFOUND ? 0 : rc;
 }
@@ -156,13 +161,14 @@ static int drop_engine(const struct milvus_collection *collection,
 static MilvusStatus *drop(struct milvus_call *call, struct milvus_collection *collection,
                           const Kith__Door__IndexRecord *index)
 {
-    struct kith_error err = { 0 };
+    struct kith_error err = {0};
     const MilvusField *field = milvus_field_find(collection, index->field);
     int64_t id = index->id;
     if (collection->record->loaded && field && field_is_vector(field))
         return milvus_status(call, MILVUS_INVALID,
                              "vector index cannot be dropped on loaded collection: %llu: invalid "
-                             "parameter", (unsigned long long)collection->id);
+                             "parameter",
+                             (unsigned long long)collection->id);
     int rc = drop_engine(collection, index, &err);
     if (rc == 0) rc = registry_change_quietly(call, collection->id, drop_record, &id, &err);
     return rc ? milvus_error(call, rc, &err) : NULL;
@@ -179,8 +185,9 @@ MILVUS_HANDLER(DropIndex)
     const Kith__Door__CollectionRecord *record = collection ? collection->record : NULL;
     for (size_t i = 0; record && !refusal && i < record->n_indexes; i++) {
         const Kith__Door__IndexRecord *index = record->indexes[i];
-        const bool fits = *in->index_name ? strcmp(index->name, in->index_name) == 0
-                                          : !*in->field_name || strcmp(index->field, in->field_name) == 0;
+        const bool fits = *in->index_name
+                              ? strcmp(index->name, in->index_name) == 0
+                              : !*in->field_name || strcmp(index->field, in->field_name) == 0;
         if (fits) refusal = drop(call, collection, index);
     }
     os_mutex_unlock(&call->milvus->ddl_lock);
@@ -192,10 +199,11 @@ MILVUS_HANDLER(DropIndex)
 
 struct edit_alter {
     int64_t id;
-    const WIRE(AlterIndexRequest) *in;
+    const WIRE(AlterIndexRequest) * in;
 };
 
-static int alter_record(void *ctx, Kith__Door__CollectionRecord *record, ProtobufCAllocator *allocator)
+static int alter_record(void *ctx, Kith__Door__CollectionRecord *record,
+                        ProtobufCAllocator *allocator)
 {
     const struct edit_alter *edit = ctx;
     for (size_t i = 0; i < record->n_indexes; i++) {
@@ -210,7 +218,7 @@ static int alter_record(void *ctx, Kith__Door__CollectionRecord *record, Protobu
 
 static MilvusStatus *check_alterable(struct milvus_call *call, const char *key)
 {
-    static const char *const may[] = { "mmap.enabled", "indexoffsetcache.enabled", "warmup" };
+    static const char *const may[] = {"mmap.enabled", "indexoffsetcache.enabled", "warmup"};
     for (size_t i = 0; i < sizeof may / sizeof may[0]; i++)
         if (strcmp(key, may[i]) == 0) return NULL;
     return milvus_status(call, MILVUS_INVALID,
@@ -218,9 +226,9 @@ static MilvusStatus *check_alterable(struct milvus_call *call, const char *key)
 }
 
 static MilvusStatus *alter(struct milvus_call *call, struct milvus_collection *collection,
-                           const WIRE(AlterIndexRequest) *in)
+                           const WIRE(AlterIndexRequest) * in)
 {
-    struct kith_error err = { 0 };
+    struct kith_error err = {0};
     MilvusStatus *refusal = NULL;
     if (in->n_extra_params && in->n_delete_keys)
         return milvus_status(call, MILVUS_INVALID,
@@ -235,10 +243,12 @@ static MilvusStatus *alter(struct milvus_call *call, struct milvus_collection *c
         return milvus_status(call, MILVUS_INDEX_NOT_FOUND, "index not found[indexName=%.300s]",
                              in->index_name);
     if (collection->record->loaded)
-        return milvus_status(call, MILVUS_COLLECTION_LOADED,
-                             "can't alter index on loaded collection, please release the collection "
-                             "first: collection already loaded[collection=%s]", collection->name);
-    struct edit_alter edit = { index->id, in };
+        return milvus_status(
+            call, MILVUS_COLLECTION_LOADED,
+            "can't alter index on loaded collection, please release the collection "
+            "first: collection already loaded[collection=%s]",
+            collection->name);
+    struct edit_alter edit = {index->id, in};
     const int rc = registry_change_quietly(call, collection->id, alter_record, &edit, &err);
     return rc ? milvus_error(call, rc, &err) : NULL;
 }

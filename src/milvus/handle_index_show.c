@@ -12,8 +12,10 @@ static MilvusStatus *not_found(struct milvus_call *call, const struct milvus_col
                                const char *name)
 {
     if (*name)
-        return milvus_status(call, MILVUS_INDEX_NOT_FOUND, "index not found[indexName=%.300s]", name);
-    return milvus_status(call, MILVUS_INDEX_NOT_FOUND, "index not found[collection=%s]", collection->name);
+        return milvus_status(call, MILVUS_INDEX_NOT_FOUND, "index not found[indexName=%.300s]",
+                             name);
+    return milvus_status(call, MILVUS_INDEX_NOT_FOUND, "index not found[collection=%s]",
+                         collection->name);
 }
 
 /* By name when one is given, else by field, else all; 0 of them is a refusal. */
@@ -25,12 +27,12 @@ static bool fits(const Kith__Door__IndexRecord *index, const char *field, const 
 
 static uint64_t rows_of(const struct milvus_collection *collection)
 {
-    struct kith_stats stats = { .size = sizeof stats };
+    struct kith_stats stats = {.size = sizeof stats};
     return kith_collection_stats(collection->handle, &stats, NULL) ? 0 : stats.rows;
 }
 
-static WIRE(IndexDescription) *describe(struct milvus_call *call, const Kith__Door__IndexRecord *index,
-                                        uint64_t rows)
+static WIRE(IndexDescription) *
+    describe(struct milvus_call *call, const Kith__Door__IndexRecord *index, uint64_t rows)
 {
     WIRE(IndexDescription) *out =
         milvus_message(call, &milvus__proto__milvus__index_description__descriptor);
@@ -47,7 +49,7 @@ static WIRE(IndexDescription) *describe(struct milvus_call *call, const Kith__Do
 }
 
 static MilvusStatus *list(struct milvus_call *call, const struct milvus_collection *collection,
-                          const char *field, const char *name, WIRE(IndexDescription) ***out,
+                          const char *field, const char *name, WIRE(IndexDescription) * **out,
                           size_t *count)
 {
     const Kith__Door__CollectionRecord *record = collection->record;
@@ -97,7 +99,7 @@ MILVUS_HANDLER(GetIndexState)
 {
     const WIRE(GetIndexStateRequest) *in = request;
     WIRE(GetIndexStateResponse) *out = reply;
-    WIRE(IndexDescription) **items;
+    WIRE(IndexDescription) * *items;
     size_t count;
     struct milvus_collection *collection =
         milvus_collection_get(call, in->collection_name, false, &out->status);
@@ -114,7 +116,7 @@ MILVUS_HANDLER(GetIndexBuildProgress)
 {
     const WIRE(GetIndexBuildProgressRequest) *in = request;
     WIRE(GetIndexBuildProgressResponse) *out = reply;
-    WIRE(IndexDescription) **items;
+    WIRE(IndexDescription) * *items;
     size_t count;
     struct milvus_collection *collection =
         milvus_collection_get(call, in->collection_name, false, &out->status);

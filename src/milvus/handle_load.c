@@ -52,7 +52,8 @@ static MilvusStatus *check_load_fields(struct milvus_call *call,
     const MilvusSchema *schema = collection->record->schema;
     for (size_t i = 0; i < count; i++)
         if (!milvus_field_find(collection, fields[i]))
-            return milvus_status(call, MILVUS_FIELD_NOT_FOUND, "field not found[field=%.300s]", fields[i]);
+            return milvus_status(call, MILVUS_FIELD_NOT_FOUND, "field not found[field=%.300s]",
+                                 fields[i]);
     for (size_t i = 0; count > 0 && i < schema->n_fields; i++) {
         const MilvusField *field = schema->fields[i];
         const char *what = field->is_primary_key      ? "primary key"
@@ -60,9 +61,10 @@ static MilvusStatus *check_load_fields(struct milvus_call *call,
                            : field->is_clustering_key ? "clustering key"
                                                       : NULL;
         if (what && !listed(fields, count, field->name))
-            return milvus_status(call, MILVUS_INVALID,
-                                 "load field list %s does not contain %s field %s: invalid parameter",
-                                 joined(call, fields, count), what, field->name);
+            return milvus_status(
+                call, MILVUS_INVALID,
+                "load field list %s does not contain %s field %s: invalid parameter",
+                joined(call, fields, count), what, field->name);
     }
     return NULL;
 }
@@ -95,7 +97,7 @@ static MilvusStatus *partition_missing(struct milvus_call *call,
                                        char *const *names, size_t count)
 {
     struct kith_collection_info *info;
-    struct kith_error err = { 0 };
+    struct kith_error err = {0};
     MilvusStatus *refusal = NULL;
     const int rc = kith_collection_describe(collection->handle, &info, &err);
     if (rc) return milvus_error(call, rc, &err);
@@ -151,9 +153,10 @@ static int set_load(void *ctx, Kith__Door__CollectionRecord *record, ProtobufCAl
 static MilvusStatus *change(struct milvus_call *call, const struct milvus_collection *collection,
                             struct edit_load edit)
 {
-    struct kith_error err = { 0 };
+    struct kith_error err = {0};
     const Kith__Door__CollectionRecord *record = collection->record;
-    if (edit.partition_count == 0 && record->loaded == edit.loaded && record->n_loaded_partitions == 0)
+    if (edit.partition_count == 0 && record->loaded == edit.loaded &&
+        record->n_loaded_partitions == 0)
         return NULL; /* as it is */
     const int rc = registry_change_quietly(call, collection->id, set_load, &edit, &err);
     return rc ? milvus_error(call, rc, &err) : NULL;
@@ -170,7 +173,7 @@ MILVUS_HANDLER(LoadCollection)
     if (collection) {
         refusal = check_load_fields(call, collection, in->load_fields, in->n_load_fields);
         if (!refusal) refusal = check_indexed(call, collection, in->load_fields, in->n_load_fields);
-        if (!refusal) refusal = change(call, collection, (struct edit_load){ .loaded = true });
+        if (!refusal) refusal = change(call, collection, (struct edit_load){.loaded = true});
     }
     milvus_collection_unref(collection);
     milvus_finish(call, reply, refusal);
@@ -182,7 +185,7 @@ MILVUS_HANDLER(ReleaseCollection)
     MilvusStatus *refusal = NULL;
     struct milvus_collection *collection =
         milvus_collection_get(call, in->collection_name, false, &refusal);
-    if (collection) refusal = change(call, collection, (struct edit_load){ .loaded = false });
+    if (collection) refusal = change(call, collection, (struct edit_load){.loaded = false});
     milvus_collection_unref(collection);
     milvus_finish(call, reply, refusal);
 }
@@ -215,7 +218,7 @@ static MilvusStatus *load_more(struct milvus_call *call, const struct milvus_col
     for (size_t i = 0; i < before; i++) list[total++] = record->loaded_partitions[i];
     for (size_t i = 0; i < count; i++)
         if (!listed(list, total, names[i])) list[total++] = names[i];
-    return change(call, collection, (struct edit_load){ true, list, total });
+    return change(call, collection, (struct edit_load){true, list, total});
 }
 
 /* What is loaded now, without these. */
@@ -223,7 +226,7 @@ static MilvusStatus *load_less(struct milvus_call *call, const struct milvus_col
                                char *const *names, size_t count)
 {
     struct kith_collection_info *info;
-    struct kith_error err = { 0 };
+    struct kith_error err = {0};
     if (!collection->record->loaded) return NULL;
     const int rc = kith_collection_describe(collection->handle, &info, &err);
     if (rc) return milvus_error(call, rc, &err);
@@ -235,7 +238,7 @@ static MilvusStatus *load_less(struct milvus_call *call, const struct milvus_col
             list[total++] = info->partitions[i];
     }
     MilvusStatus *refusal =
-        list ? change(call, collection, (struct edit_load){ total > 0, list, total })
+        list ? change(call, collection, (struct edit_load){total > 0, list, total})
              : milvus_error(call, KITH_ENOMEM, NULL);
     kith_collection_info_free(info);
     return refusal;
@@ -248,10 +251,13 @@ MILVUS_HANDLER(LoadPartitions)
     struct milvus_collection *collection =
         milvus_collection_get(call, in->collection_name, false, &refusal);
     if (collection) {
-        refusal = check_partitions(call, collection, "load", in->partition_names, in->n_partition_names);
-        if (!refusal) refusal = check_load_fields(call, collection, in->load_fields, in->n_load_fields);
+        refusal =
+            check_partitions(call, collection, "load", in->partition_names, in->n_partition_names);
+        if (!refusal)
+            refusal = check_load_fields(call, collection, in->load_fields, in->n_load_fields);
         if (!refusal) refusal = check_indexed(call, collection, in->load_fields, in->n_load_fields);
-        if (!refusal) refusal = load_more(call, collection, in->partition_names, in->n_partition_names);
+        if (!refusal)
+            refusal = load_more(call, collection, in->partition_names, in->n_partition_names);
     }
     milvus_collection_unref(collection);
     milvus_finish(call, reply, refusal);
@@ -266,7 +272,8 @@ MILVUS_HANDLER(ReleasePartitions)
     if (collection) {
         refusal = check_partitions(call, collection, "release", in->partition_names,
                                    in->n_partition_names);
-        if (!refusal) refusal = load_less(call, collection, in->partition_names, in->n_partition_names);
+        if (!refusal)
+            refusal = load_less(call, collection, in->partition_names, in->n_partition_names);
     }
     milvus_collection_unref(collection);
     milvus_finish(call, reply, refusal);
@@ -297,10 +304,12 @@ MILVUS_HANDLER(GetLoadState)
     }
     MilvusStatus *missing =
         partition_missing(call, collection, in->partition_names, in->n_partition_names);
-    if (missing) out->status = missing;
+    if (missing)
+        out->status = missing;
     else if (all_loaded(collection, in->partition_names, in->n_partition_names))
         out->state = MILVUS__PROTO__COMMON__LOAD_STATE__LoadStateLoaded;
-    else out->state = MILVUS__PROTO__COMMON__LOAD_STATE__LoadStateNotLoad;
+    else
+        out->state = MILVUS__PROTO__COMMON__LOAD_STATE__LoadStateNotLoad;
     milvus_collection_unref(collection);
 }
 

@@ -8,7 +8,7 @@
 #include "milvus/milvus_internal.h"
 #include "milvus/schema_map.h"
 
-#define NUMBER_MASK UINT64_C(0x1fffffffffffff) /* exact in a double, which some clients use */
+#define NUMBER_MASK       UINT64_C(0x1fffffffffffff) /* exact in a double, which some clients use */
 #define PARTITION_DEFAULT "_default"
 
 int64_t milvus_partition_id(const struct milvus_collection *collection, const char *partition)
@@ -27,7 +27,7 @@ static MilvusStatus *exists(struct milvus_call *call, const struct milvus_collec
                             const char *name, bool *out)
 {
     struct kith_collection_info *info;
-    struct kith_error err = { 0 };
+    struct kith_error err = {0};
     const int rc = kith_collection_describe(collection->handle, &info, &err);
     if (rc) return milvus_error(call, rc, &err);
     *out = has(info, name);
@@ -39,21 +39,23 @@ static MilvusStatus *key_mode(struct milvus_call *call, const struct milvus_coll
                               const char *verb)
 {
     if (!schema_partition_key(collection->record->schema)) return NULL;
-    return milvus_status(call, MILVUS_PLAIN, "disable %s partition if partition key mode is used", verb);
+    return milvus_status(call, MILVUS_PLAIN, "disable %s partition if partition key mode is used",
+                         verb);
 }
 
 static MilvusStatus *create(struct milvus_call *call, const struct milvus_collection *collection,
                             const char *name)
 {
-    struct kith_error err = { 0 };
+    struct kith_error err = {0};
     MilvusStatus *refusal = key_mode(call, collection, "create");
     if (!refusal) refusal = milvus_check_partition_name(call, name);
     if (refusal) return refusal;
     const int rc = kith_partition_create(collection->handle, name, &err);
     if (rc == KITH_ELIMIT)
-        return milvus_status(call, MILVUS_PLAIN,
-                             "partition number (1024) exceeds max configuration (1024), collection: %s",
-                             collection->name);
+        return milvus_status(
+            call, MILVUS_PLAIN,
+            "partition number (1024) exceeds max configuration (1024), collection: %s",
+            collection->name);
     return rc == 0 || rc == KITH_EEXISTS ? NULL : milvus_error(call, rc, &err);
 }
 
@@ -71,7 +73,7 @@ MILVUS_HANDLER(CreatePartition)
 static MilvusStatus *drop(struct milvus_call *call, const struct milvus_collection *collection,
                           const char *name)
 {
-    struct kith_error err = { 0 };
+    struct kith_error err = {0};
     bool there = false;
     MilvusStatus *refusal = key_mode(call, collection, "drop");
     if (!refusal) refusal = milvus_check_partition_name(call, name);
@@ -81,8 +83,9 @@ static MilvusStatus *drop(struct milvus_call *call, const struct milvus_collecti
     refusal = exists(call, collection, name, &there);
     if (refusal || !there) return refusal;
     if (milvus_partition_loaded(collection, name))
-        return milvus_status(call, MILVUS_PLAIN,
-                             "partition cannot be dropped, partition is loaded, please release it first");
+        return milvus_status(
+            call, MILVUS_PLAIN,
+            "partition cannot be dropped, partition is loaded, please release it first");
     const int rc = kith_partition_drop(collection->handle, name, &err);
     return rc == 0 || rc == KITH_ENOTFOUND ? NULL : milvus_error(call, rc, &err);
 }
@@ -112,17 +115,18 @@ MILVUS_HANDLER(HasPartition)
     milvus_collection_unref(collection);
 }
 
-static MilvusStatus *count_rows(struct milvus_call *call, const struct milvus_collection *collection,
-                                const char *partition, uint64_t *rows)
+static MilvusStatus *count_rows(struct milvus_call *call,
+                                const struct milvus_collection *collection, const char *partition,
+                                uint64_t *rows)
 {
     struct kith_query_opts opts = KITH_QUERY_OPTS_INIT;
-    struct kith_error err = { 0 };
+    struct kith_error err = {0};
     bool there = false;
     MilvusStatus *refusal = exists(call, collection, partition, &there);
     if (refusal) return refusal;
     if (!there)
-        return milvus_status(call, MILVUS_PARTITION_NOT_FOUND, "partition not found[partition=%.300s]",
-                             partition);
+        return milvus_status(call, MILVUS_PARTITION_NOT_FOUND,
+                             "partition not found[partition=%.300s]", partition);
     opts.partitions = &partition;
     opts.partition_count = 1;
     const int rc = kith_count_matching(collection->handle, &opts, call->call, rows, &err);
@@ -146,7 +150,7 @@ MILVUS_HANDLER(GetPartitionStatistics)
 
 /* ---- ShowPartitions ---- */
 
-static bool show_room(struct milvus_call *call, size_t count, WIRE(ShowPartitionsResponse) *out)
+static bool show_room(struct milvus_call *call, size_t count, WIRE(ShowPartitionsResponse) * out)
 {
     struct arena *arena = call->arena;
     out->partition_names = arena_alloc_array(arena, count + 1, sizeof(char *));
@@ -159,7 +163,7 @@ static bool show_room(struct milvus_call *call, size_t count, WIRE(ShowPartition
 }
 
 static void show_one(struct milvus_call *call, const struct milvus_collection *collection,
-                     const char *name, WIRE(ShowPartitionsResponse) *out)
+                     const char *name, WIRE(ShowPartitionsResponse) * out)
 {
     const size_t at = out->n_partition_names;
     out->partition_names[at] = milvus_strdup(call, name);
@@ -171,7 +175,7 @@ static void show_one(struct milvus_call *call, const struct milvus_collection *c
         out->n_created_utc_timestamps = out->n_inmemory_percentages = at + 1;
 }
 
-static bool asked(const WIRE(ShowPartitionsRequest) *in, const char *name)
+static bool asked(const WIRE(ShowPartitionsRequest) * in, const char *name)
 {
     for (size_t i = 0; i < in->n_partition_names; i++)
         if (strcmp(in->partition_names[i], name) == 0) return true;
@@ -179,10 +183,11 @@ static bool asked(const WIRE(ShowPartitionsRequest) *in, const char *name)
 }
 
 static MilvusStatus *show(struct milvus_call *call, const struct milvus_collection *collection,
-                          const WIRE(ShowPartitionsRequest) *in, WIRE(ShowPartitionsResponse) *out)
+                          const WIRE(ShowPartitionsRequest) * in,
+                          WIRE(ShowPartitionsResponse) * out)
 {
     struct kith_collection_info *info;
-    struct kith_error err = { 0 };
+    struct kith_error err = {0};
     MilvusStatus *refusal = NULL;
     const bool in_memory = in->type == MILVUS__PROTO__MILVUS__SHOW_TYPE__InMemory;
     const int rc = kith_collection_describe(collection->handle, &info, &err);
@@ -190,7 +195,8 @@ static MilvusStatus *show(struct milvus_call *call, const struct milvus_collecti
     for (size_t i = 0; !refusal && i < in->n_partition_names; i++)
         if (!has(info, in->partition_names[i]))
             refusal = milvus_status(call, MILVUS_PARTITION_NOT_FOUND,
-                                    "partition not found[partition=%.300s]", in->partition_names[i]);
+                                    "partition not found[partition=%.300s]",
+                                    in->partition_names[i]);
         else if (in_memory && !milvus_partition_loaded(collection, in->partition_names[i]))
             refusal = milvus_status(call, 201, "partition not loaded[partition=%.300s]",
                                     in->partition_names[i]);
@@ -214,7 +220,8 @@ MILVUS_HANDLER(ShowPartitions)
         collection = milvus_collection_get(call, in->collection_name, false, &out->status);
     else if (!(collection = milvus_collection_by_id(call, (uint64_t)in->collectionid)))
         out->status = milvus_status(call, MILVUS_COLLECTION_NOT_FOUND,
-                                    "collection not found[collection=%lld]", (long long)in->collectionid);
+                                    "collection not found[collection=%lld]",
+                                    (long long)in->collectionid);
     if (!collection) return;
     out->status = show(call, collection, in, out);
     if (!out->status) out->status = milvus_success(call);

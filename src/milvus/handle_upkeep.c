@@ -6,7 +6,7 @@
 
 #include "milvus/milvus_internal.h"
 
-#define NODE_ID 1
+#define NODE_ID         1
 #define COMPACT_WAIT_MS 1000 /* then it goes on in the background */
 
 /* ---- flush ---- */
@@ -20,12 +20,13 @@ static Milvus__Proto__Schema__LongArray *no_ids(struct milvus_call *call)
 #define NEW_ENTRY(entry) milvus_message(call, &milvus__proto__milvus__##entry##__descriptor)
 
 static bool note_flushed(struct milvus_call *call, const char *name, size_t at,
-                         WIRE(FlushResponse) *out)
+                         WIRE(FlushResponse) * out)
 {
     WIRE(FlushResponse__CollSegIDsEntry) *ids = NEW_ENTRY(flush_response__coll_seg_ids_entry);
     WIRE(FlushResponse__FlushCollSegIDsEntry) *flushed =
         NEW_ENTRY(flush_response__flush_coll_seg_ids_entry);
-    WIRE(FlushResponse__CollSealTimesEntry) *sealed = NEW_ENTRY(flush_response__coll_seal_times_entry);
+    WIRE(FlushResponse__CollSealTimesEntry) *sealed =
+        NEW_ENTRY(flush_response__coll_seal_times_entry);
     WIRE(FlushResponse__CollFlushTsEntry) *ts = NEW_ENTRY(flush_response__coll_flush_ts_entry);
     if (!ids || !flushed || !sealed || !ts) return false;
     ids->key = flushed->key = sealed->key = ts->key = milvus_text(name);
@@ -37,13 +38,14 @@ static bool note_flushed(struct milvus_call *call, const char *name, size_t at,
     out->flush_coll_segids[at] = flushed;
     out->coll_seal_times[at] = sealed;
     out->coll_flush_ts[at] = ts;
-    out->n_coll_segids = out->n_flush_coll_segids = out->n_coll_seal_times = out->n_coll_flush_ts = at + 1;
+    out->n_coll_segids = out->n_flush_coll_segids = out->n_coll_seal_times = out->n_coll_flush_ts =
+        at + 1;
     return ids->value && flushed->value;
 }
 
 static MilvusStatus *flush_one(struct milvus_call *call, const char *name)
 {
-    struct kith_error err = { 0 };
+    struct kith_error err = {0};
     MilvusStatus *refusal = NULL;
     struct milvus_collection *collection = milvus_collection_get(call, name, false, &refusal);
     if (!collection) return refusal;
@@ -63,7 +65,8 @@ MILVUS_HANDLER(Flush)
     out->coll_seal_times = arena_alloc_array(arena, count + 1, sizeof(void *));
     out->coll_flush_ts = arena_alloc_array(arena, count + 1, sizeof(void *));
     out->db_name = milvus_text(call->database);
-    const bool room = out->coll_segids && out->flush_coll_segids && out->coll_seal_times && out->coll_flush_ts;
+    const bool room = out->coll_segids && out->flush_coll_segids && out->coll_seal_times &&
+                      out->coll_flush_ts;
     MilvusStatus *refusal = room ? NULL : milvus_error(call, KITH_ENOMEM, NULL);
     for (size_t i = 0; !refusal && i < count; i++) {
         refusal = flush_one(call, in->collection_names[i]);
@@ -89,7 +92,7 @@ static MilvusStatus *flush_database(struct milvus_call *call)
     MilvusStatus *refusal = NULL;
     if (milvus_collection_list(call, &items, &count)) return milvus_error(call, KITH_ENOMEM, NULL);
     for (size_t i = 0; i < count; i++) {
-        struct kith_error err = { 0 };
+        struct kith_error err = {0};
         const int rc = refusal ? 0 : kith_flush(items[i]->handle, call->call, &err);
         if (rc && rc != KITH_ECLOSED) refusal = milvus_error(call, rc, &err); /* closed: dropped */
         milvus_collection_unref(items[i]);
@@ -98,7 +101,7 @@ static MilvusStatus *flush_database(struct milvus_call *call)
 }
 
 /* One database, the ones that are named, or all. */
-static MilvusStatus *flush_all(struct milvus_call *call, const WIRE(FlushAllRequest) *in)
+static MilvusStatus *flush_all(struct milvus_call *call, const WIRE(FlushAllRequest) * in)
 {
     struct kith_names names;
     MilvusStatus *refusal = NULL;
@@ -138,8 +141,8 @@ MILVUS_HANDLER(GetFlushAllState)
 
 static MilvusStatus *compact(struct milvus_call *call, const struct milvus_collection *collection)
 {
-    struct kith_call limit = { .size = sizeof limit, .timeout_ms = COMPACT_WAIT_MS };
-    struct kith_error err = { 0 };
+    struct kith_call limit = {.size = sizeof limit, .timeout_ms = COMPACT_WAIT_MS};
+    struct kith_error err = {0};
     if (call->call) limit.cancel = call->call->cancel;
     const int rc = kith_compact(collection->handle, &limit, &err);
     return rc == 0 || rc == KITH_ETIMEDOUT ? NULL : milvus_error(call, rc, &err);
@@ -153,14 +156,16 @@ MILVUS_HANDLER(ManualCompaction)
     if (in->target_size > 0 && in->target_size < 64) {
         out->status = milvus_status(call, MILVUS_INVALID,
                                     "targetSize %lld MB is less than the smallest segment size: "
-                                    "invalid parameter", (long long)in->target_size);
+                                    "invalid parameter",
+                                    (long long)in->target_size);
         return;
     }
     if (in->collectionid) {
         collection = milvus_collection_by_id(call, (uint64_t)in->collectionid);
         if (!collection)
             out->status = milvus_status(call, MILVUS_COLLECTION_NOT_FOUND,
-                                        "collection not found[collection=%lld]", (long long)in->collectionid);
+                                        "collection not found[collection=%lld]",
+                                        (long long)in->collectionid);
     } else {
         collection = milvus_collection_get(call, in->collection_name, false, &out->status);
     }
@@ -201,8 +206,8 @@ struct segments {
 static MilvusStatus *segments_of(struct milvus_call *call, const char *name, struct segments *out,
                                  struct milvus_collection **collection)
 {
-    struct kith_stats stats = { .size = sizeof stats };
-    struct kith_error err = { 0 };
+    struct kith_stats stats = {.size = sizeof stats};
+    struct kith_error err = {0};
     MilvusStatus *refusal = NULL;
     *collection = milvus_collection_get(call, name, false, &refusal);
     if (!*collection) return refusal;
@@ -255,8 +260,8 @@ MILVUS_HANDLER(GetPersistentSegmentInfo)
     }
 }
 
-static WIRE(QuerySegmentInfo) *query_segment(struct milvus_call *call,
-                                             const struct milvus_collection *collection)
+static WIRE(QuerySegmentInfo) *
+    query_segment(struct milvus_call *call, const struct milvus_collection *collection)
 {
     WIRE(QuerySegmentInfo) *info = NEW_ENTRY(query_segment_info);
     const Kith__Door__IndexRecord *index = milvus_index_find(collection, NULL, NULL);
@@ -303,7 +308,8 @@ static int64_t *one_id(struct milvus_call *call, int64_t id, size_t *count)
     return ids;
 }
 
-static WIRE(ReplicaInfo) *replica(struct milvus_call *call, const struct milvus_collection *collection)
+static WIRE(ReplicaInfo) *
+    replica(struct milvus_call *call, const struct milvus_collection *collection)
 {
     WIRE(ReplicaInfo) *info = NEW_ENTRY(replica_info);
     WIRE(ShardReplica) *shard = NEW_ENTRY(shard_replica);
@@ -332,13 +338,15 @@ MILVUS_HANDLER(GetReplicas)
         collection = milvus_collection_get(call, in->collection_name, false, &out->status);
     else if (!(collection = milvus_collection_by_id(call, (uint64_t)in->collectionid)))
         out->status = milvus_status(call, MILVUS_COLLECTION_NOT_FOUND,
-                                    "collection not found[collection=%lld]", (long long)in->collectionid);
+                                    "collection not found[collection=%lld]",
+                                    (long long)in->collectionid);
     if (!collection) return;
     if (collection->record->loaded) {
         WIRE(ReplicaInfo) *info = replica(call, collection);
         out->replicas = arena_alloc_array(call->arena, 1, sizeof *out->replicas);
         if (info && out->replicas) out->replicas[out->n_replicas++] = info;
-        out->status = info && out->replicas ? milvus_success(call) : milvus_error(call, KITH_ENOMEM, NULL);
+        out->status = info && out->replicas ? milvus_success(call)
+                                            : milvus_error(call, KITH_ENOMEM, NULL);
     } else {
         out->status = milvus_status(call, MILVUS_COLLECTION_NOT_LOADED,
                                     "collection not loaded[collection=%llu]",

@@ -48,7 +48,7 @@ static bool decode(struct milvus_call *call, const char *text, struct kith_str *
         bits -= 8;
         bytes[made++] = (char)(group >> bits & 0xff);
     }
-    *out = (struct kith_str){ bytes, made };
+    *out = (struct kith_str){bytes, made};
     return true;
 }
 
@@ -60,7 +60,7 @@ static MilvusStatus *bad_password(struct milvus_call *call)
 MILVUS_HANDLER(CreateCredential)
 {
     const WIRE(CreateCredentialRequest) *in = request;
-    struct kith_error err = { 0 };
+    struct kith_error err = {0};
     struct kith_str password;
     const char *description =
         in->description_given_case ==
@@ -69,29 +69,32 @@ MILVUS_HANDLER(CreateCredential)
             : "";
     milvus_finish(call, reply,
                   decode(call, in->password, &password)
-                      ? outcome(call, auth_user_create(call->milvus->opts.auth, in->username, password,
-                                                       description, &err), &err)
+                      ? outcome(call,
+                                auth_user_create(call->milvus->opts.auth, in->username, password,
+                                                 description, &err),
+                                &err)
                       : bad_password(call));
 }
 
 MILVUS_HANDLER(UpdateCredential)
 {
     const WIRE(UpdateCredentialRequest) *in = request;
-    struct kith_error err = { 0 };
+    struct kith_error err = {0};
     struct kith_str old, fresh;
     MilvusStatus *refusal = NULL;
     if (!decode(call, in->oldpassword, &old) || !decode(call, in->newpassword, &fresh))
         refusal = bad_password(call);
     else
-        refusal = outcome(call, auth_user_password(call->milvus->opts.auth, in->username, old, fresh,
-                                                   true, &err), &err);
+        refusal = outcome(
+            call, auth_user_password(call->milvus->opts.auth, in->username, old, fresh, true, &err),
+            &err);
     milvus_finish(call, reply, refusal);
 }
 
 MILVUS_HANDLER(DeleteCredential)
 {
     const WIRE(DeleteCredentialRequest) *in = request;
-    struct kith_error err = { 0 };
+    struct kith_error err = {0};
     milvus_finish(call, reply,
                   outcome(call, auth_user_drop(call->milvus->opts.auth, in->username, &err), &err));
 }
@@ -99,7 +102,8 @@ MILVUS_HANDLER(DeleteCredential)
 static char **copy_names(struct milvus_call *call, const struct kith_names *names)
 {
     char **copy = arena_alloc_array(call->arena, names->count + 1, sizeof *copy);
-    for (size_t i = 0; copy && i < names->count; i++) copy[i] = milvus_strdup(call, names->names[i]);
+    for (size_t i = 0; copy && i < names->count; i++)
+        copy[i] = milvus_strdup(call, names->names[i]);
     return copy;
 }
 
@@ -120,19 +124,20 @@ MILVUS_HANDLER(ListCredUsers)
 MILVUS_HANDLER(CreateRole)
 {
     const WIRE(CreateRoleRequest) *in = request;
-    struct kith_error err = { 0 };
+    struct kith_error err = {0};
     const char *name = in->entity ? in->entity->name : "";
     const char *description = in->entity ? in->entity->description : "";
-    milvus_finish(call, reply,
-                  outcome(call, auth_role_create(call->milvus->opts.auth, name, description, &err), &err));
+    milvus_finish(
+        call, reply,
+        outcome(call, auth_role_create(call->milvus->opts.auth, name, description, &err), &err));
 }
 
 /* Descriptions of roles are not shown by anything, so a new one only needs its role. */
 MILVUS_HANDLER(AlterRole)
 {
     const WIRE(AlterRoleRequest) *in = request;
-    struct kith_error err = { 0 };
-    struct kith_names users = { 0 };
+    struct kith_error err = {0};
+    struct kith_names users = {0};
     const int rc = auth_role_users(call->milvus->opts.auth, in->role_name, &users, &err);
     if (rc == 0) kith_names_free(&users);
     milvus_finish(call, reply, outcome(call, rc, &err));
@@ -141,28 +146,33 @@ MILVUS_HANDLER(AlterRole)
 MILVUS_HANDLER(DropRole)
 {
     const WIRE(DropRoleRequest) *in = request;
-    struct kith_error err = { 0 };
-    milvus_finish(call, reply,
-                  outcome(call, auth_role_drop(call->milvus->opts.auth, in->role_name, in->force_drop, &err), &err));
+    struct kith_error err = {0};
+    milvus_finish(
+        call, reply,
+        outcome(call, auth_role_drop(call->milvus->opts.auth, in->role_name, in->force_drop, &err),
+                &err));
 }
 
 MILVUS_HANDLER(OperateUserRole)
 {
     const WIRE(OperateUserRoleRequest) *in = request;
-    struct kith_error err = { 0 };
+    struct kith_error err = {0};
     const bool add = in->type == MILVUS__PROTO__MILVUS__OPERATE_USER_ROLE_TYPE__AddUserToRole;
-    milvus_finish(call, reply,
-                  outcome(call, auth_role_member(call->milvus->opts.auth, in->username, in->role_name, add, &err), &err));
+    milvus_finish(
+        call, reply,
+        outcome(call,
+                auth_role_member(call->milvus->opts.auth, in->username, in->role_name, add, &err),
+                &err));
 }
 
-static WIRE(RoleEntity) *role_entity(struct milvus_call *call, const char *name)
+static WIRE(RoleEntity) * role_entity(struct milvus_call *call, const char *name)
 {
     WIRE(RoleEntity) *role = milvus_message(call, &milvus__proto__milvus__role_entity__descriptor);
     if (role) role->name = milvus_strdup(call, name);
     return role;
 }
 
-static WIRE(UserEntity) *user_entity(struct milvus_call *call, const char *name)
+static WIRE(UserEntity) * user_entity(struct milvus_call *call, const char *name)
 {
     WIRE(UserEntity) *user = milvus_message(call, &milvus__proto__milvus__user_entity__descriptor);
     if (user) user->name = milvus_strdup(call, name);
@@ -170,11 +180,11 @@ static WIRE(UserEntity) *user_entity(struct milvus_call *call, const char *name)
 }
 
 /* NULL with a refusal. */
-static WIRE(RoleResult) *role_result(struct milvus_call *call, const char *name, bool with_users,
-                                     MilvusStatus **refusal)
+static WIRE(RoleResult) *
+    role_result(struct milvus_call *call, const char *name, bool with_users, MilvusStatus **refusal)
 {
     struct kith_names users;
-    struct kith_error err = { 0 };
+    struct kith_error err = {0};
     WIRE(RoleResult) *out = milvus_message(call, &milvus__proto__milvus__role_result__descriptor);
     const int rc = auth_role_users(call->milvus->opts.auth, name, &users, &err);
     *refusal = rc ? milvus_auth_error(call, rc, &err) : NULL;
@@ -195,9 +205,10 @@ MILVUS_HANDLER(SelectRole)
     char *wanted = in->role ? in->role->name : milvus_text("");
     const bool all = !*wanted;
     int rc = all ? auth_role_list(call->milvus->opts.auth, &names) : 0;
-    if (!all) names = (struct kith_names){ 1, &wanted };
+    if (!all) names = (struct kith_names){1, &wanted};
     MilvusStatus *refusal = rc ? milvus_error(call, rc, NULL) : NULL;
-    if (!refusal) out->results = arena_alloc_array(call->arena, names.count + 1, sizeof *out->results);
+    if (!refusal)
+        out->results = arena_alloc_array(call->arena, names.count + 1, sizeof *out->results);
     for (size_t i = 0; !refusal && out->results && i < names.count; i++) {
         WIRE(RoleResult) *one = role_result(call, names.names[i], in->include_user_info, &refusal);
         if (one) out->results[out->n_results++] = one;
@@ -206,11 +217,11 @@ MILVUS_HANDLER(SelectRole)
     out->status = refusal ? refusal : milvus_success(call);
 }
 
-static WIRE(UserResult) *user_result(struct milvus_call *call, const char *name, bool with_roles,
-                                     MilvusStatus **refusal)
+static WIRE(UserResult) *
+    user_result(struct milvus_call *call, const char *name, bool with_roles, MilvusStatus **refusal)
 {
     struct kith_names roles;
-    struct kith_error err = { 0 };
+    struct kith_error err = {0};
     WIRE(UserResult) *out = milvus_message(call, &milvus__proto__milvus__user_result__descriptor);
     const int rc = auth_user_roles(call->milvus->opts.auth, name, &roles, &err);
     *refusal = rc ? milvus_auth_error(call, rc, &err) : NULL;
@@ -231,9 +242,10 @@ MILVUS_HANDLER(SelectUser)
     char *wanted = in->user ? in->user->name : milvus_text("");
     const bool all = !*wanted;
     int rc = all ? auth_user_list(call->milvus->opts.auth, &names) : 0;
-    if (!all) names = (struct kith_names){ 1, &wanted };
+    if (!all) names = (struct kith_names){1, &wanted};
     MilvusStatus *refusal = rc ? milvus_error(call, rc, NULL) : NULL;
-    if (!refusal) out->results = arena_alloc_array(call->arena, names.count + 1, sizeof *out->results);
+    if (!refusal)
+        out->results = arena_alloc_array(call->arena, names.count + 1, sizeof *out->results);
     for (size_t i = 0; !refusal && out->results && i < names.count; i++) {
         WIRE(UserResult) *one = user_result(call, names.names[i], in->include_role_info, &refusal);
         if (one) out->results[out->n_results++] = one;

@@ -21,35 +21,35 @@ static const struct index_type {
     unsigned classes;
     const char *engine; /* NULL: the engine chooses */
 } types[] = {
-    { "FLAT", DENSE, "FLAT" },
-    { "IVF_FLAT", DENSE, "HNSW" },
-    { "IVF_SQ8", DENSE, "HNSW" },
-    { "IVF_PQ", DENSE, "HNSW" },
-    { "IVF_RABITQ", DENSE, "HNSW" },
-    { "SCANN", DENSE, "HNSW" },
-    { "HNSW", DENSE, "HNSW" },
-    { "HNSW_SQ", DENSE, "HNSW" },
-    { "HNSW_PQ", DENSE, "HNSW" },
-    { "HNSW_PRQ", DENSE, "HNSW" },
-    { "DISKANN", DENSE, "HNSW" },
-    { "AISAQ", DENSE, "HNSW" },
-    { "GPU_BRUTE_FORCE", DENSE, "FLAT" },
-    { "GPU_IVF_FLAT", DENSE, "HNSW" },
-    { "GPU_IVF_PQ", DENSE, "HNSW" },
-    { "GPU_CAGRA", DENSE, "HNSW" },
-    { "BIN_FLAT", BINARY, "FLAT" },
-    { "BIN_IVF_FLAT", BINARY, "HNSW" },
-    { "MINHASH_LSH", BINARY, "HNSW" },
-    { "SPARSE_INVERTED_INDEX", SPARSE, "SPARSE_INVERTED_INDEX" },
-    { "SPARSE_WAND", SPARSE, "SPARSE_INVERTED_INDEX" },
-    { "INVERTED", SCALAR, "INVERTED" },
-    { "STL_SORT", SCALAR, "STL_SORT" },
-    { "TRIE", SCALAR, "TRIE" },
-    { "Trie", SCALAR, "TRIE" },
-    { "BITMAP", SCALAR, "BITMAP" },
-    { "NGRAM", SCALAR, "NGRAM" },
-    { "RTREE", SCALAR, "RTREE" },
-    { "AUTOINDEX", VECTOR | SCALAR, NULL },
+    {"FLAT", DENSE, "FLAT"},
+    {"IVF_FLAT", DENSE, "HNSW"},
+    {"IVF_SQ8", DENSE, "HNSW"},
+    {"IVF_PQ", DENSE, "HNSW"},
+    {"IVF_RABITQ", DENSE, "HNSW"},
+    {"SCANN", DENSE, "HNSW"},
+    {"HNSW", DENSE, "HNSW"},
+    {"HNSW_SQ", DENSE, "HNSW"},
+    {"HNSW_PQ", DENSE, "HNSW"},
+    {"HNSW_PRQ", DENSE, "HNSW"},
+    {"DISKANN", DENSE, "HNSW"},
+    {"AISAQ", DENSE, "HNSW"},
+    {"GPU_BRUTE_FORCE", DENSE, "FLAT"},
+    {"GPU_IVF_FLAT", DENSE, "HNSW"},
+    {"GPU_IVF_PQ", DENSE, "HNSW"},
+    {"GPU_CAGRA", DENSE, "HNSW"},
+    {"BIN_FLAT", BINARY, "FLAT"},
+    {"BIN_IVF_FLAT", BINARY, "HNSW"},
+    {"MINHASH_LSH", BINARY, "HNSW"},
+    {"SPARSE_INVERTED_INDEX", SPARSE, "SPARSE_INVERTED_INDEX"},
+    {"SPARSE_WAND", SPARSE, "SPARSE_INVERTED_INDEX"},
+    {"INVERTED", SCALAR, "INVERTED"},
+    {"STL_SORT", SCALAR, "STL_SORT"},
+    {"TRIE", SCALAR, "TRIE"},
+    {"Trie", SCALAR, "TRIE"},
+    {"BITMAP", SCALAR, "BITMAP"},
+    {"NGRAM", SCALAR, "NGRAM"},
+    {"RTREE", SCALAR, "RTREE"},
+    {"AUTOINDEX", VECTOR | SCALAR, NULL},
 };
 
 static const struct index_type *find_type(const char *name)
@@ -108,7 +108,8 @@ static MilvusStatus *put_json(struct milvus_call *call, struct index_ask *ask, c
     if (!*json) return NULL;
     if (json_validate(json, strlen(json), NULL) ||
         json_read(json, strlen(json), &object, &used, NULL) || object.kind != JSON_OBJECT)
-        return milvus_status(call, MILVUS_INVALID, "the index params are no JSON object: invalid parameter");
+        return milvus_status(call, MILVUS_INVALID,
+                             "the index params are no JSON object: invalid parameter");
     json_iter_init(&iter, &object);
     while (!refusal && json_iter_next(&iter, &key, &value) > 0) {
         const char *name = text_of(call, &key), *text = text_of(call, &value);
@@ -117,7 +118,7 @@ static MilvusStatus *put_json(struct milvus_call *call, struct index_ask *ask, c
     return refusal;
 }
 
-static MilvusStatus *flatten(struct milvus_call *call, const WIRE(CreateIndexRequest) *in,
+static MilvusStatus *flatten(struct milvus_call *call, const WIRE(CreateIndexRequest) * in,
                              struct index_ask *ask)
 {
     MilvusStatus *refusal = NULL;
@@ -150,15 +151,16 @@ static MilvusStatus *bad(struct milvus_call *call, const char *why)
 
 static MilvusStatus *check_auto(struct milvus_call *call, const struct index_ask *ask)
 {
-    static const char *const may[] = { "index_type", "metric_type", "mmap.enabled", "warmup",
-                                       "json_path", "json_cast_type", "json_cast_function",
-                                       "bm25_k1", "bm25_b" };
+    static const char *const may[] = {
+        "index_type",     "metric_type",        "mmap.enabled", "warmup", "json_path",
+        "json_cast_type", "json_cast_function", "bm25_k1",      "bm25_b"};
     for (size_t i = 0; i < ask->pair_count; i++) {
         bool known = false;
         for (size_t j = 0; j < sizeof may / sizeof may[0]; j++)
             known = known || strcmp(ask->pairs[i]->key, may[j]) == 0;
         if (!known)
-            return milvus_status(call, MILVUS_PLAIN, "only metric type can be passed when use AutoIndex");
+            return milvus_status(call, MILVUS_PLAIN,
+                                 "only metric type can be passed when use AutoIndex");
     }
     return NULL;
 }
@@ -172,7 +174,8 @@ static MilvusStatus *check_type(struct milvus_call *call, struct index_ask *ask)
     if (!type)
         return milvus_status(call, MILVUS_INVALID,
                              "invalid parameter[expected=valid index][actual=invalid index type: "
-                             "%.100s]", name);
+                             "%.100s]",
+                             name);
     if (!(type->classes & class_of(ask->field))) {
         (void)snprintf(why, sizeof why, "data type %s can't build with this index %s",
                        ask->field ? field_type_name(ask->field) : "JSON", name);
@@ -212,7 +215,8 @@ static MilvusStatus *bad_metric(struct milvus_call *call, const struct index_ask
                                                                       : "float";
     if (class_of(ask->field) == SPARSE)
         return bad(call, "only IP&BM25 is the supported metric type for sparse index");
-    (void)snprintf(why, sizeof why, "%s vector index does not support metric type: %.100s", what, name);
+    (void)snprintf(why, sizeof why, "%s vector index does not support metric type: %.100s", what,
+                   name);
     return bad(call, why);
 }
 
@@ -222,7 +226,8 @@ static MilvusStatus *check_metric(struct milvus_call *call, const MilvusSchema *
     const bool bm25 = schema_bm25_of(schema, ask->field->name) != NULL;
     const char *name = get(ask, "metric_type");
     if (!name || !*name) {
-        if (strcmp(ask->type, "AUTOINDEX") != 0) return bad(call, "metric type not set for vector index");
+        if (strcmp(ask->type, "AUTOINDEX") != 0)
+            return bad(call, "metric type not set for vector index");
         name = default_metric(ask, bm25);
     }
     const enum kith_metric metric = metric_of_name(name);
@@ -232,7 +237,8 @@ static MilvusStatus *check_metric(struct milvus_call *call, const MilvusSchema *
     if (metric != KITH_BM25 && bm25) {
         char why[256];
         (void)snprintf(why, sizeof why,
-                       "index metric type of BM25 function output field must be BM25, got %.100s", name);
+                       "index metric type of BM25 function output field must be BM25, got %.100s",
+                       name);
         return bad(call, why);
     }
     ask->engine.metric = metric;
@@ -252,8 +258,9 @@ static MilvusStatus *check_range(struct milvus_call *call, const struct index_as
         if (out) *out = (uint32_t)value;
         return NULL;
     }
-    (void)snprintf(why, sizeof why, "Out of range in json: param '%s' (%.60s) should be in range [%lld, %lld]",
-                   key, text, (long long)low, (long long)high);
+    (void)snprintf(why, sizeof why,
+                   "Out of range in json: param '%s' (%.60s) should be in range [%lld, %lld]", key,
+                   text, (long long)low, (long long)high);
     return bad(call, why);
 }
 
@@ -264,7 +271,9 @@ static MilvusStatus *check_pq(struct milvus_call *call, const struct index_ask *
     MilvusStatus *refusal = check_range(call, ask, "m", 1, 65536, &m);
     if (refusal || m == 0 || strcmp(ask->type, "IVF_PQ") != 0) return refusal;
     (void)milvus_pair_int(ask->field->type_params, ask->field->n_type_params, "dim", &dim);
-    return dim % m == 0 ? NULL : bad(call, "The dimension of a vector (dim) should be a multiple of the number of subquantizers (m)");
+    return dim % m == 0 ? NULL
+                        : bad(call, "The dimension of a vector (dim) should be a multiple of the "
+                                    "number of subquantizers (m)");
 }
 
 static MilvusStatus *check_dense(struct milvus_call *call, struct index_ask *ask)
@@ -292,24 +301,28 @@ static void add_member(struct buffer *json, const char *key, const char *value)
     const bool plain = milvus_parse_int(value, &number) ||
                        (json_read(value, strlen(value), &read, &used, NULL) == 0 &&
                         read.kind == JSON_DOUBLE && used == strlen(value));
-    if (plain) buffer_put(json, value, strlen(value));
-    else json_write_string(json, key[0] == 'j' ? value : value, strlen(value));
+    if (plain)
+        buffer_put(json, value, strlen(value));
+    else
+        json_write_string(json, key[0] == 'j' ? value : value, strlen(value));
 }
 
 /* What the engine reads of the parameters, as its JSON text. */
 static MilvusStatus *engine_params(struct milvus_call *call, struct index_ask *ask)
 {
-    static const char *const keys[] = { "json_path", "json_cast_type", "min_gram", "max_gram",
-                                        "bm25_k1", "bm25_b" };
+    static const char *const keys[] = {"json_path", "json_cast_type", "min_gram",
+                                       "max_gram",  "bm25_k1",        "bm25_b"};
     struct buffer json;
     buffer_init(&json);
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) add_member(&json, keys[i], get(ask, keys[i]));
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        add_member(&json, keys[i], get(ask, keys[i]));
     if (json.len) buffer_put(&json, "}", 1);
     const bool failed = buffer_failed(&json);
     if (!failed && json.len)
         ask->engine.params = arena_strndup(call->arena, (const char *)json.data, json.len);
     buffer_release(&json);
-    return failed || (json.len && !ask->engine.params) ? milvus_error(call, KITH_ENOMEM, NULL) : NULL;
+    return failed || (json.len && !ask->engine.params) ? milvus_error(call, KITH_ENOMEM, NULL)
+                                                       : NULL;
 }
 
 static MilvusStatus *check_scalar(struct milvus_call *call, struct index_ask *ask)
@@ -321,17 +334,17 @@ static MilvusStatus *check_scalar(struct milvus_call *call, struct index_ask *as
     const char *name = ask->type;
     ask->json_path = get(ask, "json_path");
     if (type == KITH_JSON && !get(ask, "json_cast_type"))
-        return milvus_status(call, MILVUS_MISSING, "json index must specify cast type: missing parameter");
-    if (type == KITH_JSON && ask->field && !ask->json_path)
-        ask->json_path = ask->field->name;
+        return milvus_status(call, MILVUS_MISSING,
+                             "json index must specify cast type: missing parameter");
+    if (type == KITH_JSON && ask->field && !ask->json_path) ask->json_path = ask->field->name;
     const bool number = type >= KITH_INT8 && type <= KITH_DOUBLE;
-    const bool fits =
-        strcmp(name, "BITMAP") == 0 ? !real && type != KITH_JSON && !(ask->field && ask->field->is_primary_key)
-        : strcasecmp(name, "TRIE") == 0 ? word
-        : strcmp(name, "STL_SORT") == 0 ? number || word || type == KITH_TIMESTAMPTZ
-        : strcmp(name, "NGRAM") == 0    ? word || type == KITH_JSON
-        : strcmp(name, "RTREE") == 0    ? type == KITH_GEOMETRY
-                                        : true;
+    const bool fits = strcmp(name, "BITMAP") == 0 ? !real && type != KITH_JSON &&
+                                                        !(ask->field && ask->field->is_primary_key)
+                      : strcasecmp(name, "TRIE") == 0 ? word
+                      : strcmp(name, "STL_SORT") == 0 ? number || word || type == KITH_TIMESTAMPTZ
+                      : strcmp(name, "NGRAM") == 0    ? word || type == KITH_JSON
+                      : strcmp(name, "RTREE") == 0    ? type == KITH_GEOMETRY
+                                                      : true;
     if (fits) return NULL;
     (void)snprintf(why, sizeof why, "data type %s can't build with this index %s",
                    ask->field ? field_type_name(ask->field) : "JSON", name);
@@ -339,12 +352,12 @@ static MilvusStatus *check_scalar(struct milvus_call *call, struct index_ask *as
 }
 
 MilvusStatus *index_ask_read(struct milvus_call *call, const struct milvus_collection *collection,
-                             const WIRE(CreateIndexRequest) *in, struct index_ask *out)
+                             const WIRE(CreateIndexRequest) * in, struct index_ask *out)
 {
     const MilvusSchema *schema = collection->record->schema;
-    *out = (struct index_ask){ .field = milvus_field_find(collection, in->field_name),
-                               .engine_field = in->field_name,
-                               .engine = KITH_INDEX_PARAMS_INIT };
+    *out = (struct index_ask){.field = milvus_field_find(collection, in->field_name),
+                              .engine_field = in->field_name,
+                              .engine = KITH_INDEX_PARAMS_INIT};
     if (!out->field && !schema->enable_dynamic_field)
         return milvus_status(call, MILVUS_PLAIN, "cannot create index on non-exist field: %.300s",
                              in->field_name);

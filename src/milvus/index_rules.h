@@ -8,13 +8,13 @@
 
 #include "milvus/milvus.h"
 
-struct index_ask { /* in the call's arena */
-    const MilvusField *field;   /* NULL: a key of the dynamic field */
+struct index_ask {            /* in the call's arena */
+    const MilvusField *field; /* NULL: a key of the dynamic field */
     const char *engine_field;
-    MilvusPair **pairs;         /* index_type and metric_type first, then what was given */
+    MilvusPair **pairs; /* index_type and metric_type first, then what was given */
     size_t pair_count;
-    const char *type;           /* "HNSW", "AUTOINDEX" */
-    const char *json_path;      /* NULL: none */
+    const char *type;      /* "HNSW", "AUTOINDEX" */
+    const char *json_path; /* NULL: none */
     struct kith_index_params engine;
 };
 

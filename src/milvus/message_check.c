@@ -31,7 +31,7 @@ static bool varint(struct kith_str *in, uint64_t *out)
 static bool take(struct kith_str *in, uint64_t len, struct kith_str *out)
 {
     if (len > in->len) return false;
-    *out = (struct kith_str){ in->data, (size_t)len };
+    *out = (struct kith_str){in->data, (size_t)len};
     in->data += len;
     in->len -= (size_t)len;
     return true;
@@ -52,7 +52,7 @@ static bool check_content(const ProtobufCMessageDescriptor *kind, uint64_t id,
 
 static bool check(const ProtobufCMessageDescriptor *kind, struct kith_str in, unsigned depth)
 {
-    struct kith_str content = { "", 0 };
+    struct kith_str content = {"", 0};
     uint64_t tag, number;
     if (depth > DEPTH_MAX) return false;
     while (in.len > 0) {

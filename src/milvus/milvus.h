@@ -2,14 +2,14 @@
  * The Milvus door: MilvusService over gRPC and RESTful v2, over the public API of the engine.
  *
  * Layers, so that both transports share everything that has a meaning:
- *   milvus_grpc.c / rest*.c      transport: bytes or JSON into a request, a reply into bytes or JSON
+ *   milvus_grpc.c / rest*.c      transport: bytes or JSON into a request, and back
  *   milvus_rpc.c (table)         name -> request type, handler, privilege; deny by default
  *   handlers (handle_*.c)        one function an RPC: request message in, reply message out
  *   registry.c                   what the door knows of a collection beyond what the engine keeps
  *
- * Requests and replies are protobuf-c structures in the call's arena, filled by handlers; REST builds
- * the same structures. Insert, Upsert, Search, HybridSearch and Query have a second entrance that
- * takes the message's bytes (rows are walked in place) and writes the reply's bytes.
+ * Requests and replies are protobuf-c structures in the call's arena, filled by handlers; REST
+ * builds the same structures. Insert, Upsert, Search, HybridSearch and Query have a second entrance
+ * that takes the message's bytes (rows are walked in place) and writes the reply's bytes.
  */
 #ifndef KITH_MILVUS_MILVUS_H
 #define KITH_MILVUS_MILVUS_H
@@ -115,8 +115,8 @@ struct milvus_collection { /* counted, immutable: a change makes a new one (regi
     const MilvusField *primary;       /* of record->schema */
     struct kith_collection *handle;   /* owns */
 };
-/* By name or alias. NULL with *status set: 100 in the form that the RPC needs (`describe`), 800 when
- * the database is unknown. Release with milvus_collection_unref. */
+/* By name or alias. NULL with *status set: 100 in the form that the RPC needs (`describe`), 800
+ * when the database is unknown. Release with milvus_collection_unref. */
 struct milvus_collection *milvus_collection_get(struct milvus_call *call, const char *name,
                                                 bool describe, MilvusStatus **status);
 void milvus_collection_unref(struct milvus_collection *collection); /* NULL is a no-op */
@@ -135,8 +135,9 @@ struct milvus_collection *milvus_alias_get(struct milvus_call *call, const char 
 KITH_NODISCARD int registry_add(struct milvus_call *call, const char *name,
                                 const Kith__Door__CollectionRecord *record,
                                 struct kith_error *err);
-/* edit() changes a copy of the record (memory from `allocator`, which outlives the call) and returns
- * 0, or a status that stops; then the copy is written and published with a larger updated_ts. */
+/* edit() changes a copy of the record (memory from `allocator`, which outlives the call) and
+ * returns 0, or a status that stops; then the copy is written and published with a larger
+ * updated_ts. */
 typedef int registry_edit(void *ctx, Kith__Door__CollectionRecord *record,
                           ProtobufCAllocator *allocator);
 KITH_NODISCARD int registry_change(struct milvus_call *call, uint64_t id, registry_edit *edit,

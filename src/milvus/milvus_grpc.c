@@ -120,7 +120,8 @@ static void run_message(struct milvus_call *call, const struct milvus_rpc *rpc,
     const struct kith_str body = exchange_body(exchange);
     ProtobufCMessage *request =
         message_check(rpc->request, body)
-            ? protobuf_c_message_unpack(rpc->request, &allocator, body.len, (const uint8_t *)body.data)
+            ? protobuf_c_message_unpack(rpc->request, &allocator, body.len,
+                                        (const uint8_t *)body.data)
             : NULL;
     ProtobufCMessage *reply = arena_alloc(call->arena, rpc->reply->sizeof_message);
     if (!request || !reply) {
@@ -148,7 +149,8 @@ static void run_raw(struct milvus_call *call, const struct milvus_rpc *rpc,
 {
     const int rc = rpc->raw(call, exchange_body(exchange), exchange_reply(exchange));
     milvus_count_call(call, rpc, rc == 0);
-    if (rc == KITH_EINVAL) fail(exchange, GRPC_INVALID_ARGUMENT, "the request is no message of this RPC");
+    if (rc == KITH_EINVAL)
+        fail(exchange, GRPC_INVALID_ARGUMENT, "the request is no message of this RPC");
     else if (rc == KITH_EUNSUPPORTED) fail(exchange, GRPC_PERMISSION_DENIED, "permission deny");
     else if (rc) fail(exchange, GRPC_RESOURCE_EXHAUSTED, "no memory for the call");
     else exchange_end(exchange);

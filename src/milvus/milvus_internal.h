@@ -1,8 +1,9 @@
 /*
  * The inside of the Milvus door: its state, and the handlers that the table names.
  *
- * Locks, in this order: ddl_lock (handlers, one change that reads first), change_lock (one change of the registry at a time, held across the engine's
- * metadata write), names_lock (the map of names; held for a look-up).
+ * Locks, in this order: ddl_lock (handlers whose change looks first and then writes twice),
+ * change_lock (one change of the registry at a time, held across the engine's metadata write),
+ * names_lock (the map of names; held for a look-up).
  */
 #ifndef KITH_MILVUS_MILVUS_INTERNAL_H
 #define KITH_MILVUS_MILVUS_INTERNAL_H
@@ -19,7 +20,8 @@ struct milvus {
     struct os_mutex ddl_lock; /* for changes that look first and then change twice */
     struct os_mutex change_lock;
     struct os_mutex names_lock;
-    struct map names; /* "database\x01name" (also aliases) -> milvus_collection; guard: names_lock */
+    /* "database\x01name" (also aliases) -> milvus_collection; guard: names_lock */
+    struct map names;
     struct milvus_collection **collections; /* owns a reference each; guard: names_lock */
     size_t collection_count;
     struct milvus_group *groups; /* owns: resource groups but the default one; guard: ddl_lock */
@@ -56,8 +58,10 @@ bool milvus_permit(struct milvus_call *call, const struct milvus_rpc *rpc, const
 
 /* ---- pairs: values come as text ---- */
 
-bool milvus_parse_int(const char *text, int64_t *out);  /* 10, -3, 0x1f, 0o17, 0b11 */
-bool milvus_parse_bool(const char *text, bool *out);    /* 1 t T TRUE true True and their opposites */
+/* 10, -3, 0x1f, 0o17, 0b11 */
+bool milvus_parse_int(const char *text, int64_t *out);
+/* 1 t T TRUE true True and their opposites */
+bool milvus_parse_bool(const char *text, bool *out);
 /* An absent key leaves *out and is true; a value that does not read is false. */
 bool milvus_pair_int(MilvusPair *const *pairs, size_t count, const char *key, int64_t *out);
 bool milvus_pair_bool(MilvusPair *const *pairs, size_t count, const char *key, bool *out);
@@ -89,7 +93,8 @@ void *registry_own(ProtobufCAllocator *allocator, const ProtobufCMessage *messag
 KITH_NODISCARD int registry_edit_pairs(MilvusPair ***pairs, size_t *count, MilvusPair *const *set,
                                        size_t set_count, char *const *gone, size_t gone_count,
                                        ProtobufCAllocator *allocator);
-KITH_NODISCARD int registry_edit_text(char **text, const char *fresh, ProtobufCAllocator *allocator);
+KITH_NODISCARD int registry_edit_text(char **text, const char *fresh,
+                                      ProtobufCAllocator *allocator);
 
 /* collection_properties.c: ttl, time zone and so on; keys that nobody knows pass. */
 MilvusStatus *milvus_properties_check(struct milvus_call *call, const MilvusSchema *schema,

@@ -11,7 +11,10 @@
 
 enum fault { FINE, EMPTY, LONG, FIRST, OTHER };
 
-static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 static enum fault judge(const char *name, bool digit_first, const char *also)
@@ -66,14 +69,40 @@ MilvusStatus *milvus_check_alias_name(struct milvus_call *call, const char *name
 /* Words that a filter reads as something else; three spellings of the booleans, two of the rest. */
 static bool is_reserved(const char *name)
 {
-    static const char *const words[] = {
-        "$meta", "like", "exists", "EXISTS", "and", "or", "not", "in", "true", "True", "TRUE",
-        "false", "False", "FALSE", "json_contains", "JSON_CONTAINS", "json_contains_all",
-        "JSON_CONTAINS_ALL", "json_contains_any", "JSON_CONTAINS_ANY", "array_contains",
-        "ARRAY_CONTAINS", "array_contains_all", "ARRAY_CONTAINS_ALL", "array_contains_any",
-        "ARRAY_CONTAINS_ANY", "array_length", "ARRAY_LENGTH", "text_match", "TEXT_MATCH",
-        "phrase_match", "PHRASE_MATCH", "random_sample", "RANDOM_SAMPLE"
-    };
+    static const char *const words[] = {"$meta",
+                                        "like",
+                                        "exists",
+                                        "EXISTS",
+                                        "and",
+                                        "or",
+                                        "not",
+                                        "in",
+                                        "true",
+                                        "True",
+                                        "TRUE",
+                                        "false",
+                                        "False",
+                                        "FALSE",
+                                        "json_contains",
+                                        "JSON_CONTAINS",
+                                        "json_contains_all",
+                                        "JSON_CONTAINS_ALL",
+                                        "json_contains_any",
+                                        "JSON_CONTAINS_ANY",
+                                        "array_contains",
+                                        "ARRAY_CONTAINS",
+                                        "array_contains_all",
+                                        "ARRAY_CONTAINS_ALL",
+                                        "array_contains_any",
+                                        "ARRAY_CONTAINS_ANY",
+                                        "array_length",
+                                        "ARRAY_LENGTH",
+                                        "text_match",
+                                        "TEXT_MATCH",
+                                        "phrase_match",
+                                        "PHRASE_MATCH",
+                                        "random_sample",
+                                        "RANDOM_SAMPLE"};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (strcmp(name, words[i]) == 0) return true;
     return false;
@@ -100,14 +129,14 @@ MilvusStatus *milvus_check_field_name(struct milvus_call *call, const char *name
     case FINE:
     case EMPTY: return NULL;
     case LONG:
-        return bad_field(call, name, "The length of a field name must be less than 255 characters.");
+        return bad_field(call, name,
+                         "The length of a field name must be less than 255 characters.");
     case FIRST:
         return bad_field(call, name,
                          "The first character of a field name must be an underscore or letter.");
     case OTHER: break;
     }
-    return bad_field(call, name,
-                     "Field name can only contain numbers, letters, and underscores.");
+    return bad_field(call, name, "Field name can only contain numbers, letters, and underscores.");
 }
 
 static MilvusStatus *plain(struct milvus_call *call, const char *what, const char *name,
@@ -141,13 +170,15 @@ MilvusStatus *milvus_check_index_name(struct milvus_call *call, const char *name
     case FINE:
     case EMPTY: return NULL; /* it gets the field's */
     case LONG:
-        return plain(call, what, name, "The length of a index name must be less than 255 characters.");
+        return plain(call, what, name,
+                     "The length of a index name must be less than 255 characters.");
     case FIRST:
         return plain(call, what, name,
                      "The first character of a index name must be an underscore or letter.");
     case OTHER: break;
     }
-    return plain(call, what, name, "Index name can only contain numbers, letters, and underscores.");
+    return plain(call, what, name,
+                 "Index name can only contain numbers, letters, and underscores.");
 }
 
 static MilvusStatus *bad_database(struct milvus_call *call, const char *name, const char *why)
@@ -165,8 +196,8 @@ MilvusStatus *milvus_check_database_name(struct milvus_call *call, const char *n
         return bad_database(call, name,
                             "the length of a database name must be less than 255 characters");
     case FIRST:
-        return bad_database(call, name,
-                            "the first character of a database name must be an underscore or letter");
+        return bad_database(
+            call, name, "the first character of a database name must be an underscore or letter");
     case OTHER: break;
     }
     return bad_database(call, name,

@@ -1,14 +1,14 @@
 /*
  * Collections as the door sees them: see milvus.h.
  *
- * What is kept of a collection (field ids, descriptions, properties, load state, indexes as they were
- * asked for) is one message under "milvus/c/<id>" of the database's metadata. A collection that was
- * made elsewhere (the C API, `kith import`) has none: its record is derived from the engine's schema,
- * loaded, and written when it first changes.
+ * What is kept of a collection (field ids, descriptions, properties, load state, indexes as they
+ * were asked for) is one message under "milvus/c/<id>" of the database's metadata. A collection
+ * that was made elsewhere (the C API, `kith import`) has none: its record is derived from the
+ * engine's schema, loaded, and written when it first changes.
  *
  * In memory a collection is immutable and counted, so a call that holds one is not disturbed by
- * changes; a change makes a new one and exchanges the pointers under names_lock. Names change through
- * this door only while the server runs, so the map of names is complete.
+ * changes; a change makes a new one and exchanges the pointers under names_lock. Names change
+ * through this door only while the server runs, so the map of names is complete.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +32,7 @@ static void heap_give(void *ctx, void *pointer)
     (void)ctx;
     mem_free(pointer);
 }
-static ProtobufCAllocator heap = { heap_take, heap_give, NULL };
+static ProtobufCAllocator heap = {heap_take, heap_give, NULL};
 
 static void record_free(Kith__Door__CollectionRecord *record)
 {
@@ -64,7 +64,7 @@ static int record_write(struct milvus *milvus, uint64_t id,
     uint8_t *bytes = mem_alloc(len + 1);
     if (!bytes) return error_set(err, KITH_ENOMEM, "keeping a collection: no memory");
     (void)kith__door__collection_record__pack(record, bytes);
-    const struct kith_meta_change change = { key, bytes, len };
+    const struct kith_meta_change change = {key, bytes, len};
     const int rc = kith_meta_write(milvus->opts.db, &change, 1, err);
     mem_free(bytes);
     return rc;
@@ -97,8 +97,8 @@ static int derive_indexes(struct arena *arena, const struct kith_collection_info
         index->id = (int64_t)i + 1;
         index->params = arena_alloc_array(arena, 2, sizeof *index->params);
         if (!index->params) return KITH_ENOMEM;
-        index->params[0] = new_pair(arena, "index_type",
-                                    strcmp(from->kind, "AUTO") ? from->kind : "AUTOINDEX");
+        index->params[0] =
+            new_pair(arena, "index_type", strcmp(from->kind, "AUTO") ? from->kind : "AUTOINDEX");
         index->params[1] = new_pair(arena, "metric_type", metric_to_name(from->metric));
         if (!index->params[0] || !index->params[1]) return KITH_ENOMEM;
         index->n_params = from->metric ? 2 : 1;
@@ -122,7 +122,8 @@ static Kith__Door__CollectionRecord *derive(const struct kith_collection_info *i
     record.loaded = true;
     int rc = schema_from_engine(&arena, &info->schema, &schema);
     if (rc == 0) rc = derive_indexes(&arena, info, &record);
-    record.next_field = SCHEMA_FIRST_FIELD_ID + (int64_t)schema.n_fields + schema.enable_dynamic_field;
+    record.next_field = SCHEMA_FIRST_FIELD_ID + (int64_t)schema.n_fields +
+                        schema.enable_dynamic_field;
     record.next_index = (int64_t)record.n_indexes + 1;
     Kith__Door__CollectionRecord *copy = rc ? NULL : record_copy(&record);
     arena_release(&arena);
@@ -246,7 +247,11 @@ static int load_database(struct milvus *milvus, const char *database, struct kit
         struct milvus_collection *collection =
             collection_load(milvus, database, names.names[i], NULL);
         /* One that does not open is reported by the engine and is not there. */
-        if (collection) rc = append(milvus, collection);
+        if (!collection) continue;
+        /* The clock may have been set back since; what was handed out is not handed out again. */
+        if (collection->record->updated_ts > atomic_load(&milvus->last_ts))
+            atomic_store(&milvus->last_ts, collection->record->updated_ts);
+        rc = append(milvus, collection);
     }
     if (rc == 0) kith_names_free(&names);
     return rc;
@@ -303,17 +308,17 @@ struct milvus_collection *milvus_collection_get(struct milvus_call *call, const 
     struct milvus_collection *collection = find(call->milvus, call->database, name);
     if (collection) return collection;
     if (!milvus_database_exists(call->milvus, call->database)) {
-        *status = milvus_status(call, MILVUS_DATABASE_NOT_FOUND,
-                                "database not found[database=%s]", call->database);
+        *status = milvus_status(call, MILVUS_DATABASE_NOT_FOUND, "database not found[database=%s]",
+                                call->database);
     } else if (describe) { /* clients look for this text, and for UnexpectedError beside 100 */
         *status = milvus_status(call, MILVUS_COLLECTION_NOT_FOUND,
-                                "can't find collection[database=%s][collection=%s]",
-                                call->database, name);
+                                "can't find collection[database=%s][collection=%s]", call->database,
+                                name);
         (*status)->error_code = MILVUS__PROTO__COMMON__ERROR_CODE__UnexpectedError;
     } else {
         *status = milvus_status(call, MILVUS_COLLECTION_NOT_FOUND,
-                                "collection not found[database=%s][collection=%s]",
-                                call->database, name);
+                                "collection not found[database=%s][collection=%s]", call->database,
+                                name);
     }
     return NULL;
 }
@@ -470,7 +475,7 @@ int registry_change_quietly(struct milvus_call *call, uint64_t id, registry_edit
 }
 
 /* Dropped ones go, renamed ones are made anew, all names are entered again. */
-static int read_again(struct milvus *milvus)
+static int read_again(struct milvus *milvus, struct buffer *gone)
 {
     map_release(&milvus->names);
     map_init(&milvus->names);
@@ -480,10 +485,7 @@ static int read_again(struct milvus *milvus)
         struct milvus_collection *collection = milvus->collections[i];
         struct kith_collection_info *info;
         if (kith_collection_describe(collection->handle, &info, NULL)) {
-            char key[64];
-            meta_key(collection->id, key);
-            const struct kith_meta_change gone = { key, NULL, 0 };
-            (void)!kith_meta_write(milvus->opts.db, &gone, 1, NULL);
+            buffer_put(gone, &collection->id, sizeof collection->id);
             milvus_collection_unref(collection);
             continue;
         }
@@ -505,13 +507,31 @@ static int read_again(struct milvus *milvus)
     return rc;
 }
 
+/* Records of dropped collections. What stays behind after a crash here is never read again: numbers
+ * of collections are given once. */
+static void forget(struct milvus *milvus, const struct buffer *gone)
+{
+    for (size_t at = 0; !buffer_failed(gone) && at + 8 <= gone->len; at += 8) {
+        char key[64];
+        uint64_t id;
+        memcpy(&id, gone->data + at, sizeof id);
+        meta_key(id, key);
+        const struct kith_meta_change change = {key, NULL, 0};
+        (void)!kith_meta_write(milvus->opts.db, &change, 1, NULL);
+    }
+}
+
 int registry_refresh(struct milvus_call *call, struct kith_error *err)
 {
     struct milvus *milvus = call->milvus;
+    struct buffer gone; /* numbers */
+    buffer_init(&gone);
     os_mutex_lock(&milvus->change_lock);
     os_mutex_lock(&milvus->names_lock);
-    const int rc = read_again(milvus);
+    const int rc = read_again(milvus, &gone);
     os_mutex_unlock(&milvus->names_lock);
+    forget(milvus, &gone);
     os_mutex_unlock(&milvus->change_lock);
+    buffer_release(&gone);
     return rc ? error_set(err, rc, "the door could not read the collections again") : 0;
 }

@@ -64,7 +64,8 @@ static void remove_one(MilvusPair **pairs, size_t *count, const char *key,
     for (size_t i = 0; i < *count; i++) {
         if (strcmp(pairs[i]->key, key) == 0)
             milvus__proto__common__key_value_pair__free_unpacked(pairs[i], allocator);
-        else pairs[kept++] = pairs[i];
+        else
+            pairs[kept++] = pairs[i];
     }
     *count = kept;
 }

@@ -9,13 +9,13 @@
 #include "milvus/milvus_internal.h"
 #include "milvus/schema_map.h"
 
-#define FIELDS_MAX       64
-#define VECTORS_MAX      10
-#define DIM_MAX          32768
-#define DIM_BITS_MAX     262144
-#define VARCHAR_MAX      65535
-#define CAPACITY_MAX     4096
-#define PARTITIONS_MAX   1024
+#define FIELDS_MAX     64
+#define VECTORS_MAX    10
+#define DIM_MAX        32768
+#define DIM_BITS_MAX   262144
+#define VARCHAR_MAX    65535
+#define CAPACITY_MAX   4096
+#define PARTITIONS_MAX 1024
 
 #define PLAIN(...) milvus_status(call, MILVUS_PLAIN, __VA_ARGS__)
 
@@ -44,7 +44,8 @@ static MilvusStatus *check_type(struct milvus_call *call, const MilvusField *fie
     default: break;
     }
     if (field_is_vector(field)) return NULL;
-    return milvus_status(call, MILVUS_INVALID, "field data type: %d is not supported: invalid parameter",
+    return milvus_status(call, MILVUS_INVALID,
+                         "field data type: %d is not supported: invalid parameter",
                          (int)field->data_type);
 }
 
@@ -58,23 +59,26 @@ static MilvusStatus *check_dim(struct milvus_call *call, const MilvusField *fiel
                     : NULL;
     if (!text)
         return PLAIN("dimension is not defined in field type params of field %s, check type param "
-                     "`dim` for vector field", field->name);
+                     "`dim` for vector field",
+                     field->name);
     if (!milvus_parse_int(text, &dim))
         return PLAIN("invalid dimension: %.100s of field %s. dimension should be an integer", text,
                      field->name);
-    if (dim < 2) return PLAIN("invalid dimension: %lld. should be in range 2 ~ %d", (long long)dim, DIM_MAX);
+    if (dim < 2)
+        return PLAIN("invalid dimension: %lld. should be in range 2 ~ %d", (long long)dim, DIM_MAX);
     if ((int)field->data_type != KITH_BINARY_VECTOR)
         return dim <= DIM_MAX ? NULL
                               : PLAIN("invalid dimension: %lld of field %s. float vector dimension "
-                                      "should be in range 2 ~ %d", (long long)dim, field->name,
-                                      DIM_MAX);
+                                      "should be in range 2 ~ %d",
+                                      (long long)dim, field->name, DIM_MAX);
     if (dim % 8)
         return PLAIN("invalid dimension: %lld of field %s. binary vector dimension should be "
-                     "multiple of 8. ", (long long)dim, field->name);
+                     "multiple of 8. ",
+                     (long long)dim, field->name);
     return dim <= DIM_BITS_MAX ? NULL
                                : PLAIN("invalid dimension: %lld of field %s. binary vector "
-                                       "dimension should be in range 2 ~ %d", (long long)dim,
-                                       field->name, DIM_BITS_MAX);
+                                       "dimension should be in range 2 ~ %d",
+                                       (long long)dim, field->name, DIM_BITS_MAX);
 }
 
 static MilvusStatus *check_length(struct milvus_call *call, const MilvusField *field,
@@ -83,13 +87,16 @@ static MilvusStatus *check_length(struct milvus_call *call, const MilvusField *f
     const char *text = milvus_pair_get(field->type_params, field->n_type_params, "max_length");
     int64_t length;
     if (!text)
-        return PLAIN("type param(max_length) should be specified for the field(%s) of collection %s",
-                     field->name, collection);
+        return PLAIN(
+            "type param(max_length) should be specified for the field(%s) of collection %s",
+            field->name, collection);
     if (!milvus_parse_int(text, &length))
         return PLAIN("the value for max_length of field %s must be an integer", field->name);
     if (length >= 1 && length <= VARCHAR_MAX) return NULL;
-    return PLAIN("the maximum length specified for the field(%s) should be in (0, %d], but got %lld "
-                 "instead", field->name, VARCHAR_MAX, (long long)length);
+    return PLAIN(
+        "the maximum length specified for the field(%s) should be in (0, %d], but got %lld "
+        "instead",
+        field->name, VARCHAR_MAX, (long long)length);
 }
 
 static MilvusStatus *check_array(struct milvus_call *call, const MilvusField *field,
@@ -100,22 +107,25 @@ static MilvusStatus *check_array(struct milvus_call *call, const MilvusField *fi
     const int element = (int)field->element_type;
     const bool number = element >= KITH_BOOL && element <= KITH_INT64;
     if (!number && element != KITH_FLOAT && element != KITH_DOUBLE && element != KITH_VARCHAR)
-        return PLAIN("element type %s is not supported",
-                     element == 0 ? "None" : element == KITH_JSON ? "JSON" : "of this number");
+        return PLAIN("element type %s is not supported", element == 0           ? "None"
+                                                         : element == KITH_JSON ? "JSON"
+                                                                                : "of this number");
     if (!text)
-        return PLAIN("type param(max_capacity) should be specified for array field %s", field->name);
+        return PLAIN("type param(max_capacity) should be specified for array field %s",
+                     field->name);
     if (!milvus_parse_int(text, &capacity))
         return PLAIN("the value for max_capacity of field %s must be an integer", field->name);
     if (capacity < 1 || capacity > CAPACITY_MAX)
-        return PLAIN("the maximum capacity specified for a Array should be in (0, %d]", CAPACITY_MAX);
+        return PLAIN("the maximum capacity specified for a Array should be in (0, %d]",
+                     CAPACITY_MAX);
     return element == KITH_VARCHAR ? check_length(call, field, collection) : NULL;
 }
 
 /* Booleans among the parameters read as such. */
 static MilvusStatus *check_switches(struct milvus_call *call, const MilvusField *field)
 {
-    static const char *const keys[] = { "mmap.enabled", "enable_analyzer", "enable_match",
-                                        "field.skipLoad" };
+    static const char *const keys[] = {"mmap.enabled", "enable_analyzer", "enable_match",
+                                       "field.skipLoad"};
     bool value;
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
         if (!milvus_pair_bool(field->type_params, field->n_type_params, keys[i], &value))
@@ -136,12 +146,12 @@ static MilvusStatus *check_key_flags(struct milvus_call *call, const MilvusField
         return milvus_status(call, MILVUS_INVALID,
                              "primary field not support default_value: invalid parameter");
     if (field->autoid && !field->is_primary_key)
-        return PLAIN("only primary field can speficy AutoID with true, field name = %s", field->name);
+        return PLAIN("only primary field can speficy AutoID with true, field name = %s",
+                     field->name);
     if (!field->is_partition_key) return NULL;
     if (!is_key_type(field))
         return PLAIN("the data type of partition key should be Int64 or VarChar");
-    if (field->is_primary_key)
-        return PLAIN("the partition key field must not be primary field");
+    if (field->is_primary_key) return PLAIN("the partition key field must not be primary field");
     if (field->nullable)
         return milvus_status(call, MILVUS_INVALID,
                              "partition key field not support nullable: invalid parameter");
@@ -202,15 +212,16 @@ static MilvusStatus *check_keys(struct milvus_call *call, const MilvusSchema *sc
             return PLAIN("there are more than one clustering key, field name = %s, %s",
                          clustering->name, field->name);
         if (field->is_clustering_key && field_is_vector(field))
-            return milvus_status(call, 107, "vector clustering key not allowed[field=%s]", field->name);
+            return milvus_status(call, 107, "vector clustering key not allowed[field=%s]",
+                                 field->name);
         if (field->is_primary_key) primary = field;
         if (field->is_partition_key) partition = field;
         if (field->is_clustering_key) clustering = field;
     }
     if (!primary) return PLAIN("primary key is not specified");
     if (partitions < 0 || (partition && partitions > PARTITIONS_MAX))
-        return PLAIN("partition number (%lld) exceeds max configuration (%d)", (long long)partitions,
-                     PARTITIONS_MAX);
+        return PLAIN("partition number (%lld) exceeds max configuration (%d)",
+                     (long long)partitions, PARTITIONS_MAX);
     if (partitions > 0 && !partition)
         return PLAIN("num_partitions should only be specified with partition key field enabled");
     return NULL;
@@ -237,7 +248,8 @@ static MilvusStatus *check_bm25(struct milvus_call *call, const MilvusSchema *sc
         return PLAIN("function output field not found: %.300s", function->output_field_names[0]);
     (void)milvus_pair_bool(input->type_params, input->n_type_params, "enable_analyzer", &analyzed);
     if (field_engine_type(input) != KITH_VARCHAR || !analyzed)
-        return PLAIN("BM25 function input field must be a VARCHAR/TEXT field with analyzer enabled");
+        return PLAIN(
+            "BM25 function input field must be a VARCHAR/TEXT field with analyzer enabled");
     if ((int)output->data_type != KITH_SPARSE_VECTOR)
         return PLAIN("BM25 function output field must be a SparseFloatVector field, but got %s",
                      field_type_name(output));
@@ -257,7 +269,8 @@ static MilvusStatus *check_functions(struct milvus_call *call, const MilvusSchem
                 return PLAIN("duplicate function name: %.300s", function->name);
         if ((int)function->type != KITH_FUNCTION_BM25)
             return milvus_status(call, MILVUS_UNIMPLEMENTED,
-                                 "service unimplemented: functions of type %d", (int)function->type);
+                                 "service unimplemented: functions of type %d",
+                                 (int)function->type);
         MilvusStatus *refusal = check_bm25(call, schema, function);
         if (refusal) return refusal;
     }

@@ -54,8 +54,8 @@ static const struct {
     const char *name;
     enum kith_metric metric;
 } metrics[] = {
-    { "L2", KITH_L2 },           { "IP", KITH_IP },         { "COSINE", KITH_COSINE },
-    { "HAMMING", KITH_HAMMING }, { "JACCARD", KITH_JACCARD }, { "BM25", KITH_BM25 },
+    {"L2", KITH_L2},           {"IP", KITH_IP},           {"COSINE", KITH_COSINE},
+    {"HAMMING", KITH_HAMMING}, {"JACCARD", KITH_JACCARD}, {"BM25", KITH_BM25},
 };
 
 enum kith_metric metric_of_name(const char *name)
@@ -124,7 +124,8 @@ static MilvusStatus *bad_default(struct milvus_call *call, const MilvusField *fi
 {
     return milvus_status(call, MILVUS_INVALID,
                          "type (%s) of field (%s) is not equal to the type of its default_value: "
-                         "invalid parameter", field_type_name(field), field->name);
+                         "invalid parameter",
+                         field_type_name(field), field->name);
 }
 
 /* Which member of the oneof a type's default stands in. */
@@ -150,7 +151,8 @@ static MilvusStatus *to_default(struct milvus_call *call, const MilvusField *fie
                                 struct kith_value *out)
 {
     const Milvus__Proto__Schema__ValueField *value = field->default_value;
-    if (!value || value->data_case == MILVUS__PROTO__SCHEMA__VALUE_FIELD__DATA__NOT_SET) return NULL;
+    if (!value || value->data_case == MILVUS__PROTO__SCHEMA__VALUE_FIELD__DATA__NOT_SET)
+        return NULL;
     out->type = field_engine_type(field);
     if ((int)field->data_type == KITH_TIMESTAMPTZ &&
         value->data_case == MILVUS__PROTO__SCHEMA__VALUE_FIELD__DATA_TIMESTAMPTZ_DATA) {
@@ -162,12 +164,14 @@ static MilvusStatus *to_default(struct milvus_call *call, const MilvusField *fie
     case MILVUS__PROTO__SCHEMA__VALUE_FIELD__DATA_BOOL_DATA: out->i = value->bool_data != 0; break;
     case MILVUS__PROTO__SCHEMA__VALUE_FIELD__DATA_INT_DATA: out->i = value->int_data; break;
     case MILVUS__PROTO__SCHEMA__VALUE_FIELD__DATA_LONG_DATA: out->i = value->long_data; break;
-    case MILVUS__PROTO__SCHEMA__VALUE_FIELD__DATA_FLOAT_DATA: out->d = (double)value->float_data; break;
+    case MILVUS__PROTO__SCHEMA__VALUE_FIELD__DATA_FLOAT_DATA:
+        out->d = (double)value->float_data;
+        break;
     case MILVUS__PROTO__SCHEMA__VALUE_FIELD__DATA_DOUBLE_DATA: out->d = value->double_data; break;
     case MILVUS__PROTO__SCHEMA__VALUE_FIELD__DATA_BYTES_DATA:
-        out->s = (struct kith_str){ (const char *)value->bytes_data.data, value->bytes_data.len };
+        out->s = (struct kith_str){(const char *)value->bytes_data.data, value->bytes_data.len};
         break;
-    default: out->s = (struct kith_str){ value->string_data, strlen(value->string_data) }; break;
+    default: out->s = (struct kith_str){value->string_data, strlen(value->string_data)}; break;
     }
     if (out->type == KITH_TIMESTAMPTZ && !timestamptz_parse(out->s, 0, &out->i))
         return bad_default(call, field);
@@ -187,7 +191,8 @@ static void to_analyzer(const MilvusField *field, struct kith_field *out)
     (void)milvus_pair_bool(field->type_params, field->n_type_params, "enable_analyzer", &analyzed);
     (void)milvus_pair_bool(field->type_params, field->n_type_params, "enable_match", &matched);
     if (out->type != KITH_VARCHAR || !(analyzed || matched)) return;
-    const char *params = milvus_pair_get(field->type_params, field->n_type_params, "analyzer_params");
+    const char *params =
+        milvus_pair_get(field->type_params, field->n_type_params, "analyzer_params");
     out->analyzer = params && *params ? params : "{}";
     out->enable_match = matched;
 }
@@ -203,7 +208,8 @@ MilvusStatus *field_to_engine(struct milvus_call *call, const MilvusField *field
                  (field->nullable ? (unsigned)KITH_FIELD_NULLABLE : 0) |
                  (field->is_partition_key ? (unsigned)KITH_FIELD_PARTITION_KEY : 0);
     const bool array = out->type == KITH_ARRAY;
-    if (field_is_vector(field) && out->type != KITH_SPARSE_VECTOR) out->dim = param_u32(field, "dim");
+    if (field_is_vector(field) && out->type != KITH_SPARSE_VECTOR)
+        out->dim = param_u32(field, "dim");
     if (array) out->max_capacity = param_u32(field, "max_capacity");
     if (array) out->element_type = (enum kith_type)field->element_type;
     if ((int)field->data_type == KITH_VARCHAR || (array && out->element_type == KITH_VARCHAR))
@@ -233,7 +239,8 @@ static MilvusStatus *to_functions(struct milvus_call *call, const MilvusSchema *
 MilvusStatus *schema_to_engine(struct milvus_call *call, const MilvusSchema *schema,
                                int64_t partitions, struct kith_schema *out)
 {
-    struct kith_field *fields = arena_alloc_array(call->arena, schema->n_fields + 1, sizeof *fields);
+    struct kith_field *fields =
+        arena_alloc_array(call->arena, schema->n_fields + 1, sizeof *fields);
     if (!fields) return milvus_error(call, KITH_ENOMEM, NULL);
     *out = (struct kith_schema)KITH_SCHEMA_INIT;
     for (size_t i = 0; i < schema->n_fields; i++) {
@@ -288,7 +295,7 @@ static int from_params(struct arena *arena, const struct kith_field *from, Milvu
 static void from_value(const struct kith_field *from, Milvus__Proto__Schema__ValueField *out)
 {
     const struct kith_value *value = &from->default_value;
-    MilvusField as = { .data_type = (Milvus__Proto__Schema__DataType)from->type };
+    MilvusField as = {.data_type = (Milvus__Proto__Schema__DataType)from->type};
     out->data_case = (Milvus__Proto__Schema__ValueField__DataCase)default_case(&as);
     switch ((int)from->type) {
     case KITH_BOOL: out->bool_data = value->i != 0; break;

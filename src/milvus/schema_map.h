@@ -13,7 +13,8 @@
 #define SCHEMA_KEY_PARTITIONS 16 /* of a partition key, when nobody says */
 
 /* schema_check.c: NULL, or the first rule that a client's schema breaks (section 8). */
-MilvusStatus *schema_check(struct milvus_call *call, const MilvusSchema *schema, int64_t partitions);
+MilvusStatus *schema_check(struct milvus_call *call, const MilvusSchema *schema,
+                           int64_t partitions);
 /* One field by itself; `collection` is for texts. */
 MilvusStatus *schema_check_field(struct milvus_call *call, const MilvusField *field,
                                  const char *collection);

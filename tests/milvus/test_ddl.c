@@ -5,140 +5,10 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+/* needs the three above */
 #include <cmocka.h>
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "milvus/milvus_internal.h"
-#include "milvus/schema_map.h"
-
-#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
-
-struct door {
-    char dir[64], path[80];
-    struct kith_db *db;
-    struct auth *auth;
-    struct metrics *metrics;
-    struct milvus *milvus;
-    struct arena arena;
-    struct milvus_call call;
-};
-
-static void door_reopen(struct door *door)
-{
-    struct kith_open_opts opts = KITH_OPEN_OPTS_INIT;
-    struct kith_error err = { 0 };
-    opts.no_threads = true;
-    opts.sync = KITH_SYNC_NO;
-    assert_int_equal(kith_open(door->path, &opts, &door->db, &err), 0);
-    assert_int_equal(auth_open(door->db, os_real(), false, &door->auth, &err), 0);
-    assert_int_equal(metrics_new(os_real(), &door->metrics), 0);
-    const struct milvus_opts milvus = { .os = os_real(), .db = door->db, .auth = door->auth,
-                                        .metrics = door->metrics };
-    assert_int_equal(milvus_new(&milvus, &door->milvus, &err), 0);
-    arena_init(&door->arena);
-    door->call = (struct milvus_call){ .milvus = door->milvus, .arena = &door->arena,
-                                       .database = "default", .peer = "test" };
-    auth_anonymous(&door->call.principal);
-}
-
-static void door_close(struct door *door)
-{
-    arena_release(&door->arena);
-    milvus_free(door->milvus);
-    auth_close(door->auth);
-    metrics_free(door->metrics);
-    kith_close(door->db);
-}
-
-static int setup(void **state)
-{
-    struct door *door = calloc(1, sizeof *door);
-    (void)snprintf(door->dir, sizeof door->dir, "/tmp/kith-ddl-XXXXXX");
-    assert_non_null(mkdtemp(door->dir));
-    (void)snprintf(door->path, sizeof door->path, "%s/db", door->dir);
-    door_reopen(door);
-    *state = door;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct door *door = *state;
-    char command[128];
-    door_close(door);
-    (void)snprintf(command, sizeof command, "rm -rf %s", door->dir);
-    (void)!system(command);
-    free(door);
-    return 0;
-}
-
-/* Runs an RPC as the transports do: by the table, over packed bytes. */
-static void *run(struct door *door, const char *rpc, const void *request)
-{
-    const struct milvus_rpc *entry = milvus_rpc_find(rpc, strlen(rpc));
-    assert_non_null(entry);
-    ProtobufCMessage *copy = milvus_copy(&door->call, request);
-    void *reply = milvus_message(&door->call, entry->reply);
-    assert_non_null(copy);
-    assert_ptr_equal(copy->descriptor, entry->request);
-    const char *database = milvus_request_text(copy, "db_name");
-    door->call.database = database ? database : "default";
-    entry->handle(&door->call, copy, reply);
-    ProtobufCMessage *sent = milvus_copy(&door->call, reply); /* it packs */
-    assert_non_null(sent);
-    return sent;
-}
-
-static void expect_status(const MilvusStatus *status, int code, const char *reason)
-{
-    assert_non_null(status);
-    if (status->code != code || strcmp(status->reason, reason) != 0)
-        print_error("got %d: %s\n", status->code, status->reason);
-    assert_int_equal(status->code, code);
-    assert_string_equal(status->reason, reason);
-    if (code) assert_int_not_equal(status->error_code, 0);
-}
-
-#define EXPECT(rpc, code, reason, type, ...)                                                       \
-    do {                                                                                           \
-        WIRE(type) in_ = { PROTOBUF_C_MESSAGE_INIT(NULL) };                                        \
-        protobuf_c_message_init(milvus_rpc_find(rpc, strlen(rpc))->request, &in_);                 \
-        const WIRE(type) given_ = { __VA_ARGS__ };                                                 \
-        take_given(&in_.base, &given_, sizeof given_);                                             \
-        expect_status(milvus_reply_status(run(door, rpc, &in_)), code, reason);                    \
-    } while (0)
-
-/* What was named; what was not keeps its default (texts may not be NULL). */
-static void take_given(ProtobufCMessage *into, const void *given, size_t size)
-{
-    const ProtobufCMessage base = *into;
-    const size_t pointer = sizeof(void *);
-    char *from = malloc(size);
-    memcpy(from, given, size);
-    for (unsigned i = 0; i < base.descriptor->n_fields; i++) {
-        const ProtobufCFieldDescriptor *field = &base.descriptor->fields[i];
-        char *text;
-        if (field->type != PROTOBUF_C_TYPE_STRING || field->label == PROTOBUF_C_LABEL_REPEATED) continue;
-        memcpy(&text, from + field->offset, sizeof text);
-        if (!text && !(field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF))
-            memcpy(from + field->offset, (char *)into + field->offset, pointer);
-    }
-    memcpy(into, from, size);
-    *into = base;
-    free(from);
-}
-
-static MilvusPair pair(const char *key, const char *value)
-{
-    MilvusPair out = MILVUS__PROTO__COMMON__KEY_VALUE_PAIR__INIT;
-    out.key = milvus_text(key);
-    out.value = milvus_text(value);
-    return out;
-}
+#include "milvus/ddl_fixture.h"
 
 /* ---- schemas ---- */
 
@@ -201,7 +71,7 @@ static void create(struct door *door, const char *name)
     expect_status(create_as(door, name, &shape, 0, 0), 0, "");
 }
 
-static const WIRE(DescribeCollectionResponse) *describe(struct door *door, const char *name)
+static const WIRE(DescribeCollectionResponse) * describe(struct door *door, const char *name)
 {
     WIRE(DescribeCollectionRequest) in = MILVUS__PROTO__MILVUS__DESCRIBE_COLLECTION_REQUEST__INIT;
     in.collection_name = milvus_text(name);
@@ -212,8 +82,8 @@ static const MilvusStatus *index_it(struct door *door, const char *name, const c
                                     const char *type, const char *metric, const char *params)
 {
     WIRE(CreateIndexRequest) in = MILVUS__PROTO__MILVUS__CREATE_INDEX_REQUEST__INIT;
-    MilvusPair pairs[3] = { pair("index_type", type), pair("metric_type", metric),
-                            pair("params", params) };
+    MilvusPair pairs[3] = {pair("index_type", type), pair("metric_type", metric),
+                           pair("params", params)};
     MilvusPair *list[3];
     in.collection_name = milvus_text(name);
     in.field_name = milvus_text(field);
@@ -235,7 +105,8 @@ static void test_table_is_sorted(void **state)
         assert_true(count == 0 || strcmp(milvus_rpc_at(count - 1)->name, one->name) < 0);
         assert_ptr_equal(milvus_rpc_find(one->name, strlen(one->name)), one);
         assert_true(!one->handle != !one->raw);
-        assert_true(!one->privilege || auth_privilege_known(((struct door *)*state)->auth, one->privilege));
+        assert_true(!one->privilege ||
+                    auth_privilege_known(((struct door *)*state)->auth, one->privilege));
     }
     assert_true(count > 70);
     assert_null(milvus_rpc_find("CreateCollectionX", 17));
@@ -255,7 +126,8 @@ static void test_collection_life(void **state)
     assert_int_equal(out->num_partitions, 1);
     assert_int_equal(out->shards_num, 1);
     assert_int_equal(out->consistency_level, 2);
-    assert_true(out->update_timestamp > 0 && out->created_utc_timestamp == out->created_timestamp >> 18);
+    assert_true(out->update_timestamp > 0 &&
+                out->created_utc_timestamp == out->created_timestamp >> 18);
     struct shape shape;
     shape_init(&shape);
     add_field(&shape, "more", KITH_INT64);
@@ -278,24 +150,28 @@ static void test_names(void **state)
     struct shape shape;
     char longest[300];
     shape_init(&shape);
-    expect_status(create_as(door, "1a", &shape, 0, 0), 1100,
-                  "Invalid collection name: 1a.  the first character of a collection name must be an "
-                  "underscore or letter: invalid parameter");
-    expect_status(create_as(door, "a b", &shape, 0, 0), 1100,
-                  "Invalid collection name: a b.  collection name can only contain numbers, letters "
-                  "and underscores: invalid parameter");
+    expect_status(
+        create_as(door, "1a", &shape, 0, 0), 1100,
+        "Invalid collection name: 1a.  the first character of a collection name must be an "
+        "underscore or letter: invalid parameter");
+    expect_status(
+        create_as(door, "a b", &shape, 0, 0), 1100,
+        "Invalid collection name: a b.  collection name can only contain numbers, letters "
+        "and underscores: invalid parameter");
     memset(longest, 'a', 255);
     longest[255] = 0;
     expect_status(create_as(door, longest, &shape, 0, 0), 0, "");
     strcat(longest, "a");
     assert_int_equal(create_as(door, longest, &shape, 0, 0)->code, 1100);
     add_field(&shape, "like", KITH_INT64);
-    expect_status(create_as(door, "c", &shape, 0, 0), 1701,
-                  "Invalid field name: like. like is keyword in milvus.: field name invalid[field=like]");
+    expect_status(
+        create_as(door, "c", &shape, 0, 0), 1701,
+        "Invalid field name: like. like is keyword in milvus.: field name invalid[field=like]");
     shape.fields[2].name = milvus_text("0x");
-    expect_status(create_as(door, "c", &shape, 0, 0), 1701,
-                  "Invalid field name: 0x. The first character of a field name must be an underscore "
-                  "or letter.: field name invalid[field=0x]");
+    expect_status(
+        create_as(door, "c", &shape, 0, 0), 1701,
+        "Invalid field name: 0x. The first character of a field name must be an underscore "
+        "or letter.: field name invalid[field=0x]");
 }
 
 static void expect_refused(struct door *door, const struct shape *shape, int code, const char *text)
@@ -307,9 +183,12 @@ static void test_schema_rules(void **state)
 {
     struct door *door = *state;
     struct shape shape;
-    static const struct { const char *dim, *text; } dims[] = {
-        { "1", "invalid dimension: 1. should be in range 2 ~ 32768" },
-        { "32769", "invalid dimension: 32769 of field v. float vector dimension should be in range 2 ~ 32768" },
+    static const struct {
+        const char *dim, *text;
+    } dims[] = {
+        {"1", "invalid dimension: 1. should be in range 2 ~ 32768"},
+        {"32769", "invalid dimension: 32769 of field v. float vector dimension should be in range "
+                  "2 ~ 32768"},
     };
     for (size_t i = 0; i < 2; i++) {
         shape_init(&shape);
@@ -334,15 +213,18 @@ static void test_schema_rules(void **state)
     expect_refused(door, &shape, 65535, "the data type of primary key should be Int64 or VarChar");
     shape_init(&shape);
     add_field(&shape, "s", 20);
-    expect_refused(door, &shape, 65535, "string data type not supported yet, please use VarChar type instead");
+    expect_refused(door, &shape, 65535,
+                   "string data type not supported yet, please use VarChar type instead");
     shape_init(&shape);
     add_with(&shape, "s", KITH_VARCHAR, "max_length", "65536");
     expect_refused(door, &shape, 65535,
-                   "the maximum length specified for the field(s) should be in (0, 65535], but got 65536 instead");
+                   "the maximum length specified for the field(s) should be in (0, 65535], but got "
+                   "65536 instead");
     shape_init(&shape);
     add_with(&shape, "a", KITH_ARRAY, "max_capacity", "4097")->element_type =
         MILVUS__PROTO__SCHEMA__DATA_TYPE__Int64;
-    expect_refused(door, &shape, 65535, "the maximum capacity specified for a Array should be in (0, 4096]");
+    expect_refused(door, &shape, 65535,
+                   "the maximum capacity specified for a Array should be in (0, 4096]");
     shape_init(&shape);
     expect_status(create_as(door, "c", &shape, 17, 0), 65535,
                   "maximum shards's number should be limited to 16");
@@ -367,7 +249,8 @@ static void test_load_and_index(void **state)
 {
     struct door *door = *state;
     create(door, "c");
-    EXPECT("LoadCollection", 700, "index not found[collection=c]", LoadCollectionRequest, NAME("c"));
+    EXPECT("LoadCollection", 700, "index not found[collection=c]", LoadCollectionRequest,
+           NAME("c"));
     EXPECT("DescribeIndex", 700, "index not found[collection=c]", DescribeIndexRequest, NAME("c"));
     expect_status(index_it(door, "c", "nope", "HNSW", "L2", ""), 65535,
                   "cannot create index on non-exist field: nope");
@@ -378,8 +261,10 @@ static void test_load_and_index(void **state)
                   "parameter[expected=valid index params][actual=invalid index params]");
     expect_status(index_it(door, "c", "v", "AUTOINDEX", "L2", "{\"nlist\":3}"), 65535,
                   "only metric type can be passed when use AutoIndex");
-    expect_status(index_it(door, "c", "v", "HNSW", "cosine", "{\"M\":16,\"efConstruction\":200}"), 0, "");
-    expect_status(index_it(door, "c", "v", "HNSW", "COSINE", "{\"M\":16,\"efConstruction\":200}"), 0, "");
+    expect_status(index_it(door, "c", "v", "HNSW", "cosine", "{\"M\":16,\"efConstruction\":200}"),
+                  0, "");
+    expect_status(index_it(door, "c", "v", "HNSW", "COSINE", "{\"M\":16,\"efConstruction\":200}"),
+                  0, "");
     expect_status(index_it(door, "c", "v", "FLAT", "L2", ""), 65535,
                   "CreateIndex failed: at most one distinct index is allowed per field");
     WIRE(DescribeIndexRequest) ask = MILVUS__PROTO__MILVUS__DESCRIBE_INDEX_REQUEST__INIT;
@@ -392,11 +277,13 @@ static void test_load_and_index(void **state)
     assert_string_equal(milvus_pair_get(index->params, index->n_params, "metric_type"), "COSINE");
     assert_string_equal(milvus_pair_get(index->params, index->n_params, "M"), "16");
     assert_int_equal(index->state, 3);
-    EXPECT("GetLoadingProgress", 101, "collection not loaded[collection=1]", GetLoadingProgressRequest, NAME("c"));
+    EXPECT("GetLoadingProgress", 101, "collection not loaded[collection=1]",
+           GetLoadingProgressRequest, NAME("c"));
     EXPECT("LoadCollection", 0, "", LoadCollectionRequest, NAME("c"));
     EXPECT("LoadCollection", 0, "", LoadCollectionRequest, NAME("c"));
     EXPECT("GetLoadingProgress", 0, "", GetLoadingProgressRequest, NAME("c"));
-    EXPECT("DropIndex", 1100, "vector index cannot be dropped on loaded collection: 1: invalid parameter",
+    EXPECT("DropIndex", 1100,
+           "vector index cannot be dropped on loaded collection: 1: invalid parameter",
            DropIndexRequest, NAME("c"), .index_name = milvus_text("v"));
     EXPECT("ReleaseCollection", 0, "", ReleaseCollectionRequest, NAME("c"));
     EXPECT("DropIndex", 0, "", DropIndexRequest, NAME("c"), .index_name = milvus_text("v"));
@@ -417,14 +304,17 @@ static void test_scalar_indexes(void **state)
     expect_status(index_it(door, "c", "f", "STL_SORT", "", ""), 0, "");
     expect_status(index_it(door, "c", "j", "INVERTED", "", ""), 1101,
                   "json index must specify cast type: missing parameter");
-    expect_status(index_it(door, "c", "j", "INVERTED", "", "{\"json_path\":\"j['a']\",\"json_cast_type\":\"double\"}"), 0, "");
+    expect_status(index_it(door, "c", "j", "INVERTED", "",
+                           "{\"json_path\":\"j['a']\",\"json_cast_type\":\"double\"}"),
+                  0, "");
     expect_status(index_it(door, "c", "f", "INVERTED", "", ""), 65535,
                   "CreateIndex failed: at most one distinct index is allowed per field");
     EXPECT("DropIndex", 0, "", DropIndexRequest, NAME("c"), .field_name = milvus_text("f"));
     expect_status(index_it(door, "c", "f", "BITMAP", "", ""), 1100,
                   "data type Float can't build with this index BITMAP: invalid "
                   "parameter[expected=valid index params][actual=invalid index params]");
-    EXPECT("LoadCollection", 65535, "there is no vector index on field: [v], please create index firstly",
+    EXPECT("LoadCollection", 65535,
+           "there is no vector index on field: [v], please create index firstly",
            LoadCollectionRequest, NAME("c"));
 }
 
@@ -433,21 +323,28 @@ static void test_partitions(void **state)
     struct door *door = *state;
     create(door, "c");
     expect_status(index_it(door, "c", "v", "", "", ""), 0, "");
-    EXPECT("CreatePartition", 0, "", CreatePartitionRequest, NAME("c"), .partition_name = milvus_text("p"));
-    EXPECT("CreatePartition", 0, "", CreatePartitionRequest, NAME("c"), .partition_name = milvus_text("p"));
-    EXPECT("CreatePartition", 65535, "Invalid partition name: p q. Partition name can only contain numbers, letters and underscores.",
+    EXPECT("CreatePartition", 0, "", CreatePartitionRequest, NAME("c"),
+           .partition_name = milvus_text("p"));
+    EXPECT("CreatePartition", 0, "", CreatePartitionRequest, NAME("c"),
+           .partition_name = milvus_text("p"));
+    EXPECT("CreatePartition", 65535,
+           "Invalid partition name: p q. Partition name can only contain numbers, letters and "
+           "underscores.",
            CreatePartitionRequest, NAME("c"), .partition_name = milvus_text("p q"));
     EXPECT("LoadCollection", 0, "", LoadCollectionRequest, NAME("c"));
-    EXPECT("DropPartition", 65535, "partition cannot be dropped, partition is loaded, please release it first",
+    EXPECT("DropPartition", 65535,
+           "partition cannot be dropped, partition is loaded, please release it first",
            DropPartitionRequest, NAME("c"), .partition_name = milvus_text("p"));
-    char *names[] = { milvus_text("p") }, *absent[] = { milvus_text("x") };
+    char *names[] = {milvus_text("p")}, *absent[] = {milvus_text("x")};
     EXPECT("ReleasePartitions", 200, "partition not found[partition=x]", ReleasePartitionsRequest,
            NAME("c"), .partition_names = absent, .n_partition_names = 1);
-    EXPECT("ReleasePartitions", 0, "", ReleasePartitionsRequest, NAME("c"), .partition_names = names,
-           .n_partition_names = 1);
+    EXPECT("ReleasePartitions", 0, "", ReleasePartitionsRequest, NAME("c"),
+           .partition_names = names, .n_partition_names = 1);
     EXPECT("GetLoadingProgress", 0, "", GetLoadingProgressRequest, NAME("c"));
-    EXPECT("DropPartition", 0, "", DropPartitionRequest, NAME("c"), .partition_name = milvus_text("p"));
-    EXPECT("DropPartition", 0, "", DropPartitionRequest, NAME("c"), .partition_name = milvus_text("p"));
+    EXPECT("DropPartition", 0, "", DropPartitionRequest, NAME("c"),
+           .partition_name = milvus_text("p"));
+    EXPECT("DropPartition", 0, "", DropPartitionRequest, NAME("c"),
+           .partition_name = milvus_text("p"));
     struct shape shape;
     shape_init(&shape);
     add_field(&shape, "k", KITH_INT64)->is_partition_key = true;
@@ -467,16 +364,20 @@ static void test_aliases(void **state)
 #define ALIAS(name, of) NAME(of), .alias = milvus_text(name)
     EXPECT("CreateAlias", 0, "", CreateAliasRequest, ALIAS("a", "c"));
     EXPECT("CreateAlias", 0, "", CreateAliasRequest, ALIAS("a", "c"));
-    EXPECT("CreateAlias", 1602, "a is alias to another collection: c: alias already exist[database=default][alias=a]",
+    EXPECT("CreateAlias", 1602,
+           "a is alias to another collection: c: alias already exist[database=default][alias=a]",
            CreateAliasRequest, ALIAS("a", "d"));
     EXPECT("CreateAlias", 1601, "alias and collection name conflict[database=default][alias=d]",
            CreateAliasRequest, ALIAS("d", "c"));
-    EXPECT("AlterAlias", 1600, "alias not found[database=default][alias=b]", AlterAliasRequest, ALIAS("b", "c"));
-    EXPECT("DropCollection", 65535, "cannot drop the collection via alias = a", DropCollectionRequest, NAME("a"));
+    EXPECT("AlterAlias", 1600, "alias not found[database=default][alias=b]", AlterAliasRequest,
+           ALIAS("b", "c"));
+    EXPECT("DropCollection", 65535, "cannot drop the collection via alias = a",
+           DropCollectionRequest, NAME("a"));
     struct shape shape;
     shape_init(&shape);
-    expect_status(create_as(door, "a", &shape, 0, 0), 1601,
-                  "collection name [a] conflicts with an existing alias, please choose a unique name");
+    expect_status(
+        create_as(door, "a", &shape, 0, 0), 1601,
+        "collection name [a] conflicts with an existing alias, please choose a unique name");
     const WIRE(DescribeCollectionResponse) *out = describe(door, "a");
     assert_string_equal(out->collection_name, "a");
     assert_string_equal(out->schema->name, "c");
@@ -485,8 +386,8 @@ static void test_aliases(void **state)
     assert_string_equal(describe(door, "a")->schema->name, "d");
     EXPECT("DropAlias", 0, "", DropAliasRequest, .alias = milvus_text("a"));
     EXPECT("DropAlias", 0, "", DropAliasRequest, .alias = milvus_text("a"));
-    EXPECT("DescribeAlias", 1600, "alias not found[database=default][alias=a]", DescribeAliasRequest,
-           .alias = milvus_text("a"));
+    EXPECT("DescribeAlias", 1600, "alias not found[database=default][alias=a]",
+           DescribeAliasRequest, .alias = milvus_text("a"));
 }
 
 static void test_databases(void **state)
@@ -494,10 +395,14 @@ static void test_databases(void **state)
     struct door *door = *state;
 #define DATABASE(name) .db_name = milvus_text(name)
     EXPECT("CreateDatabase", 0, "", CreateDatabaseRequest, DATABASE("x"));
-    EXPECT("CreateDatabase", 65535, "database already exist: x", CreateDatabaseRequest, DATABASE("x"));
-    EXPECT("CreateDatabase", 802, "the first character of a database name must be an underscore or letter: invalid database name[database=1]",
+    EXPECT("CreateDatabase", 65535, "database already exist: x", CreateDatabaseRequest,
+           DATABASE("x"));
+    EXPECT("CreateDatabase", 802,
+           "the first character of a database name must be an underscore or letter: invalid "
+           "database name[database=1]",
            CreateDatabaseRequest, DATABASE("1"));
-    EXPECT("DropDatabase", 800, "database not found[database=y]", DropDatabaseRequest, DATABASE("y"));
+    EXPECT("DropDatabase", 800, "database not found[database=y]", DropDatabaseRequest,
+           DATABASE("y"));
     EXPECT("DescribeDatabase", 0, "", DescribeDatabaseRequest, DATABASE("x"));
     create(door, "c");
     EXPECT("RenameCollection", 0, "", RenameCollectionRequest, .oldname = milvus_text("c"),
@@ -514,22 +419,27 @@ static void test_changes(void **state)
     create(door, "c");
     create(door, "d");
     const uint64_t before = describe(door, "c")->update_timestamp;
-    EXPECT("RenameCollection", 1100, "collection name or database name should be different: invalid parameter",
+    EXPECT("RenameCollection", 1100,
+           "collection name or database name should be different: invalid parameter",
            RenameCollectionRequest, .oldname = milvus_text("c"), .newname = milvus_text("c"));
     EXPECT("RenameCollection", 100, "collection not found[database=default][collection=x]",
            RenameCollectionRequest, .oldname = milvus_text("x"), .newname = milvus_text("y"));
     EXPECT("RenameCollection", 0, "", RenameCollectionRequest, .oldname = milvus_text("c"),
            .newname = milvus_text("e"));
-    MilvusPair ttl = pair("collection.ttl.seconds", "60"), *ttls[] = { &ttl };
-    char *gone[] = { milvus_text("collection.ttl.seconds") };
-    EXPECT("AlterCollection", 0, "", AlterCollectionRequest, NAME("e"), .properties = ttls, .n_properties = 1);
-    EXPECT("AlterCollection", 1100, "cannot provide both DeleteKeys and ExtraParams: invalid parameter",
-           AlterCollectionRequest, NAME("e"), .properties = ttls, .n_properties = 1, .delete_keys = gone,
-           .n_delete_keys = 1);
+    MilvusPair ttl = pair("collection.ttl.seconds", "60"), *ttls[] = {&ttl};
+    char *gone[] = {milvus_text("collection.ttl.seconds")};
+    EXPECT("AlterCollection", 0, "", AlterCollectionRequest, NAME("e"), .properties = ttls,
+           .n_properties = 1);
+    EXPECT("AlterCollection", 1100,
+           "cannot provide both DeleteKeys and ExtraParams: invalid parameter",
+           AlterCollectionRequest, NAME("e"), .properties = ttls, .n_properties = 1,
+           .delete_keys = gone, .n_delete_keys = 1);
     const WIRE(DescribeCollectionResponse) *out = describe(door, "e");
     assert_true(out->update_timestamp > before);
-    assert_string_equal(milvus_pair_get(out->properties, out->n_properties, "collection.ttl.seconds"), "60");
-    EXPECT("AlterCollection", 0, "", AlterCollectionRequest, NAME("e"), .delete_keys = gone, .n_delete_keys = 1);
+    assert_string_equal(
+        milvus_pair_get(out->properties, out->n_properties, "collection.ttl.seconds"), "60");
+    EXPECT("AlterCollection", 0, "", AlterCollectionRequest, NAME("e"), .delete_keys = gone,
+           .n_delete_keys = 1);
     assert_int_equal(describe(door, "e")->n_properties, 0);
     EXPECT("TruncateCollection", 0, "", TruncateCollectionRequest, NAME("e"));
 }
@@ -551,8 +461,9 @@ static void test_added_field(void **state)
     create(door, "c");
     field.name = milvus_text("n");
     field.data_type = MILVUS__PROTO__SCHEMA__DATA_TYPE__Int64;
-    expect_status(add(door, &field), 1100,
-                  "added field must be nullable, please check it, field name = n: invalid parameter");
+    expect_status(
+        add(door, &field), 1100,
+        "added field must be nullable, please check it, field name = n: invalid parameter");
     field.nullable = true;
     const uint64_t before = describe(door, "c")->update_timestamp;
     expect_status(add(door, &field), 0, "");
@@ -592,18 +503,19 @@ static void test_users(void **state)
            DeleteCredentialRequest, .username = milvus_text("root"));
     WIRE(RoleEntity) role = MILVUS__PROTO__MILVUS__ROLE_ENTITY__INIT;
     role.name = milvus_text("nobody");
-    EXPECT("SelectRole", 65535, "not found the role, maybe the role isn't existed or internal system error",
+    EXPECT("SelectRole", 65535,
+           "not found the role, maybe the role isn't existed or internal system error",
            SelectRoleRequest, .role = &role);
     EXPECT("SelectRole", 0, "", SelectRoleRequest, .include_user_info = true);
     EXPECT("SelectUser", 0, "", SelectUserRequest, .include_role_info = true);
-    EXPECT("ListPrivilegeGroups", 0, "", ListPrivilegeGroupsRequest, { 0 });
+    EXPECT("ListPrivilegeGroups", 0, "", ListPrivilegeGroupsRequest, {0});
 }
 
 static void test_upkeep(void **state)
 {
     struct door *door = *state;
     create(door, "c");
-    char *names[] = { milvus_text("c") };
+    char *names[] = {milvus_text("c")};
     WIRE(FlushRequest) in = MILVUS__PROTO__MILVUS__FLUSH_REQUEST__INIT;
     in.collection_names = names;
     in.n_collection_names = 1;
@@ -615,14 +527,16 @@ static void test_upkeep(void **state)
     names[0] = milvus_text("x");
     expect_status(((const WIRE(FlushResponse) *)run(door, "Flush", &in))->status, 100,
                   "collection not found[database=default][collection=x]");
-    EXPECT("FlushAll", 0, "", FlushAllRequest, { 0 });
+    EXPECT("FlushAll", 0, "", FlushAllRequest, {0});
     EXPECT("ManualCompaction", 0, "", ManualCompactionRequest, NAME("c"));
-    EXPECT("GetReplicas", 101, "collection not loaded[collection=1]", GetReplicasRequest, NAME("c"));
+    EXPECT("GetReplicas", 101, "collection not loaded[collection=1]", GetReplicasRequest,
+           NAME("c"));
     EXPECT("GetPersistentSegmentInfo", 0, "", GetPersistentSegmentInfoRequest,
            .collectionname = milvus_text("c"));
-    EXPECT("CreateResourceGroup", 0, "", CreateResourceGroupRequest, .resource_group = milvus_text("g"));
-    EXPECT("DescribeResourceGroup", 300, "resource group not found[rg=h]", DescribeResourceGroupRequest,
-           .resource_group = milvus_text("h"));
+    EXPECT("CreateResourceGroup", 0, "", CreateResourceGroupRequest,
+           .resource_group = milvus_text("g"));
+    EXPECT("DescribeResourceGroup", 300, "resource group not found[rg=h]",
+           DescribeResourceGroupRequest, .resource_group = milvus_text("h"));
 }
 
 /* A message nested deeper than a hundred would be walked by recursion. */
@@ -631,7 +545,8 @@ static void test_deep_messages(void **state)
     (void)state;
     uint8_t bytes[2048];
     size_t len = 0, depth = 0;
-    while (len < 1000) { /* TemplateArrayValue{array_data=5{data=1 TemplateArrayValue}}, inside out */
+    while (len <
+           1000) { /* TemplateArrayValue{array_data=5{data=1 TemplateArrayValue}}, inside out */
         const size_t head = len < 128 ? 2 : 3;
         memmove(bytes + head, bytes, len);
         bytes[0] = depth++ % 2 ? 0x2a : 0x0a;
@@ -640,11 +555,12 @@ static void test_deep_messages(void **state)
         len += head;
     }
     if (depth % 2) memmove(bytes, bytes + 3, len -= 3); /* begins with array_data */
-    const ProtobufCMessageDescriptor *kind = &milvus__proto__schema__template_array_value__descriptor;
-    assert_false(message_check(kind, (struct kith_str){ (const char *)bytes, len }));
-    assert_true(message_check(kind, (struct kith_str){ "", 0 }));
+    const ProtobufCMessageDescriptor *kind =
+        &milvus__proto__schema__template_array_value__descriptor;
+    assert_false(message_check(kind, (struct kith_str){(const char *)bytes, len}));
+    assert_true(message_check(kind, (struct kith_str){"", 0}));
     assert_false(message_check(&milvus__proto__milvus__has_collection_request__descriptor,
-                               (struct kith_str){ "\x1a\x01\xff", 3 }));
+                               (struct kith_str){"\x1a\x01\xff", 3}));
 }
 
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
