@@ -1,16 +1,16 @@
-// Kith against hnswlib under filters, in one process, interleaved: the database, filters and queries
-// of `kith bench filter`.
+// Kith against hnswlib under filters, in one process, interleaved: the database, filters and
+// queries of `kith bench filter`.
 //
 //   ab_filter BASE.fvecs QUERY.fvecs cosine|l2 [--pairs N] [--cache PREFIX] [--queries N]
 //
-// Kith searches as it does when nobody says how: the planner's choice of plan, with the default effort
-// and with a recall target of .95; all queries in one call, so that the filter is evaluated once (the
-// target is calibrated before the clock starts, as ef is for hnswlib). hnswlib has its filter
-// evaluated before the clock starts: rows that are not allowed are marked as deleted, which its walk
-// treats just as rows that the functor of later versions turns down (walked over, never a result),
-// and costs it one bit to test. Its ef goes up a ladder to the first with a recall of .95; when none
-// has it, the last is taken. Ratios are medians of passes that take turns, so other load on the
-// machine hits both; above 1, Kith is faster.
+// Kith searches as it does when nobody says how: the planner's choice of plan, with the default
+// effort and with a recall target of .95; all queries in one call, so that the filter is evaluated
+// once (the target is calibrated before the clock starts, as ef is for hnswlib). hnswlib has its
+// filter evaluated before the clock starts: rows that are not allowed are marked as deleted, which
+// its walk treats just as rows that the functor of later versions turns down (walked over, never a
+// result), and costs it one bit to test. Its ef goes up a ladder to the first with a recall of .95;
+// when none has it, the last is taken. Ratios are medians of passes that take turns, so other load
+// on the machine hits both; above 1, Kith is faster.
 //
 // Recall of both is judged by the same exact distances, in doubles. For cosine vectors are
 // normalised and hnswlib uses its inner-product space.
@@ -71,7 +71,8 @@ static void normalise(Vectors &v)
         float *row = v.data.data() + i * v.dim;
         double sum = 0;
         for (size_t j = 0; j < v.dim; j++) sum += static_cast<double>(row[j]) * row[j];
-        for (size_t j = 0; j < v.dim && sum > 0; j++) row[j] = static_cast<float>(row[j] / std::sqrt(sum));
+        const double norm = sum > 0 ? std::sqrt(sum) : 1;
+        for (size_t j = 0; j < v.dim; j++) row[j] = static_cast<float>(row[j] / norm);
     }
 }
 
@@ -225,7 +226,8 @@ int main(int argc, char **argv)
 {
     const Options o = parse(argc, argv);
     Vectors base = read_fvecs(o.base), queries = read_fvecs(o.query);
-    struct filter_side *side = filter_side_new(o.base.c_str(), o.query.c_str(), o.inner, K, o.queries);
+    struct filter_side *side =
+        filter_side_new(o.base.c_str(), o.query.c_str(), o.inner, K, o.queries);
     if (!side) return 1;
     queries.count = std::min(queries.count, filter_side_queries(side));
     if (o.inner) {
@@ -242,8 +244,8 @@ int main(int argc, char **argv)
     std::printf("%-5s %5s %8s  %-10s %6s %8s %8s  %6s %8s %8s  %6s %6s %8s\n", "", "", "", "kith:",
                 "", "default", "", "", "recall", ".95", "", "", "hnswlib");
     std::printf("%-5s %5s %8s  %-10s %6s %8s %8s  %6s %8s %8s  %6s %6s %8s\n", "rows", "share",
-                "matching", "plan", "recall", "qps", "ratio", "recall", "qps", "ratio", "ef", "recall",
-                "qps");
+                "matching", "plan", "recall", "qps", "ratio", "recall", "qps", "ratio", "ef",
+                "recall", "qps");
     double least[2] = {INFINITY, INFINITY};
     for (const char *kind : KINDS)
         for (int share : SHARES) measure(bench, kind, share, o.pairs, least);
