@@ -76,7 +76,7 @@ function checkEnum(type) {
 function checkTable(text) {
   const methods = theirs.lookupService('milvus.proto.milvus.MilvusService').methods;
   for (const [, kind, name, request, reply] of
-    text.matchAll(/^ {4}([A-Z]+)\((\w+), *(\w+), *("?\w+"?)/gm)) {
+    text.matchAll(/^ {4}([A-Z]+)\((\w+),\s*(\w+),\s*("?\w+"?)/gm)) {
     compared++;
     const twin = methods[name];
     if (!twin) differ(name, 'a method', 'nothing');
