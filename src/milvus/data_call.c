@@ -31,7 +31,8 @@ int milvus_data_end(struct milvus_call *call, const char *kind,
     char labels[600];
     const bool mutation = kind[0] == 'm';
     (void)snprintf(labels, sizeof labels, "db_name=\"%s\",collection_name=\"%s\",status=\"%s\"",
-                   call->database, collection ? collection->name : "", refused ? "fail" : "success");
+                   call->database, collection ? collection->name : "",
+                   refused ? "fail" : "success");
     metric_observe(metrics_get(metrics, METRIC_HISTOGRAM,
                                mutation ? "milvus_proxy_mutation_latency"
                                         : "milvus_proxy_sq_latency",

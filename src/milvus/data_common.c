@@ -56,10 +56,11 @@ MilvusStatus *milvus_filter_error(struct milvus_call *call, int rc, const struct
                                   const char *expr, const char *plan)
 {
     if (rc != KITH_EFILTER) return milvus_error(call, rc, err);
-    return milvus_status(call, MILVUS_INVALID,
-                         "failed to create %s plan: cannot parse expression: %.1000s, error: %.600s: "
-                         "invalid parameter",
-                         plan, expr ? expr : "", err->text);
+    return milvus_status(
+        call, MILVUS_INVALID,
+        "failed to create %s plan: cannot parse expression: %.1000s, error: %.600s: "
+        "invalid parameter",
+        plan, expr ? expr : "", err->text);
 }
 
 static bool has_partition(const struct kith_collection_info *info, const char *name)
@@ -84,7 +85,8 @@ MilvusStatus *milvus_partitions_check(struct milvus_call *call,
     if (kith_collection_describe(collection->handle, &info, NULL)) return NULL;
     for (size_t i = 0; !refused && i < count; i++)
         if (!has_partition(info, names[i]))
-            refused = milvus_status(call, MILVUS_PLAIN, "partition name %.300s not found", names[i]);
+            refused =
+                milvus_status(call, MILVUS_PLAIN, "partition name %.300s not found", names[i]);
     kith_collection_info_free(info);
     return refused;
 }
@@ -125,7 +127,8 @@ void milvus_slow_note(struct milvus_call *call, const char *what,
     const struct milvus_opts *opts = &call->milvus->opts;
     const int64_t ms = (os_now_us(opts->os) - call->started_us) / 1000;
     if (opts->slow_query_ms == 0 || ms < (int64_t)opts->slow_query_ms) return;
-    milvus_data_count(call, "milvus_proxy_slow_query_count", "Reads that took long.", collection, 1);
+    milvus_data_count(call, "milvus_proxy_slow_query_count", "Reads that took long.", collection,
+                      1);
     if (!opts->log) return;
     char text[4096];
     (void)snprintf(text, sizeof text, "slow %s: %lld ms, %s.%s, from %s, filter \"%.500s\" %.2500s",

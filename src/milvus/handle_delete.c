@@ -49,9 +49,9 @@ MilvusStatus *milvus_delete_run(struct milvus_call *call,
     const bool named = request->partition && *request->partition;
     *out = (struct milvus_mutation){ 0 };
     if (always_true(request->expr))
-        return milvus_status(call, MILVUS_INVALID,
-                             "delete plan can't be empty or always true : %.500s: invalid parameter",
-                             request->expr);
+        return milvus_status(
+            call, MILVUS_INVALID,
+            "delete plan can't be empty or always true : %.500s: invalid parameter", request->expr);
     if (named && milvus_partition_key(collection))
         return milvus_status(call, MILVUS_PLAIN,
                              "not support manually specifying the partition names if partition key "
@@ -68,6 +68,8 @@ MilvusStatus *milvus_delete_run(struct milvus_call *call,
 
 MILVUS_RAW(Delete)
 {
+    if (!message_check(&milvus__proto__milvus__delete_request__descriptor, request))
+        return KITH_EINVAL;
     ProtobufCAllocator allocator = milvus_allocator(call->arena);
     Milvus__Proto__Milvus__DeleteRequest *in = milvus__proto__milvus__delete_request__unpack(
         &allocator, request.len, (const uint8_t *)request.data);

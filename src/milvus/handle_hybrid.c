@@ -139,6 +139,8 @@ static MilvusStatus *read_request(struct milvus_call *call, const HybridSearchRe
 
 MILVUS_RAW(HybridSearch)
 {
+    if (!message_check(&milvus__proto__milvus__hybrid_search_request__descriptor, request))
+        return KITH_EINVAL;
     ProtobufCAllocator allocator = milvus_allocator(call->arena);
     const HybridSearchRequest *in = milvus__proto__milvus__hybrid_search_request__unpack(
         &allocator, request.len, (const uint8_t *)request.data);

@@ -46,6 +46,8 @@ static MilvusStatus *run(struct milvus_call *call, const struct milvus_collectio
 
 MILVUS_RAW(Query)
 {
+    if (!message_check(&milvus__proto__milvus__query_request__descriptor, request))
+        return KITH_EINVAL;
     ProtobufCAllocator allocator = milvus_allocator(call->arena);
     const Milvus__Proto__Milvus__QueryRequest *in = milvus__proto__milvus__query_request__unpack(
         &allocator, request.len, (const uint8_t *)request.data);

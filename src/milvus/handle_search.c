@@ -67,7 +67,8 @@ MilvusStatus *rows_search_read(struct milvus_call *call, const SearchRequest *in
     if (refused) return refused;
     if (in->search_input_case == MILVUS__PROTO__MILVUS__SEARCH_REQUEST__SEARCH_INPUT_IDS && in->ids)
         return read_keys(call, in->ids, out);
-    if (in->search_input_case != MILVUS__PROTO__MILVUS__SEARCH_REQUEST__SEARCH_INPUT_PLACEHOLDER_GROUP)
+    if (in->search_input_case !=
+        MILVUS__PROTO__MILVUS__SEARCH_REQUEST__SEARCH_INPUT_PLACEHOLDER_GROUP)
         return NULL;
     const struct kith_str group = { (const char *)in->placeholder_group.data,
                                     in->placeholder_group.len };
@@ -133,6 +134,8 @@ static MilvusStatus *run(struct milvus_call *call, const struct milvus_collectio
 
 MILVUS_RAW(Search)
 {
+    if (!message_check(&milvus__proto__milvus__search_request__descriptor, request))
+        return KITH_EINVAL;
     ProtobufCAllocator allocator = milvus_allocator(call->arena);
     const SearchRequest *in = milvus__proto__milvus__search_request__unpack(
         &allocator, request.len, (const uint8_t *)request.data);

@@ -1,7 +1,7 @@
 /*
  * Filters that are nothing but a list of keys: `pk in [1, 2]`, `pk == "a"`, `pk in {ids}`. Clients
- * send them for get and delete by ids; the engine answers keys without looking at rows, and a delete
- * has to count them. What does not match this form to the letter goes the way of filters.
+ * send them for get and delete by ids; the engine answers keys without looking at rows, and a
+ * delete has to count them. What does not match this form to the letter goes the way of filters.
  */
 #include <string.h>
 

@@ -2,13 +2,15 @@
  * Rows in, rows out: what the data handlers of both transports share.
  *
  * A data RPC has three steps, and only the middle one is common:
- *   1. decode  the transport's request into the neutral structures below (gRPC: rows_in*.c, handle_*.c)
+ *   1. decode  the transport's request into the neutral structures below (gRPC: rows_in*.c,
+ * handle_*.c)
  *   2. run     milvus_rows_write, milvus_delete_run, milvus_query_run, milvus_search_run,
  *              milvus_hybrid_run: checks with the protocol's texts, calls of the engine
  *   3. encode  the outcome (gRPC: rows_out*.c writes bytes straight into the reply)
  *
  * Every function that can refuse returns a MilvusStatus: NULL means that all is well. What outcomes
- * point to is in the call's arena or in a kith_result, which is released by the ..._release function.
+ * point to is in the call's arena or in a kith_result, which is released by the ..._release
+ * function.
  */
 #ifndef KITH_MILVUS_MILVUS_DATA_H
 #define KITH_MILVUS_MILVUS_DATA_H
@@ -40,7 +42,8 @@ bool milvus_double_parse(const char *text, double *out);
  * "query" or "delete". */
 MilvusStatus *milvus_filter_error(struct milvus_call *call, int rc, const struct kith_error *err,
                                   const char *expr, const char *plan);
-/* Refuses partitions beside a partition key, and names that do not exist. `query`: the code of it. */
+/* Refuses partitions beside a partition key, and names that do not exist. `query`: the code of it.
+ */
 MilvusStatus *milvus_partitions_check(struct milvus_call *call,
                                       const struct milvus_collection *collection,
                                       const char *const *names, size_t count, bool query);
@@ -93,7 +96,8 @@ struct milvus_field_op {
 struct milvus_rows { /* in the arena */
     const char *partition; /* NULL or "": the default one */
     size_t rows;
-    struct kith_column *columns; /* `field` is a field of the schema, or "$meta"; type and dim unset */
+    struct kith_column
+        *columns; /* `field` is a field of the schema, or "$meta"; type and dim unset */
     size_t column_count;
     bool upsert;
     bool partial; /* columns that are not given keep their value */
@@ -110,7 +114,8 @@ struct milvus_mutation {
 MilvusStatus *milvus_rows_write(struct milvus_call *call,
                                 const struct milvus_collection *collection,
                                 const struct milvus_rows *rows, struct milvus_mutation *out);
-/* Fills the columns that a partial upsert leaves out from the rows that are there. upsert_partial.c */
+/* Fills the columns that a partial upsert leaves out from the rows that are there. upsert_partial.c
+ */
 MilvusStatus *milvus_rows_complete(struct milvus_call *call,
                                    const struct milvus_collection *collection,
                                    const struct milvus_rows *given, struct milvus_rows *out,
@@ -131,12 +136,6 @@ bool milvus_key_list(struct milvus_call *call, const struct milvus_collection *c
 
 /* ---- reading ---- */
 
-enum milvus_column_kind {
-    MILVUS_COLUMN_FIELD,   /* a field of the schema */
-    MILVUS_COLUMN_META,    /* the whole dynamic field */
-    MILVUS_COLUMN_KEYS,    /* some keys of the dynamic field, as objects */
-    MILVUS_COLUMN_COMPUTED /* made by the door: count(*), aggregates */
-};
 struct milvus_output { /* resolved output fields; all in the arena */
     const char **names; /* echoed to the client */
     size_t name_count;

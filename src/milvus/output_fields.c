@@ -100,7 +100,8 @@ static MilvusStatus *add_name(struct resolving *with, const char *name)
     const MilvusField *field = milvus_field_find(with->collection, name);
     if (strcmp(name, "*") == 0) {
         add_all(with);
-    } else if (strcmp(name, "$meta") == 0 && with->collection->record->schema->enable_dynamic_field) {
+    } else if (strcmp(name, "$meta") == 0 &&
+               with->collection->record->schema->enable_dynamic_field) {
         add_meta(with->out);
     } else if (field && milvus_field_computed(with->collection, field)) {
         return milvus_status(with->call, MILVUS_PLAIN,

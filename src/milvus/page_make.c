@@ -1,6 +1,6 @@
 /*
- * The columns of a reply out of a result: fields as they are, instants as texts, keys of the dynamic
- * field as one column of objects.
+ * The columns of a reply out of a result: fields as they are, instants as texts, keys of the
+ * dynamic field as one column of objects.
  */
 #include <string.h>
 

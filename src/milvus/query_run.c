@@ -2,9 +2,9 @@
  * Query: rows by filter or by keys, and counts.
  *
  * Clients that page by themselves ("(expr) and pk > last", a limit) rely on pages that hold the
- * smallest keys in ascending order; all other replies are sorted by key too, since that costs little
- * and makes them the same every time. A key that is there more than once is returned once, as its
- * newest row.
+ * smallest keys in ascending order; all other replies are sorted by key too, since that costs
+ * little and makes them the same every time. A key that is there more than once is returned once,
+ * as its newest row.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -105,9 +105,10 @@ static MilvusStatus *read_decay(struct milvus_call *call, const FunctionSchema *
                              "Decay function param: scale must > 0, but got %g: invalid parameter",
                              out->scale);
     if (out->decay_offset < 0)
-        return milvus_status(call, MILVUS_INVALID,
-                             "Decay function param: offset must >= 0, but got %g: invalid parameter",
-                             out->decay_offset);
+        return milvus_status(
+            call, MILVUS_INVALID,
+            "Decay function param: offset must >= 0, but got %g: invalid parameter",
+            out->decay_offset);
     if (!(out->decay_value > 0 && out->decay_value < 1))
         return milvus_status(call, MILVUS_INVALID,
                              "Decay function param: decay must 0 < decay < 1, but got %g: invalid "

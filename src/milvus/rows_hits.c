@@ -3,7 +3,8 @@
  *
  *   SearchResults     status=1 results=2 collection_name=3 session_ts=4
  *   SearchResultData  num_queries=1 top_k=2 fields_data=3 scores=4 ids=5 topks=6 output_fields=7
- *                     group_by_field_value=8 iterator=11 {token=1 last_bound=2} primary_field_name=13
+ *                     group_by_field_value=8 iterator=11 {token=1 last_bound=2}
+ * primary_field_name=13
  */
 #include <string.h>
 

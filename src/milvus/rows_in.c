@@ -162,7 +162,8 @@ static int op_read(struct kith_str message, struct arena *arena, struct milvus_f
     *out = (struct milvus_field_op){ "", MILVUS_OP_REPLACE };
     wire_init(&wire, message.data, message.len);
     while ((rc = wire_next(&wire, &field)) > 0) {
-        if (field.number == 1 && field.type == WIRE_BYTES) out->field = text_of(arena, slice(&field));
+        if (field.number == 1 && field.type == WIRE_BYTES)
+            out->field = text_of(arena, slice(&field));
         if (field.number == 2 && field.value <= 2) out->op = (enum milvus_op)field.value;
     }
     return rc ? rc : out->field ? 0 : KITH_ENOMEM;
@@ -231,10 +232,11 @@ MilvusStatus *rows_in_count(const struct rows_in *in, size_t count)
                              "the length of field is wrong: invalid parameter[expected=%zu]"
                              "[actual=%zu]",
                              in->wanted, count);
-    return milvus_status(in->call, MILVUS_INVALID,
-                         "the num_rows (%zu) of field (%.255s) is not equal to passed num_rows (%zu)"
-                         ": invalid parameter[expected=%zu][actual=%zu]",
-                         count, in->name, in->rows, in->rows, count);
+    return milvus_status(
+        in->call, MILVUS_INVALID,
+        "the num_rows (%zu) of field (%.255s) is not equal to passed num_rows (%zu)"
+        ": invalid parameter[expected=%zu][actual=%zu]",
+        count, in->name, in->rows, in->rows, count);
 }
 
 /* valid_data: one bool a row. The engine gets bytes, and compact values. */

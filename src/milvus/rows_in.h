@@ -3,7 +3,8 @@
  *
  * A message is walked twice: once for its heads (rows_request_read: which columns, where), once a
  * column for its values, which are used where they lie when they are aligned and laid out as the
- * engine wants them. What has to be made (strings' slices, integers out of varints) is in the arena.
+ * engine wants them. What has to be made (strings' slices, integers out of varints) is in the
+ * arena.
  */
 #ifndef KITH_MILVUS_ROWS_IN_H
 #define KITH_MILVUS_ROWS_IN_H

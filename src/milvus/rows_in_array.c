@@ -87,7 +87,10 @@ static int row_pack(struct kith_str scalar, int element, struct arena *arena, st
         return KITH_EUNSUPPORTED;
     if (number == STRINGS) return texts_pack(message, arena, out);
     const bool varints = number < FLOATS;
-    rc = rows_run(message, 1, varints ? WIRE_VARINT : number == FLOATS ? WIRE_FIXED32 : WIRE_FIXED64,
+    rc = rows_run(message, 1,
+                  varints            ? WIRE_VARINT
+                  : number == FLOATS ? WIRE_FIXED32
+                                     : WIRE_FIXED64,
                   arena, &run);
     if (rc) return rc;
     if (varints && element == KITH_BOOL) {

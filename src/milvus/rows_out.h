@@ -1,6 +1,6 @@
 /*
- * Rows of the engine into columns of the wire, written straight into the reply: every message's size
- * is computed first, then its bytes are put once, in order.
+ * Rows of the engine into columns of the wire, written straight into the reply: every message's
+ * size is computed first, then its bytes are put once, in order.
  */
 #ifndef KITH_MILVUS_ROWS_OUT_H
 #define KITH_MILVUS_ROWS_OUT_H

@@ -54,10 +54,11 @@ static MilvusStatus *check_fields(struct milvus_call *call,
         const bool computed = milvus_field_computed(collection, field);
         const bool given = column_of(rows, field->name) != NULL;
         if (computed && given)
-            return milvus_status(call, MILVUS_INVALID,
-                                 "more fieldData has pass in: field %s is the output of a function: "
-                                 "invalid parameter",
-                                 field->name);
+            return milvus_status(
+                call, MILVUS_INVALID,
+                "more fieldData has pass in: field %s is the output of a function: "
+                "invalid parameter",
+                field->name);
         if (given || computed || field->nullable || field->default_value || field->autoid) continue;
         return milvus_status(call, MILVUS_INVALID,
                              "fieldSchema(%s) has no corresponding fieldData pass in: invalid "

@@ -55,7 +55,8 @@ static const char *input_of(const struct milvus_collection *collection, const ch
     for (size_t i = 0; i < schema->n_functions; i++) {
         const Milvus__Proto__Schema__FunctionSchema *function = schema->functions[i];
         for (size_t j = 0; j < function->n_output_field_names; j++)
-            if (strcmp(function->output_field_names[j], output) == 0 && function->n_input_field_names)
+            if (strcmp(function->output_field_names[j], output) == 0 &&
+                function->n_input_field_names)
                 return function->input_field_names[0];
     }
     return output;

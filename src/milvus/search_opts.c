@@ -35,8 +35,9 @@ static MilvusStatus *find_field(struct milvus_call *call,
         vectors++;
     }
     if (vectors == 1) return NULL;
-    return milvus_status(call, MILVUS_PLAIN,
-                         "multiple anns_fields exist, please specify a anns_field in search_params");
+    return milvus_status(
+        call, MILVUS_PLAIN,
+        "multiple anns_fields exist, please specify a anns_field in search_params");
 }
 
 static enum kith_metric metric_parse(const char *name)
@@ -126,10 +127,11 @@ static MilvusStatus *dense_queries(struct milvus_call *call, const struct milvus
     const size_t bytes = vector_bytes(vectors->type, milvus_field_number(field, "dim"));
     for (size_t i = 0; i < vectors->count; i++)
         if (vectors->values[i].len != bytes)
-            return milvus_status(call, MILVUS_INVALID,
-                                 "vector dimension mismatch, expected vector size(byte) %zu, actual "
-                                 "%zu.: invalid parameter",
-                                 bytes, vectors->values[i].len);
+            return milvus_status(
+                call, MILVUS_INVALID,
+                "vector dimension mismatch, expected vector size(byte) %zu, actual "
+                "%zu.: invalid parameter",
+                bytes, vectors->values[i].len);
     out->query_type = (enum kith_type)vectors->type;
     out->queries = vectors->values[0].data;
     if (vectors->count == 1 && (uintptr_t)vectors->values[0].data % 16 == 0) return NULL;

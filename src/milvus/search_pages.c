@@ -98,8 +98,9 @@ static void set_bound(const struct paging *p, struct kith_search_opts *opts)
 static MilvusStatus *check(struct milvus_call *call, const struct milvus_search *search)
 {
     if (search->vectors.count != 1)
-        return milvus_status(call, MILVUS_INVALID,
-                             "search iterator does not support multiple queries: invalid parameter");
+        return milvus_status(
+            call, MILVUS_INVALID,
+            "search iterator does not support multiple queries: invalid parameter");
     if (search->offset != 0)
         return milvus_status(call, MILVUS_INVALID,
                              "search iterator does not support offset: invalid parameter");

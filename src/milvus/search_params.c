@@ -37,8 +37,8 @@ static const char *value_of(const struct reading *in, const char *key)
 static void refuse(struct reading *in, const char *key, const char *text)
 {
     if (!in->refused)
-        in->refused = milvus_status(in->call, MILVUS_INVALID, "%s [%.100s] is invalid: invalid parameter",
-                                    key, text);
+        in->refused = milvus_status(in->call, MILVUS_INVALID,
+                                    "%s [%.100s] is invalid: invalid parameter", key, text);
 }
 
 static bool read_int(struct reading *in, const char *key, int64_t *out)
@@ -74,9 +74,9 @@ static void check_params(struct reading *in)
     in->json = text;
     if (text && json_validate(text, strlen(text), NULL)) {
         in->json = NULL;
-        in->refused = milvus_status(in->call, MILVUS_INVALID,
-                                    "parse search params failed: %.200s is no JSON: invalid parameter",
-                                    text);
+        in->refused =
+            milvus_status(in->call, MILVUS_INVALID,
+                          "parse search params failed: %.200s is no JSON: invalid parameter", text);
     }
     text = pair(in, "ignore_growing");
     bool ignored;
@@ -93,10 +93,11 @@ static void read_window(struct reading *in, struct milvus_search *out)
     out->round_decimal = (int)(decimals < -2 || decimals > 7 ? 7 : decimals);
     if (!in->refused && out->round_decimal != -1 &&
         (out->round_decimal < 0 || out->round_decimal > 6))
-        in->refused = milvus_status(in->call, MILVUS_INVALID,
-                                    "round_decimal [%lld] is invalid, should be -1 or an integer in "
-                                    "range [0, 6]: invalid parameter",
-                                    (long long)decimals);
+        in->refused =
+            milvus_status(in->call, MILVUS_INVALID,
+                          "round_decimal [%lld] is invalid, should be -1 or an integer in "
+                          "range [0, 6]: invalid parameter",
+                          (long long)decimals);
 }
 
 static void read_index_params(struct reading *in, struct milvus_search *out)

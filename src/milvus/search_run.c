@@ -11,10 +11,11 @@
 
 static MilvusStatus *out_of_window(struct milvus_call *call, const char *what, int64_t value)
 {
-    return milvus_status(call, MILVUS_INVALID,
-                         "%s [%lld] is invalid, it should be in range [1, %d], but got %lld: invalid "
-                         "parameter",
-                         what, (long long)value, MILVUS_WINDOW_MAX, (long long)value);
+    return milvus_status(
+        call, MILVUS_INVALID,
+        "%s [%lld] is invalid, it should be in range [1, %d], but got %lld: invalid "
+        "parameter",
+        what, (long long)value, MILVUS_WINDOW_MAX, (long long)value);
 }
 
 static bool in_window(int64_t value) { return value >= 1 && value <= MILVUS_WINDOW_MAX; }

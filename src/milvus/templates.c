@@ -109,7 +109,9 @@ static void put_value(struct buffer *out, const TemplateValue *value)
 {
     switch (value->val_case) {
     case MILVUS__PROTO__SCHEMA__TEMPLATE_VALUE__VAL_BOOL_VAL: put_bool(out, value->bool_val); break;
-    case MILVUS__PROTO__SCHEMA__TEMPLATE_VALUE__VAL_INT64_VAL: put_int(out, value->int64_val); break;
+    case MILVUS__PROTO__SCHEMA__TEMPLATE_VALUE__VAL_INT64_VAL:
+        put_int(out, value->int64_val);
+        break;
     case MILVUS__PROTO__SCHEMA__TEMPLATE_VALUE__VAL_FLOAT_VAL:
         put_double(out, value->float_val);
         break;

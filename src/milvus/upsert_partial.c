@@ -101,7 +101,8 @@ static void put_members(struct buffer *out, struct kith_str object, const struct
     struct json_value whole, key, value;
     struct json_iter iter;
     size_t used;
-    if (json_read(object.data, object.len, &whole, &used, NULL) || whole.kind != JSON_OBJECT) return;
+    if (json_read(object.data, object.len, &whole, &used, NULL) || whole.kind != JSON_OBJECT)
+        return;
     json_iter_init(&iter, &whole);
     while (json_iter_next(&iter, &key, &value) > 0) {
         if (except && has_key(*except, &key)) continue;
@@ -168,8 +169,8 @@ static bool contains(const MilvusField *field, struct kith_str array, struct kit
     return false;
 }
 
-static struct kith_str apply_op(const struct filling *f, const MilvusField *field, enum milvus_op op,
-                                struct kith_str old, struct kith_str given)
+static struct kith_str apply_op(const struct filling *f, const MilvusField *field,
+                                enum milvus_op op, struct kith_str old, struct kith_str given)
 {
     char *bytes = arena_alloc(f->call->arena, old.len + given.len + 1);
     struct kith_str out = { bytes, 0 };

@@ -3,7 +3,7 @@
  * with two dimensions (others of ISO and EWKB are read and their further coordinates left out).
  * Untrusted: counts are checked against the bytes that are left, nesting is bounded.
  *
- *   u8 order (1: little) · u32 type (low byte-ish 1..7; +1000/2000/3000 or high bits: Z, M, SRID) ·
+ *   u8 order (1: little) · u32 type (1..7; +1000, 2000, 3000 or high bits: Z, M, SRID) ·
  *   [u32 SRID] · by type: coordinates, or u32 count and parts
  */
 #include <math.h>

@@ -1,6 +1,6 @@
 /*
- * Rows through the Milvus door: what is inserted comes back the same in every type, null and default
- * included; searches, filters, counts, deletes, upserts, pages; and the texts of refusals.
+ * Rows through the Milvus door: what is inserted comes back the same in every type, null and
+ * default included; searches, filters, counts, deletes, upserts, pages; and the texts of refusals.
  */
 #include "milvus/rows_fixture.h"
 
@@ -47,7 +47,8 @@ static void check_status(const MilvusStatus *status)
 
 static void create_index(const char *collection, const char *field, const char *metric)
 {
-    Milvus__Proto__Milvus__CreateIndexRequest *in = make(&MESSAGE(create_index_request__descriptor));
+    Milvus__Proto__Milvus__CreateIndexRequest *in =
+        make(&MESSAGE(create_index_request__descriptor));
     in->collection_name = (char *)(uintptr_t)collection;
     in->field_name = (char *)(uintptr_t)field;
     in->extra_params = door_pairs(&door, &in->n_extra_params, "index_type", "AUTOINDEX",
@@ -343,7 +344,8 @@ static void test_round_trip(void **state)
     assert_string_equal(out->primary_field_name, "id");
     for (size_t i = 0; i < ROWS; i++) check_row(out, i, i);
     out = query("id in [3, -5, 999, 3]", NULL, "*");
-    assert_int_equal(named(out->fields_data, out->n_fields_data, "id")->scalars->long_data->n_data, 2);
+    assert_int_equal(named(out->fields_data, out->n_fields_data, "id")->scalars->long_data->n_data,
+                     2);
     check_row(out, 0, 0);
     check_row(out, 1, 8);
     out = query("id == 777", NULL, "s"); /* nothing: typed and empty */
@@ -379,7 +381,8 @@ static SearchResults *search(const float *queries, size_t count, size_t pairs_co
     value->values = room(count * sizeof *value->values);
     value->n_values = count;
     for (size_t i = 0; i < count; i++)
-        value->values[i] = (ProtobufCBinaryData){ DIM * 4, (uint8_t *)(uintptr_t)(queries + i * DIM) };
+        value->values[i] =
+            (ProtobufCBinaryData){DIM * 4, (uint8_t *)(uintptr_t)(queries + i * DIM)};
     group->placeholders = &value;
     group->n_placeholders = 1;
     Milvus__Proto__Milvus__SearchRequest *in = make(&MESSAGE(search_request__descriptor));
@@ -484,9 +487,10 @@ static void test_delete(void **state)
     assert_int_equal(delete_rows(" ")->status->code, MILVUS_INVALID);
     const MilvusStatus *status = delete_rows("id in")->status;
     assert_int_equal(status->code, MILVUS_INVALID);
-    assert_ptr_equal(strstr(status->reason,
-                            "failed to create delete plan: cannot parse expression: id in, error: "),
-                     status->reason);
+    assert_ptr_equal(
+        strstr(status->reason,
+               "failed to create delete plan: cannot parse expression: id in, error: "),
+        status->reason);
 }
 
 static void test_partial_upsert(void **state)
@@ -562,7 +566,8 @@ static void test_refusals(void **state)
     FieldData *columns[12];
     size_t n;
     size_t count = all_columns(columns);
-    expect(write_rows("Insert", columns + 3, count - 3, ROWS - 1)->status, MILVUS_INVALID, "valid_data");
+    expect(write_rows("Insert", columns + 3, count - 3, ROWS - 1)->status, MILVUS_INVALID,
+           "valid_data");
     expect(write_rows("Insert", columns + 1, 2, ROWS - 1)->status, MILVUS_INVALID,
            "the num_rows (20) of field (id) is not equal to passed num_rows (19)");
     expect(write_rows("Insert", columns, 2, ROWS)->status, MILVUS_INVALID,
