@@ -5,6 +5,8 @@
 #ifndef KITH_MILVUS_MILVUS_HANDLERS_H
 #define KITH_MILVUS_MILVUS_HANDLERS_H
 
+struct milvus_call;
+
 #define MILVUS_HANDLER(rpc) \
     void handle_##rpc(struct milvus_call *call, const void *request, void *reply)
 
