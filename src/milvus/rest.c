@@ -203,8 +203,9 @@ static bool check_reply(struct rest *rest, const struct buffer *reply)
 {
     struct wire wire;
     struct wire_field field;
+    if (reply->len == 0) return true;
     wire_init(&wire, reply->data, reply->len);
-    if (reply->len == 0 || wire_next(&wire, &field) != 1 || field.number != 1 ||
+    if (wire_next(&wire, &field) != 1 || field.number != 1 ||
         field.type != WIRE_BYTES || field.len == 0)
         return true;
     ProtobufCAllocator allocator = milvus_allocator(rest->call.arena);

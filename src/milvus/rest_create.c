@@ -68,6 +68,10 @@ static bool read_params(struct rest *rest, Create *to, struct create_params *par
     struct json_value key, value;
     bool dynamic, good = true;
     if (!from->text) return true;
+    if (from->kind != JSON_OBJECT) {
+        rest_fail(rest, 1801, "can only accept json format request, error: params is no object");
+        return false;
+    }
     to->properties = rest_array(rest, rest_value_count(from), sizeof *to->properties);
     json_iter_init(&iter, from);
     while (good && !rest->failed && json_iter_next(&iter, &key, &value) == 1) {

@@ -60,6 +60,7 @@ static int read_results(struct rest *rest, const struct buffer *reply, struct fo
     struct wire wire, inner;
     struct wire_field field;
     int more, rc = 0;
+    if (reply->len == 0) return 0;
     wire_init(&wire, reply->data, reply->len);
     while ((more = wire_next(&wire, &field)) == 1 && rc == 0) {
         if (field.number != 2 || field.type != WIRE_BYTES) continue;

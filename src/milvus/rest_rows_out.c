@@ -115,13 +115,15 @@ static int take_part(struct column_out *column, const struct wire_field *field)
 
 int rest_rows_add(struct rest_rows *rows, const uint8_t *data, size_t len)
 {
+    static const uint8_t nothing[1];
     struct wire wire;
     struct wire_field field;
     int more;
     if (rows->count == COLUMNS_MAX) return KITH_ELIMIT;
     struct column_out *column = &rows->columns[rows->count];
     *column = (struct column_out){ .name = "" };
-    wire_init(&wire, data, len);
+    wire_init(&column->values, nothing, 0);
+    wire_init(&wire, len ? data : nothing, len);
     while ((more = wire_next(&wire, &field)) == 1) {
         const int rc = take_part(column, &field);
         if (rc) return rc;

@@ -273,6 +273,11 @@ static bool put_search_params(struct rest *rest, const struct rest_object *body,
         inner.text = NULL;
         if (json_find(outer->text, outer->len, &inside, 1, &inner)) inner.text = NULL;
     }
+    if ((outer->text && outer->kind != JSON_OBJECT) || (inner.text && inner.kind != JSON_OBJECT)) {
+        rest_fail(rest, 1801, "can only accept json format request, error: search parameters are "
+                  "no object");
+        return false;
+    }
     buffer_init(&params);
     rest_raw(&params, "{");
     if (outer->text) put_level(rest, outer, &inner, &params, out);

@@ -147,6 +147,10 @@ bool rest_templates(struct rest *rest, const struct json_value *params, uint32_t
     struct buffer entry, inner;
     bool good = true;
     if (!params->text) return true;
+    if (params->kind != JSON_OBJECT) {
+        rest_fail(rest, MILVUS_INVALID, "exprParams is no object: invalid parameter");
+        return false;
+    }
     buffer_init(&entry);
     buffer_init(&inner);
     json_iter_init(&iter, params);
@@ -163,7 +167,7 @@ bool rest_templates(struct rest *rest, const struct json_value *params, uint32_t
     }
     buffer_release(&entry);
     buffer_release(&inner);
-    if (!good || params->kind != JSON_OBJECT)
+    if (!good)
         rest_fail(rest, MILVUS_INVALID, "exprParams: booleans, strings, numbers and lists of them: "
                   "invalid parameter");
     return !rest->failed;

@@ -65,7 +65,7 @@ REST_HANDLER(resources_alter)
     const struct json_value all = { .kind = JSON_OBJECT, .text = body.data, .len = body.len };
     struct json_value groups = member(&all, "resource_groups"), key, value;
     if (!groups.text) groups = member(&all, "resourceGroups");
-    if (!request || !groups.text) {
+    if (!request || !groups.text || groups.kind != JSON_OBJECT) {
         rest_fail(rest, 1802, "missing required parameters, error: Key: 'Request.ResourceGroups' "
                   "Error:Field validation for 'ResourceGroups' failed on the 'required' tag");
         return;

@@ -83,7 +83,7 @@ static inline void fixture_render(struct rest_fixture *f, const struct buffer *b
     struct wire wire;
     struct wire_field field;
     int rc = rest_rows_new(&f->rest, &rows);
-    wire_init(&wire, bytes->data, bytes->len);
+    wire_init(&wire, bytes->len ? (const void *)bytes->data : "", bytes->len);
     while (rc == 0 && wire_next(&wire, &field) == 1)
         if (field.number == 5) rc = rest_rows_add(rows, field.data, field.len);
     rest_raw(&f->out, "[");
