@@ -12,7 +12,6 @@
 
 #include "cmd/args.c"
 #include "cmd/args_help.c"
-#include "cmd/args_suggest.c"
 #include "cmd/cmd.c"
 #include "cmd/ingest_batch.c"
 #include "cmd/ingest_plan.c"
