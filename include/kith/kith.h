@@ -5,15 +5,16 @@
  *  - A function returns 0 (KITH_OK) or a negative enum kith_status. Results come through out
  *    parameters, untouched on error. `err` is always last and may be NULL.
  *  - Option structs start with `size`: set it to sizeof the struct you compiled with (the
- *    KITH_..._INIT macros do); fields that your version does not know are taken as zero. Zero is the default.
+ *    KITH_..._INIT macros do); fields that your version does not know are taken as zero. Zero is
+ *    the default.
  *  - Handles are opaque and thread-safe: any thread may call, any number may search beside writers.
  *  - Memory you pass in is borrowed for the call only. What comes out is owned by you and released
  *    by the matching ..._free.
  *  - `call` (nullable) carries a deadline and a cancel token; it is honoured at bounded intervals.
  *  - Metrics are distances, smaller is better: squared L2; negated inner product; 1 - cosine (1.0
- *    when either vector is zero); Hamming count; 1 - Jaccard. Ties are ordered by primary key; which
- *    of the rows as near as the k-th come is decided by key in exact scans, and is whichever it met
- *    first in a graph.
+ *    when either vector is zero); Hamming count; 1 - Jaccard. Ties are ordered by primary key;
+ *    which of the rows as near as the k-th come is decided by key in exact scans, and is whichever
+ *    it met first in a graph.
  *  - `database` names a name space inside the files; NULL means "default".
  *  - A write is acknowledged when it is as durable as the `sync` policy says and visible to every
  *    later read: nobody reads what a crash takes back.
@@ -250,8 +251,8 @@ KITH_API KITH_MUST_CHECK int kith_insert(struct kith_collection *collection,
                                          const struct kith_batch *batch,
                                          const struct kith_call *call, struct kith_written *out,
                                          struct kith_error *err);
-/* Delete and insert with one timestamp, visible at once. With automatic keys the key column is given
- * (it names the rows to replace, each once) and the rows get new keys. */
+/* Delete and insert with one timestamp, visible at once. With automatic keys the key column is
+ * given (it names the rows to replace, each once) and the rows get new keys. */
 KITH_API KITH_MUST_CHECK int kith_upsert(struct kith_collection *collection,
                                          const struct kith_batch *batch,
                                          const struct kith_call *call, struct kith_written *out,

@@ -1,6 +1,6 @@
 /*
- * What a collection is made of: types, metrics, fields, schemas, columns, batches, keys. Included by
- * kith.h, whose conventions hold here too.
+ * What a collection is made of: types, metrics, fields, schemas, columns, batches, keys. Included
+ * by kith.h, whose conventions hold here too.
  */
 #ifndef KITH_TYPES_H
 #define KITH_TYPES_H

@@ -43,7 +43,7 @@ static const struct args_option *find_option(const struct args_spec *spec, const
 static int unknown_option(const struct parse *parse, const char *name, size_t len)
 {
     const struct args_spec *spec = parse->spec;
-    const char *names[OPTIONS_MAX + 1];
+    const char *names[OPTIONS_MAX + 1] = {NULL};
     size_t count = 0;
     char word[64] = {0};
     names[count++] = "help";

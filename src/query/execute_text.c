@@ -179,6 +179,7 @@ int pass_text(struct pass *pass, const struct search_unit *unit, struct kith_err
     part->index = NULL;
     pass->count = count;
     const size_t rows = segment_rows(segment);
-    rc = segment_texts(segment, pass->binding->search.schema_field->bm25_of, rows, &part->runs, err);
+    const size_t input = pass->binding->search.schema_field->bm25_of;
+    rc = segment_texts(segment, input, rows, &part->runs, err);
     return rc ? rc : search_runs(pass, unit->segment);
 }

@@ -80,8 +80,8 @@ static size_t choose(struct grouping *grouping)
     return grouping->count < groups->limit ? grouping->count : groups->limit;
 }
 
-/* The rows of the chosen groups, group after group. `next` maps a group's number to the place of its
- * next row. */
+/* The rows of the chosen groups, group after group. `next` maps a group's number to the place of
+ * its next row. */
 static size_t write_out(const struct grouping *grouping, size_t chosen, size_t count,
                         const size_t *number_of_first, size_t *next, struct ranked *out)
 {
