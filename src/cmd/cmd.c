@@ -90,7 +90,7 @@ int cmd_run_verb(int argc, char **argv)
     const char *name = argv[0];
     size_t count;
     const struct cmd_verb *verbs = cmd_verbs(&count);
-    const char *names[32];
+    const char *names[32] = {NULL};
     for (size_t i = 0; i < count && i < 32; i++) {
         names[i] = verbs[i].name;
         if (strcmp(name, verbs[i].name) == 0) return verbs[i].run(argc, argv);

@@ -1,8 +1,8 @@
 /*
  * HTTP/1.1 requests, parsed from bytes as they arrive. RFC 9112, as a server needs it: request
  * line, headers, a body by Content-Length or chunked. What a proxy could read in two ways is
- * refused: both lengths at once, a length that is no plain number, white space before a colon, folded lines,
- * bare CR, control characters.
+ * refused: both lengths at once, a length that is no plain number, white space before a colon,
+ * folded lines, bare CR, control characters.
  *
  * One `struct http1` parses one request after another. Limits hold before anything is kept: 16 KiB
  * of request line and headers, 100 headers, and `body_max` bytes of body. Names and values borrow

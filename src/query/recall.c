@@ -1,11 +1,11 @@
 /*
  * Calibrating the width of a walk: see recall.h.
  *
- * Samples: queries that came lately, as soon as QUERIES_ENOUGH different ones did; until then rows,
- * each left out of the graph for its own search. Rows are a good likeness of queries where both
- * come from one source and the filter leads nowhere special (measured on two sets: within .009 of
- * the target at .90 and .95); queries are the thing itself. So what was found with rows is found again
- * once there are queries.
+ * Samples: queries that came lately, as soon as QUERIES_ENOUGH different ones did; until then
+ * rows, each left out of the graph for its own search. Rows are a good likeness of queries where
+ * both come from one source and the filter leads nowhere special (measured on two sets: within
+ * .009 of the target at .90 and .95); queries are the thing itself. So what was found with rows is
+ * found again once there are queries.
  *
  * Looking for the width: from k on it is doubled until the target is met, then narrowed between the
  * last two by interpolating the logarithm of what is missed over the logarithm of the width, which
