@@ -1,4 +1,6 @@
-"""LangChain's Milvus store: python langchain_store.py [URI]   (pip install langchain-milvus)"""
+"""LangChain's Milvus store: python langchain_store.py [URI]
+(pip install langchain-milvus pymilvus==2.6.0: 0.3.3 of the former does not get on with 2.6.17)
+"""
 import sys
 
 try:

@@ -22,7 +22,7 @@ const near = await client.search({ collection_name, data: [0.85, 0.15, 0.05, 0.1
 for (const { name, score } of near.results) console.log(name, score.toFixed(4));
 
 const birds = await client.query({ collection_name, filter: 'legs == 2', output_fields: ['name'] });
-console.log(birds.data.map(row => row.name).join(' '));
+for (const row of birds.data) console.log(row.$meta.name); // what the schema does not name
 
 await client.delete({ collection_name, ids: [1] });
 console.log((await client.count({ collection_name })).data, 'rows are left');

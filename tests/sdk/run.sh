@@ -19,6 +19,7 @@ node)
       >"$home/install.log" 2>&1 || skip "the Node SDK could not be installed"
     cp "$here/node/package.json" "$home/installed.json"
   fi
+  cp "$here/../../examples/milvus/quickstart.mjs" "$home/"
   exec node "$here/node/run.mjs" "$kith" "$home"
   ;;
 python)

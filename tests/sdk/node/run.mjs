@@ -4,8 +4,10 @@
 // Every RPC of the first two priorities is made by the SDK's own functions, and what comes back is
 // looked at. Ends with 0 when every step passed. KITH_SDK_ONLY=text runs the steps that have it in
 // their name (and what they need must still be there).
+import { execFile } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
+import { promisify } from 'node:util';
 
 import { connect } from './connect.mjs';
 import { durability } from './durability.mjs';
@@ -14,7 +16,8 @@ import { reads, upkeep, writes } from './rows.mjs';
 import { aliases, collections, partitions } from './schema.mjs';
 import { searches } from './search.mjs';
 import { Server } from './server.mjs';
-import { summary } from './steps.mjs';
+import { assert, step, summary } from './steps.mjs';
+import { tls } from './tls.mjs';
 import { users } from './users.mjs';
 
 const [kith, modules] = process.argv.slice(2);
@@ -37,8 +40,14 @@ try {
   await aliases(client);
   await partitions(client, sdk);
   await rest(server.address);
+  await step('the quickstart', async () => {
+    const run = promisify(execFile);
+    const { stdout } = await run(process.execPath, [resolve(modules, 'quickstart.mjs'), server.address]);
+    assert.match(stdout, /^dog .*\nwolf .*\nsparrow\nhen\n3 rows are left/);
+  });
   await client.closeConnection();
   await durability(server, sdk);
+  await tls(server, sdk);
   await users(server, sdk);
   exitCode = summary('node SDK');
 } finally {

@@ -353,6 +353,14 @@ def main():
         for part in (collections, rows, searches, upkeep):
             part(client)
         orm(address)
+
+        @step("the quickstart")
+        def _():
+            here = os.path.dirname(os.path.abspath(__file__))
+            script = os.path.join(here, "..", "..", "..", "examples", "milvus", "quickstart.py")
+            said = subprocess.run([sys.executable, script, address], text=True, check=True,
+                                  capture_output=True).stdout
+            assert said.splitlines()[0].startswith("dog") and "3 rows are left" in said, said
         server.stop(signal.SIGKILL)
         client.close()
         client = MilvusClient(server.start())
