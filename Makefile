@@ -23,7 +23,7 @@ setup: ## install the Debian packages that are missing
 
 test: setup ## build and run every test; the last line is `N passed, N failed`
 	@$(MAKE) --no-print-directory build
-	@tests/run.sh $(BUILD)
+	@KITH_OPS=$${KITH_OPS:-100000} tests/run.sh $(BUILD)
 
 check: check-asan check-tsan ## the long one: the tests under ASan + UBSan, then under TSan
 

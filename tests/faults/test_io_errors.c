@@ -138,7 +138,7 @@ static void io_errors(void **state)
 {
     (void)state;
     const uint64_t seed = from_env("KITH_SEED", 1);
-    for (uint64_t i = 0; i < from_env("KITH_FAULTS", 1); i++) {
+    for (uint64_t i = 0; i < from_env("KITH_FAULTS", 2); i++) {
         fail_a_run(seed + i, (struct injection){.wide = false}, 2);
         fail_a_run(seed + i, (struct injection){.wide = true}, 9);
         fail_a_run(seed + i, (struct injection){.opens_only = true}, 3);
