@@ -52,6 +52,7 @@ show bench ann --base "$base" --query "$queries" --metric cosine \
 
 say "5. SIGKILL in the middle of a second import"
 echo '$ kith import ... --collection again --batch 500 --acknowledge &   then kill -9'
+: >"$dir/acknowledged" # there before the importer is: the loop below reads it at once
 "$kith" import "$base" --db "$dir/db" --collection again --metric cosine "${labels[@]}" \
     --batch 500 --index none --acknowledge >"$dir/acknowledged" 2>/dev/null &
 importer=$!
