@@ -11,11 +11,10 @@ struct milvus_collection *milvus_data_begin(struct milvus_call *call, const char
                                             MilvusStatus **refused, int *rc)
 {
     const struct milvus_rpc *entry = milvus_rpc_find(rpc, strlen(rpc));
-    const char *text;
     *rc = 0;
     *refused = NULL;
     if (database && *database) call->database = database;
-    if (entry && !milvus_permit(call, entry, collection, &text)) {
+    if (entry && !milvus_permit(call, entry, collection, &call->refusal)) {
         *rc = KITH_EUNSUPPORTED;
         return NULL;
     }

@@ -57,6 +57,7 @@ struct milvus_call {
     const char *database; /* of message, header or "default"; in the arena */
     struct arena *arena;  /* everything that is made for the reply */
     const char *peer;
+    const char *refusal; /* why a raw handler may not run (KITH_EUNSUPPORTED); in the arena */
     int64_t started_us;
 };
 

@@ -11,6 +11,7 @@
 
 #include "milvus/milvus_internal.h"
 #include "proto/grpc.h"
+#include "proto/wire.h"
 
 static void fail(struct exchange *exchange, int grpc_status, const char *text)
 {
@@ -144,14 +145,31 @@ static void run_message(struct milvus_call *call, const struct milvus_rpc *rpc,
     exchange_end(exchange);
 }
 
+/* The same of bytes: the status is field 1 of every reply that has one, its code is field 3, and
+ * the legacy code field 1. */
+static bool succeeded_raw(const struct buffer *reply)
+{
+    struct wire wire;
+    struct wire_field field;
+    if (reply->len == 0) return true;
+    wire_init(&wire, reply->data, reply->len);
+    if (wire_next(&wire, &field) != 1 || field.number != 1 || field.type != WIRE_BYTES) return true;
+    wire_init(&wire, field.data, field.len);
+    while (wire_next(&wire, &field) == 1)
+        if ((field.number == 1 || field.number == 3) && field.type == WIRE_VARINT && field.value)
+            return false;
+    return true;
+}
+
 static void run_raw(struct milvus_call *call, const struct milvus_rpc *rpc,
                     struct exchange *exchange)
 {
     const int rc = rpc->raw(call, exchange_body(exchange), exchange_reply(exchange));
-    milvus_count_call(call, rpc, rc == 0);
+    milvus_count_call(call, rpc, rc == 0 && succeeded_raw(exchange_reply(exchange)));
     if (rc == KITH_EINVAL)
         fail(exchange, GRPC_INVALID_ARGUMENT, "the request is no message of this RPC");
-    else if (rc == KITH_EUNSUPPORTED) fail(exchange, GRPC_PERMISSION_DENIED, "permission deny");
+    else if (rc == KITH_EUNSUPPORTED)
+        fail(exchange, GRPC_PERMISSION_DENIED, call->refusal ? call->refusal : "permission deny");
     else if (rc) fail(exchange, GRPC_RESOURCE_EXHAUSTED, "no memory for the call");
     else exchange_end(exchange);
 }

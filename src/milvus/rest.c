@@ -225,7 +225,8 @@ int rest_run_bytes(struct rest *rest, const char *name, const struct buffer *req
     const struct kith_str bytes = { request->len ? (const char *)request->data : "", request->len };
     const int rc = rpc->raw ? rpc->raw(&rest->call, bytes, reply)
                             : run_unpacked(rest, rpc, bytes, reply);
-    if (rc == KITH_EUNSUPPORTED) fail_unpermitted(rest, "permission deny");
+    if (rc == KITH_EUNSUPPORTED)
+        fail_unpermitted(rest, rest->call.refusal ? rest->call.refusal : "permission deny");
     else if (rc == KITH_EINVAL)
         rest_fail(rest, MILVUS_INVALID, "the request is no message of this RPC");
     else if (rc || buffer_failed(reply)) rest_no_memory(rest);
