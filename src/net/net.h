@@ -17,6 +17,7 @@
 
 struct net;
 struct exchange;
+struct stream_ops;
 
 enum exchange_kind { EXCHANGE_GRPC, EXCHANGE_HTTP };
 
@@ -31,7 +32,11 @@ struct net_door { /* a port and what answers there */
     bool until_end;      /* goes on listening while net_stop waits for what runs */
     /* Called on a loop's thread for each whole request; must lead to one exchange_end(). */
     void (*handle)(void *ctx, struct exchange *exchange);
+    /* Instead of handle: the door speaks bytes (net/stream.h). */
+    const struct stream_ops *stream;
     void *ctx;
+    const char *path; /* a unix socket instead of bind and port; NULL: none */
+    unsigned path_mode; /* its permissions; 0: those of the umask */
 };
 
 struct net_tls {

@@ -1,0 +1,33 @@
+/*
+ * The memory of a keyspace, counted: what `used_memory` says and `maxmemory` bounds. Every byte
+ * that
+ * a key, a value or a table of the cache holds is taken through here; the count is of what the
+ * allocator really gave (its usable size and its header), so it follows RssAnon.
+ *
+ * A container keeps a pointer to its heap. The count is atomic (relaxed): values are also freed by
+ * a background thread, without the keyspace lock.
+ */
+#ifndef KITH_CACHE_HEAP_H
+#define KITH_CACHE_HEAP_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+struct heap {
+    _Atomic size_t used;
+};
+
+KITH_NODISCARD void *heap_alloc(struct heap *heap, size_t size);
+KITH_NODISCARD void *heap_zalloc(struct heap *heap, size_t size);
+/* old stays on failure */
+KITH_NODISCARD void *heap_realloc(struct heap *heap, void *ptr, size_t size);
+void heap_free(struct heap *heap, void *ptr); /* NULL is a no-op */
+size_t heap_size(const void *ptr); /* what ptr counts for; 0 for NULL */
+static inline size_t heap_used(const struct heap *heap)
+{
+    return atomic_load_explicit(&heap->used, memory_order_relaxed);
+}
+
+#endif

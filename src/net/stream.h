@@ -1,0 +1,55 @@
+/*
+ * Doors that speak bytes, not requests: a connection of such a door is a *stream*, and what its
+ * bytes
+ * mean is the owner's of the door (RESP, the line protocol). A door has either `handle` (net.h) or
+ * `stream`.
+ *
+ * All callbacks of a stream run on its loop's thread, one at a time. Other threads may call
+ * stream_wake() only.
+ */
+#ifndef KITH_NET_STREAM_H
+#define KITH_NET_STREAM_H
+
+#include "net/net.h"
+
+struct stream;
+
+struct stream_ops {
+    /* A connection was taken. Returns the session; NULL refuses: what stands in stream_output() is
+     * sent and the connection closed; close is not called then. */
+    void *(*open)(void *ctx, struct stream *stream);
+    /* Everything not consumed yet. Returns how many bytes were; the rest comes again with more
+     * behind. `end`: the peer sends nothing more. Must not block. */
+    size_t (*input)(void *session, const uint8_t *data, size_t len, bool end);
+    /* After stream_wake, and after stream_timer ran out. */
+    void (*wake)(void *session);
+    /* The last call; no stream_* function may be called after it. */
+    void (*close)(void *session);
+    /* Unsent output past this closes the stream; 0: the limit of net. Asked after callbacks. */
+
+    size_t (*output_max)(void *session);
+};
+
+/* The reply bytes: append; they are sent when the callback returns. Loop's thread. */
+struct buffer *stream_output(struct stream *stream);
+size_t stream_unsent(const struct stream *stream);
+/* No input callback until resumed; bytes wait in the socket, at most one read of them here. */
+void stream_pause(struct stream *stream);
+/* Calls input again for what waits, at the end of the present callback. */
+void stream_resume(struct stream *stream);
+/* Nothing more is read; closes when the output is out, or at once with `now`. */
+void stream_close(struct stream *stream, bool now);
+/* Calls wake after so many milliseconds; 0 stops it. One timer a stream. */
+void stream_timer(struct stream *stream, unsigned ms);
+/* From any thread, while `close` has not returned (the caller sees to that under its own lock):
+ * calls
+ * wake soon. Several may fall together. */
+void stream_wake(struct stream *stream);
+/* "127.0.0.1:50312"; a unix socket: its path */
+const char *stream_peer(const struct stream *stream);
+const char *stream_local(const struct stream *stream); /* the address it came to */
+bool stream_peer_is_local(const struct stream *stream); /* loopback or a unix socket */
+uint64_t stream_number(const struct stream *stream);   /* never reused; ascending */
+struct kith_str stream_pending(const struct stream *stream); /* input that was not consumed */
+
+#endif

@@ -1,0 +1,56 @@
+/*
+ * The Redis door: sessions over streams, commands over the keyspace. One struct a server; the line
+ * protocol and the semantic cache's HTTP routes use it too, so that every change of a key goes one
+ * way.
+ */
+#ifndef KITH_REDIS_REDIS_H
+#define KITH_REDIS_REDIS_H
+
+#include <kith/kith.h>
+
+#include "cache/cache.h"
+#include "net/stream.h"
+#include "server/metrics.h"
+
+struct redis;
+struct session;
+
+struct redis_opts {
+    const struct os *os;
+    struct kith_db *db;      /* nullable: then there are no search indexes */
+    struct metrics *metrics; /* nullable */
+    const char *dir;         /* of append log and snapshots; NULL: nothing is kept on disk */
+    /* Lines of a redis.conf, already read; nullable. "name value ..." as CONFIG SET takes them. */
+    const char *const *directives;
+    size_t directive_count;
+    const char *config_file; /* for CONFIG REWRITE; NULL: none */
+    unsigned port;           /* shown by INFO and CONFIG */
+    unsigned workers;        /* threads for work that takes long; 0: CPUs */
+    void (*log)(void *ctx, int level, const char *text);
+    void *log_ctx;
+};
+
+/* Reads snapshot and log; KITH_ECORRUPT names file and offset. */
+KITH_NODISCARD int redis_new(const struct redis_opts *opts, struct redis **out,
+                             struct kith_error *err);
+/* Syncs the log, saves if save points ask for it. After the streams are closed. */
+void redis_free(struct redis *redis); /* NULL is a no-op */
+/* For net_door.stream and .ctx (the struct redis). */
+const struct stream_ops *redis_stream_ops(void);
+struct cache *redis_cache(struct redis *redis);
+
+/* ---- a session without a socket: the other doors, replay, tests ---- */
+
+/* Speaks RESP2, authenticated as the default user. NULL: no memory. */
+struct session *session_open_local(struct redis *redis);
+void session_close_local(struct session *session);
+/* Executes all whole commands in data, as if they had come from a socket; what stays incomplete is
+ * kept. Replies, and what else was sent to the session, are moved to the end of out. Takes the
+ * keyspace lock. */
+KITH_NODISCARD int session_feed(struct session *session, const void *data, size_t len,
+                                struct buffer *out);
+/* One command by its words. */
+KITH_NODISCARD int session_run(struct session *session, const struct kith_str *argv, size_t argc,
+                               struct buffer *out);
+
+#endif
