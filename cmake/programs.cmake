@@ -9,6 +9,8 @@ if("engine" IN_LIST KITH_ROOMS_BUILT)
     target_include_directories(${lib} PUBLIC $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include>)
   endforeach()
   target_link_options(kith_shared PRIVATE -Wl,-z,relro,-z,now -Wl,--no-undefined)
+  file(RELATIVE_PATH KITH_PC_UP /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
+  string(REGEX REPLACE "/$" "" KITH_PC_UP ${KITH_PC_UP})
   configure_file(cmake/kith.pc.in kith.pc @ONLY)
   install(TARGETS kith_shared kith_static DESTINATION ${CMAKE_INSTALL_LIBDIR})
   install(DIRECTORY include/kith DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
@@ -28,10 +30,12 @@ if(EXISTS ${CMAKE_SOURCE_DIR}/src/base/rng.c)
   target_link_libraries(kith-make-data PRIVATE PkgConfig::XXHASH m)
 endif()
 
-# Micro-benchmarks: bench/<subject>_bench.c, built by name only (`ninja kernel_bench`).
+# Micro-benchmarks: bench/<subject>_bench.c and what is named after it, built by name only
+# (`ninja kernel_bench`).
 file(GLOB bench_files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/bench/*_bench.c)
 foreach(file ${bench_files})
   get_filename_component(name ${file} NAME_WE)
-  add_executable(${name} EXCLUDE_FROM_ALL ${file})
+  file(GLOB parts CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/bench/${name}_*.c)
+  add_executable(${name} EXCLUDE_FROM_ALL ${file} ${parts})
   target_link_libraries(${name} PRIVATE kith_all)
 endforeach()
