@@ -16,7 +16,7 @@ FIXED_ADDRESSES = $$(setarch -R true 2>/dev/null && echo setarch -R)
 
 build: ## build the library, the program and the tests
 	@test -f $(BUILD)/build.ninja || cmake -S . -B $(BUILD) -G Ninja -DCMAKE_INSTALL_PREFIX=$(PREFIX)
-	@ninja -C $(BUILD) -j$(JOBS)
+	@ninja -C $(BUILD) -j$(JOBS) $(TARGETS)
 
 setup: ## install the Debian packages that are missing
 	@scripts/setup.sh
@@ -49,8 +49,8 @@ bench: ## build and run the micro-benchmarks that need no data; bench/README.md 
 	@for name in kernel_bench predicate_bench scalar_bench; do \
 	    ninja -C $(BUILD) -j$(JOBS) $$name && $(BUILD)/$$name || exit 1; done
 
-demo: setup ## set up, build, and show the main job on real word vectors
-	@$(MAKE) --no-print-directory build
+demo: setup ## set up, build the program, and show the main job on real word vectors
+	@$(MAKE) --no-print-directory build TARGETS=kith
 	@scripts/demo.sh $(BUILD)/kith
 
 install: build ## install to PREFIX (default /usr/local)

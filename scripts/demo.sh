@@ -14,9 +14,13 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 
 say() { printf '\n== %s\n' "$*"; }
+# The command as one would type it: arguments with a blank or a quote stand in single quotes.
 show() {
+    local word
     printf '\n$ kith'
-    printf ' %q' "$@"
+    for word; do
+        case $word in *[[:space:]\"]*) printf " '%s'" "$word" ;; *) printf ' %s' "$word" ;; esac
+    done
     printf '\n'
     "$kith" "$@"
 }
