@@ -354,11 +354,11 @@ static void link_conn(struct loop *loop, struct conn *conn)
     loop->conns = conn;
 }
 
-void conn_accept(struct loop *loop, size_t door, uv_stream_t *listener)
+struct conn *conn_new(struct loop *loop, size_t door)
 {
     struct net *net = loop->net;
     struct conn *conn = mem_zalloc(sizeof *conn);
-    if (!conn) return; /* the connection stays in the system's queue */
+    if (!conn) return NULL;
     conn->loop = loop;
     conn->door = &net->opts.doors[door];
     conn->number = ++net->next_connection;
@@ -369,10 +369,12 @@ void conn_accept(struct loop *loop, size_t door, uv_stream_t *listener)
     (void)uv_timer_init(&loop->uv, &conn->timer);
     (void)uv_tcp_init(&loop->uv, &conn->tcp);
     link_conn(loop, conn);
-    if (uv_accept(listener, (uv_stream_t *)&conn->tcp)) {
-        conn_close(conn);
-        return;
-    }
+    return conn;
+}
+
+void conn_begin(struct conn *conn, size_t door)
+{
+    struct net *net = conn->loop->net;
     net->accepted++;
     if (net->connections > net->limits.connections_max) {
         net->refused++;
@@ -387,6 +389,42 @@ void conn_accept(struct loop *loop, size_t door, uv_stream_t *listener)
     }
     conn_timer(conn, net->limits.handshake_timeout_s);
     if (uv_read_start((uv_stream_t *)&conn->tcp, on_alloc, on_read)) conn_close(conn);
+}
+
+static void on_refused(uv_handle_t *handle)
+{
+    struct loop *loop = handle->data;
+    const uint64_t missed = loop->missed;
+    loop->refusing = false;
+    loop->missed = 0;
+    for (size_t door = 0; door < loop->net->opts.door_count; door++)
+        if (missed >> door & 1) conn_accept(loop, door, (uv_stream_t *)&loop->listeners[door]);
+}
+
+/* A connection that is not taken keeps its listener from waiting for others, so without memory it
+ * is taken by a handle that every loop has ready, one at a time. */
+static void refuse_without_memory(struct loop *loop, size_t door, uv_stream_t *listener)
+{
+    if (loop->refusing) {
+        loop->missed |= (uint64_t)1 << door;
+        return;
+    }
+    if (uv_tcp_init(&loop->uv, &loop->refuser)) return;
+    loop->refuser.data = loop;
+    loop->refusing = true;
+    if (uv_accept(listener, (uv_stream_t *)&loop->refuser) == 0) {
+        loop->net->accepted++;
+        loop->net->refused++;
+    }
+    uv_close((uv_handle_t *)&loop->refuser, on_refused);
+}
+
+void conn_accept(struct loop *loop, size_t door, uv_stream_t *listener)
+{
+    struct conn *conn = conn_new(loop, door);
+    if (!conn) refuse_without_memory(loop, door, listener);
+    else if (uv_accept(listener, (uv_stream_t *)&conn->tcp)) conn_close(conn);
+    else conn_begin(conn, door);
 }
 
 void conn_send_reply(struct conn *conn, struct exchange *exchange)

@@ -114,6 +114,9 @@ struct loop {
     struct conn *conns;      /* list */
     size_t listeners_open;
     uint8_t *read_buffer;    /* owns: NET_READ_BYTES, of one read callback at a time */
+    uv_tcp_t refuser;        /* takes a connection that there is no memory for */
+    bool refusing;           /* refuser is being closed */
+    uint64_t missed;         /* doors whose listener waits for it; a bit each */
 };
 
 enum conn_proto { CONN_SNIFF, CONN_H1, CONN_H2 };
@@ -177,6 +180,10 @@ void net_log(const struct net *net, int level, const char *fmt, ...) KITH_PRINTF
 
 /* conn.c */
 void conn_accept(struct loop *loop, size_t door, uv_stream_t *listener);
+/* In two steps, for who has a connection by other means: a struct whose tcp is not open yet (NULL:
+ * no memory), and the beginning once it is. */
+struct conn *conn_new(struct loop *loop, size_t door);
+void conn_begin(struct conn *conn, size_t door);
 void conn_close(struct conn *conn); /* no reply after it; the struct goes when libuv lets go */
 void conn_drain(struct conn *conn); /* no new requests; closes when the running ones are answered */
 /* Plain bytes for the peer; sent by conn_flush. */
