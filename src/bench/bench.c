@@ -10,14 +10,19 @@
 #include "bench/bench_internal.h"
 
 static const char help_all[] =
-    "usage: kith bench <what> [options]\n"
+    "kith bench: measure speed and recall\n"
     "\n"
-    "  ann   recall, speed and size of a vector index over one data set\n"
-    "  gt    exact nearest neighbours of a query set, kept for `ann`\n"
-    "  filter   speed and recall of filtered searches over selectivities, by plan\n"
-    "  recall   whether recall targets are met without anybody setting ef\n"
+    "usage: kith bench WHAT [options]\n"
     "\n"
-    "`kith bench <what> --help` says more.\n";
+    "  ann     recall, speed and size of a vector index over one data set\n"
+    "  gt      exact nearest neighbours of a query set, kept for 'ann'\n"
+    "  filter  speed and recall of filtered searches over selectivities, by plan\n"
+    "  recall  whether recall targets are met without anybody setting ef\n"
+    "\n"
+    "'kith bench WHAT --help' says more.\n"
+    "\n"
+    "for example:\n"
+    "  kith bench ann --base data/words/base.fvecs --query data/words/query.fvecs --metric cosine\n";
 
 static const char help_ann[] =
     "usage: kith bench ann --base F --query F [options]\n"

@@ -147,9 +147,10 @@ static int describe_words(const struct kith_collection_info *info, const struct 
     struct table table;
     char text[256], number[32];
     progress_count(stats->rows, number, sizeof number);
-    printf("%s: %s rows", info->name, number);
+    printf("%s: %s row%s", info->name, number, stats->rows == 1 ? "" : "s");
     progress_bytes(stats->disk_bytes + stats->log_bytes, number, sizeof number);
-    printf(", %llu segments, %s on disk\n", (unsigned long long)stats->sealed_segments, number);
+    printf(", %llu segment%s, %s on disk\n", (unsigned long long)stats->sealed_segments,
+           stats->sealed_segments == 1 ? "" : "s", number);
     if (stats->damaged_segments) {
         printf("%llu segments are damaged and left out; 'kith check' says which\n",
                (unsigned long long)stats->damaged_segments);
