@@ -134,7 +134,8 @@ static int open_dir(struct kith_db *db, const struct kith_open_opts *opts, struc
         if (rc == 0) rc = os_lock(db->lock, err);
         if (rc == KITH_ELOCKED)
             return error_set(
-                err, rc, "'%s' is open for writing in another process; open it read-only", db->dir);
+                err, rc, "'%s' is open for writing in another process; until it ends, only reading "
+                "works", db->dir);
         if (rc) return rc;
     }
     struct kith_error why = { 0 };
