@@ -22,7 +22,8 @@ static const char help_all[] =
     "'kith bench WHAT --help' says more.\n"
     "\n"
     "for example:\n"
-    "  kith bench ann --base data/words/base.fvecs --query data/words/query.fvecs --metric cosine\n";
+    "  kith bench ann --base data/words/base.fvecs --query data/words/query.fvecs \\\n"
+    "      --metric cosine\n";
 
 static const char help_ann[] =
     "usage: kith bench ann --base F --query F [options]\n"
