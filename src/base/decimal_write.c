@@ -12,6 +12,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/decimal.h"
 #include "base/json_internal.h"
 
 __extension__ typedef unsigned __int128 u128;
@@ -89,6 +90,18 @@ static size_t print_digits(uint64_t v, char *out)
         v /= 10;
     } while (v > 0);
     for (size_t i = 0; i < len; i++) out[i] = reversed[len - 1 - i];
+    return len;
+}
+
+size_t decimal_shortest(double value, char digits[DECIMAL_SHORTEST_MAX], int *exponent)
+{
+    const struct shortest number = shorten_double(fabs(value));
+    size_t len = print_digits(number.digits, digits);
+    *exponent = number.exponent;
+    while (len > 1 && digits[len - 1] == '0') {
+        len--;
+        ++*exponent;
+    }
     return len;
 }
 

@@ -45,10 +45,11 @@ enum resp_result {
 struct resp_parser {
     struct kith_str *args; /* owns the array; the bytes are the caller's, or `words` */
     size_t arg_count, arg_cap;
+    size_t *offsets;       /* owns: where each stands, because the bytes may move meanwhile */
     size_t args_due;       /* of the array under way; 0: none */
     size_t pos;            /* how far the half command was read */
-    size_t *offsets;       /* owns: args of a half command as offsets, so the bytes may move */
-    struct buffer words;   /* unquoted words of an inline command */
+    size_t looked;         /* up to where no end of the line was found */
+    struct buffer words;   /* of an inline command, unquoted */
     char error[RESP_ERROR_BYTES_MAX];
 };
 
@@ -59,9 +60,9 @@ void resp_parser_release(struct resp_parser *parser); /* accepts a zeroed struct
  * RESP_COMMAND only. The arguments are good until the next call or until the bytes move. */
 enum resp_result resp_parse(struct resp_parser *parser, const struct resp_limits *limits,
                             const uint8_t *data, size_t len, size_t *used);
-/* Splits a line as an inline command is split (redis.conf uses the same words). false: unbalanced
- * quotes. Words are appended to `words`, and args point into it once all are known. */
-bool resp_split(struct resp_parser *parser, const char *line, size_t len);
+/* Splits a line as an inline command is split (redis.conf uses the same words): RESP_COMMAND, with
+ * args in the parser's own memory; RESP_ERROR for unbalanced quotes; RESP_ENOMEM. */
+enum resp_result resp_split(struct resp_parser *parser, const char *line, size_t len);
 
 /* ---- replies ---- */
 
