@@ -113,6 +113,7 @@ static void plan_doors(struct serve *serve)
                                 .body_bytes_max = DOOR_BODY_BYTES_MAX,
                                 .tls = config->tls == CONFIG_TLS_OFF ? NULL : &serve->tls,
                                 .handle = milvus_handle,
+                                .admit = milvus_admit,
                                 .ctx = serve->milvus },
              config->milvus_port);
     add_door(serve,

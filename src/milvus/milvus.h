@@ -47,6 +47,7 @@ KITH_NODISCARD int milvus_new(const struct milvus_opts *opts, struct milvus **ou
 void milvus_free(struct milvus *milvus); /* when no exchange runs any more */
 /* net_door.handle: both kinds of exchange. */
 void milvus_handle(void *milvus, struct exchange *exchange);
+bool milvus_admit(void *milvus, struct exchange *exchange); /* net_door.admit: credentials */
 
 /* ---- one call ---- */
 
@@ -77,6 +78,7 @@ enum milvus_code {
     MILVUS_COLLECTION_LOADED = 104,
     MILVUS_SCHEMA_MISMATCH = 109,
     MILVUS_PARTITION_NOT_FOUND = 200,
+    MILVUS_PARTITION_NOT_LOADED = 201,
     MILVUS_INDEX_NOT_FOUND = 700,
     MILVUS_DATABASE_NOT_FOUND = 800,
     MILVUS_DATABASE_LIMIT = 801,

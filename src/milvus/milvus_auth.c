@@ -25,16 +25,32 @@ bool milvus_authenticate(struct milvus_call *call, struct exchange *exchange, bo
     struct auth *auth = call->milvus->opts.auth;
     if (!auth_enabled(auth)) {
         auth_anonymous(&call->principal);
+        exchange_trust(exchange);
         return true;
     }
     unsigned delay_ms = 0;
     const enum auth_result result =
         auth_verify(auth, exchange_header(exchange, "authorization"), http, call->peer,
                     &call->principal, &delay_ms);
-    if (result == AUTH_OK) return true;
+    if (result == AUTH_OK) {
+        exchange_trust(exchange);
+        return true;
+    }
     exchange_delay(exchange, delay_ms); /* a worker that slept would be had by anybody */
     *grpc_status = GRPC_UNAUTHENTICATED;
     *text = reason(result);
+    return false;
+}
+
+/* The look-up that follows when the call runs is one of what is remembered. */
+bool milvus_admit(void *milvus, struct exchange *exchange)
+{
+    struct milvus_call call;
+    int grpc_status;
+    const char *text;
+    milvus_call_init(&call, milvus, exchange);
+    if (milvus_authenticate(&call, exchange, false, &grpc_status, &text)) return true;
+    exchange_set_grpc_status(exchange, grpc_status, text);
     return false;
 }
 

@@ -3,7 +3,7 @@
  *
  * Input is read into the loop's buffer and consumed before the callback returns. Output is gathered
  * in conn->output; conn_flush() tries the socket at once and leaves the rest to one uv_write at a
- * time. A peer that does not read is closed when more than output_bytes_max waits for it.
+ * time. What a peer does not read is bounded in budget.c.
  *
  * The first bytes decide: the HTTP/2 preface (or a prefix of it: wait) is gRPC, anything else is
  * HTTP/1.1.
@@ -45,6 +45,7 @@ void conn_close(struct conn *conn)
     conn->closing = true;
     struct loop *loop = conn->loop;
     loop->net->output_bytes -= conn_unsent(conn);
+    budget_give(conn, loop->net, &conn->h1_body_bytes);
     for (struct exchange *exchange = conn->exchanges, *next; exchange; exchange = next) {
         next = exchange->next;
         exchange_detach(exchange);
@@ -132,18 +133,6 @@ size_t conn_unsent(const struct conn *conn)
     return conn->output.len - conn->output_sent + conn->inflight.len - conn->inflight_sent;
 }
 
-/* false: it was too much, and the connection is closed. */
-static bool check_output(struct conn *conn)
-{
-    struct net *net = conn->loop->net;
-    if (conn_unsent(conn) + conn->held_bytes <= net->limits.output_bytes_max &&
-        net->output_bytes <= net->limits.output_bytes_all)
-        return true;
-    net_log(net, 1, "%s: closed, it does not read its replies", conn->peer);
-    conn_close(conn);
-    return false;
-}
-
 void conn_put(struct conn *conn, const void *data, size_t len)
 {
     if (conn->closing) return;
@@ -156,7 +145,7 @@ void conn_put(struct conn *conn, const void *data, size_t len)
     if (rc || buffer_failed(&conn->output)) {
         conn_close(conn);
     } else {
-        check_output(conn);
+        (void)budget_output(conn);
     }
 }
 
@@ -166,7 +155,7 @@ bool conn_hold(struct conn *conn, struct exchange *exchange)
     exchange->progress_us = now_of(conn);
     conn->held_bytes += exchange->held_bytes;
     conn->loop->net->output_bytes += exchange->held_bytes;
-    return check_output(conn);
+    return budget_output(conn);
 }
 
 static void wrote(struct conn *conn, size_t bytes)

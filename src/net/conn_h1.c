@@ -20,10 +20,18 @@ static void refuse(struct conn *conn, int status)
 {
     char text[160];
     (void)snprintf(text, sizeof text,
-                   "HTTP/1.1 %d %s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", status,
-                   http1_reason(status));
+                   "HTTP/1.1 %d %s\r\n%sContent-Length: 0\r\nConnection: close\r\n\r\n", status,
+                   http1_reason(status), status == 503 ? "Retry-After: 1\r\n" : "");
     put_text(conn, text);
     conn->close_after_write = true;
+}
+
+/* A body that arrives counts as far as it is there. */
+static bool count_body(struct conn *conn)
+{
+    const size_t len = conn->http1.body.len;
+    return len <= conn->h1_body_bytes ||
+           budget_take(conn, &conn->h1_body_bytes, len - conn->h1_body_bytes);
 }
 
 static int fill_exchange(struct conn *conn, struct exchange *exchange)
@@ -39,6 +47,8 @@ static int fill_exchange(struct conn *conn, struct exchange *exchange)
     }
     exchange->body = conn->http1.body; /* taken */
     buffer_init(&conn->http1.body);
+    exchange->input_bytes += conn->h1_body_bytes;
+    conn->h1_body_bytes = 0;
     return 0;
 }
 
@@ -64,7 +74,7 @@ static void feed(struct conn *conn, const uint8_t *data, size_t len, size_t *use
         conn->h1_reading = true;
         conn_timer(conn, conn->loop->net->limits.request_timeout_s);
     }
-    if (http1_feed(&conn->http1, data, len, used)) {
+    if (http1_feed(&conn->http1, data, len, used) || !count_body(conn)) {
         refuse(conn, 503);
         return;
     }

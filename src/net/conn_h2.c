@@ -136,6 +136,11 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     struct exchange *exchange = exchange_new(conn, EXCHANGE_GRPC);
     if (!exchange) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     exchange->stream = frame->hd.stream_id;
+    if (!budget_take(conn, &exchange->input_bytes, NET_EXCHANGE_BYTES)) {
+        exchange_free(exchange);
+        return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
+                                         NGHTTP2_REFUSED_STREAM);
+    }
     conn_watch_soon(conn);
     return nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, exchange);
 }
@@ -150,16 +155,18 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
                      void *user)
 {
     (void)flags;
-    const struct conn *conn = user;
+    struct conn *conn = user;
     if (conn->closing) return 0;
     struct exchange *exchange =
         nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
     if (!exchange || exchange->headers_done) return 0; /* trailers of a request say nothing */
     const struct kith_str key = { (const char *)name, name_len };
     const struct kith_str text = { (const char *)value, value_len };
-    if (is(key, ":path")) exchange_set_target(exchange, text);
-    else if (is(key, ":method"))
-        exchange->method = arena_str(&exchange->arena, text.data, text.len);
+    const bool path = is(key, ":path"), method = is(key, ":method");
+    if ((path || method) && !budget_headers(conn, exchange, value_len))
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    if (path) exchange_set_target(exchange, text);
+    else if (method) exchange->method = arena_str(&exchange->arena, text.data, text.len);
     else if (name_len > 0 && name[0] != ':' && exchange_put_header(exchange, key, text))
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     return 0;
@@ -181,6 +188,8 @@ static void refuse(struct conn *conn, struct exchange *exchange, int grpc_status
 {
     exchange->state = EXCHANGE_ENDED;
     exchange->progress_us = os_now_us(exchange->net->opts.os);
+    grpc_message_release(&exchange->message);
+    budget_give(conn, conn->loop->net, &exchange->input_bytes);
     exchange_set_grpc_status(exchange, grpc_status, text);
     if (submit_status(conn, exchange)) conn_close(conn);
 }
@@ -223,6 +232,11 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream, cons
     if (conn->closing) return 0;
     struct exchange *exchange = nghttp2_session_get_stream_user_data(session, stream);
     if (!exchange || exchange->state != EXCHANGE_READING || exchange->refuse_status) return 0;
+    if (!budget_take(conn, &exchange->input_bytes, len)) {
+        refuse(conn, exchange, GRPC_UNAVAILABLE,
+               "the server holds too many requests; try again");
+        return 0;
+    }
     const int rc = grpc_message_feed(&exchange->message, data, len);
     if (rc == 0) return 0;
     char text[128];
@@ -269,6 +283,14 @@ void h2_goaway(struct conn *conn)
                                 nghttp2_session_get_last_proc_stream_id(conn->h2),
                                 NGHTTP2_NO_ERROR, NULL, 0);
     h2_pump(conn);
+}
+
+void h2_know(struct conn *conn)
+{
+    const nghttp2_settings_entry more[] = {
+        { NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, NET_STREAMS_MAX },
+    };
+    (void)nghttp2_submit_settings(conn->h2, NGHTTP2_FLAG_NONE, more, 1);
 }
 
 /* ---- memory of nghttp2 ---- */
@@ -321,7 +343,7 @@ int h2_begin(struct conn *conn)
     const int rc = make_session(conn);
     if (rc) return rc;
     const nghttp2_settings_entry settings[] = {
-        { NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, NET_STREAMS_MAX },
+        { NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, NET_STREAMS_STRANGER },
         { NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, NET_WINDOW_BYTES },
         { NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, NET_HEADER_BYTES_MAX },
     };

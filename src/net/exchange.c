@@ -51,6 +51,8 @@ void exchange_detach(struct exchange *exchange)
     exchange->prev = exchange->next = NULL;
     exchange->conn = NULL;
     conn->held_bytes -= exchange->held_bytes;
+    conn->header_bytes -= exchange->header_bytes;
+    conn->input_bytes -= exchange->input_bytes;
     kith_cancel_fire(exchange->cancel);
 }
 
@@ -59,6 +61,7 @@ void exchange_free(struct exchange *exchange)
     exchange_detach(exchange);
     exchange->net->output_bytes -= exchange->held_bytes;
     exchange->net->unpacked_bytes -= exchange->unpacked_bytes;
+    budget_give(NULL, exchange->net, &exchange->input_bytes);
     kith_cancel_free(exchange->cancel);
     grpc_message_release(&exchange->message);
     buffer_release(&exchange->body);
@@ -69,9 +72,8 @@ void exchange_free(struct exchange *exchange)
 
 int exchange_put_header(struct exchange *exchange, struct kith_str name, struct kith_str value)
 {
-    exchange->header_bytes += name.len + value.len + 32;
     if (exchange->header_count == NET_HEADERS_MAX ||
-        exchange->header_bytes > NET_HEADER_BYTES_MAX)
+        !budget_headers(exchange->conn, exchange, name.len + value.len + 32))
         return KITH_ELIMIT;
     if (!exchange->headers) {
         exchange->headers =
@@ -212,6 +214,8 @@ void exchange_add_header(struct exchange *exchange, const char *name, const char
     header->next = exchange->reply_headers;
     exchange->reply_headers = header;
 }
+
+void exchange_trust(struct exchange *exchange) { exchange->trusted = true; }
 
 void exchange_delay(struct exchange *exchange, unsigned ms)
 {

@@ -2,7 +2,7 @@
  * Compressed messages of gRPC: gzip (RFC 1952) and deflate (RFC 1950), told apart by their headers.
  *
  * A few bytes may say that there are very many, so what comes out is bounded: one message by
- * GRPC_REQUEST_BYTES_MAX, and all that are held at a time by a share of the machine's memory. The
+ * GRPC_REQUEST_BYTES_MAX, and all that are held at a time by as much as requests may take (input_bytes_all). The
  * output grows as it is written, never by what a header announces. Runs on a worker: 64 MiB take
  * longer than a loop may.
  */
@@ -66,22 +66,31 @@ static void fail(struct exchange *exchange, int rc)
         exchange_set_grpc_status(exchange, GRPC_RESOURCE_EXHAUSTED, text);
     } else if (rc == KITH_EINVAL) {
         exchange_set_grpc_status(exchange, GRPC_INTERNAL, "the compressed message is malformed");
+    } else if (rc == KITH_EBUSY) {
+        exchange_set_grpc_status(exchange, GRPC_UNAVAILABLE,
+                                 "the server holds too many requests; try again");
     } else {
         exchange_set_grpc_status(exchange, GRPC_RESOURCE_EXHAUSTED, "no memory for the request");
     }
     exchange_end(exchange);
 }
 
-/* On a worker. The room for the largest outcome is reserved first: what comes is not known. */
+/* On a worker. Strangers are not listened to; then room for the largest outcome is reserved: what
+ * comes is not known. */
 static void unpack(void *ctx, struct exchange *exchange)
 {
     struct net *net = ctx;
     struct grpc_message *message = &exchange->message;
     struct buffer out;
+    const struct net_door *door = exchange->door;
+    if (door->admit && !door->admit(door->ctx, exchange)) {
+        exchange_end(exchange);
+        return;
+    }
     buffer_init(&out);
-    int rc = KITH_ENOMEM;
+    int rc = KITH_EBUSY;
     const uint64_t held = atomic_fetch_add(&net->unpacked_bytes, GRPC_REQUEST_BYTES_MAX);
-    if (held + GRPC_REQUEST_BYTES_MAX <= net->limits.output_bytes_all)
+    if (held + GRPC_REQUEST_BYTES_MAX <= net->limits.input_bytes_all)
         rc = net_gunzip(message->body.data, message->body.len, GRPC_REQUEST_BYTES_MAX, &out);
     exchange->unpacked_bytes = rc ? 0 : out.len;
     atomic_fetch_sub(&net->unpacked_bytes, GRPC_REQUEST_BYTES_MAX - exchange->unpacked_bytes);
@@ -93,7 +102,7 @@ static void unpack(void *ctx, struct exchange *exchange)
     buffer_release(&message->body);
     message->body = out;
     message->len = (uint32_t)out.len;
-    exchange->door->handle(exchange->door->ctx, exchange);
+    door->handle(door->ctx, exchange);
 }
 
 static bool is(struct kith_str text, const char *word)

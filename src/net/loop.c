@@ -42,7 +42,12 @@ static void answer(struct exchange *exchange)
 {
     exchange->net->exchanges--;
     exchange->state = EXCHANGE_ENDED;
-    if (exchange->conn) conn_send_reply(exchange->conn, exchange);
+    struct conn *conn = exchange->conn;
+    if (conn && exchange->trusted && !conn->known) {
+        conn->known = true;
+        if (conn->proto == CONN_H2) h2_know(conn);
+    }
+    if (conn) conn_send_reply(conn, exchange);
     else exchange_free(exchange);
 }
 
@@ -133,6 +138,7 @@ static void on_wake(uv_async_t *async)
         ended(loop, first);
         first = next;
     }
+    budget_shed(loop);
     obey(loop, order);
 }
 

@@ -32,6 +32,7 @@ static void resolve_limits(struct net *net)
     limits->handshake_timeout_s = or_default(limits->handshake_timeout_s, 10);
     if (!limits->output_bytes_max) limits->output_bytes_max = 256u << 20;
     if (!limits->output_bytes_all) limits->output_bytes_all = os_memory_bytes(net->opts.os) / 4;
+    if (!limits->input_bytes_all) limits->input_bytes_all = os_memory_bytes(net->opts.os) / 4;
 }
 
 static bool take_address(const char *bind, uint16_t port, struct sockaddr_storage *out,

@@ -32,6 +32,9 @@ struct net_door { /* a port and what answers there */
     bool until_end;      /* goes on listening while net_stop waits for what runs */
     /* Called on a loop's thread for each whole request; must lead to one exchange_end(). */
     void (*handle)(void *ctx, struct exchange *exchange);
+    /* Nullable. On a worker, before a compressed message is unpacked, because few bytes may become
+     * very many: is it somebody to listen to? Else it has set the status, and nothing more. */
+    bool (*admit)(void *ctx, struct exchange *exchange);
     /* Instead of handle: the door speaks bytes (net/stream.h). */
     const struct stream_ops *stream;
     void *ctx;
@@ -54,6 +57,7 @@ struct net_limits { /* 0: the default */
     unsigned handshake_timeout_s; /* TLS, and the first bytes: 10 */
     size_t output_bytes_max;    /* replies that a connection has not read: 256 MiB */
     size_t output_bytes_all;    /* of all connections: a quarter of the machine's memory */
+    size_t input_bytes_all;     /* requests that are not answered, of all: as much. Half for one */
 };
 
 struct net_ended { /* what became of an exchange */
@@ -121,6 +125,8 @@ void exchange_set_status(struct exchange *exchange, int http_status); /* 200 unl
 void exchange_set_grpc_status(struct exchange *exchange, int grpc_status, const char *text);
 /* name and value are copied into the arena; what does not fit is dropped and logged. */
 void exchange_add_header(struct exchange *exchange, const char *name, const char *value);
+/* The handler knows who asks: the connection may have more under way from now on. Any thread. */
+void exchange_trust(struct exchange *exchange);
 /* Holds the reply back for so long; costs no thread. Before exchange_end(). At most 60 s. */
 void exchange_delay(struct exchange *exchange, unsigned ms);
 /* Sends and frees. From any thread, once. */

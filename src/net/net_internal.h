@@ -20,6 +20,7 @@
 #define KITH_NET_NET_INTERNAL_H
 
 #include <nghttp2/nghttp2.h>
+#include <stdatomic.h>
 #include <uv.h>
 
 #include "base/arena.h"
@@ -34,6 +35,8 @@
 #define NET_HEADER_BYTES_MAX 65536u /* of one request; HPACK may say much with few bytes */
 #define NET_WINDOW_BYTES (16 << 20)
 #define NET_STREAMS_MAX 1024u
+#define NET_STREAMS_STRANGER 100u /* until the handler knows who asks */
+#define NET_EXCHANGE_BYTES 6144u  /* of one, before its headers: counted as input */
 #define NET_DELAY_MS_MAX 60000u
 #define NET_PEER_BYTES 64u
 #define NET_OUTPUT_SLICE 262144u /* how much of a reply is framed ahead of the socket */
@@ -71,6 +74,8 @@ struct exchange {
     int64_t deadline_us; /* OS_FOREVER: none */
     int64_t started_us;     /* READING: since its first byte; then since it runs */
     int64_t progress_us;    /* ENDED: when the peer last took some of it */
+    size_t input_bytes;     /* headers and body; counted in its connection and net->input_bytes */
+    bool trusted;           /* exchange_trust; the handler's while RUNNING */
     size_t unpacked_bytes;  /* of a compressed request; counted in net->unpacked_bytes */
     size_t held_bytes;      /* of the reply; counted in its connection and in net->output_bytes */
     unsigned delay_ms;   /* the reply waits so long on the loop */
@@ -139,6 +144,10 @@ struct conn {
     uint8_t sniffed[24];
     size_t sniffed_len;
     struct http1 http1;
+    size_t input_bytes;   /* requests under way, and h1_body_bytes */
+    size_t header_bytes;  /* of requests under way */
+    size_t h1_body_bytes; /* of a body that is not whole: counted as input */
+    bool known;           /* an exchange of it was trusted */
     bool h1_running; /* a request is with its handler: the next one waits unread */
     struct buffer h1_ahead; /* bytes behind it */
     nghttp2_session *h2;
@@ -167,7 +176,8 @@ struct net {
     struct pool *pool;
     bool started;
     _Atomic uint64_t next_connection, connections, accepted, refused, exchanges, bytes_in,
-        bytes_out, output_bytes, queued, unpacked_bytes;
+        bytes_out, output_bytes, queued, unpacked_bytes, input_bytes;
+    atomic_bool shedding; /* loops were asked to (budget_shed) */
 };
 
 /* loop.c */
@@ -207,10 +217,22 @@ void h2_input(struct conn *conn, const uint8_t *data, size_t len);
 void h2_send(struct conn *conn, struct exchange *exchange);
 void h2_pump(struct conn *conn); /* frames into the output while the socket keeps up */
 void h2_goaway(struct conn *conn);
+void h2_know(struct conn *conn); /* more streams, for a peer that is known */
 /* Resets streams that stand still; when the next of the others would. OS_FOREVER: none. */
 int64_t h2_sweep(struct conn *conn, int64_t now_us);
 /* Counts a reply as held; false: the connection was closed, it holds too much. */
 bool conn_hold(struct conn *conn, struct exchange *exchange);
+
+/* budget.c */
+/* Counts input in *counted, in the connection and in all; false: it has to be refused. */
+bool budget_take(struct conn *conn, size_t *counted, size_t bytes);
+/* Gives *counted back; conn NULL: the connection is gone. */
+void budget_give(struct conn *conn, struct net *net, size_t *counted);
+/* The same for headers, which have limits of their own. */
+bool budget_headers(struct conn *conn, struct exchange *exchange, size_t bytes);
+/* After output was counted. false: it was too much, and the connection is closed. */
+bool budget_output(struct conn *conn);
+void budget_shed(struct loop *loop); /* when asked to: closes those that hold the most */
 
 /* gunzip.c */
 /* Appends to out. KITH_ELIMIT: more than out_max; KITH_EINVAL: malformed, cut off, or followed by
