@@ -10,6 +10,7 @@
  */
 #include "base/alloc.h"
 
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +62,17 @@ void *mem_alloc_aligned(size_t size, size_t align)
 }
 
 void mem_free(void *ptr) { free(ptr); }
+
+/* Of jemalloc, where the program is linked with it: then no block has a header. */
+extern __attribute__((weak)) int mallctl(const char *name, void *old, size_t *old_len, void *fresh,
+                                         size_t fresh_len);
+
+size_t mem_size(const void *ptr)
+{
+    if (!ptr) return 0;
+    size_t header = mallctl ? 0 : sizeof(size_t);
+    return malloc_usable_size((void *)(uintptr_t)ptr) + header;
+}
 
 char *mem_strndup(const char *text, size_t len)
 {

@@ -23,6 +23,9 @@ KITH_NODISCARD void *mem_alloc_aligned(size_t size, size_t align);
 KITH_NODISCARD char *mem_strdup(const char *text);
 KITH_NODISCARD char *mem_strndup(const char *text, size_t len);
 void mem_free(void *ptr);
+/* What the allocator spends on ptr: its usable bytes and, where it has one, the header in front of
+ * them. 0 for NULL. */
+size_t mem_size(const void *ptr);
 
 /* count * size in one checked step. */
 KITH_NODISCARD void *mem_alloc_array(size_t count, size_t size);

@@ -24,6 +24,20 @@ KITH_NODISCARD void *heap_zalloc(struct heap *heap, size_t size);
 /* old stays on failure */
 KITH_NODISCARD void *heap_realloc(struct heap *heap, void *ptr, size_t size);
 void heap_free(struct heap *heap, void *ptr); /* NULL is a no-op */
+/* Aligned to 64 bytes; heap_free. */
+KITH_NODISCARD void *heap_alloc_line(struct heap *heap, size_t size);
+/* Zeroed memory that costs nothing until it is touched, of a size known to its owner. It is counted
+ * by who touches it, with heap_count; large ones come from the system in 2 MiB pages. */
+KITH_NODISCARD void *heap_pages_alloc(size_t size);
+void heap_pages_free(void *ptr, size_t size);
+static inline void heap_count(struct heap *heap, size_t more)
+{
+    atomic_fetch_add_explicit(&heap->used, more, memory_order_relaxed);
+}
+static inline void heap_uncount(struct heap *heap, size_t less)
+{
+    atomic_fetch_sub_explicit(&heap->used, less, memory_order_relaxed);
+}
 size_t heap_size(const void *ptr); /* what ptr counts for; 0 for NULL */
 static inline size_t heap_used(const struct heap *heap)
 {

@@ -1,0 +1,80 @@
+/*
+ * Counted memory: base/alloc.h plus one relaxed atomic addition. What is counted is mem_size(), the
+ * bytes that the allocator really spends, so that `maxmemory` bounds what the system sees and not
+ * what was asked for; an allocation and its release count the same.
+ *
+ * Pages are for arrays that grow in place: from 2 MiB on they come straight from the system, which
+ * zeroes a page when it is first touched, so that reserving a large array takes no time and its
+ * cost is spread over those who fill it. Below that they are ordinary zeroed memory aligned to a
+ * cache line.
+ *
+ * Threading: the counter may be changed by any thread; nothing else is shared.
+ */
+#include "cache/heap.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "os/os.h"
+
+#define LINE_BYTES 64u
+#define PAGES_MIN ((size_t)2 << 20)
+
+static void *counted(struct heap *heap, void *ptr)
+{
+    if (ptr) heap_count(heap, mem_size(ptr));
+    return ptr;
+}
+
+void *heap_alloc(struct heap *heap, size_t size)
+{
+    return counted(heap, mem_alloc(size));
+}
+
+void *heap_zalloc(struct heap *heap, size_t size)
+{
+    return counted(heap, mem_zalloc(size));
+}
+
+void *heap_alloc_line(struct heap *heap, size_t size)
+{
+    return counted(heap, mem_alloc_aligned(size, LINE_BYTES));
+}
+
+void *heap_realloc(struct heap *heap, void *ptr, size_t size)
+{
+    size_t before = mem_size(ptr);
+    void *fresh = mem_realloc(ptr, size);
+    if (!fresh) return NULL;
+    heap_uncount(heap, before);
+    return counted(heap, fresh);
+}
+
+void heap_free(struct heap *heap, void *ptr)
+{
+    if (!ptr) return;
+    heap_uncount(heap, mem_size(ptr));
+    mem_free(ptr);
+}
+
+size_t heap_size(const void *ptr)
+{
+    return mem_size(ptr);
+}
+
+void *heap_pages_alloc(size_t size)
+{
+    if (size >= PAGES_MIN) return os_pages_alloc(os_real(), size);
+    void *ptr = mem_alloc_aligned(size, LINE_BYTES);
+    if (ptr) memset(ptr, 0, size);
+    return ptr;
+}
+
+void heap_pages_free(void *ptr, size_t size)
+{
+    if (size >= PAGES_MIN) {
+        os_pages_free(os_real(), ptr, size);
+    } else {
+        mem_free(ptr);
+    }
+}
