@@ -25,6 +25,7 @@ static void conn_release(struct conn *conn)
 {
     http1_release(&conn->http1);
     buffer_release(&conn->h1_ahead);
+    stream_release(conn);
     buffer_release(&conn->output);
     buffer_release(&conn->inflight);
     tls_conn_free(conn->tls);
@@ -43,6 +44,7 @@ void conn_close(struct conn *conn)
 {
     if (conn->closing) return;
     conn->closing = true;
+    if (conn->proto == CONN_STREAM) stream_closed(conn);
     struct loop *loop = conn->loop;
     loop->net->output_bytes -= conn_unsent(conn);
     budget_give(conn, loop->net, &conn->h1_body_bytes);
@@ -84,8 +86,12 @@ static void on_timer(uv_timer_t *timer)
         conn_close(conn);
     } else {
         if (now >= conn->due_us) conn->due_us = conn->write_due_us;
+        const bool stream_due = conn->proto == CONN_STREAM && now >= conn->stream.due_us;
+        if (stream_due) conn->stream.due_us = OS_FOREVER;
         conn_watch(conn);
-        if (conn->proto == CONN_H2 && !conn->closing) h2_pump(conn); /* what a sweep had to say */
+        if (stream_due) stream_woken(conn);
+        if (conn->closing) return;
+        if (conn->proto == CONN_H2) h2_pump(conn); /* what a sweep had to say */
         conn_flush(conn);
     }
 }
@@ -96,6 +102,7 @@ void conn_watch(struct conn *conn)
     const int64_t now = now_of(conn);
     int64_t due = sooner(conn->due_us, conn->write_due_us);
     if (conn->proto == CONN_H2) due = sooner(due, h2_sweep(conn, now));
+    if (conn->proto == CONN_STREAM) due = sooner(due, conn->stream.due_us);
     if (conn->closing) return;
     if (due == OS_FOREVER) (void)uv_timer_stop(&conn->timer);
     else
@@ -273,6 +280,7 @@ void conn_input(struct conn *conn, const uint8_t *data, size_t len)
     case CONN_SNIFF: sniff(conn, data, len); break;
     case CONN_H1: h1_input(conn, data, len); break;
     case CONN_H2: h2_input(conn, data, len); break;
+    case CONN_STREAM: stream_input(conn, data, len); break;
     }
 }
 
@@ -301,6 +309,10 @@ static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *bytes)
 {
     struct conn *conn = stream->data;
     if (len == 0 || conn->closing) return;
+    if (len == UV_EOF && conn->proto == CONN_STREAM && !conn->close_after_write) {
+        stream_end(conn);
+        return;
+    }
     if (len < 0) { /* also a half-closed one: nobody waits for the reply */
         conn_close(conn);
         return;
@@ -315,25 +327,47 @@ static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *bytes)
 
 /* ---- beginning ---- */
 
-static void name_peer(struct conn *conn)
+/* "127.0.0.1:50312"; a unix socket has the door's path for both ends. */
+static void print_address(const struct conn *conn, const struct sockaddr_storage *address,
+                          char out[NET_PEER_BYTES])
 {
-    struct sockaddr_storage address;
-    int len = sizeof address;
     char host[INET6_ADDRSTRLEN] = "";
     unsigned port = 0;
-    if (uv_tcp_getpeername(&conn->tcp, (struct sockaddr *)&address, &len)) return;
-    if (address.ss_family == AF_INET6) {
+    if (conn->door->path) {
+        (void)snprintf(out, NET_PEER_BYTES, "%.*s", (int)NET_PEER_BYTES - 1, conn->door->path);
+        return;
+    }
+    if (address->ss_family == AF_INET6) {
         struct sockaddr_in6 v6;
-        memcpy(&v6, &address, sizeof v6);
+        memcpy(&v6, address, sizeof v6);
         (void)uv_ip6_name(&v6, host, sizeof host);
         port = ntohs(v6.sin6_port);
     } else {
         struct sockaddr_in v4;
-        memcpy(&v4, &address, sizeof v4);
+        memcpy(&v4, address, sizeof v4);
         (void)uv_ip4_name(&v4, host, sizeof host);
         port = ntohs(v4.sin_port);
     }
-    (void)snprintf(conn->peer, sizeof conn->peer, "%s:%u", host, port);
+    (void)snprintf(out, NET_PEER_BYTES, "%s:%u", host, port);
+}
+
+static void name_ends(struct conn *conn)
+{
+    struct sockaddr_storage address;
+    int len = sizeof address;
+    if (uv_tcp_getpeername(&conn->tcp, (struct sockaddr *)&address, &len) == 0)
+        print_address(conn, &address, conn->peer);
+    len = sizeof address;
+    if (conn->door->stream &&
+        uv_tcp_getsockname(&conn->tcp, (struct sockaddr *)&address, &len) == 0)
+        print_address(conn, &address, conn->stream.local);
+}
+
+int conn_read(struct conn *conn, bool on)
+{
+    if (conn->closing) return 0;
+    uv_stream_t *tcp = (uv_stream_t *)&conn->tcp;
+    return on ? uv_read_start(tcp, on_alloc, on_read) : uv_read_stop(tcp);
 }
 
 static void link_conn(struct loop *loop, struct conn *conn)
@@ -370,14 +404,15 @@ void conn_begin(struct conn *conn, size_t door)
         conn_close(conn);
         return;
     }
-    name_peer(conn);
+    name_ends(conn);
     (void)uv_tcp_nodelay(&conn->tcp, 1);
     if (net->tls[door] && tls_conn_new(net->tls[door], &conn->tls)) {
         conn_close(conn);
         return;
     }
-    conn_timer(conn, net->limits.handshake_timeout_s);
-    if (uv_read_start((uv_stream_t *)&conn->tcp, on_alloc, on_read)) conn_close(conn);
+    if (!conn->door->stream) conn_timer(conn, net->limits.handshake_timeout_s);
+    if (conn_read(conn, true)) conn_close(conn);
+    else if (conn->door->stream) stream_begin(conn);
 }
 
 static void on_refused(uv_handle_t *handle)

@@ -138,6 +138,7 @@ static void on_wake(uv_async_t *async)
         ended(loop, first);
         first = next;
     }
+    streams_wake(loop);
     budget_shed(loop);
     obey(loop, order);
 }

@@ -8,6 +8,8 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -65,6 +67,37 @@ static uint16_t bound_port(int fd)
     return ntohs(v4.sin_port);
 }
 
+/* Whether or not it is there. */
+static void remove_path(const struct net *net, const char *path)
+{
+    struct kith_error unread;
+    const int rc = os_unlink(net->opts.os, path, &unread);
+    (void)rc;
+}
+
+/* A unix socket. One that a dead process left behind is replaced; whether somebody still listens
+ * there is what a connection says. */
+static int bind_path(struct net *net, size_t i, struct kith_error *err)
+{
+    const struct net_door *door = &net->opts.doors[i];
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    if (strlen(door->path) >= sizeof address.sun_path)
+        return error_set(err, KITH_EINVAL, "the path of the %s socket is longer than %zu bytes: %s",
+                         door->name, sizeof address.sun_path - 1, door->path);
+    memcpy(address.sun_path, door->path, strlen(door->path) + 1);
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) return error_set(err, KITH_EIO, "no socket for %s", door->path);
+    net->fds[i] = fd;
+    const struct sockaddr *at = (const struct sockaddr *)&address;
+    if (connect(fd, at, sizeof address) == 0 || errno == EAGAIN)
+        return error_set(err, KITH_ELOCKED, "%s (%s): another program listens there", door->path,
+                         door->name);
+    remove_path(net, door->path);
+    if (bind(fd, at, sizeof address) || (door->path_mode && chmod(door->path, door->path_mode)))
+        return error_set(err, KITH_EIO, "%s (%s): %s", door->path, door->name, strerror(errno));
+    return 0;
+}
+
 static int bind_door(struct net *net, size_t i, struct kith_error *err)
 {
     const struct net_door *door = &net->opts.doors[i];
@@ -73,6 +106,7 @@ static int bind_door(struct net *net, size_t i, struct kith_error *err)
         net->ports[i] = bound_port(door->fd);
         return 0;
     }
+    if (door->path) return bind_path(net, i, err);
     struct sockaddr_storage address;
     socklen_t len;
     if (!take_address(door->bind, door->port, &address, &len))
@@ -175,8 +209,12 @@ void net_free(struct net *net)
     if (!net) return;
     pool_free(net->pool);
     for (unsigned i = 0; i < net->loop_count; i++) loop_release(&net->loops[i]);
-    for (size_t i = 0; net->fds && i < net->opts.door_count; i++)
-        if (net->fds[i] >= 0) (void)close(net->fds[i]);
+    for (size_t i = 0; net->fds && i < net->opts.door_count; i++) {
+        if (net->fds[i] < 0) continue;
+        (void)close(net->fds[i]);
+        const char *path = net->opts.doors[i].path;
+        if (path && net->started) remove_path(net, path);
+    }
     for (size_t i = 0; net->tls && i < net->opts.door_count; i++) tls_context_free(net->tls[i]);
     mem_free(net->tls);
     mem_free(net->fds);

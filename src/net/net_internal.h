@@ -25,6 +25,7 @@
 
 #include "base/arena.h"
 #include "net/net.h"
+#include "net/stream.h"
 #include "os/pool.h"
 #include "os/thread.h"
 #include "proto/grpc.h"
@@ -35,6 +36,7 @@
 #define NET_HEADER_BYTES_MAX 65536u /* of one request; HPACK may say much with few bytes */
 #define NET_WINDOW_BYTES (16 << 20)
 #define NET_STREAMS_MAX 1024u
+#define NET_STREAMS_A_TURN 4096u /* stream wake-ups between two looks at the sockets */
 #define NET_STREAMS_STRANGER 100u /* until the handler knows who asks */
 #define NET_EXCHANGE_BYTES 6144u  /* of one, before its headers: counted as input */
 #define NET_DELAY_MS_MAX 60000u
@@ -113,6 +115,7 @@ struct loop {
     struct os_mutex post_lock;
     struct exchange *posted; /* guard: post_lock; newest first */
     enum loop_order order;   /* guard: post_lock */
+    struct stream *awake;    /* guard: post_lock; streams with a wake-up due */
     struct exchange *delayed; /* list: ended, and held back */
     uv_timer_t delay_timer;   /* runs while there is any */
     bool stopping;
@@ -124,7 +127,20 @@ struct loop {
     uint64_t missed;         /* doors whose listener waits for it; a bit each */
 };
 
-enum conn_proto { CONN_SNIFF, CONN_H1, CONN_H2 };
+enum conn_proto { CONN_SNIFF, CONN_H1, CONN_H2, CONN_STREAM };
+
+struct stream { /* what a connection of a stream door has besides */
+    void *session;         /* the owner's; NULL: refused, or closed */
+    struct buffer pending; /* owns: input that the session left */
+    struct buffer plain;   /* owns: output before TLS */
+    size_t counted;        /* of conn->output: how much is in net->output_bytes */
+    bool paused, resuming;
+    bool close_now;        /* asked for inside a callback */
+    int64_t due_us;        /* stream_timer; OS_FOREVER: off */
+    bool awake;            /* guard: loop.post_lock; in its list */
+    struct stream *next_awake;
+    char local[NET_PEER_BYTES];
+};
 
 struct conn {
     struct loop *loop;
@@ -160,6 +176,7 @@ struct conn {
     size_t slice_bytes; /* of it, with the socket */
     uv_write_t write;
     struct tls_conn *tls; /* owns; NULL: clear text */
+    struct stream stream;
     struct exchange *exchanges; /* list: READING and RUNNING and being sent */
     struct conn *prev, *next;
 };
@@ -207,6 +224,17 @@ void conn_watch_soon(struct conn *conn);
 /* Decrypted input. */
 void conn_input(struct conn *conn, const uint8_t *data, size_t len);
 void conn_send_reply(struct conn *conn, struct exchange *exchange);
+
+int conn_read(struct conn *conn, bool on); /* begins or stops to read; of libuv */
+
+/* conn_stream.c */
+void stream_begin(struct conn *conn);
+void stream_input(struct conn *conn, const uint8_t *data, size_t len);
+void stream_end(struct conn *conn);    /* the peer sends nothing more */
+void stream_woken(struct conn *conn);
+void streams_wake(struct loop *loop);  /* all that other threads woke */
+void stream_closed(struct conn *conn); /* in conn_close */
+void stream_release(struct conn *conn);
 
 /* conn_h1.c, conn_h2.c */
 void h1_begin(struct conn *conn);

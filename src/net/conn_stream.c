@@ -1,0 +1,276 @@
+/*
+ * A connection whose door speaks bytes: see stream.h.
+ *
+ * A read goes to the session where it lies, in the loop's buffer; only what the session leaves is
+ * kept, in `pending`, and comes again with the next read behind it. So a command that arrives whole,
+ * which is nearly every one, is never copied, and one of many megabytes is gathered once.
+ *
+ * States: OPEN (input flows), PAUSED (nothing is read), ENDING (close_after_write: what was answered
+ * still goes out). The session is closed in conn_close, once.
+ */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "net/net_internal.h"
+
+static struct conn *conn_of(struct stream *stream)
+{
+    return (struct conn *)((char *)stream - offsetof(struct conn, stream));
+}
+
+static const struct conn *conn_of_const(const struct stream *stream)
+{
+    return (const struct conn *)((const char *)stream - offsetof(struct conn, stream));
+}
+
+static const struct stream_ops *ops_of(const struct conn *conn) { return conn->door->stream; }
+
+/* ---- output ---- */
+
+struct buffer *stream_output(struct stream *stream)
+{
+    struct conn *conn = conn_of(stream);
+    return conn->tls ? &stream->plain : &conn->output;
+}
+
+size_t stream_unsent(const struct stream *stream)
+{
+    return conn_unsent(conn_of_const(stream)) + stream->plain.len;
+}
+
+/* What a callback wrote, into the socket. false: the connection is closed now. */
+static bool send_output(struct conn *conn)
+{
+    struct stream *stream = &conn->stream;
+    const struct stream_ops *ops = ops_of(conn);
+    if (stream->close_now) conn_close(conn);
+    if (conn->closing) return false;
+    if (conn->tls && stream->plain.len) {
+        conn_put(conn, stream->plain.data, stream->plain.len);
+        buffer_clear(&stream->plain);
+    } else {
+        conn->loop->net->output_bytes += conn->output.len - stream->counted;
+    }
+    if (conn->closing) return false;
+    const bool asks = ops->output_max && stream->session;
+    const size_t most = asks ? ops->output_max(stream->session) : 0;
+    if (buffer_failed(&conn->output) || (most && conn_unsent(conn) > most)) {
+        net_log(conn->loop->net, 1, "%s: closed, it does not read its replies", conn->peer);
+        conn_close(conn);
+        return false;
+    }
+    if (!budget_output(conn)) return false;
+    if (!conn->writing && conn->output.len == conn->output_sent && !conn->close_after_write)
+        return true; /* nothing to say */
+    conn_flush(conn);
+    return !conn->closing;
+}
+
+/* From here on, what is in the output was not counted yet. */
+static void begin_output(struct conn *conn) { conn->stream.counted = conn->output.len; }
+
+/* ---- input ---- */
+
+static const uint8_t nothing[1];
+
+/* Gives the session what there is; keeps what it leaves. */
+static void offer(struct conn *conn, const uint8_t *data, size_t len, bool end)
+{
+    struct stream *stream = &conn->stream;
+    const bool kept = stream->pending.len > 0;
+    if (kept) {
+        buffer_put(&stream->pending, data, len);
+        if (buffer_failed(&stream->pending)) {
+            conn_close(conn);
+            return;
+        }
+        data = stream->pending.data;
+        len = stream->pending.len;
+    }
+    const size_t used = ops_of(conn)->input(stream->session, data, len, end);
+    if (kept) {
+        stream->pending.len -= used;
+        if (used) memmove(stream->pending.data, stream->pending.data + used, stream->pending.len);
+        if (stream->pending.len == 0 && stream->pending.cap > NET_READ_BYTES)
+            buffer_release(&stream->pending);
+    } else if (used < len) {
+        buffer_put(&stream->pending, data + used, len - used);
+        if (buffer_failed(&stream->pending)) conn_close(conn);
+    }
+}
+
+/* What the callbacks asked for, until nothing is left to do. */
+static void settle(struct conn *conn)
+{
+    struct stream *stream = &conn->stream;
+    while (send_output(conn) && stream->resuming) {
+        stream->resuming = false;
+        if (stream->paused || conn->close_after_write) continue;
+        if (conn_read(conn, true)) {
+            conn_close(conn);
+            return;
+        }
+        begin_output(conn);
+        if (stream->pending.len) offer(conn, nothing, 0, false);
+    }
+}
+
+void stream_input(struct conn *conn, const uint8_t *data, size_t len)
+{
+    begin_output(conn);
+    offer(conn, data, len, false);
+    settle(conn);
+}
+
+void stream_end(struct conn *conn)
+{
+    begin_output(conn);
+    offer(conn, nothing, 0, true);
+    if (conn->closing) return;
+    stream_close(&conn->stream, false);
+    settle(conn);
+}
+
+void stream_pause(struct stream *stream)
+{
+    struct conn *conn = conn_of(stream);
+    stream->paused = true;
+    stream->resuming = false;
+    (void)conn_read(conn, false);
+}
+
+void stream_resume(struct stream *stream)
+{
+    if (!stream->paused) return;
+    stream->paused = false;
+    stream->resuming = true;
+}
+
+void stream_close(struct stream *stream, bool now)
+{
+    struct conn *conn = conn_of(stream);
+    conn->close_after_write = true;
+    (void)conn_read(conn, false);
+    if (now) stream->close_now = true;
+}
+
+struct kith_str stream_pending(const struct stream *stream)
+{
+    return (struct kith_str){ (const char *)stream->pending.data, stream->pending.len };
+}
+
+/* ---- waking ---- */
+
+void stream_woken(struct conn *conn)
+{
+    if (conn->closing || !conn->stream.session) return;
+    begin_output(conn);
+    ops_of(conn)->wake(conn->stream.session);
+    settle(conn);
+}
+
+void stream_wake(struct stream *stream)
+{
+    struct loop *loop = conn_of(stream)->loop;
+    os_mutex_lock(&loop->post_lock);
+    const bool first = !loop->awake, listed = stream->awake;
+    if (!listed) {
+        stream->awake = true;
+        stream->next_awake = loop->awake;
+        loop->awake = stream;
+    }
+    os_mutex_unlock(&loop->post_lock);
+    if (first && !listed) uv_async_send(&loop->wake);
+}
+
+/* One that was woken and is still open; NULL: no more. */
+static struct stream *next_awake(struct loop *loop)
+{
+    os_mutex_lock(&loop->post_lock);
+    struct stream *stream = loop->awake;
+    if (stream) {
+        loop->awake = stream->next_awake;
+        stream->awake = false;
+    }
+    os_mutex_unlock(&loop->post_lock);
+    return stream;
+}
+
+void streams_wake(struct loop *loop)
+{
+    /* Those that are woken meanwhile have sent a new wake-up if the list was empty then; the bound
+     * keeps two that wake each other from starving the rest. */
+    for (unsigned turn = 0; turn < NET_STREAMS_A_TURN; turn++) {
+        struct stream *stream = next_awake(loop);
+        if (!stream) return;
+        stream_woken(conn_of(stream));
+    }
+    uv_async_send(&loop->wake);
+}
+
+static void forget(struct stream *stream)
+{
+    struct loop *loop = conn_of(stream)->loop;
+    os_mutex_lock(&loop->post_lock);
+    for (struct stream **link = &loop->awake; stream->awake && *link;
+         link = &(*link)->next_awake) {
+        if (*link != stream) continue;
+        *link = stream->next_awake;
+        break;
+    }
+    stream->awake = false;
+    os_mutex_unlock(&loop->post_lock);
+}
+
+void stream_timer(struct stream *stream, unsigned ms)
+{
+    struct conn *conn = conn_of(stream);
+    stream->due_us = ms ? os_now_us(conn->loop->net->opts.os) + (int64_t)ms * 1000 : OS_FOREVER;
+    conn_watch(conn);
+}
+
+/* ---- begin and end ---- */
+
+void stream_begin(struct conn *conn)
+{
+    struct stream *stream = &conn->stream;
+    conn->proto = CONN_STREAM;
+    stream->due_us = OS_FOREVER;
+    begin_output(conn);
+    stream->session = ops_of(conn)->open(conn->door->ctx, stream);
+    if (!stream->session) conn->close_after_write = true;
+    settle(conn);
+}
+
+void stream_closed(struct conn *conn)
+{
+    struct stream *stream = &conn->stream;
+    if (stream->session) ops_of(conn)->close(stream->session);
+    stream->session = NULL;
+    forget(stream);
+}
+
+void stream_release(struct conn *conn)
+{
+    buffer_release(&conn->stream.pending);
+    buffer_release(&conn->stream.plain);
+}
+
+/* ---- who it is ---- */
+
+const char *stream_peer(const struct stream *stream) { return conn_of_const(stream)->peer; }
+
+uint64_t stream_number(const struct stream *stream) { return conn_of_const(stream)->number; }
+
+const char *stream_local(const struct stream *stream)
+{
+    return conn_of_const(stream)->stream.local;
+}
+
+bool stream_peer_is_local(const struct stream *stream)
+{
+    const struct conn *conn = conn_of_const(stream);
+    return conn->door->path || strncmp(conn->peer, "127.", 4) == 0 ||
+           strncmp(conn->peer, "::1:", 4) == 0 || strncmp(conn->peer, "[::1]", 5) == 0 ||
+           strncmp(conn->peer, "::ffff:127.", 11) == 0;
+}
