@@ -1,0 +1,122 @@
+/*
+ * The commands of one read, parsed before the keyspace lock is taken: the lock is held for their
+ * execution alone. Words borrow the bytes they were parsed from, the arrays are kept from batch to
+ * batch, so that nothing is allocated once a session is warm.
+ */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "redis/redis_internal.h"
+
+#define BATCH_COMMANDS_MAX 512u /* then others get the lock */
+#define BATCH_WORDS_MAX 16384u
+#define UNKNOWN_BULK_MAX 16384u /* before authentication */
+#define UNKNOWN_ARGS_MAX 10u
+
+static bool grow(void *array, size_t item, size_t need, size_t *cap)
+{
+    if (need <= *cap) return true;
+    size_t fresh = *cap ? *cap : 32, bytes;
+    while (fresh < need) fresh *= 2;
+    if (!size_mul(fresh, item, &bytes)) return false;
+    void *old;
+    memcpy(&old, array, sizeof old);
+    void *moved = mem_realloc(old, bytes);
+    if (!moved) return false;
+    memcpy(array, &moved, sizeof moved);
+    *cap = fresh;
+    return true;
+}
+
+static bool add(struct batch *batch, const struct kith_str *args, size_t count, size_t end)
+{
+    if (!grow(&batch->words, sizeof *batch->words, batch->word_count + count, &batch->word_cap))
+        return false;
+    if (!grow(&batch->items, sizeof *batch->items, batch->count + 1, &batch->cap)) return false;
+    memcpy(&batch->words[batch->word_count], args, count * sizeof *args);
+    batch->word_count += count;
+    batch->items[batch->count++] = (struct batch_item){count, end};
+    return true;
+}
+
+static void restart(struct batch *batch)
+{
+    batch->word_count = batch->count = batch->done = batch->done_words = 0;
+}
+
+enum batch_end batch_parse(struct session *session, const uint8_t *data, size_t len,
+                           bool authenticated, size_t *used)
+{
+    struct batch *batch = &session->batch;
+    const size_t bulk_max = (size_t)session->redis->settings.bulk_bytes_max;
+    const struct resp_limits limits = {
+        .args_max = authenticated ? INT32_MAX : UNKNOWN_ARGS_MAX,
+        .bulk_bytes_max = authenticated ? bulk_max : UNKNOWN_BULK_MAX,
+        .authenticated = authenticated,
+    };
+    restart(batch);
+    *used = 0;
+    while (batch->count < BATCH_COMMANDS_MAX && batch->word_count < BATCH_WORDS_MAX) {
+        size_t took = 0;
+        if (*used == len) return BATCH_MORE;
+        const bool inlined = data[*used] != '*';
+        const enum resp_result result =
+            resp_parse(&session->parser, &limits, data + *used, len - *used, &took);
+        if (result == RESP_MORE) return BATCH_MORE;
+        if (result == RESP_ERROR) return BATCH_ERROR;
+        if (result == RESP_HTTP) return BATCH_HTTP;
+        if (result == RESP_ENOMEM) return BATCH_NO_MEMORY;
+        *used += took;
+        if (session->parser.arg_count == 0) continue;
+        if (!add(batch, session->parser.args, session->parser.arg_count, *used))
+            return BATCH_NO_MEMORY;
+        if (inlined || !authenticated) return BATCH_ALONE;
+    }
+    return BATCH_FULL;
+}
+
+size_t batch_rewind(struct session *session)
+{
+    const struct batch *batch = &session->batch;
+    session->parser.args_due = session->parser.pos = session->parser.looked = 0;
+    return batch->done ? batch->items[batch->done - 1].end : 0;
+}
+
+void batch_release(struct batch *batch)
+{
+    mem_free(batch->words);
+    mem_free(batch->items);
+    memset(batch, 0, sizeof *batch);
+}
+
+/* ---- commands that are kept ---- */
+
+struct words *words_copy(const struct kith_str *argv, size_t argc)
+{
+    size_t bytes, text = 0;
+    for (size_t i = 0; i < argc; i++)
+        if (!size_add(text, argv[i].len, &text)) return NULL;
+    if (!size_mul(argc, sizeof *argv, &bytes) || !size_add(bytes, sizeof(struct words), &bytes) ||
+        !size_add(bytes, text, &text))
+        return NULL;
+    struct words *words = mem_alloc(text);
+    if (!words) return NULL;
+    words->argc = argc;
+    words->argv = (struct kith_str *)(void *)(words + 1);
+    char *at = (char *)words + bytes;
+    for (size_t i = 0; i < argc; i++) {
+        if (argv[i].len) memcpy(at, argv[i].data, argv[i].len);
+        words->argv[i] = (struct kith_str){at, argv[i].len};
+        at += argv[i].len;
+    }
+    return words;
+}
+
+void words_free(struct words *words) { mem_free(words); }
+
+size_t words_bytes(const struct words *words)
+{
+    size_t bytes = sizeof *words + words->argc * sizeof *words->argv;
+    for (size_t i = 0; i < words->argc; i++) bytes += words->argv[i].len;
+    return bytes;
+}

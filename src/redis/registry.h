@@ -1,0 +1,62 @@
+/*
+ * The commands by name: one table for names and for (container, subcommand), made once from the
+ * tables of command.h. A name is folded to lower case eight bytes at a time and found by one
+ * multiplication and, mostly, one comparison.
+ *
+ * An entry carries what the dispatcher keeps of a command beyond its constant description: its full
+ * name ("config|get"), its number (a bit in the sets of ACL), derived flags, and its statistics
+ * (guard: keyspace lock).
+ */
+#ifndef KITH_REDIS_REGISTRY_H
+#define KITH_REDIS_REGISTRY_H
+
+#include "redis/command.h"
+
+#define COMMAND_NAME_MAX 24u /* of one word */
+#define COMMANDS_MAX 1024u   /* with subcommands */
+#define COMMAND_BUCKETS 96u  /* of a latency histogram: 4 a power of two, from 1/2 microsecond */
+
+struct command_stats {
+    uint64_t calls, rejected, failed, ns;
+    uint32_t *histogram; /* owns; NULL: nothing was counted yet */
+};
+
+struct command_entry {
+    const struct command *command;
+    const struct command_entry *parent; /* of a subcommand */
+    char name[2 * COMMAND_NAME_MAX + 2]; /* as error texts and statistics show it */
+    unsigned id;
+    uint32_t flags, categories; /* with what follows from the flags */
+    bool renamed_away;          /* rename-command: nobody may call it */
+    struct command_stats stats;
+};
+
+struct registry {
+    struct command_entry *entries; /* owns; containers before their subcommands */
+    size_t count;
+    struct registry_slot *slots; /* owns */
+    size_t slot_mask;
+    struct command_entry nobody; /* stands where a renamed command stood */
+};
+
+KITH_NODISCARD int registry_init(struct registry *registry);
+void registry_release(struct registry *registry); /* accepts a zeroed struct */
+/* NULL: there is none. The container itself for the first, its subcommand for the second. */
+struct command_entry *registry_find(const struct registry *registry, struct kith_str name);
+struct command_entry *registry_sub(const struct registry *registry,
+                                   const struct command_entry *container, struct kith_str name);
+/* The entry that runs these words: a subcommand where there is one. */
+struct command_entry *registry_of(const struct registry *registry, const struct kith_str *argv,
+                                  size_t argc);
+/* "config|get" or "get", in any case. */
+struct command_entry *registry_full(const struct registry *registry, struct kith_str name);
+/* rename-command: `to` empty takes the command away. KITH_ENOTFOUND, KITH_EEXISTS, KITH_ENOMEM. */
+KITH_NODISCARD int registry_rename(struct registry *registry, struct kith_str from,
+                                   struct kith_str to);
+
+/* Places of keys in argv, at most max of them; how many there are, or -1 (command.h). */
+int command_keys(const struct command_entry *entry, const struct kith_str *argv, size_t argc,
+                 size_t *places, size_t max);
+bool command_arity_fits(const struct command *command, size_t argc);
+
+#endif
