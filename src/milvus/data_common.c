@@ -91,13 +91,35 @@ MilvusStatus *milvus_partitions_check(struct milvus_call *call,
     return refused;
 }
 
-MilvusStatus *milvus_loaded_check(struct milvus_call *call,
-                                  const struct milvus_collection *collection, const char *verb)
+static MilvusStatus *loaded_check(struct milvus_call *call,
+                                  const struct milvus_collection *collection, const char *verb,
+                                  const char *const *names, size_t count)
 {
-    if (collection->record->loaded) return NULL;
-    return milvus_status(call, MILVUS_COLLECTION_NOT_LOADED,
-                         "failed to %s: collection not loaded[collection=%llu]", verb,
-                         (unsigned long long)collection->id);
+    if (!collection->record->loaded)
+        return milvus_status(call, MILVUS_COLLECTION_NOT_LOADED,
+                             "failed to %s: collection not loaded[collection=%llu]", verb,
+                             (unsigned long long)collection->id);
+    for (size_t i = 0; i < count; i++)
+        if (!milvus_partition_loaded(collection, names[i]))
+            return milvus_status(call, MILVUS_PARTITION_NOT_LOADED,
+                                 "failed to %s: partition not loaded[partition=%.300s]", verb,
+                                 names[i]);
+    return NULL;
+}
+
+MilvusStatus *milvus_read_check(struct milvus_call *call,
+                                const struct milvus_collection *collection, const char *verb,
+                                const char *const **names, size_t *count)
+{
+    const Kith__Door__CollectionRecord *record = collection->record;
+    const bool query = strcmp(verb, "query") == 0;
+    MilvusStatus *refused = loaded_check(call, collection, verb, NULL, 0);
+    if (!refused) refused = milvus_partitions_check(call, collection, *names, *count, query);
+    if (!refused) refused = loaded_check(call, collection, verb, *names, *count);
+    if (refused || *count || record->n_loaded_partitions == 0) return refused;
+    *names = (const char *const *)record->loaded_partitions;
+    *count = record->n_loaded_partitions;
+    return NULL;
 }
 
 /* 1 and 2 are the words "eventually" and "bounded"; what is past is met by reading at all. */

@@ -82,7 +82,7 @@ static MilvusStatus *run(struct milvus_call *call, const struct milvus_collectio
     const struct search_ending ending = { .sign = MILVUS_DISTANCE,
                                           .round_decimal = hybrid->round_decimal,
                                           .timezone = hybrid->timezone,
-                                          .group_by = hybrid->group_by,
+                                          .group = { .by = hybrid->group_by },
                                           .topk = hybrid->limit };
     return search_finish(call, collection, &ending, out);
 }
@@ -91,14 +91,13 @@ MilvusStatus *milvus_hybrid_run(struct milvus_call *call,
                                 const struct milvus_collection *collection,
                                 const struct milvus_hybrid *hybrid, struct milvus_hits *out)
 {
+    struct milvus_hybrid loaded = *hybrid;
     *out = (struct milvus_hits){ 0 };
     milvus_wait_until(call, hybrid->guarantee);
-    MilvusStatus *refused = milvus_loaded_check(call, collection, "search");
-    if (!refused)
-        refused = milvus_partitions_check(call, collection, hybrid->partitions,
-                                          hybrid->partition_count, false);
+    MilvusStatus *refused =
+        milvus_read_check(call, collection, "search", &loaded.partitions, &loaded.partition_count);
     if (!refused) refused = check(call, hybrid);
-    if (!refused) refused = run(call, collection, hybrid, out);
+    if (!refused) refused = run(call, collection, &loaded, out);
     milvus_slow_note(call, "hybrid search", collection, NULL,
                      out->result ? out->result->explain : NULL);
     return refused;
@@ -127,6 +126,9 @@ static MilvusStatus *read_request(struct milvus_call *call, const HybridSearchRe
     if (in->n_function_chains)
         return milvus_status(call, MILVUS_UNIMPLEMENTED,
                              "function chains of a search: service unimplemented");
+    if (milvus_pair_get(in->rank_params, in->n_rank_params, "order_by_fields"))
+        return milvus_status(call, MILVUS_UNIMPLEMENTED,
+                             "order_by_fields of a hybrid search: service unimplemented");
     MilvusStatus *refused = milvus_hybrid_params(call, in->rank_params, in->n_rank_params, out);
     for (size_t i = 0; !refused && i < in->n_requests && i <= SEARCHES_MAX; i++) {
         refused = rows_search_read(call, in->requests[i], &searches[i]);

@@ -114,6 +114,10 @@ static MilvusStatus *run_ranked(struct milvus_call *call,
     if (!refused && search->iterator)
         refused = milvus_status(call, MILVUS_INVALID,
                                 "rerank is not supported by search iterators: invalid parameter");
+    if (!refused && search->order_by)
+        refused = milvus_status(call, MILVUS_INVALID,
+                                "order_by and function_score cannot be used together: invalid "
+                                "parameter");
     search->topk += search->offset;
     search->offset = 0;
     search->group_by = NULL;

@@ -1,14 +1,18 @@
 /*
- * The smallest keys of the rows that match, without holding all of them: candidates are collected
- * until there are twice as many as wanted, then sorted, made unique and cut, and from then on only
- * keys below the largest kept one are taken. n rows and m wanted keys cost n comparisons and about
- * m log m for every halving of what is left, and memory for 2m keys.
+ * The first keys of the rows that match, by an order or by the keys alone, without holding all of
+ * them: candidates are collected until there are twice as many as wanted, then sorted, made unique
+ * and cut, and from then on only those before the last kept one are taken. n rows and m wanted keys
+ * cost n comparisons and about m log m for every halving of what is left, and memory for 2m keys:
+ * texts lie in one of two arenas, and a cut moves what is kept to the other.
+ *
+ * A key that is there twice with different values is two candidates: the reader of the rows meets
+ * its newest row twice, and keeps it once.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
-#include "milvus/milvus_data.h"
+#include "milvus/order_by.h"
 
 #define BATCH_ROWS 16384
 #define SPARE_KEYS 1024
@@ -16,10 +20,13 @@
 struct candidate {
     struct kith_str text; /* data NULL: an integer */
     int64_t number;
+    const struct milvus_order *order; /* NULL: keys alone */
+    struct cell_value *values;            /* of the order's terms */
 };
 
 struct collecting {
-    struct arena *arena;
+    const struct milvus_order *order; /* nullable */
+    struct arena texts[2]; /* in [0]: texts and values of what is kept */
     struct candidate *kept; /* owns */
     size_t count, cap, wanted;
     bool cut; /* kept[wanted - 1] of the last sort is the limit */
@@ -29,6 +36,8 @@ struct collecting {
 static int compare(const void *a, const void *b)
 {
     const struct candidate *x = a, *y = b;
+    const int way = x->order ? order_by_compare(x->order, x->values, y->values) : 0;
+    if (way) return way;
     if (!x->text.data) return x->number < y->number ? -1 : x->number > y->number;
     const size_t shorter = x->text.len < y->text.len ? x->text.len : y->text.len;
     const int order = memcmp(x->text.data, y->text.data, shorter);
@@ -36,41 +45,72 @@ static int compare(const void *a, const void *b)
     return x->text.len < y->text.len ? -1 : x->text.len > y->text.len;
 }
 
-static void settle(struct collecting *to)
+/* What the candidate points to, into the arena. */
+static int hold(struct candidate *candidate, struct arena *arena)
+{
+    const size_t terms = candidate->order ? candidate->order->count : 0;
+    if (candidate->text.data) {
+        candidate->text.data = arena_strndup(arena, candidate->text.data, candidate->text.len);
+        if (!candidate->text.data) return KITH_ENOMEM;
+    }
+    if (terms == 0) return 0;
+    struct cell_value *values = arena_alloc_array(arena, terms, sizeof *values);
+    if (!values) return KITH_ENOMEM;
+    for (size_t i = 0; i < terms; i++) {
+        values[i] = candidate->values[i];
+        if (cell_value_keep(&values[i], arena)) return KITH_ENOMEM;
+    }
+    candidate->values = values;
+    return 0;
+}
+
+static int move_texts(struct collecting *to)
+{
+    const struct arena old = to->texts[0];
+    if (to->count == 0 || (!to->order && !to->kept[0].text.data)) return 0;
+    for (size_t i = 0; i < to->count; i++)
+        if (hold(&to->kept[i], &to->texts[1])) return KITH_ENOMEM;
+    to->texts[0] = to->texts[1];
+    to->texts[1] = old;
+    arena_reset(&to->texts[1]);
+    return 0;
+}
+
+static int settle(struct collecting *to)
 {
     size_t unique = 0;
-    if (to->count == 0) return;
+    if (to->count == 0) return 0;
     qsort(to->kept, to->count, sizeof *to->kept, compare);
     for (size_t i = 1; i < to->count; i++)
         if (compare(&to->kept[i], &to->kept[unique])) to->kept[++unique] = to->kept[i];
     to->count = unique + 1;
-    if (to->count < to->wanted) return;
+    if (to->count < to->wanted) return 0;
     to->count = to->wanted;
+    if (move_texts(to)) return KITH_ENOMEM;
     to->limit = to->kept[to->count - 1];
     to->cut = true;
+    return 0;
 }
 
 static int take(struct collecting *to, struct candidate candidate)
 {
     if (to->cut && compare(&candidate, &to->limit) >= 0) return 0;
-    if (candidate.text.data) {
-        candidate.text.data = arena_strndup(to->arena, candidate.text.data, candidate.text.len);
-        if (!candidate.text.data) return KITH_ENOMEM;
-    }
+    if (hold(&candidate, &to->texts[0])) return KITH_ENOMEM;
     to->kept[to->count++] = candidate;
-    if (to->count == to->cap) settle(to);
-    return 0;
+    return to->count == to->cap ? settle(to) : 0;
 }
 
 static int take_rows(struct collecting *to, const struct kith_result *rows)
 {
     const struct kith_column *key = &rows->columns[0];
+    struct cell_value values[ORDER_TERMS_MAX];
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < rows->rows; i++) {
-        struct candidate candidate = { .text = { NULL, 0 } };
+        struct candidate candidate = { .order = to->order, .values = values };
         if (key->type == KITH_INT64) candidate.number = ((const int64_t *)key->data)[i];
         else candidate.text = ((const struct kith_str *)key->data)[i];
-        rc = take(to, candidate);
+        if (to->order) rc = order_by_values(to->order, rows, i, &to->texts[0], values);
+        if (rc == 0) rc = take(to, candidate);
     }
     return rc;
 }
@@ -90,37 +130,45 @@ static int collect(struct collecting *to, const struct milvus_collection *collec
         if (rc) break;
     }
     kith_iterator_close(iterator);
-    settle(to);
-    return rc;
+    return rc ? rc : settle(to);
 }
 
-static int give(const struct collecting *from, bool ints, size_t offset, struct kith_keys *out)
+static int give(const struct collecting *from, struct arena *arena, bool ints, size_t offset,
+                struct kith_keys *out)
 {
     const size_t first = offset < from->count ? offset : from->count;
     const size_t count = from->count - first;
-    int64_t *numbers = arena_alloc_array(from->arena, count + 1, sizeof *numbers);
-    struct kith_str *texts = arena_alloc_array(from->arena, count + 1, sizeof *texts);
+    int64_t *numbers = arena_alloc_array(arena, count + 1, sizeof *numbers);
+    struct kith_str *texts = arena_alloc_array(arena, count + 1, sizeof *texts);
     if (!numbers || !texts) return KITH_ENOMEM;
     for (size_t i = 0; i < count; i++) {
-        numbers[i] = from->kept[first + i].number;
-        texts[i] = from->kept[first + i].text;
+        struct candidate key = from->kept[first + i];
+        key.order = NULL;
+        if (hold(&key, arena)) return KITH_ENOMEM;
+        numbers[i] = key.number;
+        texts[i] = key.text;
     }
     *out = (struct kith_keys){ .count = count, .ints = ints ? numbers : NULL,
                                .strings = ints ? NULL : texts };
     return 0;
 }
 
-int milvus_smallest_keys(struct milvus_call *call, const struct milvus_collection *collection,
-                         const struct kith_query_opts *opts, size_t offset, size_t limit,
-                         struct kith_keys *out, struct kith_error *err)
+int milvus_first_keys(struct milvus_call *call, const struct milvus_collection *collection,
+                      const struct kith_query_opts *opts, const struct milvus_order *order,
+                      size_t offset, size_t limit, struct kith_keys *out, struct kith_error *err)
 {
-    struct collecting to = { .arena = call->arena, .wanted = offset + limit };
+    struct collecting to = { .order = order, .wanted = offset + limit };
     to.cap = 2 * to.wanted + SPARE_KEYS;
     to.kept = mem_alloc_array(to.cap, sizeof *to.kept);
     if (!to.kept) return error_set(err, KITH_ENOMEM, "no memory for a page of keys");
+    arena_init(&to.texts[0]);
+    arena_init(&to.texts[1]);
     int rc = collect(&to, collection, opts, call->call, err);
     const bool ints = collection->primary->data_type == MILVUS__PROTO__SCHEMA__DATA_TYPE__Int64;
-    if (rc == 0) rc = give(&to, ints, offset, out);
+    if (rc == 0) rc = give(&to, call->arena, ints, offset, out);
+    if (rc == KITH_ENOMEM) rc = error_set(err, rc, "no memory for a page of keys");
+    arena_release(&to.texts[0]);
+    arena_release(&to.texts[1]);
     mem_free(to.kept);
     return rc;
 }

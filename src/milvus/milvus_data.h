@@ -47,9 +47,12 @@ MilvusStatus *milvus_filter_error(struct milvus_call *call, int rc, const struct
 MilvusStatus *milvus_partitions_check(struct milvus_call *call,
                                       const struct milvus_collection *collection,
                                       const char *const *names, size_t count, bool query);
-/* 101 unless the collection is loaded; `verb` is "search" or "query". */
-MilvusStatus *milvus_loaded_check(struct milvus_call *call,
-                                  const struct milvus_collection *collection, const char *verb);
+/* What every read asks first: 101 unless the collection is loaded, then milvus_partitions_check,
+ * then 201 for a partition that is not loaded. Without names, those that are loaded are read:
+ * *names then borrows from the collection. `verb` is "search" or "query". */
+MilvusStatus *milvus_read_check(struct milvus_call *call,
+                                const struct milvus_collection *collection, const char *verb,
+                                const char *const **names, size_t *count);
 /* Waits until a timestamp that lies ahead is reached, at most some seconds. */
 void milvus_wait_until(struct milvus_call *call, uint64_t guarantee);
 /* Counts rows and the slow ones, with the explain text where there is one. */
@@ -169,6 +172,10 @@ struct milvus_page { /* rows of a reply */
     const uint32_t *order; /* rows of the columns to send; NULL: 0..rows-1 */
     size_t rows;
 };
+/* Instants as texts into out->data; what is null is an empty one. KITH_ENOMEM. page_make.c */
+KITH_NODISCARD int milvus_times_text(struct milvus_call *call, const int64_t *micros,
+                                     const uint8_t *valid, size_t rows, int zone,
+                                     struct milvus_column *out);
 /* The columns that `output` asks for, out of a result. page_make.c */
 MilvusStatus *milvus_page_make(struct milvus_call *call, const struct milvus_output *output,
                                const struct kith_result *result, int offset_minutes,
@@ -183,6 +190,8 @@ struct milvus_query {
     int64_t limit, offset;
     bool has_limit, has_offset;
     bool by_key; /* pages of an iterator: the smallest keys first, over all rows */
+    const char *order_by; /* as it came; NULL: by key */
+    const char *group_by; /* names of fields between commas; NULL: none */
     const char *timezone;
     uint64_t guarantee;
 };
@@ -198,13 +207,14 @@ MilvusStatus *milvus_query_run(struct milvus_call *call, const struct milvus_col
                                const struct milvus_query *query, struct milvus_query_outcome *out);
 void milvus_query_release(struct milvus_query_outcome *outcome);
 
-/* The `limit` smallest keys behind the `offset` smallest of the rows that match, ascending, each
- * once; in the arena. key_pages.c */
-KITH_NODISCARD int milvus_smallest_keys(struct milvus_call *call,
-                                        const struct milvus_collection *collection,
-                                        const struct kith_query_opts *opts, size_t offset,
-                                        size_t limit, struct kith_keys *out,
-                                        struct kith_error *err);
+struct milvus_order; /* order_by.h */
+/* Of the rows that match, the keys behind the `offset` first, at most `limit`: by the order, whose
+ * columns opts->output has, then by key; order NULL: by key alone. In the arena. key_pages.c */
+KITH_NODISCARD int milvus_first_keys(struct milvus_call *call,
+                                     const struct milvus_collection *collection,
+                                     const struct kith_query_opts *opts,
+                                     const struct milvus_order *order, size_t offset, size_t limit,
+                                     struct kith_keys *out, struct kith_error *err);
 
 struct milvus_vectors { /* queries as they came: one slice each */
     int type; /* of the placeholder; 21: texts */
@@ -228,9 +238,12 @@ struct milvus_search {
     float drop_ratio;
     bool has_radius, has_range_filter;
     double radius, range_filter;
-    const char *group_by;
+    const char *group_by; /* a field, a key, or a path below one */
+    const char *group_type; /* json_type: what values below a path are shown as; NULL: JSON */
+    bool strict_cast;       /* refuse values that are not of group_type; else they are null */
     int64_t group_size;
     bool strict_group_size;
+    const char *order_by; /* as it came; NULL: by score */
     bool iterator;
     const char *iterator_id;
     int64_t iterator_batch;

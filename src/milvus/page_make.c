@@ -17,16 +17,15 @@ static const struct kith_column *column_named(const struct kith_result *result, 
     return NULL;
 }
 
-static int times_text(struct milvus_call *call, const struct kith_column *from, size_t rows,
-                      int zone, struct milvus_column *out)
+int milvus_times_text(struct milvus_call *call, const int64_t *micros, const uint8_t *valid,
+                      size_t rows, int zone, struct milvus_column *out)
 {
-    const int64_t *micros = from->data;
     struct kith_str *texts = arena_alloc_array(call->arena, rows + 1, sizeof *texts);
     if (!texts) return KITH_ENOMEM;
     for (size_t i = 0; i < rows; i++) {
         char text[TIMESTAMPTZ_TEXT_BYTES];
         texts[i] = (struct kith_str){ "", 0 };
-        if (from->valid && !from->valid[i]) continue;
+        if (valid && !valid[i]) continue;
         const size_t len = timestamptz_format(micros[i], zone, text);
         texts[i] = (struct kith_str){ arena_strndup(call->arena, text, len), len };
         if (!texts[i].data) return KITH_ENOMEM;
@@ -49,7 +48,8 @@ static int field_column(struct milvus_call *call, const MilvusField *field,
         .data = from->data,
         .valid = from->valid,
     };
-    return out->type == KITH_TIMESTAMPTZ ? times_text(call, from, result->rows, zone, out) : 0;
+    if (out->type != KITH_TIMESTAMPTZ) return 0;
+    return milvus_times_text(call, from->data, from->valid, result->rows, zone, out);
 }
 
 static void put_key(struct buffer *text, const struct milvus_output *output, size_t key,

@@ -48,14 +48,14 @@ MilvusStatus *milvus_query_params(struct milvus_call *call, MilvusPair *const *p
 {
     MilvusStatus *refused = number(call, "limit", milvus_pair_get(pairs, count, "limit"),
                                    &out->limit, &out->has_limit);
+    const char *grouped = milvus_pair_get(pairs, count, "group_by_fields");
     const char *ordered = milvus_pair_get(pairs, count, "order_by_fields");
     if (!refused)
         refused = number(call, "offset", milvus_pair_get(pairs, count, "offset"), &out->offset,
                          &out->has_offset);
-    if (!refused && ordered && *ordered)
-        refused = milvus_status(call, MILVUS_UNIMPLEMENTED,
-                                "order_by_fields of a query: service unimplemented");
     if (refused) return refused;
+    out->order_by = ordered && *ordered ? ordered : NULL;
+    out->group_by = grouped && *grouped ? grouped : NULL;
     out->by_key = flag(pairs, count, "iterator") || flag(pairs, count, "reduce_stop_for_best");
     out->timezone = milvus_pair_get(pairs, count, "timezone");
     /* -1: clients without a limit of their own; without one an offset is not read. */

@@ -3,23 +3,15 @@
  *
  * Clients that page by themselves ("(expr) and pk > last", a limit) rely on pages that hold the
  * smallest keys in ascending order; all other replies are sorted by key too, since that costs
- * little and makes them the same every time. A key that is there more than once is returned once,
- * as its newest row.
+ * little and makes them the same every time, unless the client asks for an order. A key that is
+ * there more than once is returned once, as its newest row.
  */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/alloc.h"
-#include "milvus/milvus_data.h"
-
-struct querying {
-    struct milvus_call *call;
-    const struct milvus_collection *collection;
-    const struct milvus_query *query;
-    struct milvus_query_outcome *out;
-    struct kith_error err;
-};
+#include "milvus/query_internal.h"
 
 /* ---- rows in the order of their keys ---- */
 
@@ -70,7 +62,7 @@ static struct ranked *rank(const struct kith_result *result, size_t *count)
 }
 
 /* [offset, offset + limit) of what is there */
-static void window(const struct milvus_query *query, size_t count, size_t *from, size_t *to)
+void query_window(const struct milvus_query *query, size_t count, size_t *from, size_t *to)
 {
     *from = 0;
     *to = count;
@@ -79,45 +71,55 @@ static void window(const struct milvus_query *query, size_t count, size_t *from,
     if (count - *from > (size_t)query->limit) *to = *from + (size_t)query->limit;
 }
 
-static MilvusStatus *engine_error(struct querying *q, int rc)
+MilvusStatus *query_engine_error(struct querying *q, int rc)
 {
     return milvus_filter_error(q->call, rc, &q->err, q->query->expr, "query");
 }
 
-/* The page's rows in ascending order; `cut`: the window has not been applied yet. */
+/* The result's rows as they are sent, each key once; NULL: no memory. */
+static uint32_t *ordered(struct querying *q, size_t *count)
+{
+    struct ranked *rows = rank(q->out->result, count);
+    uint32_t *order = arena_alloc_array(q->call->arena, *count + 1, sizeof *order);
+    for (size_t i = 0; rows && order && i < *count; i++) order[i] = rows[i].row;
+    if (!rows) order = NULL;
+    mem_free(rows);
+    if (order && q->order.count &&
+        order_by_sort(&q->order, q->out->result, q->call->arena, order, *count))
+        order = NULL;
+    return order;
+}
+
+/* The page's rows in their order; `cut`: the window has not been applied yet. */
 static MilvusStatus *finish(struct querying *q, bool cut)
 {
     struct milvus_query_outcome *out = q->out;
     MilvusStatus *refused =
         milvus_page_make(q->call, &out->output, out->result,
                          milvus_zone(q->collection, q->query->timezone), &out->page);
-    size_t count = 0, from, to;
+    size_t count = 0, from = 0;
     if (refused) return refused;
-    struct ranked *rows = rank(out->result, &count);
-    uint32_t *order = arena_alloc_array(q->call->arena, count + 1, sizeof *order);
-    if (!rows || !order) {
-        mem_free(rows);
-        return milvus_no_memory(q->call);
-    }
-    from = 0;
-    to = count;
-    if (cut) window(q->query, count, &from, &to);
-    for (size_t i = from; i < to; i++) order[i - from] = rows[i].row;
-    mem_free(rows);
-    out->page.order = order;
+    const uint32_t *order = ordered(q, &count);
+    if (!order) return milvus_no_memory(q->call);
+    size_t to = count;
+    if (cut) query_window(q->query, count, &from, &to);
+    out->page.order = order + from;
     out->page.rows = to - from;
     return NULL;
 }
 
 /* ---- the ways to rows ---- */
 
-static struct kith_output asked(const struct querying *q)
+/* Of the reply and of its order. */
+static int asked(struct querying *q, struct kith_output *out)
 {
-    return (struct kith_output){ .fields = q->out->output.asked,
-                                 .count = q->out->output.asked_count };
+    const struct kith_output reply = { .fields = q->out->output.asked,
+                                       .count = q->out->output.asked_count };
+    *out = reply;
+    return q->order.count ? order_by_output(q->call, &q->order, &reply, out) : 0;
 }
 
-static struct kith_query_opts opts_of(const struct milvus_query *query)
+struct kith_query_opts query_opts_of(const struct milvus_query *query)
 {
     struct kith_query_opts opts = KITH_QUERY_OPTS_INIT;
     opts.filter = query->expr;
@@ -129,20 +131,25 @@ static struct kith_query_opts opts_of(const struct milvus_query *query)
 
 static MilvusStatus *get_keys(struct querying *q, const struct kith_keys *keys, bool cut)
 {
-    const struct kith_output output = asked(q);
+    struct kith_output output;
+    if (asked(q, &output)) return milvus_no_memory(q->call);
     const int rc = kith_get(q->collection->handle, keys, &output, q->call->call, &q->out->result,
                             &q->err);
-    return rc ? engine_error(q, rc) : finish(q, cut);
+    return rc ? query_engine_error(q, rc) : finish(q, cut);
 }
 
-/* The smallest keys of all rows that match, then those rows. */
+/* The first keys of all rows that match, then those rows. */
 static MilvusStatus *page_by_key(struct querying *q)
 {
-    const struct kith_query_opts opts = opts_of(q->query);
+    struct kith_query_opts opts = query_opts_of(q->query);
+    const struct milvus_order *order = q->order.count ? &q->order : NULL;
+    const struct kith_output none = { 0 };
     struct kith_keys keys;
-    const int rc = milvus_smallest_keys(q->call, q->collection, &opts, (size_t)q->query->offset,
-                                        (size_t)q->query->limit, &keys, &q->err);
-    return rc ? engine_error(q, rc) : get_keys(q, &keys, false);
+    if (order && order_by_output(q->call, order, &none, &opts.output))
+        return milvus_no_memory(q->call);
+    const int rc = milvus_first_keys(q->call, q->collection, &opts, order, (size_t)q->query->offset,
+                                     (size_t)q->query->limit, &keys, &q->err);
+    return rc ? query_engine_error(q, rc) : get_keys(q, &keys, false);
 }
 
 /* Pages that a client cuts by itself name the key: "(expr) and pk > last". */
@@ -154,14 +161,14 @@ static bool names_key(const struct querying *q)
 
 static MilvusStatus *by_filter(struct querying *q)
 {
-    struct kith_query_opts opts = opts_of(q->query);
-    opts.output = asked(q);
+    struct kith_query_opts opts = query_opts_of(q->query);
+    if (asked(q, &opts.output)) return milvus_no_memory(q->call);
     opts.offset = q->query->has_limit ? (uint64_t)q->query->offset : 0;
     opts.limit = q->query->has_limit ? (uint64_t)q->query->limit : 0;
     opts.explain = q->call->milvus->opts.slow_query_ms != 0;
     const int rc =
         kith_query(q->collection->handle, &opts, q->call->call, &q->out->result, &q->err);
-    return rc ? engine_error(q, rc) : finish(q, false);
+    return rc ? query_engine_error(q, rc) : finish(q, false);
 }
 
 /* ---- counts ---- */
@@ -178,13 +185,13 @@ static bool is_count(const struct milvus_query *query)
 
 static MilvusStatus *count_rows(struct querying *q)
 {
-    struct kith_query_opts opts = opts_of(q->query);
+    struct kith_query_opts opts = query_opts_of(q->query);
     uint64_t rows;
     if (q->query->has_limit)
         return milvus_status(q->call, MILVUS_INVALID,
                              "count entities with pagination is not allowed: invalid parameter");
     const int rc = kith_count_matching(q->collection->handle, &opts, q->call->call, &rows, &q->err);
-    if (rc) return engine_error(q, rc);
+    if (rc) return query_engine_error(q, rc);
     struct milvus_column *column = arena_alloc(q->call->arena, sizeof *column);
     int64_t *value = arena_alloc(q->call->arena, sizeof *value);
     const char **name = arena_alloc(q->call->arena, sizeof *name);
@@ -215,20 +222,33 @@ static MilvusStatus *rows(struct querying *q)
     if (!query->partition_count && query->expr &&
         milvus_key_list(q->call, q->collection, query->expr, query->expr_params, &keys))
         return get_keys(q, &keys, true);
-    return query->has_limit && (query->by_key || names_key(q)) ? page_by_key(q) : by_filter(q);
+    const bool by_key = query->by_key || q->order.count || names_key(q);
+    return query->has_limit && by_key ? page_by_key(q) : by_filter(q);
+}
+
+/* Iterators page by key: an order is not read. */
+static MilvusStatus *read_order(struct querying *q)
+{
+    if (!q->query->order_by || q->query->by_key) return NULL;
+    MilvusStatus *refused = order_by_split(q->call, q->query->order_by, &q->order);
+    if (refused || q->grouped) return refused; /* whose terms may be aggregates */
+    return order_by_resolve(q->call, q->collection, &q->order);
 }
 
 MilvusStatus *milvus_query_run(struct milvus_call *call, const struct milvus_collection *collection,
                                const struct milvus_query *query, struct milvus_query_outcome *out)
 {
-    struct querying q = { .call = call, .collection = collection, .query = query, .out = out };
+    struct milvus_query loaded = *query;
+    struct querying q = { .call = call, .collection = collection, .query = &loaded, .out = out };
     *out = (struct milvus_query_outcome){ 0 };
     milvus_wait_until(call, query->guarantee);
-    MilvusStatus *refused = milvus_loaded_check(call, collection, "query");
+    MilvusStatus *refused = milvus_read_check(call, collection, "query", &loaded.partitions,
+                                              &loaded.partition_count);
+    const bool counts = is_count(query) && !query->group_by;
+    q.grouped = !counts && query_is_aggregate(query);
+    if (!refused) refused = read_order(&q);
     if (!refused)
-        refused = milvus_partitions_check(call, collection, query->partitions,
-                                          query->partition_count, true);
-    if (!refused) refused = is_count(query) ? count_rows(&q) : rows(&q);
+        refused = counts ? count_rows(&q) : q.grouped ? query_aggregate(&q) : rows(&q);
     milvus_slow_note(call, "query", collection, query->expr,
                      out->result ? out->result->explain : NULL);
     return refused;

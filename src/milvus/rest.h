@@ -51,6 +51,7 @@
     KEY(FUNCTIONS, "functions", NULL)                           \
     KEY(FUNCTION_SCORE, "functionScore", NULL)                  \
     KEY(GROUP_BY_FIELD, "groupByField", NULL)                   \
+    KEY(GROUP_BY_FIELDS, "groupByFields", NULL)                 \
     KEY(GROUPING_FIELD, "groupingField", NULL)                  \
     KEY(GROUP_SIZE, "groupSize", NULL)                          \
     KEY(ID, "id", NULL)                                         \
@@ -75,6 +76,7 @@
     KEY(OBJECT_NAME, "objectName", NULL)                        \
     KEY(OBJECT_TYPE, "objectType", NULL)                        \
     KEY(OFFSET, "offset", NULL)                                 \
+    KEY(ORDER_BY_FIELDS, "orderByFields", NULL)                 \
     KEY(OUTPUT_FIELD_NAMES, "outputFieldNames", NULL)           \
     KEY(OUTPUT_FIELDS, "outputFields", NULL)                    \
     KEY(PARAMS, "params", NULL)                                 \
@@ -263,6 +265,9 @@ bool rest_function_score(struct rest *rest, const struct json_value *value, uint
                          struct buffer *out);
 void rest_wire_pair(struct buffer *out, uint32_t number, const char *key, const char *value);
 void rest_wire_int_pair(struct buffer *out, uint32_t number, const char *key, int64_t value);
+/* Names, or objects of "field" and "order", as a pair whose value is "a:asc,b"; absent: nothing. */
+void rest_wire_list(struct rest *rest, const struct json_value *value, const char *key,
+                    uint32_t number, struct buffer *out);
 void rest_wire_consistency(struct buffer *out, uint32_t level, uint32_t use_default, int value);
 /* The collection of the body, or NULL: failed with 100. Release it. */
 struct milvus_collection *rest_collection(struct rest *rest);

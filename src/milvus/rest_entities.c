@@ -200,6 +200,8 @@ static void put_query(struct rest *rest, const char *filter, bool limited, struc
                            rest_int(rest, &rest->body, REST_LIMIT, QUERY_LIMIT_DEFAULT));
     if (limited && rest_has(&rest->body, REST_OFFSET))
         rest_wire_int_pair(out, 9, "offset", rest_int(rest, &rest->body, REST_OFFSET, 0));
+    rest_wire_list(rest, &rest->body.at[REST_GROUP_BY_FIELDS], "group_by_fields", 9, out);
+    rest_wire_list(rest, &rest->body.at[REST_ORDER_BY_FIELDS], "order_by_fields", 9, out);
     rest_wire_consistency(out, 11, 12, rest_consistency(rest, &rest->body));
 }
 

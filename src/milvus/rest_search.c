@@ -49,6 +49,42 @@ void rest_wire_consistency(struct buffer *out, uint32_t level, uint32_t use_defa
     else wire_put_varint(out, use_default, 1);
 }
 
+/* "price", or {"field": "price", "order": "desc"}. */
+static void put_name(struct rest *rest, const struct json_value *value, struct buffer *out)
+{
+    static const struct json_step steps[] = { { "field", 5, 0 }, { "order", 5, 0 } };
+    struct json_value part;
+    for (size_t i = 0; i < 2; i++) {
+        if (value->kind != JSON_OBJECT) part = *value;
+        else if (json_find(value->text, value->len, &steps[i], 1, &part)) continue;
+        const char *text = rest_value_text(rest, &part);
+        if (!text) return;
+        if (i) buffer_put_u8(out, ':');
+        buffer_put(out, text, strlen(text));
+        if (value->kind != JSON_OBJECT) return;
+    }
+}
+
+void rest_wire_list(struct rest *rest, const struct json_value *value, const char *key,
+                    uint32_t number, struct buffer *out)
+{
+    struct buffer list;
+    struct json_iter iter;
+    struct json_value element;
+    if (!value->text) return;
+    buffer_init(&list);
+    json_iter_init(&iter, value);
+    if (value->kind != JSON_ARRAY) put_name(rest, value, &list);
+    while (value->kind == JSON_ARRAY && json_iter_next(&iter, NULL, &element) == 1) {
+        if (list.len) buffer_put_u8(&list, ',');
+        put_name(rest, &element, &list);
+    }
+    buffer_put_u8(&list, 0);
+    if (buffer_failed(&list)) rest_no_memory(rest);
+    else if (list.len > 1) rest_wire_pair(out, number, key, (const char *)list.data);
+    buffer_release(&list);
+}
+
 static void put_texts(struct rest *rest, const struct rest_object *body, enum rest_key key,
                       uint32_t number, struct buffer *out)
 {
@@ -369,6 +405,9 @@ bool rest_search_request(struct rest *rest, const struct milvus_collection *coll
     const char *metric = rest_text(rest, body, REST_METRIC_TYPE);
     if (*metric) rest_wire_pair(out, SEARCH_PARAMS, "metric_type", metric);
     if (!sub) put_grouping(rest, body, SEARCH_PARAMS, out);
+    if (!sub)
+        rest_wire_list(rest, &body->at[REST_ORDER_BY_FIELDS], "order_by_fields", SEARCH_PARAMS,
+                       out);
     return put_search_params(rest, body, out) &&
            rest_templates(rest, &body->at[REST_EXPR_PARAMS], SEARCH_TEMPLATES, out);
 }
@@ -439,6 +478,7 @@ static void put_rank(struct rest *rest, struct buffer *out)
     rest_wire_int_pair(out, HYBRID_RANK, "offset", rest_int(rest, &rest->body, REST_OFFSET, 0));
     rest_wire_pair(out, HYBRID_RANK, "round_decimal", "-1");
     put_grouping(rest, &rest->body, HYBRID_RANK, out);
+    rest_wire_list(rest, &rest->body.at[REST_ORDER_BY_FIELDS], "order_by_fields", HYBRID_RANK, out);
     if (!rerank->text) return;
     if (json_find(rerank->text, rerank->len, &strategy_step, 1, &strategy) == 0) {
         const char *text = rest_value_any(rest, &strategy);

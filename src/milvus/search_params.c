@@ -115,7 +115,11 @@ static void read_index_params(struct reading *in, struct milvus_search *out)
 
 static void read_grouping(struct reading *in, struct milvus_search *out)
 {
+    const char *path = pair(in, "json_path");
     out->group_by = pair(in, "group_by_field");
+    if (out->group_by && path) out->group_by = path; /* the field, and the way below it */
+    out->group_type = pair(in, "json_type");
+    out->strict_cast = read_flag(in, "strict_cast");
     out->group_size = 1;
     const bool sized = read_int(in, "group_size", &out->group_size);
     out->strict_group_size = read_flag(in, "strict_group_size");
@@ -130,6 +134,18 @@ static void read_grouping(struct reading *in, struct milvus_search *out)
                                     "input group size:%lld exceeds configured max group size:10: "
                                     "invalid parameter",
                                     (long long)out->group_size);
+}
+
+static void read_order(struct reading *in, struct milvus_search *out)
+{
+    /* Of the pair the quotes of paths are as they were meant. */
+    out->order_by = pair(in, "order_by_fields");
+    if (!out->order_by) out->order_by = value_of(in, "order_by_fields");
+    if (out->order_by && !*out->order_by) out->order_by = NULL;
+    if (out->order_by && read_flag(in, "iterator") && !in->refused)
+        in->refused = milvus_status(in->call, MILVUS_INVALID,
+                                    "order_by is not supported when using search iterator: "
+                                    "invalid parameter");
 }
 
 static void read_iterator(struct reading *in, struct milvus_search *out)
@@ -167,8 +183,6 @@ MilvusStatus *milvus_search_params(struct milvus_call *call, MilvusPair *const *
     read_index_params(&in, out);
     read_grouping(&in, out);
     read_iterator(&in, out);
-    if (!in.refused && pair(&in, "order_by_fields"))
-        in.refused = milvus_status(call, MILVUS_UNIMPLEMENTED,
-                                   "order_by_fields of a search: service unimplemented");
+    read_order(&in, out);
     return in.refused;
 }

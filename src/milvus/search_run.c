@@ -70,27 +70,6 @@ static MilvusStatus *set_counts(struct milvus_call *call, struct milvus_hits *ou
     return NULL;
 }
 
-/* The column of group values: a field, or a key of the dynamic field as JSON. */
-static MilvusStatus *set_groups(struct milvus_call *call,
-                                const struct milvus_collection *collection, const char *group_by,
-                                struct milvus_hits *out)
-{
-    const MilvusField *field = milvus_field_find(collection, group_by);
-    for (size_t i = 0; i < out->result->column_count; i++) {
-        const struct kith_column *from = &out->result->columns[i];
-        if (strcmp(from->field, group_by)) continue;
-        struct milvus_column *column = arena_alloc(call->arena, sizeof *column);
-        if (!column) return milvus_no_memory(call);
-        *column = (struct milvus_column){ .name = from->field,
-                                          .id = field ? field->fieldid : 0,
-                                          .type = from->type,
-                                          .data = from->data,
-                                          .valid = from->valid };
-        out->groups = column;
-    }
-    return NULL;
-}
-
 MilvusStatus *search_finish(struct milvus_call *call, const struct milvus_collection *collection,
                             const struct search_ending *ending, struct milvus_hits *out)
 {
@@ -99,15 +78,18 @@ MilvusStatus *search_finish(struct milvus_call *call, const struct milvus_collec
         milvus_page_make(call, &out->output, result, milvus_zone(collection, ending->timezone),
                          &out->page);
     if (!refused) refused = set_counts(call, out);
-    if (!refused && ending->group_by)
-        refused = set_groups(call, collection, ending->group_by, out);
+    if (!refused && ending->group.by)
+        refused = search_groups(call, collection, &ending->group, out);
+    if (!refused && ending->order) refused = search_sort(call, ending, out);
     if (refused) return refused;
     out->topk = ending->topk;
     out->scores = arena_alloc_array(call->arena, result->rows + 1, sizeof *out->scores);
     if (!out->scores) return milvus_no_memory(call);
-    for (size_t i = 0; i < result->rows; i++)
-        out->scores[i] = search_round(search_score(ending->sign, result->distances[i]),
+    for (size_t i = 0; i < result->rows; i++) {
+        const size_t row = out->page.order ? out->page.order[i] : i;
+        out->scores[i] = search_round(search_score(ending->sign, result->distances[row]),
                                       ending->round_decimal);
+    }
     milvus_data_count(call, "milvus_proxy_search_vectors_count", "Query vectors.", collection,
                       (double)result->query_count);
     return NULL;
@@ -120,13 +102,16 @@ MilvusStatus *search_resolve(struct milvus_call *call, const struct milvus_colle
     MilvusStatus *refused =
         milvus_output_resolve(call, collection, names, count, false, &out->output);
     if (refused) return refused;
-    const bool plain = group_by && !strchr(group_by, '[');
+    struct field_path group = { .head = group_by };
+    if (group_by && strchr(group_by, '[') && !field_path_parse(group_by, call->arena, &group))
+        group.head = NULL; /* the engine says what is wrong with it */
     const char **fields =
         arena_alloc_array(call->arena, out->output.asked_count + 1, sizeof *fields);
     if (!fields) return milvus_no_memory(call);
     for (size_t i = 0; i < out->output.asked_count; i++) fields[i] = out->output.asked[i];
     *asked = (struct kith_output){ .fields = fields, .count = out->output.asked_count };
-    if (plain) fields[asked->count++] = group_by; /* the engine skips one that it has already */
+    /* The engine skips one that it has already. */
+    if (group.head) fields[asked->count++] = group.head;
     return NULL;
 }
 
@@ -139,21 +124,28 @@ static MilvusStatus *run(struct milvus_call *call, const struct milvus_collectio
     struct kith_search_opts opts;
     struct kith_error err = { 0 };
     struct kith_output asked;
+    struct milvus_order order = { 0 };
     MilvusStatus *refused =
         milvus_target_find(call, collection, search->field, search->metric, &target);
+    if (!refused && search->order_by) refused = order_by_split(call, search->order_by, &order);
+    if (!refused) refused = order_by_resolve(call, collection, &order);
     if (!refused)
         refused = search_resolve(call, collection, search->output, search->output_count,
                                  search->group_by, out, &asked);
     if (!refused) refused = milvus_search_opts_make(call, collection, search, &target, &opts);
     if (refused) return refused;
     opts.output = asked;
+    if (order.count && order_by_output(call, &order, &asked, &opts.output))
+        return milvus_no_memory(call);
     if (search->iterator) return search_next_page(call, collection, search, &target, &opts, out);
     const int rc = kith_search(collection->handle, &opts, call->call, &out->result, &err);
     if (rc) return milvus_filter_error(call, rc, &err, search->expr, "query");
     const struct search_ending ending = { .sign = target.sign,
                                           .round_decimal = search->round_decimal,
                                           .timezone = search->timezone,
-                                          .group_by = search->group_by,
+                                          .group = { search->group_by, search->group_type,
+                                                     search->strict_cast },
+                                          .order = order.count ? &order : NULL,
                                           .topk = search->topk };
     return search_finish(call, collection, &ending, out);
 }
@@ -166,10 +158,8 @@ MilvusStatus *milvus_search_run(struct milvus_call *call,
     struct kith_result *held = NULL;
     *out = (struct milvus_hits){ 0 };
     milvus_wait_until(call, search->guarantee);
-    MilvusStatus *refused = milvus_loaded_check(call, collection, "search");
-    if (!refused)
-        refused = milvus_partitions_check(call, collection, search->partitions,
-                                          search->partition_count, false);
+    MilvusStatus *refused =
+        milvus_read_check(call, collection, "search", &whole.partitions, &whole.partition_count);
     if (!refused) refused = search_check_window(call, search);
     if (!refused && search->by_keys)
         refused = search_vectors_of_keys(call, collection, search, &whole.vectors, &held);

@@ -27,6 +27,7 @@ static const struct {
     {103, 1, true, "collection not fully loaded"},
     {MILVUS_SCHEMA_MISMATCH, 62, false, "collection schema mismatch"},
     {MILVUS_PARTITION_NOT_FOUND, 15, false, "partition not found"},
+    {MILVUS_PARTITION_NOT_LOADED, 1, false, "partition not loaded"},
     {202, 1, true, "partition not fully loaded"},
     {400, 15, false, "replica not found"},
     {401, 46, false, "replica not available"},
