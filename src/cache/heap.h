@@ -12,11 +12,13 @@
 
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
 struct heap {
     _Atomic size_t used;
+    uint64_t seed; /* of the hash tables inside values; set once, when the heap is made */
 };
 
 KITH_NODISCARD void *heap_alloc(struct heap *heap, size_t size);
