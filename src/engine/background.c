@@ -3,8 +3,12 @@
  *
  * Order: seal frozen segments (memory), compact (before indexing, so that a graph is built once
  * over the merged rows), build indexes, copy hot sections. The thread sleeps on a condition while
- * nothing is due; under everysec it also wakes a second after an unsynced write. Without threads
- * writers and flush run the same steps.
+ * nothing is due. Without threads writers and flush run the same steps.
+ *
+ * Two helpers sleep beside it. The sealer works only while an index is built, which takes seconds
+ * that writers would wait for: frozen segments are bounded. A seal appends to the sealed segments
+ * and an index changes none, so the two do not meet; everything else takes seal_lock too. The
+ * syncer, under everysec, syncs the log a second after the first write that needs it.
  */
 #include "base/alloc.h"
 #include "engine/engine.h"
@@ -128,19 +132,30 @@ static bool is_compact(const struct kith_collection *collection, const struct ve
     return version->sealed <= 1;
 }
 
+/* A frozen segment whose rows are all visible. Under write_lock. */
+static bool due_seal(const struct kith_collection *collection, const struct version *version,
+                     struct step *step)
+{
+    const uint64_t visible = atomic_load_explicit(&collection->visible_ts, memory_order_relaxed);
+    if (version->count <= version->sealed + 1) return false;
+    if (visible >= version->last_ts[version->sealed])
+        *step = (struct step){ STEP_MERGE, version->sealed, 1, 0 };
+    return true;
+}
+
+static bool is_stopped(const struct kith_collection *collection)
+{
+    return collection->work_status || collection->doubtful || atomic_load(&collection->dropped);
+}
+
 /* Under write_lock. */
 static struct step due_step(struct kith_collection *collection)
 {
     struct step step = { 0 };
-    if (collection->work_status || collection->doubtful || atomic_load(&collection->dropped))
-        return step;
+    if (is_stopped(collection)) return step;
     struct version *version = version_current(collection);
     uint64_t visible = atomic_load_explicit(&collection->visible_ts, memory_order_relaxed);
-    if (version->count > version->sealed + 1) {
-        if (visible >= version->last_ts[version->sealed])
-            step = (struct step){ STEP_MERGE, version->sealed, 1, 0 };
-        return step;
-    }
+    if (due_seal(collection, version, &step)) return step;
     if (collection->flush_ts > collection->manifest.checkpoint_ts) {
         bool rows = segment_rows(version->segments[version->sealed]) > 0;
         if (rows && collection->active_since_ts < collection->flush_ts)
@@ -208,18 +223,52 @@ static void warm(struct kith_collection *collection)
     view_drop(&view);
 }
 
-static int step_collection(struct kith_collection *collection, bool *did, struct kith_error *err)
+static struct step look(struct kith_collection *collection)
 {
     os_mutex_lock(&collection->write_lock);
-    struct step step = due_step(collection);
+    const struct step step = due_step(collection);
     os_mutex_unlock(&collection->write_lock);
+    return step;
+}
+
+/* What was frozen just before is the sealer's too. */
+static void set_indexing(struct kith_db *db, bool indexing)
+{
+    os_mutex_lock(&db->work_lock);
+    db->indexing = db->seal_due = indexing;
+    if (indexing) os_cond_signal(&db->seal_cond);
+    os_mutex_unlock(&db->work_lock);
+}
+
+/* Under step_lock. The sealer may have been first: what is due is looked for again with its lock.
+ */
+static int run_locked(struct kith_collection *collection, struct step step, struct kith_error *err)
+{
+    struct kith_db *db = collection->db;
+    int rc = 0;
+    if (step.kind == STEP_INDEX) {
+        set_indexing(db, true);
+        rc = run_step(collection, &step, err);
+        set_indexing(db, false);
+        return rc;
+    }
+    os_mutex_lock(&db->seal_lock);
+    step = look(collection);
+    if (step.kind != STEP_INDEX) rc = run_step(collection, &step, err);
+    os_mutex_unlock(&db->seal_lock);
+    return rc;
+}
+
+static int step_collection(struct kith_collection *collection, bool *did, struct kith_error *err)
+{
+    const struct step step = look(collection);
     if (step.kind == STEP_NONE) {
         warm(collection);
         return 0;
     }
     *did = true;
     struct kith_error why = { 0 };
-    int rc = run_step(collection, &step, &why);
+    int rc = run_locked(collection, step, &why);
     if (rc) {
         step_failed(collection, rc, &why);
         if (err) *err = why;
@@ -240,6 +289,14 @@ static struct kith_collection *catalog_at(struct kith_db *db, size_t i)
     return collection;
 }
 
+static void tell_waiting(struct kith_db *db)
+{
+    os_mutex_lock(&db->work_lock);
+    db->work_rounds++;
+    os_cond_broadcast(&db->done_cond);
+    os_mutex_unlock(&db->work_lock);
+}
+
 int background_step(struct kith_db *db, bool *did, struct kith_error *err)
 {
     *did = false;
@@ -253,18 +310,33 @@ int background_step(struct kith_db *db, bool *did, struct kith_error *err)
         collection_unref(collection);
     }
     os_mutex_unlock(&db->step_lock);
-    os_mutex_lock(&db->work_lock);
-    db->work_rounds++;
-    os_cond_broadcast(&db->done_cond);
-    os_mutex_unlock(&db->work_lock);
+    tell_waiting(db);
     return rc;
+}
+
+/* Under work_lock. */
+static void wake(struct kith_db *db)
+{
+    db->work_due = true;
+    os_cond_signal(&db->work_cond);
+    if (!db->indexing) return;
+    db->seal_due = true;
+    os_cond_signal(&db->seal_cond);
 }
 
 void background_wake(struct kith_db *db)
 {
     os_mutex_lock(&db->work_lock);
-    db->work_due = true;
-    os_cond_signal(&db->work_cond);
+    wake(db);
+    os_mutex_unlock(&db->work_lock);
+}
+
+void background_written(struct kith_db *db)
+{
+    if (atomic_load_explicit(&db->sync_due, memory_order_acquire)) return;
+    os_mutex_lock(&db->work_lock);
+    atomic_store_explicit(&db->sync_due, true, memory_order_release);
+    os_cond_signal(&db->sync_cond);
     os_mutex_unlock(&db->work_lock);
 }
 
@@ -281,8 +353,7 @@ int background_wait(struct kith_db *db, struct kith_collection *collection, stru
     int64_t slice = os_now_us(db->os) + 100000; /* so that a cancel is seen */
     os_mutex_lock(&db->work_lock);
     uint64_t round = db->work_rounds;
-    db->work_due = true;
-    os_cond_signal(&db->work_cond);
+    wake(db);
     while (db->work_rounds == round && !db->stopping &&
            os_cond_wait(&db->done_cond, &db->work_lock, slice) == 0) {
     }
@@ -306,13 +377,9 @@ static void bound_log(struct kith_db *db)
 
 static bool wait_for_work(struct kith_db *db)
 {
-    int64_t deadline = OS_FOREVER;
-    if (db->sync == KITH_SYNC_EVERYSEC && wal_dirty(db->wal))
-        deadline = os_now_us(db->os) + 1000000;
     os_mutex_lock(&db->work_lock);
-    int rc = 0;
-    while (!db->work_due && !db->stopping && rc == 0)
-        rc = os_cond_wait(&db->work_cond, &db->work_lock, deadline);
+    while (!db->work_due && !db->stopping)
+        (void)os_cond_wait(&db->work_cond, &db->work_lock, OS_FOREVER);
     db->work_due = false;
     bool go_on = !db->stopping;
     os_mutex_unlock(&db->work_lock);
@@ -322,7 +389,6 @@ static bool wait_for_work(struct kith_db *db)
 void background_main(void *arg)
 {
     struct kith_db *db = arg;
-    int64_t synced_us = os_now_us(db->os);
     while (wait_for_work(db)) {
         bool did = true;
         bound_log(db);
@@ -330,12 +396,81 @@ void background_main(void *arg)
             struct kith_error why = { 0 };
             (void)!background_step(db, &did, &why);
         }
-        int64_t now = os_now_us(db->os);
-        if (db->sync == KITH_SYNC_EVERYSEC && now - synced_us >= 900000 && wal_dirty(db->wal)) {
-            struct kith_error why = { 0 };
-            if (wal_sync(db->wal, &why)) engine_log(db, 0, "syncing the log failed: %s", why.text);
-            synced_us = now;
-        }
+    }
+}
+
+/* ------------------------------------------------------------ the sealer */
+
+static struct step look_for_seal(struct kith_collection *collection)
+{
+    struct step step = { 0 };
+    os_mutex_lock(&collection->write_lock);
+    if (!is_stopped(collection))
+        (void)due_seal(collection, version_current(collection), &step);
+    os_mutex_unlock(&collection->write_lock);
+    return step;
+}
+
+/* Whether a segment was sealed. */
+static bool seal_one(struct kith_db *db)
+{
+    bool did = false;
+    struct kith_collection *collection;
+    os_mutex_lock(&db->seal_lock);
+    for (size_t i = 0; !did && !atomic_load(&db->closed) && (collection = catalog_at(db, i));
+         i++) {
+        const struct step step = look_for_seal(collection);
+        struct kith_error why = { 0 };
+        const int rc = run_step(collection, &step, &why);
+        did = step.kind != STEP_NONE && rc == 0;
+        if (rc) step_failed(collection, rc, &why);
+        collection_unref(collection);
+    }
+    os_mutex_unlock(&db->seal_lock);
+    return did;
+}
+
+static bool wait_for_seal(struct kith_db *db)
+{
+    os_mutex_lock(&db->work_lock);
+    while (!db->seal_due && !db->stopping)
+        (void)os_cond_wait(&db->seal_cond, &db->work_lock, OS_FOREVER);
+    db->seal_due = false;
+    const bool go_on = !db->stopping;
+    os_mutex_unlock(&db->work_lock);
+    return go_on;
+}
+
+void background_seal(void *arg)
+{
+    struct kith_db *db = arg;
+    while (wait_for_seal(db))
+        while (seal_one(db)) tell_waiting(db);
+}
+
+/* ------------------------------------------------------------ the syncer */
+
+/* Until something was written, and then for a second. */
+static bool wait_for_sync(struct kith_db *db)
+{
+    os_mutex_lock(&db->work_lock);
+    while (!atomic_load(&db->sync_due) && !db->stopping)
+        (void)os_cond_wait(&db->sync_cond, &db->work_lock, OS_FOREVER);
+    const int64_t deadline = os_now_us(db->os) + 1000000;
+    while (!db->stopping && os_cond_wait(&db->sync_cond, &db->work_lock, deadline) == 0) continue;
+    atomic_store_explicit(&db->sync_due, false, memory_order_release);
+    const bool go_on = !db->stopping;
+    os_mutex_unlock(&db->work_lock);
+    return go_on;
+}
+
+void background_sync(void *arg)
+{
+    struct kith_db *db = arg;
+    while (wait_for_sync(db)) {
+        struct kith_error why = { 0 };
+        if (wal_dirty(db->wal) && wal_sync(db->wal, &why))
+            engine_log(db, 0, "syncing the log failed: %s", why.text);
     }
 }
 

@@ -38,6 +38,9 @@ static void db_free(struct kith_db *db)
     os_mutex_release(&db->id_lock);
     os_mutex_release(&db->work_lock);
     os_mutex_release(&db->step_lock);
+    os_mutex_release(&db->seal_lock);
+    os_cond_release(&db->seal_cond);
+    os_cond_release(&db->sync_cond);
     os_cond_release(&db->work_cond);
     os_cond_release(&db->done_cond);
     os_close(db->lock);
@@ -67,9 +70,13 @@ void kith_close(struct kith_db *db)
         db->stopping = true;
         os_cond_broadcast(&db->work_cond);
         os_cond_broadcast(&db->done_cond);
+        os_cond_broadcast(&db->seal_cond);
+        os_cond_broadcast(&db->sync_cond);
         os_mutex_unlock(&db->work_lock);
         os_thread_join(db->worker);
-        db->worker = NULL;
+        if (db->sealer) os_thread_join(db->sealer);
+        if (db->syncer) os_thread_join(db->syncer);
+        db->worker = db->sealer = db->syncer = NULL;
     }
     db_free(db);
 }
@@ -81,6 +88,9 @@ static int locks_init(struct kith_db *db)
     if (rc == 0) rc = os_mutex_init(db->os, &db->id_lock);
     if (rc == 0) rc = os_mutex_init(db->os, &db->work_lock);
     if (rc == 0) rc = os_mutex_init(db->os, &db->step_lock);
+    if (rc == 0) rc = os_mutex_init(db->os, &db->seal_lock);
+    if (rc == 0) rc = os_cond_init(db->os, &db->seal_cond);
+    if (rc == 0) rc = os_cond_init(db->os, &db->sync_cond);
     if (rc == 0) rc = os_cond_init(db->os, &db->work_cond);
     return rc ? rc : os_cond_init(db->os, &db->done_cond);
 }
@@ -244,6 +254,10 @@ static int start_threads(struct kith_db *db, struct kith_error *err)
     rc = pool_new(db->os, "kith-build", db->threads - 1, 10, 4096, &db->pool, err);
     if (rc == 0)
         rc = os_thread_start(db->os, "kith-background", 10, background_main, db, &db->worker, err);
+    if (rc == 0)
+        rc = os_thread_start(db->os, "kith-seal", 5, background_seal, db, &db->sealer, err);
+    if (rc == 0 && db->sync == KITH_SYNC_EVERYSEC)
+        rc = os_thread_start(db->os, "kith-sync", 0, background_sync, db, &db->syncer, err);
     if (rc == 0) background_wake(db);
     return rc;
 }

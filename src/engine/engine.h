@@ -144,9 +144,16 @@ struct kith_db {
     struct os_cond work_cond; /* background: something may be due */
     struct os_cond done_cond; /* waiters: some work ended */
     struct os_mutex step_lock; /* one background step at a time */
+    struct os_mutex seal_lock; /* taken too by a step that changes what segments there are */
+    struct os_cond seal_cond;  /* the sealer: something may be frozen while an index is built */
+    struct os_cond sync_cond;  /* the syncer: something was written */
     bool work_due, stopping;  /* guard: work_lock */
+    bool indexing, seal_due;  /* guard: work_lock */
+    atomic_bool sync_due;     /* set under work_lock */
     uint64_t work_rounds;     /* guard: work_lock; counts finished steps */
     struct os_thread *worker; /* nullable */
+    struct os_thread *sealer; /* nullable: seals while the worker builds an index */
+    struct os_thread *syncer; /* nullable: under everysec */
 
     /* Beside readers in other processes, or one of them: follow.c. */
     struct reader_page page;
@@ -280,6 +287,9 @@ void background_wake(struct kith_db *db);
 /* Does one due step of any collection; *did says whether there was one. */
 KITH_NODISCARD int background_step(struct kith_db *db, bool *did, struct kith_error *err);
 void background_main(void *db);
+void background_seal(void *db); /* beside it: seals while it builds an index */
+void background_sync(void *db); /* everysec: syncs the log a second after the first write */
+void background_written(struct kith_db *db); /* everysec: something is to be synced */
 KITH_NODISCARD int background_wait(struct kith_db *db, struct kith_collection *collection,
                                    struct request *request, struct kith_error *err);
 void sealed_opts_of(const struct kith_db *db, const struct kith_collection *collection,

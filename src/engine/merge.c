@@ -5,7 +5,8 @@
  * attached to the open segment before its manifest is committed: it is derived, so nobody misses it
  * when that fails.
  *
- * One step at a time (step_lock), so positions in the version only move by appends at its end.
+ * One step at a time (step_lock, seal_lock), but for seals beside the building of an index; so
+ * positions in the version only move by appends at its end.
  * When the journal's commit fails its outcome is unknown: neither the old nor the new files are
  * unlinked then; the next open removes what its manifest does not name.
  */

@@ -94,10 +94,12 @@ int kith_snapshot(struct kith_db *db, const char *path, const struct kith_call *
     struct request request;
     request_init(&request, db->os, call);
     os_mutex_lock(&db->step_lock);
+    os_mutex_lock(&db->seal_lock);
     os_mutex_lock(&db->catalog_lock);
     int rc = os_mkdir(db->os, path, err);
     if (rc == 0) rc = copy_all(db, path, &request, err);
     os_mutex_unlock(&db->catalog_lock);
+    os_mutex_unlock(&db->seal_lock);
     os_mutex_unlock(&db->step_lock);
     return rc;
 }

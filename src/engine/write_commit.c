@@ -275,7 +275,7 @@ int writing_wait(struct writing *writing, uint64_t ts, uint64_t ticket, struct k
     atomic_fetch_sub(&collection->db->unsettled, 1);
     if (rc) return rc;
     writing->written.timestamp = ts;
-    if (collection->db->sync == KITH_SYNC_EVERYSEC) background_wake(collection->db);
+    if (collection->db->sync == KITH_SYNC_EVERYSEC) background_written(collection->db);
     if (out) {
         *out = writing->written;
         writing->written.int_ids = NULL;

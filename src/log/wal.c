@@ -12,6 +12,10 @@
  * everybody waits for takes hundreds. Checksums, the larger part of the work, are made by the
  * leader outside of the lock, when the place of each record is known.
  *
+ * Under everysec and no a write waits for the file only: wal_sync syncs beside the leaders, who go
+ * on writing behind what it syncs. It begins while nobody leads, so that file and end stand still
+ * for a moment, and a leader that needs the next file waits for it.
+ *
  * Failure: nothing is retried. A leader that fails stores the error in `poison`; tickets that may
  * be on disk then answer KITH_EOUTCOME, later ones and appends the cause.
  */
@@ -109,6 +113,7 @@ static void lead(struct wal *wal, bool must_sync)
     const uint64_t last = wal->appended;
     const struct buffer empty = wal->writing;
     wal->leading = true;
+    wal_file_take_aside(wal);
     wal->writing = wal->filling;
     wal->filling = empty;
     os_mutex_unlock(&wal->lock);
@@ -127,7 +132,9 @@ static void lead(struct wal *wal, bool must_sync)
     os_mutex_lock(&wal->lock);
     buffer_recycle(&wal->writing);
     wal->leading = false;
-    if (rc != 0) {
+    if (rc != 0 && wal->poison.code != 0) { /* by a sync beside us: it knows less, and came first */
+        wal->revivable = false;
+    } else if (rc != 0) {
         wal->risked = wal->risky || is_written ? last : wal->written;
         wal->poison = err;
         wal->poison.code = rc;
@@ -178,6 +185,34 @@ int wal_wait(struct wal *wal, uint64_t ticket, struct kith_error *err)
     return rc;
 }
 
+/* Syncs what is written while others write on. The lock is held at entry and exit, not between;
+ * nobody leads at entry. */
+static int sync_aside(struct wal *wal, struct kith_error *err)
+{
+    struct os_file *file = wal->file;
+    const uint64_t number = wal->id.number, end = wal->end, written = wal->written;
+    wal->syncing = true;
+    os_mutex_unlock(&wal->lock);
+    int rc = file ? os_sync(file, err) : 0;
+    if (rc != 0)
+        rc = error_wrap(err, rc, "log file %016llx, up to offset %llu", (unsigned long long)number,
+                        (unsigned long long)end);
+    os_mutex_lock(&wal->lock);
+    wal->syncing = false;
+    if (rc != 0) {
+        if (wal->poison.code == 0) wal->poison = *err;
+        wal->poison.code = rc;
+        wal->revivable = false;
+        wal->risked = wal->appended;
+    } else {
+        if (written > wal->synced) wal->synced = written;
+        wal->aside_number = number;
+        wal->aside_end = end;
+    }
+    os_cond_broadcast(&wal->progress);
+    return rc;
+}
+
 int wal_sync(struct wal *wal, struct kith_error *err)
 {
     int rc = 0;
@@ -186,10 +221,14 @@ int wal_sync(struct wal *wal, struct kith_error *err)
     while (wal->synced < target && rc == 0) {
         if (wal->poison.code != 0) {
             rc = fail_poisoned(wal, target, err);
-        } else if (wal->leading) {
+        } else if (wal->leading || wal->syncing) {
             (void)os_cond_wait(&wal->progress, &wal->lock, OS_FOREVER);
+        } else if (wal->sync != KITH_SYNC_ALWAYS && wal->written >= target) {
+            struct kith_error why = {0};
+            rc = sync_aside(wal, &why);
+            if (rc != 0) rc = fail_poisoned(wal, target, err);
         } else {
-            lead(wal, true);
+            lead(wal, wal->sync == KITH_SYNC_ALWAYS);
         }
     }
     os_mutex_unlock(&wal->lock);
@@ -303,7 +342,8 @@ bool wal_is_stopped(struct wal *wal)
 bool wal_revive(struct wal *wal)
 {
     os_mutex_lock(&wal->lock);
-    const bool revives = wal->poison.code != 0 && wal->revivable && !wal->leading;
+    const bool revives = wal->poison.code != 0 && wal->revivable && !wal->leading &&
+                         !wal->syncing;
     if (revives) {
         buffer_clear(&wal->filling); /* of tickets that were told */
         wal->synced = wal->written = wal->appended;
@@ -328,7 +368,10 @@ void wal_watch(struct wal *wal, void (*fn)(void *ctx, struct wal_place end), voi
 void wal_close(struct wal *wal)
 {
     if (!wal) return;
-    if (!wal->read_only && wal_sync(wal, NULL) == 0 && wal->poison.code == 0) wal_file_finish(wal);
+    if (!wal->read_only && wal_sync(wal, NULL) == 0 && wal->poison.code == 0) {
+        wal_file_take_aside(wal);
+        wal_file_finish(wal);
+    }
     os_close(wal->file);
     wal_files_release(wal);
     map64_release(&wal->trimmed);

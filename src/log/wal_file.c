@@ -8,7 +8,8 @@
  *
  * Zeros are written, not reserved: a write into reserved space still changes metadata at its first
  * sync, one into written space does not. They are written in steps, so that a small database does
- * not pay for 64 MiB.
+ * not pay for 64 MiB. Under everysec and no there is at most one sync a second, which may as well
+ * change metadata, and nothing is written twice.
  */
 #include "log/wal_internal.h"
 
@@ -76,6 +77,10 @@ static int write_zeros(struct wal *wal, uint64_t from, uint64_t to, struct kith_
 int wal_file_extend(struct wal *wal, uint64_t end, struct kith_error *err)
 {
     if (end <= wal->zeroed) return 0;
+    if (wal->sync != KITH_SYNC_ALWAYS) {
+        wal->zeroed = end;
+        return 0;
+    }
     uint64_t target = (end + ZERO_STEP_BYTES - 1) / ZERO_STEP_BYTES * ZERO_STEP_BYTES;
     if (target > wal->file_bytes) target = wal->file_bytes;
     if (target < end) target = end; /* a record larger than a file */
@@ -129,8 +134,24 @@ int wal_file_cut(struct wal *wal)
     return rc;
 }
 
+void wal_file_take_aside(struct wal *wal)
+{
+    if (wal->file && wal->aside_number == wal->id.number && wal->aside_end > wal->durable)
+        wal->durable = wal->aside_end;
+}
+
+/* A sync beside us uses the file. */
+static void wait_for_syncing(struct wal *wal)
+{
+    os_mutex_lock(&wal->lock);
+    while (wal->syncing) (void)os_cond_wait(&wal->progress, &wal->lock, OS_FOREVER);
+    wal_file_take_aside(wal);
+    os_mutex_unlock(&wal->lock);
+}
+
 static int begin(struct wal *wal, struct kith_error *err)
 {
+    wait_for_syncing(wal);
     int rc = wal_file_sync(wal, err);
     if (rc != 0) return rc;
     os_close(wal->file);

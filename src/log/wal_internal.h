@@ -40,6 +40,8 @@ struct wal {
     uint64_t risked;       /* poisoned: tickets above `synced` up to here may be on disk */
     uint64_t last_ts;
     bool leading;
+    bool syncing;          /* wal_sync syncs `file` beside leaders, who must not close it */
+    uint64_t aside_number, aside_end; /* the file that it synced last, and up to where */
     struct kith_error poison; /* code 0: none */
     bool revivable;        /* poisoned by a full disk, and what failed is cut off */
     uint64_t acknowledged_ts;
@@ -75,6 +77,8 @@ KITH_NODISCARD int wal_file_prepare(struct wal *wal, size_t padded, struct kith_
 /* Zeros ahead of a write that ends at `end`. */
 KITH_NODISCARD int wal_file_extend(struct wal *wal, uint64_t end, struct kith_error *err);
 KITH_NODISCARD int wal_file_sync(struct wal *wal, struct kith_error *err);
+/* What was synced beside the leaders is durable for this one. Under lock. */
+void wal_file_take_aside(struct wal *wal);
 /* After a full disk: cuts what a failed group left, durably. */
 KITH_NODISCARD int wal_file_cut(struct wal *wal);
 /* States the durable end once more and cuts the zeros off; errors do no harm. */
