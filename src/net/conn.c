@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/alloc.h"
 #include "net/net_internal.h"
@@ -90,6 +91,7 @@ static void on_timer(uv_timer_t *timer)
         if (stream_due) conn->stream.due_us = OS_FOREVER;
         conn_watch(conn);
         if (stream_due) stream_woken(conn);
+        if (stream_due) streams_settle(conn->loop); /* no turn ends before the loop sleeps */
         if (conn->closing) return;
         if (conn->proto == CONN_H2) h2_pump(conn); /* what a sweep had to say */
         conn_flush(conn);
@@ -221,9 +223,24 @@ static void write_rest(struct conn *conn)
     write_slice(conn);
 }
 
+/* A socket that is closed with bytes unread resets the connection, and the peer, who is still
+ * sending what was refused, never sees why. So: no more from us, and wait for the peer. */
+static void end(struct conn *conn)
+{
+    uv_os_fd_t fd;
+    if (!conn->linger || uv_fileno((const uv_handle_t *)&conn->tcp, &fd)) {
+        conn_close(conn);
+        return;
+    }
+    if (conn->lingering) return;
+    conn->lingering = true;
+    (void)shutdown(fd, SHUT_WR);
+    conn_timer(conn, NET_LINGER_S);
+}
+
 void conn_flush(struct conn *conn)
 {
-    if (conn->closing || conn->writing) return;
+    if (conn->closing || conn->writing || conn->stream.ticket) return;
     const size_t len = conn->output.len - conn->output_sent;
     if (len > 0) {
         uv_buf_t bytes = uv_buf_init((char *)conn->output.data + conn->output_sent, (unsigned)len);
@@ -247,7 +264,7 @@ void conn_flush(struct conn *conn)
     const bool idle_h2 = conn->proto == CONN_H2 && conn->h2 &&
                          !nghttp2_session_want_read(conn->h2) &&
                          !nghttp2_session_want_write(conn->h2);
-    if ((conn->close_after_write && !conn->h1_running) || idle_h2) conn_close(conn);
+    if ((conn->close_after_write && !conn->h1_running) || idle_h2) end(conn);
 }
 
 /* ---- reading ---- */

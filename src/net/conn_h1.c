@@ -23,7 +23,7 @@ static void refuse(struct conn *conn, int status)
                    "HTTP/1.1 %d %s\r\n%sContent-Length: 0\r\nConnection: close\r\n\r\n", status,
                    http1_reason(status), status == 503 ? "Retry-After: 1\r\n" : "");
     put_text(conn, text);
-    conn->close_after_write = true;
+    conn->close_after_write = conn->linger = true;
 }
 
 /* A body that arrives counts as far as it is there. */

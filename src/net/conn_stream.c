@@ -2,11 +2,12 @@
  * A connection whose door speaks bytes: see stream.h.
  *
  * A read goes to the session where it lies, in the loop's buffer; only what the session leaves is
- * kept, in `pending`, and comes again with the next read behind it. So a command that arrives whole,
- * which is nearly every one, is never copied, and one of many megabytes is gathered once.
+ * kept, in `pending`, and comes again with the next read behind it. So a command that arrives
+ * whole, which is nearly every one, is never copied, and one of many megabytes is gathered once.
  *
- * States: OPEN (input flows), PAUSED (nothing is read), ENDING (close_after_write: what was answered
- * still goes out). The session is closed in conn_close, once.
+ * States: OPEN (input flows), PAUSED (nothing is read), ENDING (close_after_write: what was
+ * answered still goes out). The session is closed in conn_close, once. Output that has to wait for
+ * a ticket is in the connection's buffer and the connection in the loop's list `held`.
  */
 #include <string.h>
 
@@ -38,6 +39,59 @@ size_t stream_unsent(const struct stream *stream)
     return conn_unsent(conn_of_const(stream)) + stream->plain.len;
 }
 
+static void on_turn_end(uv_check_t *check) { streams_settle(check->data); }
+
+static void hold(struct stream *stream, uint64_t ticket)
+{
+    struct loop *loop = conn_of(stream)->loop;
+    const bool first = !loop->held;
+    const bool listed = stream->ticket != 0;
+    stream->ticket = ticket;
+    if (listed) return;
+    stream->prev_held = NULL;
+    stream->next_held = loop->held;
+    if (loop->held) loop->held->prev_held = stream;
+    loop->held = stream;
+    if (first) (void)uv_check_start(&loop->turn_end, on_turn_end);
+}
+
+static void let_go(struct stream *stream)
+{
+    struct loop *loop = conn_of(stream)->loop;
+    if (!stream->ticket) return;
+    stream->ticket = 0;
+    if (stream->prev_held) stream->prev_held->next_held = stream->next_held;
+    else loop->held = stream->next_held;
+    if (stream->next_held) stream->next_held->prev_held = stream->prev_held;
+    if (!loop->held) (void)uv_check_stop(&loop->turn_end);
+}
+
+/* Doors with a `settle` of their own keep their tickets apart: each is asked once. */
+static void settle_door(struct loop *loop, const struct net_door *door)
+{
+    const uint64_t settled = door->stream->settle(door->ctx);
+    for (struct stream *stream = loop->held, *next; stream; stream = next) {
+        struct conn *conn = conn_of(stream);
+        next = stream->next_held;
+        if (conn->door != door || stream->ticket > settled) continue;
+        let_go(stream);
+        conn_flush(conn);
+    }
+}
+
+void streams_settle(struct loop *loop)
+{
+    for (size_t i = 0; loop->held && i < loop->net->opts.door_count; i++) {
+        const struct net_door *door = &loop->net->opts.doors[i];
+        if (door->stream && door->stream->settle) settle_door(loop, door);
+    }
+}
+
+void net_settled(struct net *net)
+{
+    for (unsigned i = 0; i < net->loop_count; i++) uv_async_send(&net->loops[i].wake);
+}
+
 /* What a callback wrote, into the socket. false: the connection is closed now. */
 static bool send_output(struct conn *conn)
 {
@@ -62,6 +116,8 @@ static bool send_output(struct conn *conn)
     if (!budget_output(conn)) return false;
     if (!conn->writing && conn->output.len == conn->output_sent && !conn->close_after_write)
         return true; /* nothing to say */
+    const uint64_t ticket = ops->ticket && stream->session ? ops->ticket(stream->session) : 0;
+    if (ticket) hold(stream, ticket);
     conn_flush(conn);
     return !conn->closing;
 }
@@ -248,6 +304,7 @@ void stream_closed(struct conn *conn)
     if (stream->session) ops_of(conn)->close(stream->session);
     stream->session = NULL;
     forget(stream);
+    let_go(stream);
 }
 
 void stream_release(struct conn *conn)

@@ -115,6 +115,7 @@ static void obey(struct loop *loop, enum loop_order order)
     if (order >= LOOP_END && !uv_is_closing((uv_handle_t *)&loop->wake)) {
         uv_close((uv_handle_t *)&loop->wake, NULL);
         uv_close((uv_handle_t *)&loop->delay_timer, NULL);
+        uv_close((uv_handle_t *)&loop->turn_end, NULL);
     }
 }
 
@@ -190,9 +191,10 @@ int loop_init(struct loop *loop, struct net *net, struct kith_error *err)
     if (!loop->read_buffer || !loop->listeners || os_mutex_init(net->opts.os, &loop->post_lock))
         return error_set(err, KITH_ENOMEM, "starting a loop: no memory");
     if (uv_loop_init(&loop->uv) || uv_async_init(&loop->uv, &loop->wake, on_wake) ||
-        uv_timer_init(&loop->uv, &loop->delay_timer))
+        uv_timer_init(&loop->uv, &loop->delay_timer) ||
+        uv_check_init(&loop->uv, &loop->turn_end))
         return error_set(err, KITH_EIO, "starting a loop: the system refused");
-    loop->wake.data = loop->delay_timer.data = loop;
+    loop->wake.data = loop->delay_timer.data = loop->turn_end.data = loop;
     for (size_t door = 0; door < net->opts.door_count; door++) {
         const int rc = listen_on(loop, door);
         if (rc)

@@ -41,6 +41,7 @@
 #define NET_EXCHANGE_BYTES 6144u  /* of one, before its headers: counted as input */
 #define NET_DELAY_MS_MAX 60000u
 #define NET_PEER_BYTES 64u
+#define NET_LINGER_S 2u /* how long a refused request may go on arriving */
 #define NET_OUTPUT_SLICE 262144u /* how much of a reply is framed ahead of the socket */
 
 enum exchange_state { EXCHANGE_READING, EXCHANGE_RUNNING, EXCHANGE_ENDED };
@@ -116,6 +117,8 @@ struct loop {
     struct exchange *posted; /* guard: post_lock; newest first */
     enum loop_order order;   /* guard: post_lock */
     struct stream *awake;    /* guard: post_lock; streams with a wake-up due */
+    struct stream *held;     /* list: their output waits for a ticket */
+    uv_check_t turn_end;     /* runs while `held` is not empty */
     struct exchange *delayed; /* list: ended, and held back */
     uv_timer_t delay_timer;   /* runs while there is any */
     bool stopping;
@@ -137,6 +140,8 @@ struct stream { /* what a connection of a stream door has besides */
     bool paused, resuming;
     bool close_now;        /* asked for inside a callback */
     int64_t due_us;        /* stream_timer; OS_FOREVER: off */
+    uint64_t ticket;       /* the output waits for it; 0: it does not, and is in no list */
+    struct stream *prev_held, *next_held;
     bool awake;            /* guard: loop.post_lock; in its list */
     struct stream *next_awake;
     char local[NET_PEER_BYTES];
@@ -151,6 +156,8 @@ struct conn {
     uv_timer_t timer;
     unsigned handles; /* open: the struct is freed when none is */
     bool closing;
+    bool linger;            /* after that, hear the peer out for a while */
+    bool lingering;
     bool close_after_write; /* nothing more is read; close when the output is out */
     int64_t due_us;       /* conn_timer: close then; OS_FOREVER: off */
     int64_t write_due_us; /* the peer has to take something by then; OS_FOREVER: nothing waits */
@@ -233,6 +240,7 @@ void stream_input(struct conn *conn, const uint8_t *data, size_t len);
 void stream_end(struct conn *conn);    /* the peer sends nothing more */
 void stream_woken(struct conn *conn);
 void streams_wake(struct loop *loop);  /* all that other threads woke */
+void streams_settle(struct loop *loop); /* sends what waited long enough */
 void stream_closed(struct conn *conn); /* in conn_close */
 void stream_release(struct conn *conn);
 

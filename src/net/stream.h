@@ -28,7 +28,16 @@ struct stream_ops {
     /* Unsent output past this closes the stream; 0: the limit of net. Asked after callbacks. */
 
     size_t (*output_max)(void *session);
+    /* Output may have to wait: nobody may read what a crash takes back. `ticket` says what for,
+     * after each callback that wrote (0: nothing). At the end of the loop's turn, when all that
+     * came in was handled, `settle` is called once with the door's ctx and answers up to which
+     * ticket all is well; what waits for a later one is asked about again at the end of the next turn, or after
+     * net_settled(). Both nullable. settle must not wait for a disk. */
+    uint64_t (*ticket)(void *session);
+    uint64_t (*settle)(void *ctx);
 };
+/* Something was settled elsewhere: every loop asks again. Any thread, until net_free. */
+void net_settled(struct net *net);
 
 /* The reply bytes: append; they are sent when the callback returns. Loop's thread. */
 struct buffer *stream_output(struct stream *stream);

@@ -29,6 +29,8 @@ struct service {
     struct session *asleep; /* guard: lock */
     _Atomic unsigned opened, closed;
     _Atomic bool refuse;
+    _Atomic uint64_t written, settled; /* tickets */
+    _Atomic unsigned asked;
     char path[64];
 };
 
@@ -120,7 +122,22 @@ static size_t output_max(void *session)
     return 4 << 20;
 }
 
-static const struct stream_ops ops = { open_session, input, woken, close_session, output_max };
+static uint64_t ticket(void *ctx)
+{
+    const struct session *session = ctx;
+    const uint64_t written = session->service->written;
+    return written > session->service->settled ? written : 0;
+}
+
+static uint64_t settle(void *ctx)
+{
+    struct service *service = ctx;
+    service->asked++;
+    return service->settled;
+}
+
+static const struct stream_ops ops = { open_session, input,  woken, close_session,
+                                       output_max,   ticket, settle };
 
 static void wake_sleeper(struct service *service)
 {
@@ -261,6 +278,33 @@ static void test_refused(void **state)
     stop(&service);
 }
 
+/* Output waits until what it tells of is settled; that of others does not. */
+static void test_held_output(void **state)
+{
+    (void)state;
+    struct service service;
+    const uint16_t port = start(&service);
+    const int fd = dial(port), other = dial(port);
+    char byte;
+    service.written = 1;
+    say(fd, "a\nbye\n");
+    while (service.asked == 0) os_sleep_us(os_real(), 1000);
+    os_sleep_us(os_real(), 20000);
+    assert_int_equal(recv(fd, &byte, 1, MSG_DONTWAIT), -1);
+    service.settled = 1;
+    say(other, "x\n"); /* its loop's turn may be another loop's */
+    expect(other, "x\n");
+    net_settled(service.net);
+    expect(fd, "a\nbye\n");
+    expect(fd, "");
+    service.written = 2;
+    say(other, "y\n");
+    os_sleep_us(os_real(), 20000);
+    close(fd);
+    stop(&service); /* with output that waits */
+    close(other);
+}
+
 /* Past the limit of output the connection goes, not the server. */
 static void test_not_reading(void **state)
 {
@@ -304,7 +348,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lines),       cmocka_unit_test(test_pause_and_wake),
         cmocka_unit_test(test_refused),     cmocka_unit_test(test_not_reading),
-        cmocka_unit_test(test_unix_path),
+        cmocka_unit_test(test_unix_path),   cmocka_unit_test(test_held_output),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
