@@ -177,6 +177,14 @@ uint64_t cache_scan(struct cache *cache, unsigned db, uint64_t cursor,
 void cache_flush(struct cache *cache, unsigned db, bool in_background);
 void cache_swap(struct cache *cache, unsigned a, unsigned b);
 
+/* ---- a snapshot of one instant, without stopping ---- */
+
+/* From now on every entry there is counts as unmarked; those that are added later are marked. */
+void cache_mark_begin(struct cache *cache);
+/* Marks it; true when it was not. Whoever walks the keyspace and whoever is told of `changing` write
+ * an entry down when this says true: together they see each as it was at cache_mark_begin, once. */
+bool cache_mark(struct cache *cache, struct entry *entry);
+
 /* ---- upkeep ---- */
 
 /* Before a command that may add data: evicts until the limit holds. false: it does not, and nothing
