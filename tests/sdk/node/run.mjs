@@ -10,7 +10,11 @@ import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 
 import { connect } from './connect.mjs';
+import { coverage } from './coverage.mjs';
 import { durability } from './durability.mjs';
+import { kinds } from './kinds.mjs';
+import { lesser } from './lesser.mjs';
+import { ranks } from './ranks.mjs';
 import { rest } from './rest.mjs';
 import { reads, upkeep, writes } from './rows.mjs';
 import { aliases, collections, partitions } from './schema.mjs';
@@ -37,9 +41,12 @@ try {
   await reads(client);
   await upkeep(client);
   await searches(client, sdk);
+  await kinds(client, sdk);
+  await ranks(client, sdk);
+  await lesser(client, sdk);
   await aliases(client);
   await partitions(client, sdk);
-  await rest(server.address);
+  await server.apart(() => rest(server.address));
   await step('the quickstart', async () => {
     const run = promisify(execFile);
     const { stdout } = await run(process.execPath, [resolve(modules, 'quickstart.mjs'), server.address]);
@@ -49,6 +56,8 @@ try {
   await durability(server, sdk);
   await tls(server, sdk);
   await users(server, sdk);
+  await server.stop();
+  await coverage(server);
   exitCode = summary('node SDK');
 } finally {
   await server.remove();

@@ -1,10 +1,11 @@
-// The same calls over TLS, gRPC and REST on the one port; without openssl there is no certificate.
+// The same calls over TLS, gRPC and REST on the one port: with a certificate of the server, with
+// users, and with certificates of the clients. Without openssl there is no certificate.
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';
 
-import { assert, ok, step } from './steps.mjs';
+import { assert, ok, refused, step } from './steps.mjs';
 
 const post = (options, body) => new Promise((resolve, reject) => {
   const call = request({ method: 'POST', ...options }, reply => {
@@ -15,6 +16,48 @@ const post = (options, body) => new Promise((resolve, reject) => {
   call.on('error', reject);
   call.end(JSON.stringify(body));
 });
+
+// Clients show certificates; here the server's own, which it also trusts.
+async function mutual(server, { MilvusClient }, key, certificate) {
+  await server.stop();
+  const address = await server.start('--tls', 'mutual', '--tls-cert', certificate, '--tls-key', key,
+    '--tls-client-ca', certificate);
+  await step('TLS, mutual: a client with a certificate', async () => {
+    const client = new MilvusClient({ address, ssl: true, tls: { rootCertPath: certificate,
+      privateKeyPath: key, certChainPath: certificate } });
+    await client.connectPromise;
+    assert.equal((await client.hasCollection({ collection_name: 'sealed' })).value, true);
+    await client.closeConnection();
+  });
+  await step('TLS, mutual: a client without one', async () => {
+    const client = new MilvusClient({ address, ssl: true, maxRetries: 0, timeout: 1000,
+      tls: { rootCertPath: certificate } });
+    await refused(client.listCollections(), /./);
+    await client.closeConnection().catch(() => {});
+  });
+}
+
+// A password, sent under TLS.
+async function secretly(server, { MilvusClient }, key, certificate) {
+  await server.stop();
+  const address = await server.start('--auth', '--tls', 'server', '--tls-cert', certificate,
+    '--tls-key', key);
+  const open = password => new MilvusClient({ address, ssl: true, username: 'root', password,
+    maxRetries: 0, tls: { rootCertPath: certificate } });
+  await step('TLS with users', async () => {
+    const client = open('Milvus');
+    await client.connectPromise;
+    assert.ok((await ok(client.showCollections())).data.some(c => c.name === 'sealed'));
+    const wrong = open('wrong!');
+    await refused(wrong.showCollections(), /auth check failure/);
+    await client.closeConnection();
+    await wrong.closeConnection().catch(() => {});
+    const [host, port] = address.split(':');
+    const reply = await post({ host, port, path: '/v2/vectordb/collections/list',
+      headers: { authorization: 'Bearer root:Milvus' }, ca: readFileSync(certificate) }, {});
+    assert.equal(reply.code, 0);
+  });
+}
 
 export async function tls(server, { MilvusClient }) {
   const key = join(server.root, 'key.pem');
@@ -45,4 +88,11 @@ export async function tls(server, { MilvusClient }) {
     assert.equal(reply.code, 0);
     assert.ok(reply.data.includes('sealed'));
   });
+  await step('TLS: a client that does not speak it', async () => {
+    const client = new MilvusClient({ address, maxRetries: 0, timeout: 1000 });
+    await refused(client.showCollections(), /./);
+    await client.closeConnection().catch(() => {});
+  });
+  await mutual(server, { MilvusClient }, key, certificate);
+  await secretly(server, { MilvusClient }, key, certificate);
 }

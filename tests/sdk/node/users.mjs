@@ -1,6 +1,42 @@
 // Users, roles and privileges, with authorization on.
 import { assert, ok, refused, step } from './steps.mjs';
 
+// The same over HTTP: who is asked in each request.
+async function restUsers(address) {
+  const ask = async (path, body, authorization) => {
+    const reply = await fetch(`http://${address}/v2/vectordb/${path}`, { method: 'POST',
+      body: JSON.stringify(body), headers: authorization ? { authorization } : {} });
+    return [reply.status, (await reply.json()).code];
+  };
+  const root = 'Bearer root:Milvus', ben = 'Bearer ben:benspass';
+  const basic = `Basic ${Buffer.from('root:Milvus').toString('base64')}`;
+  const find = { collectionName: 'secret', data: [[1, 2, 3, 4]], limit: 1 };
+  await step('REST, auth: nobody, wrong password, root', async () => {
+    assert.deepEqual(await ask('collections/list', {}), [401, 1800]);
+    assert.deepEqual(await ask('collections/list', {}, 'Bearer root:wrong!'), [401, 1800]);
+    await new Promise(r => setTimeout(r, 300)); // what follows a wrong password waits
+    assert.deepEqual(await ask('collections/list', {}, root), [200, 0]);
+    assert.deepEqual(await ask('collections/list', {}, basic), [200, 0]);
+  });
+  await step('REST, auth: a right is granted and taken', async () => {
+    const right = { roleName: 'finder', privilege: 'Search', dbName: 'default',
+      collectionName: 'secret' };
+    for (const [path, body] of [['users/create', { userName: 'ben', password: 'benspass' }],
+      ['roles/create', { roleName: 'finder' }],
+      ['users/grant_role', { userName: 'ben', roleName: 'finder' }]])
+      assert.deepEqual(await ask(path, body, root), [200, 0], path);
+    assert.deepEqual(await ask('entities/search', find, ben), [403, 1401]);
+    assert.deepEqual(await ask('roles/grant_privilege_v2', right, root), [200, 0]);
+    assert.deepEqual(await ask('entities/search', find, ben), [200, 0]);
+    assert.deepEqual(await ask('collections/drop', { collectionName: 'secret' }, ben), [403, 1401]);
+    assert.deepEqual(await ask('roles/revoke_privilege_v2', right, root), [200, 0]);
+    assert.deepEqual(await ask('entities/search', find, ben), [403, 1401]);
+    assert.deepEqual(await ask('users/drop', { userName: 'ben' }, root), [200, 0]);
+    assert.deepEqual(await ask('collections/list', {}, ben), [401, 1800]);
+    assert.deepEqual(await ask('roles/drop', { roleName: 'finder' }, root), [200, 0]);
+  });
+}
+
 export async function users(server, { MilvusClient }) {
   await server.stop();
   const address = await server.start('--auth');
@@ -99,6 +135,7 @@ export async function users(server, { MilvusClient }) {
     await refused(client.deleteUser({ username: 'root' }), /root user cannot be deleted/);
     assert.deepEqual((await ok(client.listUsers())).usernames, ['root']);
   });
+  await server.apart(() => restUsers(address));
   await ann.closeConnection();
   await client.closeConnection();
 }
