@@ -152,6 +152,9 @@ struct kith_batch {
     const struct kith_column *columns;
     size_t column_count;
     const char *partition; /* NULL: "_default"; must be NULL with a partition key */
+    /* kith_insert with automatic keys: a key column that is given is kept instead of refused. No
+     * key is made that was made before, but one that was given may come again. */
+    bool keep_keys;
 };
 #define KITH_BATCH_INIT { .size = sizeof(struct kith_batch) }
 

@@ -114,8 +114,8 @@ static int resolve_duplicates(struct writing *writing, struct kith_error *err)
 {
     const struct schema *schema = writing->schema;
     enum kith_duplicate policy = writing->upsert ? KITH_DUPLICATE_REPLACE : schema->on_duplicate;
-    if (policy == KITH_DUPLICATE_ALLOW || schema_primary(schema)->flags & KITH_FIELD_AUTO_ID)
-        return 0;
+    if (policy == KITH_DUPLICATE_ALLOW) return 0;
+    if (schema_primary(schema)->flags & KITH_FIELD_AUTO_ID && !writing->keys_given) return 0;
     struct seen seen;
     map_init(&seen.map);
     size_t rows = writing->batch.rows, kept = 0;
@@ -163,7 +163,7 @@ static int assign_keys(struct writing *writing, struct kith_error *err)
     const struct schema *schema = writing->schema;
     const struct schema_field *primary = schema_primary(schema);
     const size_t rows = writing->batch.rows;
-    if (!(primary->flags & KITH_FIELD_AUTO_ID) || rows == 0) return 0;
+    if (!(primary->flags & KITH_FIELD_AUTO_ID) || rows == 0 || writing->keys_given) return 0;
     const uint64_t first = atomic_fetch_add_explicit(&writing->collection->db->next_auto_id, rows,
                                                      memory_order_relaxed);
     const void *ids = primary->type == KITH_INT64 ? int_ids(writing, first, rows)
@@ -348,11 +348,14 @@ static int check_geometries(const struct schema *schema, const struct kith_batch
 static int prepare(struct writing *writing, const struct kith_batch *batch, struct kith_error *err)
 {
     const struct schema *schema = writing->schema;
-    struct kith_batch rest = *batch;
+    const bool automatic = (schema_primary(schema)->flags & KITH_FIELD_AUTO_ID) != 0;
+    struct kith_batch rest = { 0 };
     int rc = 0;
-    if (writing->upsert && schema_primary(schema)->flags & KITH_FIELD_AUTO_ID)
-        rc = take_keys(writing, batch, &rest, err);
+    memcpy(&rest, batch, batch->size < sizeof rest ? batch->size : sizeof rest);
+    if (writing->upsert && automatic) rc = take_keys(writing, batch, &rest, err);
     if (rc == 0) rc = batch_normalise(schema, &rest, &writing->arena, &writing->batch, err);
+    if (rc == 0)
+        writing->keys_given = automatic && writing->batch.columns[schema->primary].data != NULL;
     if (rc == 0) rc = check_geometries(schema, &writing->batch, err);
     if (rc == 0 && (rc = request_poll(&writing->request)))
         error_set(err, rc, "write stopped before it began: %s", error_name(rc));

@@ -23,6 +23,7 @@ struct writing {
     struct kill_list kills;
     struct buffer payload;
     bool upsert;
+    bool keys_given;              /* although they are automatic */
     bool replaces_expired;        /* an insert found its keys on rows that are too old */
     const struct schema *schema;  /* the batch is normalised by it */
     uint64_t oldest_s;            /* rows inserted before this second are not there */

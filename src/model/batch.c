@@ -163,9 +163,9 @@ int batch_missing_column(const struct schema *schema, size_t number, size_t rows
 }
 
 static int check_shape(const struct schema_field *field, const struct kith_column *given,
-                       struct kith_error *err)
+                       bool keep_keys, struct kith_error *err)
 {
-    if (is_auto_id(field)) {
+    if (is_auto_id(field) && !keep_keys) {
         return error_set(err, KITH_EINVAL, "field '%s' is made automatically; leave it out",
                          field->name);
     }
@@ -207,7 +207,7 @@ static int match_columns(const struct schema *schema, const struct kith_batch *g
             return error_set_at(err, KITH_EINVAL, i, "field '%s' is given twice", column->field);
         }
         if (is_nothing(&schema->fields[number], column)) continue;
-        int rc = check_shape(&schema->fields[number], column, err);
+        int rc = check_shape(&schema->fields[number], column, given->keep_keys, err);
         if (rc) return rc;
         given_of[number] = column;
     }

@@ -18,7 +18,8 @@
 
 /* Checks `given` and fills `out` (columns in the arena; data borrowed from `given` where no
  * conversion was needed). Automatic keys are not made here: with AUTO_ID the key column must be
- * absent and out's primary column has data == NULL for the caller to fill before batch_encode.
+ * absent (unless given->keep_keys) and out's primary column has data == NULL for the caller to fill
+ * before batch_encode.
  * KITH_EINVAL names the field, with the row in err's position; KITH_EDIM: another dimension;
  * KITH_ELIMIT: too many rows, too long a JSON text or sparse vector. out also borrows names and
  * defaults from the schema. */

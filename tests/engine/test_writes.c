@@ -174,6 +174,38 @@ static void automatic_numbers(void **state)
     os_sim_free(world.sim);
 }
 
+/* Keys that are given are kept, also over a crash; what is made stays apart from them. */
+static void given_numbers(void **state)
+{
+    (void)state;
+    struct world world = { os_sim_new(4), NULL, NULL };
+    struct kith_written written = { 0 };
+    const int64_t keys[2] = { 7, -1 }, ns[2] = { 1, 2 };
+    const float vectors[4] = { 0 };
+    const struct kith_column columns[3] = { { .field = "n", .data = ns },
+                                            { .field = "v", .data = vectors },
+                                            { .field = "id", .data = keys } };
+    struct kith_batch batch = KITH_BATCH_INIT;
+    world_open(&world, KITH_INT64, true);
+    batch.rows = 2;
+    batch.columns = columns;
+    batch.column_count = 3;
+    assert_int_equal(kith_insert(world.rows, &batch, NULL, NULL, &why), KITH_EINVAL);
+    batch.keep_keys = true;
+    OK(kith_insert(world.rows, &batch, NULL, &written, &why));
+    assert_int_equal(written.inserted, 2);
+    assert_null(written.int_ids);
+    batch.column_count = 2; /* none is given: they are made */
+    OK(kith_insert(world.rows, &batch, NULL, &written, &why));
+    assert_true(written.int_ids && written.int_ids[0] > 7);
+    world_again(&world, KITH_INT64, true, false);
+    assert_int_equal(count(&world, NULL), 4);
+    assert_int_equal(count(&world, "id in [7, -1] and n in [1, 2]"), 2);
+    kith_written_free(&written);
+    world_close(&world);
+    os_sim_free(world.sim);
+}
+
 /* Equal keys in two partitions: those of the other one stay. */
 static void dropped_partition(void **state)
 {
@@ -211,6 +243,7 @@ static void dropped_partition(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(automatic_texts), cmocka_unit_test(automatic_numbers),
+                                        cmocka_unit_test(given_numbers),
                                         cmocka_unit_test(dropped_partition) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -194,7 +194,10 @@ static void test_row_limit(void **state)
     assert_int_equal(schema_from_public(&given, &schema, NULL), 0);
     const struct kith_column column = {.field = "id",
                                        .data = calloc(LIMIT_BATCH_ROWS + 1, sizeof(int64_t))};
-    struct kith_batch batch = {sizeof batch, LIMIT_BATCH_ROWS, &column, 1, NULL};
+    struct kith_batch batch = KITH_BATCH_INIT;
+    batch.rows = LIMIT_BATCH_ROWS;
+    batch.columns = &column;
+    batch.column_count = 1;
     assert_int_equal(batch_normalise(&schema, &batch, &fix.arena, &fix.out, NULL), 0);
     batch.rows++;
     assert_int_equal(batch_normalise(&schema, &batch, &fix.arena, &fix.out, NULL), KITH_ELIMIT);
