@@ -37,10 +37,6 @@ static MilvusStatus *check_key(struct milvus_call *call, const struct milvus_col
                              "can not assign primary field data when auto id enabled and "
                              "allow_insert_auto_id is false %s: invalid parameter",
                              key->name);
-    if (!rows->upsert && given && key->autoid)
-        return milvus_status(call, MILVUS_UNIMPLEMENTED,
-                             "given keys beside automatic ones are not supported: service "
-                             "unimplemented");
     return NULL;
 }
 
@@ -171,6 +167,7 @@ static MilvusStatus *write(struct milvus_call *call, const struct milvus_collect
     batch.columns = rows->columns;
     batch.column_count = rows->column_count;
     batch.partition = rows->partition && *rows->partition ? rows->partition : NULL;
+    batch.keep_keys = true; /* check_key has let them pass */
     const int rc =
         rows->upsert
             ? kith_upsert(collection->handle, &batch, call->call, &out->written, &err)
