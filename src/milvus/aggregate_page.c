@@ -65,14 +65,15 @@ static void put_cell(void *data, enum kith_type type, size_t row, const struct c
     }
 }
 
-static int fill(struct querying *q, const struct aggregate *item, size_t number,
-                const struct group *groups, size_t count, struct milvus_column *out)
+static MilvusStatus *fill(struct querying *q, const struct aggregate *item, size_t number,
+                          const struct group *groups, size_t count, struct milvus_column *out)
 {
+    const struct time_zone *zone;
     struct arena *arena = q->call->arena;
     uint8_t *valid = arena_alloc(arena, count + 1);
     void *data = arena_zalloc(arena, (count + 1) * width_of(item->type));
     bool nulls = false;
-    if (!valid || !data) return KITH_ENOMEM;
+    if (!valid || !data) return milvus_no_memory(q->call);
     for (size_t row = 0; row < count; row++) {
         const struct cell_value *value = &groups[row].values[number];
         valid[row] = value->kind != CELL_NULL;
@@ -83,9 +84,9 @@ static int fill(struct querying *q, const struct aggregate *item, size_t number,
     *out = (struct milvus_column){ .name = item->name, .type = item->type, .data = data,
                                    .valid = nulls ? valid : NULL };
     if (item->op == AGGREGATE_VALUE) out->id = item->field->fieldid;
-    if (item->type != KITH_TIMESTAMPTZ) return 0;
-    return milvus_times_text(q->call, data, out->valid, count,
-                             milvus_zone(q->collection, q->query->timezone), out);
+    if (item->type != KITH_TIMESTAMPTZ) return NULL;
+    MilvusStatus *refused = milvus_zone(q->call, q->collection, q->query->timezone, &zone);
+    return refused ? refused : milvus_times_text(q->call, zone, data, count, out);
 }
 
 static MilvusStatus *make(struct querying *q, const struct aggregate_plan *plan,
@@ -97,8 +98,8 @@ static MilvusStatus *make(struct querying *q, const struct aggregate_plan *plan,
     if (!columns || !names) return milvus_no_memory(q->call);
     for (size_t i = 0; i < plan->shown; i++) {
         names[i] = plan->items[i].name;
-        if (fill(q, &plan->items[i], i, groups, count, &columns[i]))
-            return milvus_no_memory(q->call);
+        MilvusStatus *refused = fill(q, &plan->items[i], i, groups, count, &columns[i]);
+        if (refused) return refused;
     }
     q->out->output = (struct milvus_output){ .names = names, .name_count = plan->shown };
     q->out->page = (struct milvus_page){ .columns = columns, .column_count = plan->shown,

@@ -3,7 +3,7 @@
  */
 #include <string.h>
 
-#include "milvus/milvus_internal.h"
+#include "milvus/milvus_data.h"
 #include "milvus/schema_map.h"
 
 #define TTL_MAX INT64_C(3155760000) /* a hundred years */
@@ -47,24 +47,13 @@ static MilvusStatus *check_switches(struct milvus_call *call, MilvusPair *const 
     return NULL;
 }
 
-/* Area/Place, abbreviations, offsets: the letters of names in the time zone database. */
-static bool zone_name(const char *text)
-{
-    if (!((*text >= 'A' && *text <= 'Z') || (*text >= 'a' && *text <= 'z'))) return false;
-    for (const char *c = text; *c; c++) {
-        const bool word = (*c >= 'A' && *c <= 'Z') || (*c >= 'a' && *c <= 'z') ||
-                          (*c >= '0' && *c <= '9');
-        if (!word && !strchr("/_+-", *c)) return false;
-    }
-    return strcmp(text, "UTC") == 0 || strcmp(text, "GMT") == 0 || strchr(text, '/');
-}
-
 MilvusStatus *milvus_properties_check(struct milvus_call *call, const MilvusSchema *schema,
                                       MilvusPair *const *pairs, size_t count)
 {
     const char *ttl = milvus_pair_get(pairs, count, "collection.ttl.seconds");
     const char *field = milvus_pair_get(pairs, count, "ttl_field");
     const char *zone = milvus_pair_get(pairs, count, "timezone");
+    const struct time_zone *known;
     bool isolated = false;
     MilvusStatus *refusal = ttl ? check_ttl(call, ttl) : NULL;
     if (!refusal && field) refusal = check_ttl_field(call, schema, field);
@@ -73,10 +62,7 @@ MilvusStatus *milvus_properties_check(struct milvus_call *call, const MilvusSche
                                 "collection TTL and ttl field cannot be set at the same time: "
                                 "invalid parameter");
     if (!refusal) refusal = check_switches(call, pairs, count);
-    if (!refusal && zone && !zone_name(zone))
-        refusal = milvus_status(call, MILVUS_INVALID,
-                                "unknown or invalid IANA Time Zone ID: %.100s: invalid parameter",
-                                zone);
+    if (!refusal && zone) refusal = milvus_zone_find(call, zone, &known);
     (void)milvus_pair_bool(pairs, count, "partitionkey.isolation", &isolated);
     if (!refusal && isolated && !schema_partition_key(schema))
         refusal =

@@ -6,7 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/checksum.h"
-#include "milvus/milvus_internal.h"
+#include "milvus/milvus_data.h"
 
 #define NUMBER_MASK UINT64_C(0x1fffffffffffff) /* exact in a double, which some clients use */
 
@@ -57,6 +57,13 @@ static int record_write(struct milvus_call *call, const char *database,
     return kith_meta_write(call->milvus->opts.db, &change, 1, err);
 }
 
+const char *milvus_database_property(struct milvus_call *call, const char *database,
+                                     const char *key)
+{
+    const Kith__Door__CollectionRecord *record = record_read(call, database);
+    return record ? milvus_pair_get(record->properties, record->n_properties, key) : NULL;
+}
+
 static MilvusStatus *not_found(struct milvus_call *call, const char *database)
 {
     return milvus_status(call, MILVUS_DATABASE_NOT_FOUND, "database not found[database=%.300s]",
@@ -71,9 +78,11 @@ static MilvusStatus *check_property(struct milvus_call *call, const MilvusPair *
                                           "database.max.collections"};
     static const char *const switches[] = {"database.force.deny.writing",
                                            "database.force.deny.reading"};
+    const struct time_zone *zone;
     int64_t number;
     bool value;
     bool fine = true;
+    if (strcmp(pair->key, "timezone") == 0) return milvus_zone_find(call, pair->value, &zone);
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         if (strcmp(pair->key, numbers[i]) == 0) fine = milvus_parse_int(pair->value, &number);
     for (size_t i = 0; i < sizeof switches / sizeof switches[0]; i++)

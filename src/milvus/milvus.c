@@ -14,6 +14,7 @@ int milvus_new(const struct milvus_opts *opts, struct milvus **out, struct kith_
     int rc = os_mutex_init(opts->os, &milvus->change_lock);
     if (rc == 0) rc = os_mutex_init(opts->os, &milvus->names_lock);
     if (rc == 0) rc = os_mutex_init(opts->os, &milvus->ddl_lock);
+    if (rc == 0) rc = os_mutex_init(opts->os, &milvus->zones_lock);
     if (rc) error_set(err, rc, "the Milvus door: no lock");
     else rc = registry_open(milvus, err);
     if (rc) {
@@ -33,6 +34,8 @@ void milvus_free(struct milvus *milvus)
     os_mutex_release(&milvus->names_lock);
     os_mutex_release(&milvus->change_lock);
     os_mutex_release(&milvus->ddl_lock);
+    os_mutex_release(&milvus->zones_lock);
+    milvus_zones_free(milvus->zones);
     mem_free(milvus);
 }
 

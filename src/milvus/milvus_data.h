@@ -16,6 +16,7 @@
 #define KITH_MILVUS_MILVUS_DATA_H
 
 #include "milvus/milvus_internal.h"
+#include "model/time_zone.h"
 
 #define MILVUS_WINDOW_MAX 16384 /* offset + limit, queries of a search */
 
@@ -64,11 +65,12 @@ void milvus_slow_note(struct milvus_call *call, const char *what,
 
 /* ---- zone of time (data_zone.c) ---- */
 
-/* Minutes east of UTC: "UTC", "Z", "+08:00", "Etc/GMT-8" and the zones without summer time that it
- * knows; else false. NULL and "" are UTC. */
-bool milvus_zone_parse(const char *name, int *offset_minutes);
-/* Of the request, else of the collection's `timezone`. */
-int milvus_zone(const struct milvus_collection *collection, const char *requested);
+/* By IANA name, or "+08:00". 1100: unknown. Borrows until the door closes. */
+MilvusStatus *milvus_zone_find(struct milvus_call *call, const char *name,
+                               const struct time_zone **out);
+/* Of the request, else of the collection's `timezone`, else of its database's, else UTC. */
+MilvusStatus *milvus_zone(struct milvus_call *call, const struct milvus_collection *collection,
+                          const char *requested, const struct time_zone **out);
 
 /* ---- templates of filters (templates.c) ---- */
 
@@ -172,14 +174,13 @@ struct milvus_page { /* rows of a reply */
     const uint32_t *order; /* rows of the columns to send; NULL: 0..rows-1 */
     size_t rows;
 };
-/* Instants as texts into out->data; what is null is an empty one. KITH_ENOMEM. page_make.c */
-KITH_NODISCARD int milvus_times_text(struct milvus_call *call, const int64_t *micros,
-                                     const uint8_t *valid, size_t rows, int zone,
-                                     struct milvus_column *out);
-/* The columns that `output` asks for, out of a result. page_make.c */
-MilvusStatus *milvus_page_make(struct milvus_call *call, const struct milvus_output *output,
-                               const struct kith_result *result, int offset_minutes,
-                               struct milvus_page *out);
+/* Instants as texts of the zone into out->data; what is null is an empty one. page_make.c */
+MilvusStatus *milvus_times_text(struct milvus_call *call, const struct time_zone *zone,
+                                const int64_t *micros, size_t rows, struct milvus_column *out);
+/* The columns that `output` asks for, out of a result; times in that zone. page_make.c */
+MilvusStatus *milvus_page_make(struct milvus_call *call, const struct milvus_collection *collection,
+                               const struct milvus_output *output, const struct kith_result *result,
+                               const char *timezone, struct milvus_page *out);
 
 struct milvus_query {
     const char *expr, *expr_params;

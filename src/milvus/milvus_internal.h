@@ -3,7 +3,7 @@
  *
  * Locks, in this order: ddl_lock (handlers whose change looks first and then writes twice),
  * change_lock (one change of the registry at a time, held across the engine's metadata write),
- * names_lock (the map of names; held for a look-up).
+ * names_lock (the map of names; held for a look-up), zones_lock (zones of time).
  */
 #ifndef KITH_MILVUS_MILVUS_INTERNAL_H
 #define KITH_MILVUS_MILVUS_INTERNAL_H
@@ -25,6 +25,8 @@ struct milvus {
     struct milvus_collection **collections; /* owns a reference each; guard: names_lock */
     size_t collection_count;
     struct milvus_group *groups; /* owns: resource groups but the default one; guard: ddl_lock */
+    struct os_mutex zones_lock; /* last in the order: held to find a zone of time */
+    struct milvus_zones *zones; /* owns; guard: zones_lock */
     _Atomic uint64_t last_ts;
     _Atomic int64_t next_identifier;
 };
@@ -106,6 +108,12 @@ KITH_NODISCARD int milvus_properties_apply(struct milvus_call *call, const char 
 /* handle_resource_group.c */
 struct milvus_group;
 void milvus_groups_free(struct milvus_group *groups); /* NULL is a no-op */
+/* data_zone.c */
+struct milvus_zones;
+void milvus_zones_free(struct milvus_zones *zones); /* NULL is a no-op */
+/* handle_database.c: a property of a database, in the arena; NULL: it has none of that name. */
+const char *milvus_database_property(struct milvus_call *call, const char *database,
+                                     const char *key);
 /* handle_user.c: a refusal of server/auth.h, whose text is ready to be sent. */
 MilvusStatus *milvus_auth_error(struct milvus_call *call, int rc, const struct kith_error *err);
 /* handle_describe.c: the one pair of statistics; NULL: no memory. */

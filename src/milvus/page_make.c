@@ -17,28 +17,36 @@ static const struct kith_column *column_named(const struct kith_result *result, 
     return NULL;
 }
 
-int milvus_times_text(struct milvus_call *call, const int64_t *micros, const uint8_t *valid,
-                      size_t rows, int zone, struct milvus_column *out)
+MilvusStatus *milvus_times_text(struct milvus_call *call, const struct time_zone *zone,
+                                const int64_t *micros, size_t rows, struct milvus_column *out)
 {
     struct kith_str *texts = arena_alloc_array(call->arena, rows + 1, sizeof *texts);
-    if (!texts) return KITH_ENOMEM;
+    if (!texts) return milvus_no_memory(call);
     for (size_t i = 0; i < rows; i++) {
         char text[TIMESTAMPTZ_TEXT_BYTES];
         texts[i] = (struct kith_str){ "", 0 };
-        if (valid && !valid[i]) continue;
-        const size_t len = timestamptz_format(micros[i], zone, text);
+        if (out->valid && !out->valid[i]) continue;
+        const size_t len = time_zone_format(zone, micros[i], text);
         texts[i] = (struct kith_str){ arena_strndup(call->arena, text, len), len };
-        if (!texts[i].data) return KITH_ENOMEM;
+        if (!texts[i].data) return milvus_no_memory(call);
     }
     out->data = texts;
-    return 0;
+    return NULL;
 }
 
-static int field_column(struct milvus_call *call, const MilvusField *field,
-                        const struct kith_result *result, int zone, struct milvus_column *out)
+static MilvusStatus *missing(struct milvus_call *call)
+{
+    return milvus_status(call, MILVUS_INTERNAL, "service internal error: a column is missing");
+}
+
+static MilvusStatus *field_column(struct milvus_call *call,
+                                  const struct milvus_collection *collection,
+                                  const MilvusField *field, const struct kith_result *result,
+                                  const char *timezone, struct milvus_column *out)
 {
     const struct kith_column *from = column_named(result, field->name);
-    if (!from) return KITH_EINVAL;
+    const struct time_zone *zone;
+    if (!from) return missing(call);
     *out = (struct milvus_column){
         .name = field->name,
         .id = field->fieldid,
@@ -48,8 +56,9 @@ static int field_column(struct milvus_call *call, const MilvusField *field,
         .data = from->data,
         .valid = from->valid,
     };
-    if (out->type != KITH_TIMESTAMPTZ) return 0;
-    return milvus_times_text(call, from->data, from->valid, result->rows, zone, out);
+    if (out->type != KITH_TIMESTAMPTZ) return NULL;
+    MilvusStatus *refused = milvus_zone(call, collection, timezone, &zone);
+    return refused ? refused : milvus_times_text(call, zone, from->data, result->rows, out);
 }
 
 static void put_key(struct buffer *text, const struct milvus_output *output, size_t key,
@@ -106,20 +115,20 @@ static int dynamic_column(struct milvus_call *call, const struct milvus_output *
     return objects ? keys_column(call, output, result, objects) : KITH_ENOMEM;
 }
 
-MilvusStatus *milvus_page_make(struct milvus_call *call, const struct milvus_output *output,
-                               const struct kith_result *result, int offset_minutes,
-                               struct milvus_page *out)
+MilvusStatus *milvus_page_make(struct milvus_call *call, const struct milvus_collection *collection,
+                               const struct milvus_output *output, const struct kith_result *result,
+                               const char *timezone, struct milvus_page *out)
 {
+    MilvusStatus *refused = NULL;
     int rc = 0;
     *out = (struct milvus_page){ .rows = result->rows };
     out->columns = arena_alloc_array(call->arena, output->field_count + 2, sizeof *out->columns);
     if (!out->columns) return milvus_no_memory(call);
-    for (size_t i = 0; rc == 0 && i < output->field_count; i++)
-        rc = field_column(call, output->fields[i], result, offset_minutes,
-                          &out->columns[out->column_count++]);
-    if (rc == 0 && (output->meta || output->key_count))
+    for (size_t i = 0; !refused && i < output->field_count; i++)
+        refused = field_column(call, collection, output->fields[i], result, timezone,
+                               &out->columns[out->column_count++]);
+    if (!refused && (output->meta || output->key_count))
         rc = dynamic_column(call, output, result, &out->columns[out->column_count++]);
-    if (rc == KITH_ENOMEM) return milvus_no_memory(call);
-    return rc ? milvus_status(call, MILVUS_INTERNAL, "service internal error: a column is missing")
-              : NULL;
+    if (refused || rc == 0) return refused;
+    return rc == KITH_ENOMEM ? milvus_no_memory(call) : missing(call);
 }

@@ -95,8 +95,8 @@ static MilvusStatus *finish(struct querying *q, bool cut)
 {
     struct milvus_query_outcome *out = q->out;
     MilvusStatus *refused =
-        milvus_page_make(q->call, &out->output, out->result,
-                         milvus_zone(q->collection, q->query->timezone), &out->page);
+        milvus_page_make(q->call, q->collection, &out->output, out->result, q->query->timezone,
+                         &out->page);
     size_t count = 0, from = 0;
     if (refused) return refused;
     const uint32_t *order = ordered(q, &count);

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "milvus/rows_in.h"
-#include "model/timestamptz.h"
 
 /* Members of ScalarField's oneof. */
 enum { BOOLS = 1, INTS, LONGS, FLOATS, DOUBLES, STRINGS, BYTES, ARRAYS, JSONS, WKBS, TIMES, WKTS };
@@ -137,12 +136,14 @@ static MilvusStatus *times_in(struct rows_in *in, struct kith_str message)
 {
     MilvusStatus *refused = texts_in(in, message);
     if (refused) return refused;
-    const int zone = milvus_zone(in->collection, NULL);
+    const struct time_zone *zone;
+    refused = milvus_zone(in->call, in->collection, NULL, &zone);
+    if (refused) return refused;
     const struct kith_str *texts = in->out->data;
     int64_t *micros = arena_alloc_array(in->call->arena, in->wanted + 1, sizeof *micros);
     if (!micros) return milvus_no_memory(in->call);
     for (size_t i = 0; i < in->wanted; i++)
-        if (!timestamptz_parse(texts[i], zone, &micros[i]))
+        if (!time_zone_parse(zone, texts[i], &micros[i]))
             return milvus_status(in->call, MILVUS_INVALID,
                                  "got invalid timestamptz string '%.*s': invalid parameter",
                                  texts[i].len > 100 ? 100 : (int)texts[i].len, texts[i].data);

@@ -75,8 +75,7 @@ MilvusStatus *search_finish(struct milvus_call *call, const struct milvus_collec
 {
     const struct kith_result *result = out->result;
     MilvusStatus *refused =
-        milvus_page_make(call, &out->output, result, milvus_zone(collection, ending->timezone),
-                         &out->page);
+        milvus_page_make(call, collection, &out->output, result, ending->timezone, &out->page);
     if (!refused) refused = set_counts(call, out);
     if (!refused && ending->group.by)
         refused = search_groups(call, collection, &ending->group, out);

@@ -10,34 +10,7 @@
 
 #include <cmocka.h>
 
-#include "milvus/rest_server.h"
-
-#define OK "{'code':0,'data':{}}"
-#define ROWS(rows) "{'code':0,'cost':0,'data':[" rows "]}"
-
-static struct rest_server *server;
-
-static const char *quoted(const char *text, char *out, size_t room)
-{
-    size_t len = 0;
-    for (; *text && len + 1 < room; text++) out[len++] = *text == '\'' ? '"' : *text;
-    out[len] = 0;
-    return out;
-}
-
-static char body_text[16384], wanted_text[4096];
-
-static void says(const char *path, const char *body, const char *reply)
-{
-    expect(server, path, quoted(body, body_text, sizeof body_text),
-           quoted(reply, wanted_text, sizeof wanted_text));
-}
-
-static void has(const char *path, const char *body, const char *part)
-{
-    expect_part(server, path, quoted(body, body_text, sizeof body_text),
-                quoted(part, wanted_text, sizeof wanted_text));
-}
+#include "milvus/quoted.h"
 
 static void query(const char *body, const char *rows)
 {
@@ -83,18 +56,9 @@ static const char rows[] = "{'collectionName':'c','data':["
 static int setup(void **state)
 {
     (void)state;
-    server = test_malloc(sizeof *server);
-    server_open(server, false);
+    quoted_open();
     says("collections/create", schema, OK);
     has("entities/insert", rows, "'insertCount':5");
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    server_close(server);
-    test_free(server);
     return 0;
 }
 
@@ -274,14 +238,14 @@ static void test_partitions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_whole, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_groups, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_refused_aggregates, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_orders, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_long_order, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_search_orders, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_path_groups, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_partitions, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_whole, setup, quoted_close),
+        cmocka_unit_test_setup_teardown(test_groups, setup, quoted_close),
+        cmocka_unit_test_setup_teardown(test_refused_aggregates, setup, quoted_close),
+        cmocka_unit_test_setup_teardown(test_orders, setup, quoted_close),
+        cmocka_unit_test_setup_teardown(test_long_order, setup, quoted_close),
+        cmocka_unit_test_setup_teardown(test_search_orders, setup, quoted_close),
+        cmocka_unit_test_setup_teardown(test_path_groups, setup, quoted_close),
+        cmocka_unit_test_setup_teardown(test_partitions, setup, quoted_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
