@@ -67,11 +67,12 @@ void mem_free(void *ptr) { free(ptr); }
 extern __attribute__((weak)) int mallctl(const char *name, void *old, size_t *old_len, void *fresh,
                                          size_t fresh_len);
 
+size_t mem_room(const void *ptr) { return malloc_usable_size((void *)(uintptr_t)ptr); }
+
 size_t mem_size(const void *ptr)
 {
     if (!ptr) return 0;
-    size_t header = mallctl ? 0 : sizeof(size_t);
-    return malloc_usable_size((void *)(uintptr_t)ptr) + header;
+    return mem_room(ptr) + (mallctl ? 0 : sizeof(size_t));
 }
 
 char *mem_strndup(const char *text, size_t len)

@@ -26,6 +26,7 @@ void mem_free(void *ptr);
 /* What the allocator spends on ptr: its usable bytes and, where it has one, the header in front of
  * them. 0 for NULL. */
 size_t mem_size(const void *ptr);
+size_t mem_room(const void *ptr); /* its usable bytes: at least what was asked for */
 
 /* count * size in one checked step. */
 KITH_NODISCARD void *mem_alloc_array(size_t count, size_t size);

@@ -114,8 +114,10 @@ enum { CACHE_NO_TOUCH = 1, CACHE_NO_STATS = 2 };
 struct entry *cache_read(struct cache *cache, unsigned db, struct kith_str key, unsigned flags);
 /* The same before a change: no statistics, `changing` is told. */
 struct entry *cache_write(struct cache *cache, unsigned db, struct kith_str key);
-/* Brings what cache_read will need into the processor's cache. */
+/* Brings what cache_read will need into the processor's cache, in two stages: call the first for all
+ * keys of a batch, then the second for all, then look up. */
 void cache_prefetch(struct cache *cache, unsigned db, struct kith_str key);
+void cache_prefetch_entry(struct cache *cache, unsigned db, struct kith_str key);
 
 enum value_type entry_type(const struct entry *entry);
 struct kith_str entry_key(const struct entry *entry);
@@ -174,6 +176,8 @@ struct entry *cache_random(struct cache *cache, unsigned db); /* NULL: empty */
  * scan are seen at least once, however the table changes. fn may not write. */
 uint64_t cache_scan(struct cache *cache, unsigned db, uint64_t cursor,
                     void (*fn)(void *ctx, struct entry *entry), void *ctx);
+/* A scan that stands at this cursor has given what has this key (or would have). */
+bool cache_scanned(const struct cache *cache, unsigned db, uint64_t cursor, struct kith_str key);
 void cache_flush(struct cache *cache, unsigned db, bool in_background);
 void cache_swap(struct cache *cache, unsigned a, unsigned b);
 
@@ -219,6 +223,7 @@ struct value_ops {
                   void **out);
 };
 const struct value_ops *value_of_type(enum value_type type); /* NULL for strings */
+const struct value_ops *const *value_ops_place(enum value_type type); /* where the table has it */
 /* Also for strings: the whole entry without its key: type, value. */
 void entry_encode(const struct entry *entry, struct buffer *out);
 /* Adds what entry_encode wrote, under a key. */

@@ -62,6 +62,11 @@ size_t heap_size(const void *ptr)
     return mem_size(ptr);
 }
 
+size_t heap_room(const void *ptr)
+{
+    return mem_room(ptr);
+}
+
 void *heap_pages_alloc(size_t size)
 {
     if (size >= PAGES_MIN) return os_pages_alloc(os_real(), size);

@@ -41,6 +41,7 @@ static inline void heap_uncount(struct heap *heap, size_t less)
     atomic_fetch_sub_explicit(&heap->used, less, memory_order_relaxed);
 }
 size_t heap_size(const void *ptr); /* what ptr counts for; 0 for NULL */
+size_t heap_room(const void *ptr); /* the bytes that may be used: at least what was asked for */
 static inline size_t heap_used(const struct heap *heap)
 {
     return atomic_load_explicit(&heap->used, memory_order_relaxed);
