@@ -162,8 +162,8 @@ int journal_get(struct journal *journal, const char *key, struct buffer *out)
     int rc = KITH_ENOTFOUND;
     os_mutex_lock(&journal->lock);
     const size_t i = journal_map_find(&journal->map, key);
-    const struct journal_entry *entry = journal->map.entries + i;
-    if (i < journal->map.count && strcmp(entry->key, key) == 0) {
+    if (i < journal->map.count && strcmp(journal->map.entries[i].key, key) == 0) {
+        const struct journal_entry *entry = &journal->map.entries[i];
         rc = buffer_reserve(out, entry->len);
         if (rc == 0) buffer_put(out, entry->value, entry->len);
     }

@@ -32,7 +32,7 @@ struct wire_field {
 static inline void wire_init(struct wire *wire, const void *data, size_t len)
 {
     wire->pos = data;
-    wire->end = wire->pos + len;
+    wire->end = len ? wire->pos + len : data; /* an empty one may have no address */
 }
 static inline void wire_enter(struct wire *wire, const struct wire_field *field)
 {
