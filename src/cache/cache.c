@@ -46,6 +46,7 @@ static int init_cache(struct cache *cache, const struct cache_opts *opts)
     cache->seed = opts->seed;
     if (!cache->seed) os_random(opts->os, &cache->seed, sizeof cache->seed);
     rng_init(&cache->rng, cache->seed);
+    cache->heap.seed = rng_mix(cache->seed);
     cache->now_ms = os_wall_ms(opts->os);
     cache->database_count = opts->databases ? opts->databases : 16;
     int rc = os_mutex_init(opts->os, &cache->lock);
@@ -161,9 +162,15 @@ static struct entry *look_up(struct cache *cache, unsigned db, struct kith_str k
     struct seat seat = seat_find(&cache->databases[db], key);
     if (!seat.place) return NULL;
     struct entry *entry = seat_entry(&seat);
-    if (!entry_is_due(cache, entry)) return entry;
-    if (!cache->paused) cache_drop(cache, db, seat, REMOVED_EXPIRED);
-    return NULL;
+    if (entry_is_due(cache, entry)) {
+        if (!cache->paused) cache_drop(cache, db, seat, REMOVED_EXPIRED);
+        return NULL;
+    }
+    /* Whoever looks at a hash sees none of its fields that are due. */
+    if (entry_type_of(entry) == VALUE_HASH && entry_fields_filed(entry) <= cache->now_ms &&
+        cache_expire_fields(cache, db, entry, SIZE_MAX))
+        return NULL;
+    return entry;
 }
 
 struct entry *cache_read(struct cache *cache, unsigned db, struct kith_str key, unsigned flags)

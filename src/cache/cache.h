@@ -79,7 +79,11 @@ struct cache_hooks { /* called under the lock; nullable */
 
      * that is under way has not seen yet. */
     void (*changing)(void *ctx, unsigned db, struct entry *entry);
-    void (*flushing)(void *ctx, unsigned db); /* before cache_flush empties it */
+    void (*flushing)(void *ctx, unsigned db); /* before it is emptied, or swapped */
+    /* The field of a hash is about to go, because its deadline has come. If it was the last, the
+     * key follows (`removed`, REMOVED_EXPIRED). */
+    void (*field_expired)(void *ctx, unsigned db, const struct entry *entry,
+                          struct kith_str field);
     void *ctx;
 };
 
@@ -185,8 +189,10 @@ void cache_swap(struct cache *cache, unsigned a, unsigned b);
 
 /* From now on every entry there is counts as unmarked; those that are added later are marked. */
 void cache_mark_begin(struct cache *cache);
-/* Marks it; true when it was not. Whoever walks the keyspace and whoever is told of `changing` write
- * an entry down when this says true: together they see each as it was at cache_mark_begin, once. */
+/* Marks it; true when it was not. Whoever walks the keyspace and whoever is told of `changing`
+ * write an entry down when this says true: together they see each as it was at cache_mark_begin,
+ * once. Every entry must be marked before the next cache_mark_begin, also when the snapshot
+ * failed. */
 bool cache_mark(struct cache *cache, struct entry *entry);
 
 /* ---- upkeep ---- */

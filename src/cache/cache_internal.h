@@ -31,6 +31,7 @@ struct cache {
     bool paused;
     unsigned turn_db; /* where the next turn of expiry begins */
     struct rng rng;
+    bool epoch; /* the mark of entries that a snapshot need not write down any more */
     uint64_t seed; /* of the hashes: one, so that entries may change their database */
     unsigned database_count;
     struct database *databases; /* owns */
@@ -56,6 +57,14 @@ struct seat seat_of(const struct database *database, const struct entry *entry);
 static inline bool entry_is_due(const struct cache *cache, const struct entry *entry)
 {
     return entry_is_live(entry) && entry_deadline(entry) <= cache->now_ms;
+}
+
+/* entry_make; what is new is not of the instant that a snapshot saves. */
+static inline struct entry *cache_make_entry(struct cache *cache, const struct entry_parts *parts)
+{
+    struct entry *entry = entry_make(&cache->heap, parts);
+    if (entry) entry_set_epoch(entry, cache->epoch);
+    return entry;
 }
 
 /* Tells `changing`. */
@@ -87,6 +96,8 @@ static inline bool entry_filed_by(const struct entry *entry, int64_t unix_ms)
 void database_release(struct heap *heap, struct database *database);
 
 /* ---- expiry.c ---- */
+/* Removes at most max fields that are due; true: these were all, and the key is gone. */
+bool cache_expire_fields(struct cache *cache, unsigned db, struct entry *entry, size_t max);
 /* Bounded by the clock: stops when os_now_us passes until_us. Returns the next time in Unix ms at
  * which there is work (in the past: more is due); INT64_MAX: none. */
 int64_t expiry_turn(struct cache *cache, int64_t until_us);

@@ -12,14 +12,10 @@
  */
 #include "base/alloc.h"
 #include "cache/cache_internal.h"
+#include "cache/hash.h"
 
-enum { GROUP = 25, CANDIDATES = 8, SIFT_MIN = 65536 };
-static const int64_t RETRY_MS = 1000; /* of fields that could not be removed */
-
-/* hash.c: removes fields that are due, counts them, and gives the next deadline; CACHE_NO_DEADLINE:
- * none. *empty: the hash has no fields left. */
-extern int64_t hash_expire(void *value, int64_t now_ms, size_t *removed, bool *empty)
-    __attribute__((weak));
+enum { GROUP = 25, CANDIDATES = 8, SIFT_MIN = 65536, FIELDS_AT_ONCE = 256 };
+static const int64_t PAUSED_MS = 1000; /* between looks while nothing may expire */
 
 struct look { /* at the keys of one record */
     unsigned count;
@@ -83,32 +79,40 @@ static void refile(struct turn *turn, uint32_t record, int64_t unix_ms)
     (void)!wheel_file(wheel, unix_ms, record, true);
 }
 
-/* Fields of a hash; true: the key is gone. */
-static bool expire_fields(struct turn *turn, struct entry *entry, uint32_t record)
+struct field_call {
+    struct cache *cache;
+    unsigned db;
+    struct entry *entry;
+};
+
+static void tell_field(void *ctx, struct kith_str name)
+{
+    const struct field_call *call = ctx;
+    const struct cache_hooks *hooks = &call->cache->hooks;
+    if (hooks->field_expired) hooks->field_expired(hooks->ctx, call->db, call->entry, name);
+}
+
+bool cache_expire_fields(struct cache *cache, unsigned db, struct entry *entry, size_t max)
+{
+    struct hash *hash = entry_value(entry);
+    struct field_call call = {cache, db, entry};
+    cache_tell(cache, db, entry);
+    cache->stats.expired_fields += hash_expire(hash, cache->now_ms, max, tell_field, &call);
+    if (hash_count(hash) > 0) return false;
+    cache_remove(cache, db, entry, REMOVED_EXPIRED);
+    return true;
+}
+
+/* Its fields' record has come. */
+static void look_at_fields(struct turn *turn, struct entry *entry, uint32_t record)
 {
     struct cache *cache = turn->cache;
-    int64_t filed = entry_fields_filed(entry);
-    if (filed == ENTRY_UNFILED) return false;
-    if (filed > cache->now_ms) {
-        refile(turn, record, filed);
-        return false;
-    }
-    cache_tell(cache, turn->db, entry);
-    size_t removed = 0;
-    bool empty = false;
-    int64_t next = CACHE_NO_DEADLINE;
-    if (hash_expire) next = hash_expire(entry_value(entry), cache->now_ms, &removed, &empty);
-    cache->stats.expired_fields += removed;
-    if (empty) {
-        cache_remove(cache, turn->db, entry, REMOVED_EXPIRED);
-        return true;
-    }
-    entry_set_fields_filed(entry, ENTRY_UNFILED);
-    if (next >= ENTRY_UNFILED) return false;
-    if (next <= cache->now_ms) next = cache->now_ms + RETRY_MS;
-    entry_set_fields_filed(entry, next);
-    refile(turn, record, next);
-    return false;
+    if (entry_fields_filed(entry) <= cache->now_ms &&
+        cache_expire_fields(cache, turn->db, entry, FIELDS_AT_ONCE))
+        return;
+    int64_t next = hash_next_deadline(entry_value(entry));
+    entry_set_fields_filed(entry, next < ENTRY_UNFILED ? next : ENTRY_UNFILED);
+    if (next < ENTRY_UNFILED) refile(turn, record, next);
 }
 
 static void look_at(struct turn *turn, struct entry *entry, uint32_t record)
@@ -130,7 +134,7 @@ static void look_at(struct turn *turn, struct entry *entry, uint32_t record)
             (void)entry_put_deadline(entry, ENTRY_UNFILED, false);
         }
     }
-    if (fields && (fields_own || !key_own)) (void)expire_fields(turn, entry, record);
+    if (fields && (fields_own || !key_own)) look_at_fields(turn, entry, record);
 }
 
 /* The third stride collects anew: the key of a second record of it may be gone by then. */
@@ -204,7 +208,7 @@ static bool step(struct cache *cache, unsigned db)
 int64_t expiry_turn(struct cache *cache, int64_t until_us)
 {
     int64_t next = INT64_MAX;
-    if (cache->paused) return cache->now_ms + RETRY_MS;
+    if (cache->paused) return cache->now_ms + PAUSED_MS;
     for (unsigned i = 0; i < cache->database_count; i++) {
         unsigned db = (cache->turn_db + i) % cache->database_count;
         if (!cache->databases[db].wheel) continue;

@@ -10,18 +10,18 @@
  */
 #include "base/buffer.h"
 #include "cache/cache_internal.h"
+#include "cache/hash.h"
+#include "cache/list.h"
+#include "cache/set.h"
+#include "cache/zset.h"
 
 /* A type whose file is not part of a program is missing from its table. */
-extern const struct value_ops list_ops __attribute__((weak));
-extern const struct value_ops set_ops __attribute__((weak));
-extern const struct value_ops zset_ops __attribute__((weak));
-extern const struct value_ops hash_ops __attribute__((weak));
-extern const struct value_ops vectors_ops __attribute__((weak));
+extern const struct value_ops vset_ops __attribute__((weak));
 extern const struct value_ops json_value_ops __attribute__((weak));
 
 static const struct value_ops *const types[VALUE_TYPES] = {
     [VALUE_LIST] = &list_ops,       [VALUE_SET] = &set_ops,   [VALUE_ZSET] = &zset_ops,
-    [VALUE_HASH] = &hash_ops,       [VALUE_VECTORS] = &vectors_ops,
+    [VALUE_HASH] = &hash_ops,       [VALUE_VECTORS] = &vset_ops,
     [VALUE_JSON] = &json_value_ops,
 };
 
