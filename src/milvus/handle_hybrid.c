@@ -132,6 +132,9 @@ static MilvusStatus *read_request(struct milvus_call *call, const HybridSearchRe
     MilvusStatus *refused = milvus_hybrid_params(call, in->rank_params, in->n_rank_params, out);
     for (size_t i = 0; !refused && i < in->n_requests && i <= SEARCHES_MAX; i++) {
         refused = rows_search_read(call, in->requests[i], &searches[i]);
+        if (!refused && searches[i].highlighter)
+            refused = milvus_status(call, MILVUS_UNIMPLEMENTED,
+                                    "highlighters of a hybrid search: service unimplemented");
         out->search_count++;
     }
     if (!refused && in->function_score && in->function_score->n_functions)

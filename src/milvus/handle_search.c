@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "milvus/highlight.h"
 #include "milvus/rows_in.h"
 #include "milvus/rows_out.h"
 
@@ -64,6 +65,8 @@ MilvusStatus *rows_search_read(struct milvus_call *call, const SearchRequest *in
     refused = milvus_templates_text(call, templates, in->n_expr_template_values, &out->expr_params);
     if (!refused)
         refused = milvus_search_params(call, in->search_params, in->n_search_params, out);
+    if (!refused && in->highlighter)
+        refused = highlight_read(call, in->highlighter, &out->highlighter);
     if (refused) return refused;
     if (in->search_input_case == MILVUS__PROTO__MILVUS__SEARCH_REQUEST__SEARCH_INPUT_IDS && in->ids)
         return read_keys(call, in->ids, out);
@@ -80,9 +83,9 @@ MilvusStatus *rows_search_read(struct milvus_call *call, const SearchRequest *in
 
 static MilvusStatus *check_extensions(struct milvus_call *call, const SearchRequest *in)
 {
-    if (in->search_aggregation.len || in->n_function_chains || in->highlighter || in->n_sub_reqs)
+    if (in->search_aggregation.len || in->n_function_chains || in->n_sub_reqs)
         return milvus_status(call, MILVUS_UNIMPLEMENTED,
-                             "aggregations, function chains and highlighters of a search: service "
+                             "aggregations and function chains of a search: service "
                              "unimplemented");
     return NULL;
 }
@@ -118,6 +121,9 @@ static MilvusStatus *run_ranked(struct milvus_call *call,
         refused = milvus_status(call, MILVUS_INVALID,
                                 "order_by and function_score cannot be used together: invalid "
                                 "parameter");
+    if (!refused && search->highlighter)
+        refused = milvus_status(call, MILVUS_UNIMPLEMENTED,
+                                "highlighters beside function_score: service unimplemented");
     search->topk += search->offset;
     search->offset = 0;
     search->group_by = NULL;

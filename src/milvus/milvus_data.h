@@ -245,6 +245,7 @@ struct milvus_search {
     int64_t group_size;
     bool strict_group_size;
     const char *order_by; /* as it came; NULL: by score */
+    const struct milvus_highlighter *highlighter; /* highlight.h; NULL: none */
     bool iterator;
     const char *iterator_id;
     int64_t iterator_batch;
@@ -263,6 +264,8 @@ struct milvus_hits { /* what a search found */
     int64_t topk;
     const struct milvus_column *groups; /* group_by_field_value, or NULL */
     const char *iterator_token;         /* NULL: no iterator */
+    Milvus__Proto__Common__HighlightResult **highlights; /* one a field; NULL: none */
+    size_t highlight_count;
     float iterator_bound;
 };
 MilvusStatus *milvus_search_params(struct milvus_call *call, MilvusPair *const *pairs, size_t count,

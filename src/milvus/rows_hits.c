@@ -4,7 +4,7 @@
  *   SearchResults     status=1 results=2 collection_name=3 session_ts=4
  *   SearchResultData  num_queries=1 top_k=2 fields_data=3 scores=4 ids=5 topks=6 output_fields=7
  *                     group_by_field_value=8 iterator=11 {token=1 last_bound=2}
- * primary_field_name=13
+ *                     primary_field_name=13 highlight_results=14
  */
 #include <string.h>
 
@@ -49,6 +49,20 @@ static size_t names_size(const struct milvus_output *output)
     return total;
 }
 
+static size_t highlight_size(const Milvus__Proto__Common__HighlightResult *highlight)
+{
+    return milvus__proto__common__highlight_result__get_packed_size(highlight);
+}
+
+static void put_highlight(struct buffer *reply,
+                          const Milvus__Proto__Common__HighlightResult *highlight)
+{
+    const size_t len = highlight_size(highlight);
+    wire_put_head(reply, 14, len);
+    uint8_t *to = buffer_extend(reply, len);
+    if (to) (void)milvus__proto__common__highlight_result__pack(highlight, to);
+}
+
 static int measure(struct milvus_call *call, const struct milvus_hits *hits, const char *primary,
                    struct sizes *out)
 {
@@ -67,6 +81,8 @@ static int measure(struct milvus_call *call, const struct milvus_hits *hits, con
         rows_column_measure(hits->groups, page, &out->groups);
         out->whole += wire_bytes_size(8, out->groups.whole);
     }
+    for (size_t i = 0; i < hits->highlight_count; i++)
+        out->whole += wire_bytes_size(14, highlight_size(hits->highlights[i]));
     if (hits->iterator_token) {
         out->iterator = wire_bytes_size(1, strlen(hits->iterator_token)) + 5;
         out->whole += wire_bytes_size(11, out->iterator);
@@ -117,6 +133,7 @@ void rows_hits_put(struct buffer *reply, struct milvus_call *call,
     if (hits->groups) rows_column_put(reply, 8, hits->groups, &hits->page, &size.groups);
     if (hits->iterator_token) put_iterator(reply, hits, size.iterator);
     wire_put_text(reply, 13, primary);
+    for (size_t i = 0; i < hits->highlight_count; i++) put_highlight(reply, hits->highlights[i]);
     wire_put_text(reply, 3, asked_name);
     wire_put_varint(reply, 4, milvus_timestamp(call->milvus));
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "milvus/highlight.h"
 #include "milvus/search_internal.h"
 
 /* ---- checks ---- */
@@ -124,17 +125,21 @@ static MilvusStatus *run(struct milvus_call *call, const struct milvus_collectio
     struct kith_error err = { 0 };
     struct kith_output asked;
     struct milvus_order order = { 0 };
+    struct highlight_plan marks;
     MilvusStatus *refused =
         milvus_target_find(call, collection, search->field, search->metric, &target);
     if (!refused && search->order_by) refused = order_by_split(call, search->order_by, &order);
     if (!refused) refused = order_by_resolve(call, collection, &order);
+    if (!refused) refused = highlight_plan_make(call, collection, search, &target, &marks);
     if (!refused)
         refused = search_resolve(call, collection, search->output, search->output_count,
                                  search->group_by, out, &asked);
     if (!refused) refused = milvus_search_opts_make(call, collection, search, &target, &opts);
     if (refused) return refused;
     opts.output = asked;
-    if (order.count && order_by_output(call, &order, &asked, &opts.output))
+    if (order.count && order_by_output(call, &order, &opts.output, &opts.output))
+        return milvus_no_memory(call);
+    if (marks.field_count && highlight_output(call, &marks, &opts.output, &opts.output))
         return milvus_no_memory(call);
     if (search->iterator) return search_next_page(call, collection, search, &target, &opts, out);
     const int rc = kith_search(collection->handle, &opts, call->call, &out->result, &err);
@@ -146,7 +151,9 @@ static MilvusStatus *run(struct milvus_call *call, const struct milvus_collectio
                                                      search->strict_cast },
                                           .order = order.count ? &order : NULL,
                                           .topk = search->topk };
-    return search_finish(call, collection, &ending, out);
+    refused = search_finish(call, collection, &ending, out);
+    if (refused || !marks.field_count) return refused;
+    return highlight_make(call, &marks, search, out);
 }
 
 MilvusStatus *milvus_search_run(struct milvus_call *call,
