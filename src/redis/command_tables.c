@@ -9,8 +9,6 @@
 EMPTY_TABLE(string_commands);
 EMPTY_TABLE(key_commands);
 EMPTY_TABLE(hash_commands);
-EMPTY_TABLE(list_commands);
-EMPTY_TABLE(set_commands);
 EMPTY_TABLE(zset_commands);
 EMPTY_TABLE(sort_commands);
 EMPTY_TABLE(client_commands);

@@ -1,0 +1,201 @@
+/* See member_args.h. */
+#include "redis/member_args.h"
+
+#include <string.h>
+
+#define POSITIVE "ERR value is out of range, must be positive"
+#define SCAN_COUNT 10
+
+bool call_positive(struct redis_call *call, size_t arg, int64_t *out)
+{
+    return call_bounded(call, arg, 0, INT64_MAX, out, POSITIVE);
+}
+
+bool call_bounded(struct redis_call *call, size_t arg, int64_t min, int64_t max, int64_t *out,
+                  const char *error)
+{
+    int64_t value;
+    if (!text_integer(call->argv[arg], &value) || value < min || value > max) {
+        call_error(call, error);
+        return false;
+    }
+    *out = value;
+    return true;
+}
+
+bool range_clamp(int64_t start, int64_t stop, uint64_t len, uint64_t *first, uint64_t *count)
+{
+    const int64_t size = (int64_t)len;
+    if (start < 0) start = start < -size ? 0 : start + size;
+    if (stop < 0) {
+        if (stop < -size) return false;
+        stop += size;
+    }
+    if (start > stop || start >= size) return false;
+    if (stop >= size) stop = size - 1;
+    *first = (uint64_t)start;
+    *count = (uint64_t)(stop - start + 1);
+    return true;
+}
+
+/* ---- numbered keys ---- */
+
+bool call_numkeys(struct redis_call *call, size_t arg, size_t *count, const char *error)
+{
+    int64_t value;
+    if (!call_bounded(call, arg, 1, INT64_MAX, &value, error)) return false;
+    if ((uint64_t)value > call->argc - arg - 1) {
+        call_syntax_error(call);
+        return false;
+    }
+    *count = (size_t)value;
+    return true;
+}
+
+static int numbered(const struct kith_str *argv, size_t argc, size_t arg, size_t *places,
+                    size_t max, bool stored)
+{
+    int64_t value;
+    if (arg >= argc || !text_integer(argv[arg], &value)) return -1;
+    if (value < 1 || (uint64_t)value > argc - arg - 1) return -1;
+    size_t count = 0;
+    if (stored && count < max) places[count] = 1;
+    if (stored) count++;
+    for (size_t i = 0; i < (size_t)value; i++, count++) {
+        if (count < max) places[count] = arg + 1 + i;
+    }
+    return (int)count;
+}
+
+int keys_numbered_1(const struct kith_str *argv, size_t argc, size_t *places, size_t max)
+{
+    return numbered(argv, argc, 1, places, max, false);
+}
+
+int keys_numbered_2(const struct kith_str *argv, size_t argc, size_t *places, size_t max)
+{
+    return numbered(argv, argc, 2, places, max, false);
+}
+
+int keys_stored_numbered(const struct kith_str *argv, size_t argc, size_t *places, size_t max)
+{
+    return numbered(argv, argc, 2, places, max, true);
+}
+
+/* ---- scans ---- */
+
+/* Unsigned decimal, and nothing else. */
+static bool read_cursor(struct kith_str text, uint64_t *out)
+{
+    uint64_t value = 0;
+    if (text.len == 0) return false;
+    for (size_t i = 0; i < text.len; i++) {
+        const unsigned digit = (unsigned char)text.data[i] - (unsigned)'0';
+        if (digit > 9 || __builtin_mul_overflow(value, 10u, &value) ||
+            __builtin_add_overflow(value, digit, &value)) {
+            return false;
+        }
+    }
+    *out = value;
+    return true;
+}
+
+bool call_scan_options(struct redis_call *call, bool allow_no_values, struct scan_options *out)
+{
+    *out = (struct scan_options){ .count = SCAN_COUNT };
+    if (!read_cursor(call->argv[2], &out->cursor)) {
+        call_error(call, "ERR invalid cursor");
+        return false;
+    }
+    for (size_t i = 3; i < call->argc; i++) {
+        const bool more = i + 1 < call->argc;
+        if (more && call_is(call, i, "COUNT")) {
+            int64_t count;
+            if (!call_integer(call, ++i, &count)) return false;
+            if (count < 1) {
+                call_syntax_error(call);
+                return false;
+            }
+            out->count = (uint64_t)count;
+        } else if (more && call_is(call, i, "MATCH")) {
+            out->match = call->argv[++i];
+            if (out->match.len == 1 && out->match.data[0] == '*') out->match.data = NULL;
+        } else if (allow_no_values && call_is(call, i, "NOVALUES")) {
+            out->no_values = true;
+        } else {
+            call_syntax_error(call);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool scan_takes(const struct scan_options *options, struct kith_str name)
+{
+    return !options->match.data || text_matches(options->match, name, false);
+}
+
+/* The cursor stands in front of the elements and is known after them, so the head is written behind
+ * them and then changes places with them. */
+size_t scan_begin(struct redis_call *call) { return call->reply->out->len; }
+
+void scan_end(struct redis_call *call, size_t place, uint64_t cursor, size_t written)
+{
+    struct buffer *out = call->reply->out;
+    const size_t body = out->len - place;
+    resp_array(call->reply, 2);
+    resp_printf(call->reply, "%llu", (unsigned long long)cursor);
+    resp_array(call->reply, written);
+    const size_t head = out->len - place - body;
+    uint8_t text[96]; /* three short headers and 20 digits */
+    if (buffer_failed(out) || head > sizeof text) return;
+    memcpy(text, out->data + place + body, head);
+    memmove(out->data + place + head, out->data + place, body);
+    memcpy(out->data + place, text, head);
+}
+
+void scan_nothing(struct redis_call *call)
+{
+    resp_array(call->reply, 2);
+    resp_cstr(call->reply, "0");
+    resp_array(call->reply, 0);
+}
+
+/* ---- the rest ---- */
+
+static void drop_target(struct redis_call *call, struct kith_str key)
+{
+    struct entry *entry = cache_write(call->cache, call->db, key);
+    if (!entry) return;
+    call_changed(call, key, EVENT_GENERIC, "del");
+    cache_remove(call->cache, call->db, entry, REMOVED_DELETED);
+}
+
+void call_store(struct redis_call *call, struct kith_str key, enum value_type type, void *value,
+                uint64_t count, const char *event)
+{
+    static const enum event_class classes[VALUE_TYPES] = {
+        [VALUE_LIST] = EVENT_LIST, [VALUE_SET] = EVENT_SET, [VALUE_ZSET] = EVENT_ZSET,
+    };
+    if (count == 0) {
+        if (value) value_of_type(type)->free(value);
+        drop_target(call, key);
+    } else if (cache_add(call->cache, call->db, key, type, value, CACHE_NO_DEADLINE, NULL) != 0) {
+        call_no_memory(call);
+        return;
+    } else {
+        call_changed(call, key, classes[type], event);
+    }
+    resp_integer(call->reply, (int64_t)count);
+}
+
+void call_partial(struct redis_call *call, size_t done)
+{
+    if (call->changes > 0) call_log(call, call->argv, done);
+    call_no_memory(call);
+}
+
+bool sample_takes(struct rng *rng, uint64_t left, uint64_t want)
+{
+    return want > 0 && rng_below(rng, left) < want;
+}
