@@ -116,7 +116,7 @@ static int seat_parts(struct cache *cache, unsigned db, struct entry_parts *part
     struct seat seat = seat_find(database, parts->key);
     parts->fields_filed = ENTRY_UNFILED;
     if (!parts->live) parts->filed = ENTRY_UNFILED;
-    struct entry *entry = entry_make(&cache->heap, parts);
+    struct entry *entry = cache_make_entry(cache, parts);
     if (!entry) return KITH_ENOMEM;
     int rc = parts->live ? cache_file(cache, database, seat.hash, parts->filed) : 0;
     if (!rc && !seat.place) rc = dict_add(&database->keys, seat.hash, entry);
@@ -185,7 +185,7 @@ static int make_room(struct cache *cache, struct seat seat, int64_t unix_ms, str
     entry_parts_get(*entry, &parts);
     parts.filed = unix_ms;
     parts.live = true;
-    struct entry *fresh = entry_make(&cache->heap, &parts);
+    struct entry *fresh = cache_make_entry(cache, &parts);
     if (!fresh) return KITH_ENOMEM;
     heap_free(&cache->heap, *entry);
     *seat.place = fresh;
@@ -281,6 +281,15 @@ static void free_flushed(void *ctx, void *what)
     mem_free(flushed);
 }
 
+void cache_mark_begin(struct cache *cache) { cache->epoch = !cache->epoch; }
+
+bool cache_mark(struct cache *cache, struct entry *entry)
+{
+    if (entry_epoch(entry) == cache->epoch) return false;
+    entry_set_epoch(entry, cache->epoch);
+    return true;
+}
+
 void cache_flush(struct cache *cache, unsigned db, bool in_background)
 {
     struct database *database = &cache->databases[db];
@@ -302,6 +311,9 @@ void cache_flush(struct cache *cache, unsigned db, bool in_background)
 
 void cache_swap(struct cache *cache, unsigned a, unsigned b)
 {
+    const struct cache_hooks *hooks = &cache->hooks;
+    if (a != b && hooks->flushing) hooks->flushing(hooks->ctx, a); /* not where it was, either */
+    if (a != b && hooks->flushing) hooks->flushing(hooks->ctx, b);
     struct database kept = cache->databases[a];
     cache->databases[a] = cache->databases[b];
     cache->databases[b] = kept;

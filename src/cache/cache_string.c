@@ -43,7 +43,7 @@ static void count_deadline(struct database *database, bool before, bool after)
 static int set_new(struct cache *cache, struct database *database, uint64_t hash,
                    const struct entry_parts *parts, struct entry **out)
 {
-    struct entry *entry = entry_make(&cache->heap, parts);
+    struct entry *entry = cache_make_entry(cache, parts);
     if (!entry) return KITH_ENOMEM;
     int rc = dict_add(&database->keys, hash, entry);
     if (rc) {
@@ -70,7 +70,7 @@ static int set_over(struct cache *cache, unsigned db, struct seat seat, struct e
     if (plain && entry_remake(old, parts)) {
         *out = old;
     } else {
-        struct entry *entry = entry_make(&cache->heap, parts);
+        struct entry *entry = cache_make_entry(cache, parts);
         if (!entry) return KITH_ENOMEM;
         if (!string && cache->hooks.removed)
             cache->hooks.removed(cache->hooks.ctx, db, old, REMOVED_REPLACED);
@@ -172,7 +172,7 @@ static int edit_anew(struct cache *cache, unsigned db, struct entry **entry, siz
     parts.text = inside ? (struct kith_str){text->data, len} : (struct kith_str){0};
     parts.value = inside ? NULL : text;
     struct seat seat = seat_of(&cache->databases[db], *entry);
-    struct entry *fresh = entry_make(&cache->heap, &parts);
+    struct entry *fresh = cache_make_entry(cache, &parts);
     if (inside || !fresh) heap_free(&cache->heap, text);
     if (!fresh) return KITH_ENOMEM;
     *seat.place = fresh;

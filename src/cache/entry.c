@@ -288,7 +288,7 @@ bool entry_remake(struct entry *entry, const struct entry_parts *parts)
     if (entry_key_at(&form) != entry_key_at(entry) || bytes > room) return false;
     if (room > 64 && bytes < room / 2) return false; /* let the rest of the block go */
     entry->kind = form.kind;
-    entry->form = form.form;
+    entry->form = (uint8_t)(form.form | (entry->form & 0x40u));
     put_lengths(entry, parts);
     put_value(entry, parts);
     return true;

@@ -4,7 +4,7 @@
  *     OFFSET SIZE     MEANING
  *     0      1        type (3 bits), how a string is kept (2), size of the deadline (2), is it live
  *     1      1        bytes of the key's length (2 bits), of the string's (1), of the integer (2),
- *                     "raw" (1)
+ *                     "raw" (1), seen by the snapshot (1; cache_mark)
  *     2      3        the access mark: time or frequency (entry_mark.h)
  *     5      1|2|4    length of the key
  *            1|2      length of the string, if it stands in the entry
@@ -82,6 +82,14 @@ static inline bool entry_is_live(const struct entry *entry) /* has a deadline */
 static inline bool entry_is_raw(const struct entry *entry)
 {
     return entry->form >> 5 & 1;
+}
+static inline bool entry_epoch(const struct entry *entry)
+{
+    return entry->form >> 6 & 1;
+}
+static inline void entry_set_epoch(struct entry *entry, bool epoch)
+{
+    entry->form = (uint8_t)((entry->form & ~0x40u) | (unsigned)epoch << 6);
 }
 static inline size_t entry_key_width(const struct entry *entry)
 {
