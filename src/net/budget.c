@@ -12,7 +12,7 @@
  * all together hold more than `output_bytes_all`, it is not the one that happens to put the next
  * byte that has to go: every loop is woken and closes those of its connections that hold the most,
  * until it is enough. A connection that holds no more than a slice, or than half of an even share,
- * is never closed for the others.
+ * is never closed for the others. Workers wait for it a moment before they make more.
  *
  * Threading: an exchange's and a connection's counts are their loop's; those of the net are atomic.
  */
@@ -20,6 +20,8 @@
 
 #define SMALL_REQUEST_BYTES 65536u
 #define STRANGER_HEADER_BYTES_MAX 262144u    /* of all requests that a connection has under way */
+#define WAIT_STEPS 100
+#define WAIT_STEP_US 500
 #define KNOWN_HEADER_BYTES_MAX (8u << 20)
 
 /* ---- requests ---- */
@@ -88,6 +90,27 @@ void budget_shed(struct loop *loop)
     net->shedding = false;
 }
 
+static void ask_to_shed(struct net *net)
+{
+    if (net->output_bytes <= net->limits.output_bytes_all || atomic_exchange(&net->shedding, true))
+        return;
+    for (unsigned i = 0; i < net->loop_count; i++) (void)uv_async_send(&net->loops[i].wake);
+}
+
+void budget_reply(struct exchange *exchange)
+{
+    exchange->reply_bytes = exchange->reply.len;
+    exchange->net->output_bytes += exchange->reply_bytes;
+}
+
+void budget_wait(struct net *net)
+{
+    for (int i = 0; i < WAIT_STEPS && net->output_bytes > net->limits.output_bytes_all; i++) {
+        ask_to_shed(net);
+        os_sleep_us(net->opts.os, WAIT_STEP_US);
+    }
+}
+
 bool budget_output(struct conn *conn)
 {
     struct net *net = conn->loop->net;
@@ -96,7 +119,6 @@ bool budget_output(struct conn *conn)
         conn_close(conn);
         return false;
     }
-    if (net->output_bytes > net->limits.output_bytes_all && !atomic_exchange(&net->shedding, true))
-        for (unsigned i = 0; i < net->loop_count; i++) (void)uv_async_send(&net->loops[i].wake);
+    ask_to_shed(net);
     return true;
 }

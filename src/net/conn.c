@@ -163,7 +163,6 @@ bool conn_hold(struct conn *conn, struct exchange *exchange)
     exchange->held_bytes = exchange->reply.len;
     exchange->progress_us = now_of(conn);
     conn->held_bytes += exchange->held_bytes;
-    conn->loop->net->output_bytes += exchange->held_bytes;
     return budget_output(conn);
 }
 

@@ -59,7 +59,7 @@ void exchange_detach(struct exchange *exchange)
 void exchange_free(struct exchange *exchange)
 {
     exchange_detach(exchange);
-    exchange->net->output_bytes -= exchange->held_bytes;
+    exchange->net->output_bytes -= exchange->reply_bytes;
     exchange->net->unpacked_bytes -= exchange->unpacked_bytes;
     budget_give(NULL, exchange->net, &exchange->input_bytes);
     kith_cancel_free(exchange->cancel);
@@ -170,6 +170,7 @@ static void run_work(void *arg)
 {
     struct exchange *exchange = arg;
     exchange->net->queued--;
+    budget_wait(exchange->net);
     exchange->work(exchange->work_ctx, exchange);
 }
 
@@ -222,4 +223,8 @@ void exchange_delay(struct exchange *exchange, unsigned ms)
     exchange->delay_ms = ms < NET_DELAY_MS_MAX ? ms : NET_DELAY_MS_MAX;
 }
 
-void exchange_end(struct exchange *exchange) { loop_post(exchange->loop, exchange); }
+void exchange_end(struct exchange *exchange)
+{
+    budget_reply(exchange);
+    loop_post(exchange->loop, exchange);
+}

@@ -80,7 +80,8 @@ struct exchange {
     size_t input_bytes;     /* headers and body; counted in its connection and net->input_bytes */
     bool trusted;           /* exchange_trust; the handler's while RUNNING */
     size_t unpacked_bytes;  /* of a compressed request; counted in net->unpacked_bytes */
-    size_t held_bytes;      /* of the reply; counted in its connection and in net->output_bytes */
+    size_t reply_bytes;     /* counted in net->output_bytes, from exchange_end on */
+    size_t held_bytes;      /* of the reply; counted in its connection (HTTP/2) */
     unsigned delay_ms;   /* the reply waits so long on the loop */
 
     void (*work)(void *ctx, struct exchange *exchange);
@@ -268,6 +269,8 @@ void budget_give(struct conn *conn, struct net *net, size_t *counted);
 bool budget_headers(struct conn *conn, struct exchange *exchange, size_t bytes);
 /* After output was counted. false: it was too much, and the connection is closed. */
 bool budget_output(struct conn *conn);
+void budget_reply(struct exchange *exchange); /* counts the reply; any thread */
+void budget_wait(struct net *net); /* on a worker: while replies are too many, for a moment */
 void budget_shed(struct loop *loop); /* when asked to: closes those that hold the most */
 
 /* gunzip.c */

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <netinet/in.h>
+#include <nghttp2/nghttp2.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +35,7 @@ struct hostile {
     uint16_t port;
 };
 
-static inline void hostile_answer(void *ctx, struct exchange *exchange)
+static inline void hostile_reply(void *ctx, struct exchange *exchange)
 {
     (void)ctx;
     const struct kith_str path = exchange_path(exchange), query = exchange_query(exchange);
@@ -48,6 +49,13 @@ static inline void hostile_answer(void *ctx, struct exchange *exchange)
         buffer_put(reply, body.data, body.len);
     }
     exchange_end(exchange);
+}
+
+/* Large replies come from workers, as those of real handlers do. */
+static inline void hostile_answer(void *ctx, struct exchange *exchange)
+{
+    if (exchange_query(exchange).len < 2 || net_work(exchange, hostile_reply, ctx))
+        hostile_reply(ctx, exchange);
 }
 
 static inline uint16_t hostile_start(struct hostile *hostile, struct net_limits limits)
@@ -91,18 +99,50 @@ static inline size_t hostile_size(const char *name, size_t small)
     return size ? size : small;
 }
 
+/* "VmRSS" or "VmHWM" of this process, in bytes. */
+static inline size_t hostile_status(const char *key)
+{
+    char line[256];
+    unsigned long kib = 0;
+    FILE *file = fopen("/proc/self/status", "r");
+    while (file && fgets(line, sizeof line, file))
+        if (strncmp(line, key, strlen(key)) == 0) (void)sscanf(line, "%*s %lu", &kib);
+    if (file) (void)fclose(file);
+    return (size_t)kib * 1024;
+}
+
 /* Resident bytes of this process; what free() kept is given back first. */
 static inline size_t hostile_rss(void)
 {
-    char text[128] = "";
-    unsigned long whole = 0, resident = 0;
     (void)malloc_trim(0);
-    const int fd = open("/proc/self/statm", O_RDONLY);
-    if (fd >= 0 && read(fd, text, sizeof text - 1) > 0)
-        (void)sscanf(text, "%lu %lu", &whole, &resident);
-    if (fd >= 0) (void)close(fd);
-    return resident * (size_t)sysconf(_SC_PAGESIZE);
+    return hostile_status("VmRSS:");
 }
+
+/* From here on the peak counts anew. Returns what is resident now. */
+static inline size_t hostile_peak_begin(void)
+{
+    const size_t rss = hostile_rss();
+    const int fd = open("/proc/self/clear_refs", O_WRONLY);
+    if (fd >= 0) {
+        if (write(fd, "5", 1) != 1) print_message("the peak of memory is that of the process\n");
+        (void)close(fd);
+    }
+    return rss;
+}
+
+/* By how much the process was larger since. */
+static inline size_t hostile_peak(size_t since)
+{
+    const size_t peak = hostile_status("VmHWM:");
+    return peak > since ? peak - since : 0;
+}
+
+/* A sanitizer's own memory is many times ours: nothing to measure. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define HOSTILE_MEASURES 0
+#else
+#define HOSTILE_MEASURES 1
+#endif
 
 static inline int hostile_dial(uint16_t port)
 {
@@ -223,6 +263,7 @@ static inline void h2_call(struct buffer *out, uint32_t stream, const char *path
     buffer_init(&block);
     hpack_put(&block, ":method", "POST");
     hpack_put(&block, ":scheme", "http");
+    hpack_put(&block, ":authority", "x");
     hpack_put(&block, ":path", path);
     hpack_put(&block, "content-type", "application/grpc");
     if (more) hpack_put(&block, more, value);
@@ -242,6 +283,78 @@ static inline void h2_message(struct buffer *out, uint32_t stream, const void *d
         h2_frame(out, H2_DATA, slice == len ? H2_END_STREAM : 0, stream, at, slice);
         at += slice;
         len -= slice;
+    }
+}
+
+/* What a server answers: frames are read and headers unpacked, one reader a connection. */
+struct h2_reader {
+    int fd;
+    nghttp2_hd_inflater *inflater;
+    uint8_t bytes[1 << 17];
+    size_t len;
+    char text[256]; /* grpc-message */
+};
+enum { H2_LATE = -1, H2_CLOSED = -2, H2_RESET = -3, H2_GONE = -4 };
+
+static inline void h2_reader_init(struct h2_reader *reader, int fd)
+{
+    reader->fd = fd;
+    reader->len = 0;
+    reader->text[0] = 0;
+    assert_int_equal(nghttp2_hd_inflate_new(&reader->inflater), 0);
+}
+
+static inline void h2_reader_release(struct h2_reader *reader)
+{
+    nghttp2_hd_inflate_del(reader->inflater);
+    (void)close(reader->fd);
+}
+
+/* The status of gRPC in a block, HTTP's when it is no 200, or H2_LATE: neither. */
+static inline int h2_block_status(struct h2_reader *reader, const uint8_t *data, size_t len)
+{
+    int status = H2_LATE, flags = 0;
+    while (!(flags & NGHTTP2_HD_INFLATE_FINAL)) {
+        nghttp2_nv nv;
+        const ssize_t used =
+            nghttp2_hd_inflate_hd2(reader->inflater, &nv, &flags, data, len, 1);
+        if (used < 0) return H2_CLOSED;
+        data += used;
+        len -= (size_t)used;
+        if (!(flags & NGHTTP2_HD_INFLATE_EMIT)) continue;
+        const char *value = (const char *)nv.value;
+        if (nv.namelen == 11 && memcmp(nv.name, "grpc-status", 11) == 0) status = atoi(value);
+        if (nv.namelen == 7 && memcmp(nv.name, ":status", 7) == 0 && strcmp(value, "200") != 0)
+            status = atoi(value);
+        if (nv.namelen == 12 && memcmp(nv.name, "grpc-message", 12) == 0)
+            (void)snprintf(reader->text, sizeof reader->text, "%s", value);
+    }
+    (void)nghttp2_hd_inflate_end_headers(reader->inflater);
+    return status;
+}
+
+/* How the next call ends; `message` (nullable) gets its DATA. */
+static inline int h2_status(struct h2_reader *reader, struct buffer *message)
+{
+    for (;;) {
+        const uint8_t *at = reader->bytes;
+        const size_t len = reader->len < 9 ? 0 : (size_t)at[0] << 16 | (size_t)at[1] << 8 | at[2];
+        if (reader->len >= 9 && reader->len >= 9 + len) {
+            int status = H2_LATE;
+            if (at[3] == H2_HEADERS) status = h2_block_status(reader, at + 9, len);
+            if (at[3] == H2_DATA && message) buffer_put(message, at + 9, len);
+            if (at[3] == H2_RST) status = H2_RESET;
+            if (at[3] == H2_GOAWAY) status = H2_GONE;
+            reader->len -= 9 + len;
+            memmove(reader->bytes, at + 9 + len, reader->len);
+            if (status != H2_LATE) return status;
+            continue;
+        }
+        const ssize_t got = recv(reader->fd, reader->bytes + reader->len,
+                                 sizeof reader->bytes - reader->len, 0);
+        if (got < 0 && errno == EAGAIN) return H2_LATE;
+        if (got <= 0) return H2_CLOSED;
+        reader->len += (size_t)got;
     }
 }
 

@@ -1,7 +1,7 @@
 /*
- * Clients that mean harm, or are very many: idle ones (N1), those that ask and do not read (N2),
- * those that announce what nobody could send (N3), and a storm of connections (N4). What must hold
- * is memory, and that others are served meanwhile.
+ * Clients that mean harm, or are very many: idle ones (N1), those that ask and do not read (N2), a
+ * storm of connections (N4), uploads that fill the memory, and a moment without any. What must hold
+ * is memory, and that others are served meanwhile. (N3 is test_hostile_sizes.c.)
  *
  * Small by default; KITH_N1, KITH_N2 and KITH_N4 say how many clients, for the long run.
  */
@@ -11,6 +11,9 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+
+#include <signal.h>
+#include <sys/wait.h>
 
 #include "net/hostile.h"
 
@@ -39,10 +42,330 @@ static void test_accept_without_memory(void **state)
     hostile_stop(&hostile);
 }
 
+/* ---- N1: idle ones ---- */
+
+#define IDLE_BYTES_MAX 20480.0
+
+/* A process of its own, so that descriptors suffice and its memory is not counted: connects, makes
+ * one call on each connection, says that all are there, and lets the last ones drip. */
+static void crowd(int ask, int tell, bool h2, size_t count, size_t dripping)
+{
+    uint16_t port;
+    struct buffer bytes;
+    char text[4096];
+    int *fds = calloc(count, sizeof *fds);
+    hostile_descriptors();
+    (void)signal(SIGPIPE, SIG_IGN);
+    buffer_init(&bytes);
+    if (h2) {
+        h2_preface(&bytes);
+        h2_call(&bytes, 1, "/big?3", NULL, NULL);
+        h2_message(&bytes, 1, NULL, 0);
+    } else {
+        buffer_put(&bytes, "GET /big?3 HTTP/1.1\r\n\r\n", 23);
+    }
+    if (!fds || read(ask, &port, sizeof port) != sizeof port) _exit(1);
+    for (size_t i = 0; i < count; i++) {
+        fds[i] = hostile_dial(port);
+        if (!hostile_send(fds[i], bytes.data, bytes.len) ||
+            !hostile_hear(fds[i], text, sizeof text, "xxx"))
+            _exit(2);
+    }
+    if (write(tell, "y", 1) != 1) _exit(3);
+    struct pollfd over = { .fd = ask, .events = POLLIN };
+    while (poll(&over, 1, 1000) == 0)
+        for (size_t i = count - dripping; i < count; i++)
+            if (send(fds[i], h2 ? "\0" : "G", 1, MSG_NOSIGNAL) < 0) _exit(4);
+    _exit(0);
+}
+
+static int compare_us(const void *a, const void *b)
+{
+    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* The median and the 99th hundredth of a client that works, in microseconds. */
+static void time_calls(int fd, int64_t *p50, int64_t *p99)
+{
+    int64_t us[500];
+    char text[1024];
+    for (int i = 0; i < 500; i++) {
+        const int64_t start_us = os_now_us(os_real());
+        assert_true(hostile_say(fd, "GET /big?3 HTTP/1.1\r\n\r\n"));
+        assert_true(hostile_hear(fd, text, sizeof text, "xxx"));
+        us[i] = os_now_us(os_real()) - start_us;
+    }
+    qsort(us, 500, sizeof us[0], compare_us);
+    *p50 = us[250];
+    *p99 = us[495];
+}
+
+static void check_idle(bool h2)
+{
+    const size_t count = hostile_size("KITH_N1", 1000), dripping = count / 10;
+    int ask[2], tell[2], status;
+    char yes;
+    assert_int_equal(pipe(ask) | pipe(tell), 0);
+    hostile_descriptors();
+    const pid_t pid = fork();
+    if (pid == 0) {
+        (void)close(ask[1]);
+        crowd(ask[0], tell[1], h2, count + dripping, dripping);
+    }
+    (void)close(tell[1]);
+    struct hostile hostile = { 0 };
+    const uint16_t port = hostile_start(
+        &hostile, (struct net_limits){ .connections_max = (unsigned)(count + dripping + 1) });
+    int64_t p50[2], p99[2];
+    const int fd = hostile_dial(port);
+    time_calls(fd, &p50[0], &p99[0]);
+    const size_t before = hostile_rss();
+    assert_int_equal(write(ask[1], &port, sizeof port), sizeof port);
+    assert_int_equal(read(tell[0], &yes, 1), 1);
+    os_sleep_us(os_real(), 2500000); /* some drops */
+    const double each = (double)(hostile_rss() - before) / (double)(count + dripping);
+    time_calls(fd, &p50[1], &p99[1]);
+    print_message("N1 %s: %zu idle and %zu dripping, %.1f KiB each; p50 %lld -> %lld us, p99 %lld "
+                  "-> %lld us\n", h2 ? "HTTP/2" : "HTTP/1.1", count, dripping, each / 1024,
+                  (long long)p50[0], (long long)p50[1], (long long)p99[0], (long long)p99[1]);
+    if (HOSTILE_MEASURES) assert_true(each <= IDLE_BYTES_MAX);
+    assert_true(p50[1] <= 2 * p50[0] + 1000);
+    (void)close(ask[1]);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_true(hostile_left(&hostile, 1, 10000));
+    (void)close(fd);
+    (void)close(ask[0]);
+    (void)close(tell[0]);
+    hostile_stop(&hostile);
+}
+
+static void test_n1_idle(void **state)
+{
+    (void)state;
+    check_idle(false);
+    check_idle(true);
+}
+
+/* ---- N2: those that do not read ---- */
+
+enum { N2_EACH_MAX = 4 << 20, N2_ALL_MAX = 16 << 20, N2_REPLY = 1 << 20, N2_CALLS = 90 };
+/* What a call takes that waits for a worker: of HTTP/2, all of them do so at once. */
+enum { N2_CALL_BYTES = 10240 };
+
+/* 90 calls for 1 MiB each, all at once. */
+static void n2_calls(struct buffer *out, bool h2)
+{
+    if (h2) {
+        static const uint8_t wide[] = { 0, 4, 0x7f, 0xff, 0xff, 0xff }; /* INITIAL_WINDOW_SIZE */
+        static const uint8_t more[] = { 0x7f, 0, 0, 0 };
+        h2_preface(out);
+        h2_frame(out, H2_SETTINGS, 0, 0, wide, sizeof wide);
+        h2_frame(out, 8, 0, 0, more, sizeof more); /* WINDOW_UPDATE */
+    }
+    for (uint32_t i = 0; i < N2_CALLS; i++) {
+        if (!h2) {
+            buffer_put(out, "GET /big?1048576 HTTP/1.1\r\n\r\n", 29);
+            continue;
+        }
+        h2_call(out, 2 * i + 1, "/big?1048576", NULL, NULL);
+        h2_message(out, 2 * i + 1, NULL, 0);
+    }
+}
+
+static void check_readers(bool h2)
+{
+    const size_t count = hostile_size("KITH_N2", 100);
+    int *fds = test_calloc(count, sizeof *fds);
+    struct hostile hostile = { 0 };
+    struct buffer calls;
+    char text[1024];
+    buffer_init(&calls);
+    n2_calls(&calls, h2);
+    const uint16_t port =
+        hostile_start(&hostile, (struct net_limits){ .output_bytes_max = N2_EACH_MAX,
+                                                     .output_bytes_all = N2_ALL_MAX,
+                                                     .request_timeout_s = 2 });
+    const int good = hostile_dial(port);
+    const size_t before = hostile_peak_begin();
+    const int small = 4096;
+    for (size_t i = 0; i < count; i++) {
+        fds[i] = hostile_dial(port);
+        (void)setsockopt(fds[i], SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+        (void)hostile_send(fds[i], calls.data, calls.len);
+        assert_true(hostile_say(good, "GET /big?3 HTTP/1.1\r\n\r\n"));
+        assert_true(hostile_hear(good, text, sizeof text, "\r\n\r\nxxx"));
+    }
+    assert_true(hostile_left(&hostile, 1, 10000)); /* all of them but the good one */
+    const size_t growth = hostile_peak(before);
+    print_message("N2 %s: %zu clients that ask for %d MiB and read nothing, peak + %.1f MiB\n",
+                  h2 ? "HTTP/2" : "HTTP/1.1", count, N2_CALLS, (double)growth / (1 << 20));
+    const size_t calls_bytes = h2 ? count * N2_CALLS * N2_CALL_BYTES : 0;
+    if (HOSTILE_MEASURES)
+        assert_true(growth <= 2 * N2_ALL_MAX + N2_EACH_MAX + 4 * N2_REPLY + calls_bytes);
+    assert_true(hostile_say(good, "GET /big?3 HTTP/1.1\r\n\r\n"));
+    assert_true(hostile_hear(good, text, sizeof text, "\r\n\r\nxxx"));
+    for (size_t i = 0; i < count; i++) (void)close(fds[i]);
+    (void)close(good);
+    buffer_release(&calls);
+    test_free(fds);
+    hostile_stop(&hostile);
+}
+
+static void test_n2_no_reading(void **state)
+{
+    (void)state;
+    check_readers(false);
+    check_readers(true);
+}
+
+/* ---- requests in flight ---- */
+
+enum { INPUT_ALL = 4 << 20, UPLOADS = 8 };
+
+static void begin_upload(int fd, bool h2, const void *body, size_t len)
+{
+    struct buffer bytes;
+    buffer_init(&bytes);
+    if (h2) {
+        h2_preface(&bytes);
+        h2_call(&bytes, 1, "/echo", NULL, NULL);
+        h2_message(&bytes, 1, body, len);
+        bytes.len -= 1; /* the last byte does not come */
+    } else {
+        buffer_printf(&bytes, "POST /echo HTTP/1.1\r\nContent-Length: %zu\r\n\r\n", len + 1);
+        buffer_put(&bytes, body, len);
+    }
+    assert_false(buffer_failed(&bytes));
+    (void)hostile_send(fd, bytes.data, bytes.len);
+    buffer_release(&bytes);
+}
+
+/* Was it refused, in a way that clients repeat? */
+static bool upload_refused(int fd, bool h2)
+{
+    char text[1024] = "";
+    struct pollfd waits = { .fd = fd, .events = POLLIN };
+    if (!h2) {
+        if (poll(&waits, 1, 10) == 0) return false;
+        assert_true(hostile_hear(fd, text, sizeof text, "\r\n\r\n"));
+        assert_non_null(strstr(text, "HTTP/1.1 503 "));
+        assert_non_null(strstr(text, "Retry-After: 1\r\n"));
+        return true;
+    }
+    struct h2_reader *reader = test_malloc(sizeof *reader);
+    const struct timeval soon = { .tv_usec = 10000 };
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof soon);
+    h2_reader_init(reader, dup(fd));
+    const int status = h2_status(reader, NULL);
+    assert_true(status == H2_LATE || status == 14);
+    h2_reader_release(reader);
+    test_free(reader);
+    return status == 14;
+}
+
+/* Uploads of all connections together are bounded; small requests pass meanwhile; room that is
+ * given back is used again. */
+static void check_uploads(bool h2)
+{
+    static uint8_t body[1 << 20];
+    struct hostile hostile = { 0 };
+    const uint16_t port =
+        hostile_start(&hostile, (struct net_limits){ .input_bytes_all = INPUT_ALL });
+    int fds[UPLOADS];
+    char text[1024] = "";
+    unsigned refused = 0;
+    for (int i = 0; i < UPLOADS; i++) {
+        begin_upload(fds[i] = hostile_dial(port), h2, body, sizeof body);
+        os_sleep_us(os_real(), 20000);
+    }
+    for (int i = 0; i < UPLOADS; i++) refused += upload_refused(fds[i], h2);
+    assert_true(hostile_works(port));
+    assert_in_range(refused, UPLOADS - 4, UPLOADS - 3); /* 3 or 4 of 1 MiB and more fit in 4 MiB */
+    for (int i = 0; i < UPLOADS; i++) (void)close(fds[i]);
+    assert_true(hostile_left(&hostile, 0, 5000));
+    const int fd = hostile_dial(port);
+    assert_true(hostile_say(fd, "POST /echo HTTP/1.1\r\nContent-Length: 1048576\r\n\r\n"));
+    assert_true(hostile_send(fd, body, sizeof body));
+    assert_true(hostile_hear(fd, text, sizeof text, "200 OK"));
+    (void)close(fd);
+    hostile_stop(&hostile);
+}
+
+static void test_uploads(void **state)
+{
+    (void)state;
+    check_uploads(false);
+    check_uploads(true);
+}
+
+/* ---- N4: a storm ---- */
+
+enum { STORM_MAX = 64, STORM_AT_ONCE = 200 };
+
+static void wait_closed(int *fds, size_t count)
+{
+    char byte;
+    for (size_t i = 0; i < count; i++) {
+        const ssize_t got = recv(fds[i], &byte, 1, 0);
+        assert_true(got == 0 || (got < 0 && errno == ECONNRESET));
+        (void)close(fds[i]);
+    }
+}
+
+static void test_n4_storm(void **state)
+{
+    (void)state;
+    const size_t count = hostile_size("KITH_N4", 4000);
+    struct hostile hostile = { 0 };
+    int held[STORM_MAX], fds[STORM_AT_ONCE];
+    char text[1024];
+    const uint16_t port =
+        hostile_start(&hostile, (struct net_limits){ .connections_max = STORM_MAX });
+    for (int i = 0; i < STORM_MAX; i++) {
+        held[i] = hostile_dial(port);
+        assert_true(hostile_say(held[i], "GET /big?3 HTTP/1.1\r\n\r\n"));
+        assert_true(hostile_hear(held[i], text, sizeof text, "\r\n\r\nxxx"));
+    }
+    const size_t before = hostile_peak_begin();
+    const int64_t start_us = os_now_us(os_real());
+    for (size_t done = 0; done < count; done += STORM_AT_ONCE) {
+        for (int i = 0; i < STORM_AT_ONCE; i++) fds[i] = hostile_dial(port);
+        wait_closed(fds, STORM_AT_ONCE);
+    }
+    const double storm_s = (double)(os_now_us(os_real()) - start_us) / 1e6;
+    assert_true(hostile_say(held[0], "GET /big?3 HTTP/1.1\r\n\r\n")); /* who is in, stays in */
+    assert_true(hostile_hear(held[0], text, sizeof text, "\r\n\r\nxxx"));
+    for (int i = 0; i < STORM_MAX; i++) (void)close(held[i]);
+    const int64_t over_us = os_now_us(os_real());
+    bool works = false;
+    while (!works && os_now_us(os_real()) - over_us < 1000000) {
+        const int fd = hostile_dial(port);
+        works = hostile_say(fd, "GET /big?3 HTTP/1.1\r\n\r\n") &&
+                hostile_hear(fd, text, sizeof text, "\r\n\r\nxxx");
+        (void)close(fd);
+    }
+    print_message("N4: %zu connections over the limit refused in %.2f s (%.0f us each), accepts "
+                  "again after %.1f ms, peak + %.1f KiB\n", count, storm_s,
+                  storm_s * 1e6 / (double)count, (double)(os_now_us(os_real()) - over_us) / 1000,
+                  (double)hostile_peak(before) / 1024);
+    assert_true(works);
+    struct net_stats stats;
+    net_stats_get(hostile.net, &stats);
+    assert_true(stats.refused >= count);
+    hostile_stop(&hostile);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_accept_without_memory),
+        cmocka_unit_test(test_n1_idle),
+        cmocka_unit_test(test_n2_no_reading),
+        cmocka_unit_test(test_uploads),
+        cmocka_unit_test(test_n4_storm),
     };
+    (void)mallopt(M_MMAP_THRESHOLD, 131072); /* what is freed is seen to be */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
