@@ -15,7 +15,7 @@ static MilvusStatus *set(struct milvus_call *call, const char *alias,
 {
     struct kith_error err = {0};
     int rc = kith_alias_set(call->milvus->opts.db, call->database, alias, collection->name, &err);
-    if (rc == 0) rc = registry_refresh(call, &err);
+    if (rc == 0) rc = registry_refresh(call, collection->id, &err);
     return rc ? milvus_error(call, rc, &err) : NULL;
 }
 
@@ -88,11 +88,13 @@ MILVUS_HANDLER(DropAlias)
     const WIRE(DropAliasRequest) *in = request;
     struct kith_error err = {0};
     MilvusStatus *refusal = milvus_check_alias_name(call, in->alias);
+    struct milvus_collection *there = refusal ? NULL : milvus_alias_get(call, in->alias);
     if (!refusal) {
         int rc = kith_alias_drop(call->milvus->opts.db, call->database, in->alias, &err);
-        if (rc == 0) rc = registry_refresh(call, &err);
+        if (rc == 0 && there) rc = registry_refresh(call, there->id, &err);
         if (rc && rc != KITH_ENOTFOUND) refusal = milvus_error(call, rc, &err);
     }
+    milvus_collection_unref(there);
     milvus_finish(call, reply, refusal);
 }
 

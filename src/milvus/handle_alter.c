@@ -21,7 +21,7 @@ static MilvusStatus *rename_to(struct milvus_call *call, const struct milvus_col
             "duplicated new collection name %s in database %s with other collection "
             "name or alias",
             name, database);
-    const int again = rc ? rc : registry_refresh(call, &err);
+    const int again = rc ? rc : registry_refresh(call, collection->id, &err);
     return again ? milvus_error(call, again, &err) : NULL;
 }
 

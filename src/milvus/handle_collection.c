@@ -62,6 +62,15 @@ static void fill_record(struct milvus_call *call, const WIRE(CreateCollectionReq
     out->next_index = 1;
 }
 
+static void take_back(struct milvus_call *call, const char *name)
+{
+    MilvusStatus *absent;
+    struct milvus_collection *there = milvus_collection_get(call, name, false, &absent);
+    (void)!kith_collection_drop(call->milvus->opts.db, call->database, name, NULL);
+    if (there) (void)!registry_refresh(call, there->id, NULL);
+    milvus_collection_unref(there);
+}
+
 static MilvusStatus *create_new(struct milvus_call *call, const WIRE(CreateCollectionRequest) * in,
                                 MilvusSchema *schema)
 {
@@ -85,8 +94,7 @@ static MilvusStatus *create_new(struct milvus_call *call, const WIRE(CreateColle
     if (rc) return milvus_error(call, rc, &err);
     rc = registry_add(call, schema->name, &record, &err);
     if (rc == 0) rc = milvus_properties_apply(call, schema->name, &err);
-    if (rc) (void)!kith_collection_drop(db, call->database, schema->name, NULL);
-    if (rc) (void)!registry_refresh(call, NULL);
+    if (rc) take_back(call, schema->name);
     return rc ? milvus_error(call, rc, &err) : NULL;
 }
 
@@ -133,7 +141,7 @@ MILVUS_HANDLER(DropCollection)
                                 in->collection_name);
     } else if (there) {
         int rc = kith_collection_drop(call->milvus->opts.db, call->database, there->name, &err);
-        if (rc == 0 || rc == KITH_ENOTFOUND) rc = registry_refresh(call, &err);
+        if (rc == 0 || rc == KITH_ENOTFOUND) rc = registry_refresh(call, there->id, &err);
         if (rc) refusal = milvus_error(call, rc, &err);
     }
     milvus_collection_unref(there);

@@ -11,6 +11,7 @@ int milvus_new(const struct milvus_opts *opts, struct milvus **out, struct kith_
     if (!milvus) return error_set(err, KITH_ENOMEM, "the Milvus door: no memory");
     milvus->opts = *opts;
     map_init(&milvus->names);
+    map64_init(&milvus->places);
     int rc = os_mutex_init(opts->os, &milvus->change_lock);
     if (rc == 0) rc = os_mutex_init(opts->os, &milvus->names_lock);
     if (rc == 0) rc = os_mutex_init(opts->os, &milvus->ddl_lock);

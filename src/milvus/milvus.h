@@ -117,6 +117,8 @@ struct milvus_collection { /* counted, immutable: a change makes a new one (regi
     Kith__Door__CollectionRecord *record; /* owns: what is kept; schema with field ids filled */
     const MilvusField *primary;       /* of record->schema */
     struct kith_collection *handle;   /* owns */
+    char **names; /* own: keys of milvus->names; guard: names_lock, all else never changes */
+    size_t name_count;
 };
 /* By name or alias. NULL with *status set: 100 in the form that the RPC needs (`describe`), 800
  * when the database is unknown. Release with milvus_collection_unref. */
@@ -149,8 +151,9 @@ KITH_NODISCARD int registry_change(struct milvus_call *call, uint64_t id, regist
  * clients keep what they know. */
 KITH_NODISCARD int registry_change_quietly(struct milvus_call *call, uint64_t id,
                                            registry_edit *edit, void *ctx, struct kith_error *err);
-/* After a drop, a rename or a change of aliases by the engine: names are read again. */
-KITH_NODISCARD int registry_refresh(struct milvus_call *call, struct kith_error *err);
+/* After a drop, a rename or a change of aliases by the engine: the names of this collection are
+ * read again. It costs the same however many others there are. */
+KITH_NODISCARD int registry_refresh(struct milvus_call *call, uint64_t id, struct kith_error *err);
 /* A timestamp of the engine's clock: (unix_ms << 18) | n, always ascending within the door. */
 uint64_t milvus_timestamp(struct milvus *milvus);
 

@@ -24,6 +24,7 @@ struct milvus {
     struct map names;
     struct milvus_collection **collections; /* owns a reference each; guard: names_lock */
     size_t collection_count;
+    struct map64 places; /* number of a collection -> index in collections; guard: names_lock */
     struct milvus_group *groups; /* owns: resource groups but the default one; guard: ddl_lock */
     struct os_mutex zones_lock; /* last in the order: held to find a zone of time */
     struct milvus_zones *zones; /* owns; guard: zones_lock */
@@ -35,6 +36,22 @@ struct milvus {
 KITH_NODISCARD int registry_open(struct milvus *milvus, struct kith_error *err);
 void registry_close(struct milvus *milvus);
 bool milvus_database_exists(struct milvus *milvus, const char *database);
+
+/* registry_names.c: under names_lock. */
+struct milvus_collection *registry_find(struct milvus *milvus, const char *database,
+                                        const char *name); /* no reference */
+struct milvus_collection *registry_at(struct milvus *milvus, uint64_t id);
+/* A collection's own name and its aliases, as the engine has them. KITH_ENOMEM, KITH_ENOTFOUND. */
+KITH_NODISCARD int registry_names_enter(struct milvus *milvus,
+                                        struct milvus_collection *collection);
+void registry_names_leave(struct milvus *milvus, struct milvus_collection *collection);
+void registry_names_free(struct milvus_collection *collection);
+/* Takes the collection, also on failure. */
+KITH_NODISCARD int registry_append(struct milvus *milvus, struct milvus_collection *collection);
+/* `fresh` (which may be `old`) takes the place of `old`, whose reference is left to the caller. */
+KITH_NODISCARD int registry_exchange(struct milvus *milvus, struct milvus_collection *old,
+                                     struct milvus_collection *fresh);
+void registry_remove(struct milvus *milvus, struct milvus_collection *collection);
 
 /* milvus_call.c */
 void milvus_call_init(struct milvus_call *out, struct milvus *milvus, struct exchange *exchange);

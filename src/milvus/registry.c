@@ -18,8 +18,6 @@
 #include "milvus/milvus_internal.h"
 #include "milvus/schema_map.h"
 
-#define NAME_KEY_MAX 520
-
 /* ---- memory of records ---- */
 
 static void *heap_take(void *ctx, size_t size)
@@ -152,6 +150,7 @@ void milvus_collection_unref(struct milvus_collection *collection)
     if (!collection || atomic_fetch_sub(&collection->refs, 1) != 1) return;
     kith_collection_release(collection->handle);
     record_free(collection->record);
+    registry_names_free(collection);
     mem_free(collection->database);
     mem_free(collection->name);
     mem_free(collection);
@@ -205,39 +204,7 @@ static struct milvus_collection *collection_load(struct milvus *milvus, const ch
     return collection;
 }
 
-/* ---- names ---- */
-
-static size_t name_key(char out[NAME_KEY_MAX], const char *database, const char *name)
-{
-    const int len = snprintf(out, NAME_KEY_MAX, "%.255s\x01%.255s", database, name);
-    return len < 0 ? 0 : (size_t)len;
-}
-
-/* Under names_lock. A collection's own name and its aliases. */
-static int name_put(struct milvus *milvus, struct milvus_collection *collection)
-{
-    char key[NAME_KEY_MAX];
-    struct kith_collection_info *info;
-    if (kith_collection_describe(collection->handle, &info, NULL)) return KITH_ENOTFOUND;
-    size_t len = name_key(key, info->database, info->name);
-    int rc = map_put(&milvus->names, key, len, (uintptr_t)collection);
-    for (size_t i = 0; rc == 0 && i < info->alias_count; i++) {
-        len = name_key(key, info->database, info->aliases[i]);
-        rc = map_put(&milvus->names, key, len, (uintptr_t)collection);
-    }
-    kith_collection_info_free(info);
-    return rc;
-}
-
-static int append(struct milvus *milvus, struct milvus_collection *collection)
-{
-    struct milvus_collection **grown =
-        mem_realloc(milvus->collections, (milvus->collection_count + 1) * sizeof(void *));
-    if (!grown) return KITH_ENOMEM;
-    milvus->collections = grown;
-    grown[milvus->collection_count++] = collection;
-    return name_put(milvus, collection);
-}
+/* ---- all of them ---- */
 
 static int load_database(struct milvus *milvus, const char *database, struct kith_error *err)
 {
@@ -251,7 +218,7 @@ static int load_database(struct milvus *milvus, const char *database, struct kit
         /* The clock may have been set back since; what was handed out is not handed out again. */
         if (collection->record->updated_ts > atomic_load(&milvus->last_ts))
             atomic_store(&milvus->last_ts, collection->record->updated_ts);
-        rc = append(milvus, collection);
+        rc = registry_append(milvus, collection);
     }
     if (rc == 0) kith_names_free(&names);
     return rc;
@@ -274,6 +241,7 @@ void registry_close(struct milvus *milvus)
     mem_free(milvus->collections);
     milvus->collections = NULL;
     milvus->collection_count = 0;
+    map64_release(&milvus->places);
 }
 
 bool milvus_database_exists(struct milvus *milvus, const char *database)
@@ -291,12 +259,8 @@ bool milvus_database_exists(struct milvus *milvus, const char *database)
 
 static struct milvus_collection *find(struct milvus *milvus, const char *database, const char *name)
 {
-    char key[NAME_KEY_MAX];
-    const size_t len = name_key(key, database, name);
-    uintptr_t found = 0;
     os_mutex_lock(&milvus->names_lock);
-    struct milvus_collection *collection =
-        map_get(&milvus->names, key, len, &found) ? (struct milvus_collection *)found : NULL;
+    struct milvus_collection *collection = registry_find(milvus, database, name);
     if (collection) atomic_fetch_add(&collection->refs, 1);
     os_mutex_unlock(&milvus->names_lock);
     return collection;
@@ -326,10 +290,8 @@ struct milvus_collection *milvus_collection_get(struct milvus_call *call, const 
 struct milvus_collection *milvus_collection_by_id(struct milvus_call *call, uint64_t id)
 {
     struct milvus *milvus = call->milvus;
-    struct milvus_collection *collection = NULL;
     os_mutex_lock(&milvus->names_lock);
-    for (size_t i = 0; !collection && i < milvus->collection_count; i++)
-        if (milvus->collections[i]->id == id) collection = milvus->collections[i];
+    struct milvus_collection *collection = registry_at(milvus, id);
     if (collection) atomic_fetch_add(&collection->refs, 1);
     os_mutex_unlock(&milvus->names_lock);
     return collection;
@@ -395,15 +357,11 @@ const Kith__Door__IndexRecord *milvus_index_find(const struct milvus_collection 
 /* Under both locks: `fresh` takes the place of the collection with its id. */
 static int replace(struct milvus *milvus, struct milvus_collection *fresh)
 {
-    for (size_t i = 0; i < milvus->collection_count; i++) {
-        struct milvus_collection *old = milvus->collections[i];
-        if (old->id != fresh->id) continue;
-        milvus->collections[i] = fresh;
-        const int rc = name_put(milvus, fresh);
-        milvus_collection_unref(old);
-        return rc;
-    }
-    return append(milvus, fresh);
+    struct milvus_collection *old = registry_at(milvus, fresh->id);
+    if (!old) return registry_append(milvus, fresh);
+    const int rc = registry_exchange(milvus, old, fresh);
+    milvus_collection_unref(old);
+    return rc;
 }
 
 int registry_add(struct milvus_call *call, const char *name,
@@ -474,64 +432,47 @@ int registry_change_quietly(struct milvus_call *call, uint64_t id, registry_edit
     return change_by_id(call, id, edit, ctx, false, err);
 }
 
-/* Dropped ones go, renamed ones are made anew, all names are entered again. */
-static int read_again(struct milvus *milvus, struct buffer *gone)
+/* The record of a dropped collection. What stays behind after a crash here is never read again:
+ * numbers of collections are given once. */
+static void forget(struct milvus *milvus, uint64_t id)
 {
-    map_release(&milvus->names);
-    map_init(&milvus->names);
-    size_t kept = 0;
+    char key[64];
+    meta_key(id, key);
+    const struct kith_meta_change change = {key, NULL, 0};
+    (void)!kith_meta_write(milvus->opts.db, &change, 1, NULL);
+}
+
+/* Under both locks. A dropped one goes, a renamed one is made anew, the names of others may have
+ * changed. *gone: it was dropped. */
+static int read_again(struct milvus *milvus, struct milvus_collection *collection, bool *gone)
+{
+    struct kith_collection_info *info;
+    struct milvus_collection *fresh = collection;
     int rc = 0;
-    for (size_t i = 0; i < milvus->collection_count; i++) {
-        struct milvus_collection *collection = milvus->collections[i];
-        struct kith_collection_info *info;
-        if (kith_collection_describe(collection->handle, &info, NULL)) {
-            buffer_put(gone, &collection->id, sizeof collection->id);
-            milvus_collection_unref(collection);
-            continue;
-        }
-        if (strcmp(info->name, collection->name) || strcmp(info->database, collection->database)) {
-            struct milvus_collection *fresh =
-                collection_load(milvus, info->database, info->name, collection->record);
-            if (fresh) {
-                milvus_collection_unref(collection);
-                collection = fresh;
-            } else {
-                rc = KITH_ENOMEM;
-            }
-        }
-        kith_collection_info_free(info);
-        milvus->collections[kept++] = collection;
-        if (rc == 0) rc = name_put(milvus, collection);
+    if (kith_collection_describe(collection->handle, &info, NULL)) {
+        registry_remove(milvus, collection);
+        milvus_collection_unref(collection);
+        *gone = true;
+        return 0;
     }
-    milvus->collection_count = kept;
+    if (strcmp(info->name, collection->name) || strcmp(info->database, collection->database))
+        fresh = collection_load(milvus, info->database, info->name, collection->record);
+    rc = fresh ? registry_exchange(milvus, collection, fresh) : KITH_ENOMEM;
+    if (fresh && fresh != collection) milvus_collection_unref(collection);
+    kith_collection_info_free(info);
     return rc;
 }
 
-/* Records of dropped collections. What stays behind after a crash here is never read again: numbers
- * of collections are given once. */
-static void forget(struct milvus *milvus, const struct buffer *gone)
-{
-    for (size_t at = 0; !buffer_failed(gone) && at + 8 <= gone->len; at += 8) {
-        char key[64];
-        uint64_t id;
-        memcpy(&id, gone->data + at, sizeof id);
-        meta_key(id, key);
-        const struct kith_meta_change change = {key, NULL, 0};
-        (void)!kith_meta_write(milvus->opts.db, &change, 1, NULL);
-    }
-}
-
-int registry_refresh(struct milvus_call *call, struct kith_error *err)
+int registry_refresh(struct milvus_call *call, uint64_t id, struct kith_error *err)
 {
     struct milvus *milvus = call->milvus;
-    struct buffer gone; /* numbers */
-    buffer_init(&gone);
+    bool gone = false;
     os_mutex_lock(&milvus->change_lock);
     os_mutex_lock(&milvus->names_lock);
-    const int rc = read_again(milvus, &gone);
+    struct milvus_collection *collection = registry_at(milvus, id);
+    const int rc = collection ? read_again(milvus, collection, &gone) : 0;
     os_mutex_unlock(&milvus->names_lock);
-    forget(milvus, &gone);
+    if (gone) forget(milvus, id);
     os_mutex_unlock(&milvus->change_lock);
-    buffer_release(&gone);
-    return rc ? error_set(err, rc, "the door could not read the collections again") : 0;
+    return rc ? error_set(err, rc, "the door could not read the collection again") : 0;
 }
