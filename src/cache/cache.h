@@ -146,6 +146,12 @@ bool entry_integer(const struct entry *entry, int64_t *out); /* the canonical te
 KITH_NODISCARD int cache_set_string(struct cache *cache, unsigned db, struct kith_str key,
                                     struct kith_str value, int64_t deadline, bool raw,
                                     struct entry **out);
+/* The same with a choice: a text that is never kept as an integer and still is not raw, as the
+ * result of INCRBYFLOAT; and an integer without its digits, as that of INCR. */
+KITH_NODISCARD int cache_set_text(struct cache *cache, unsigned db, struct kith_str key,
+                                  struct kith_str value, int64_t deadline, struct entry **out);
+KITH_NODISCARD int cache_set_integer(struct cache *cache, unsigned db, struct kith_str key,
+                                     int64_t value, int64_t deadline, struct entry **out);
 /* Room for the string of an entry to be len bytes long (new ones are zero), raw from now on. The
  * entry may move: *entry follows. *bytes is writable until the next change. */
 KITH_NODISCARD int cache_edit_string(struct cache *cache, unsigned db, struct entry **entry,

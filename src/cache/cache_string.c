@@ -83,8 +83,9 @@ static int set_over(struct cache *cache, unsigned db, struct seat seat, struct e
     return 0;
 }
 
-int cache_set_string(struct cache *cache, unsigned db, struct kith_str key, struct kith_str value,
-                     int64_t deadline, bool raw, struct entry **out)
+/* The parts say what the string is. */
+static int set_parts(struct cache *cache, unsigned db, struct kith_str key, int64_t deadline,
+                     struct entry_parts *parts, struct entry **out)
 {
     struct database *database = &cache->databases[db];
     struct seat seat = seat_find(database, key);
@@ -92,24 +93,52 @@ int cache_set_string(struct cache *cache, unsigned db, struct kith_str key, stru
         cache_drop(cache, db, seat, REMOVED_EXPIRED);
         seat.place = NULL;
     }
-    struct entry_parts parts = {.key = key,
-                                .mark = mark_new(cache),
-                                .fields_filed = ENTRY_UNFILED};
-    int rc = entry_parts_text(&cache->heap, &parts, value, raw);
-    if (rc) return rc;
+    parts->key = key;
+    parts->mark = mark_new(cache);
+    parts->fields_filed = ENTRY_UNFILED;
     const struct entry *old = seat.place ? seat_entry(&seat) : NULL;
     struct entry *entry = NULL;
-    rc = plan_deadline(cache, database, seat.hash, old, deadline, &parts);
-    if (!rc) rc = seat.place ? set_over(cache, db, seat, &parts, &entry)
-                             : set_new(cache, database, seat.hash, &parts, &entry);
+    int rc = plan_deadline(cache, database, seat.hash, old, deadline, parts);
+    if (!rc) rc = seat.place ? set_over(cache, db, seat, parts, &entry)
+                             : set_new(cache, database, seat.hash, parts, &entry);
     if (rc) {
-        free_long_text(cache, &parts);
+        free_long_text(cache, parts);
         return rc;
     }
     if (old) mark_touch(cache, entry, true);
     cache_note_peak(cache);
     if (out) *out = entry;
     return 0;
+}
+
+int cache_set_integer(struct cache *cache, unsigned db, struct kith_str key, int64_t value,
+                      int64_t deadline, struct entry **out)
+{
+    struct entry_parts parts = {.text_kind = TEXT_INTEGER, .integer = value};
+    return set_parts(cache, db, key, deadline, &parts, out);
+}
+
+static int set_text(struct cache *cache, unsigned db, struct kith_str key, struct kith_str value,
+                    int64_t deadline, bool raw, struct entry **out)
+{
+    struct entry_parts parts = {.raw = raw};
+    int rc = entry_parts_text(&cache->heap, &parts, value);
+    return rc ? rc : set_parts(cache, db, key, deadline, &parts, out);
+}
+
+int cache_set_text(struct cache *cache, unsigned db, struct kith_str key, struct kith_str value,
+                   int64_t deadline, struct entry **out)
+{
+    return set_text(cache, db, key, value, deadline, false, out);
+}
+
+int cache_set_string(struct cache *cache, unsigned db, struct kith_str key, struct kith_str value,
+                     int64_t deadline, bool raw, struct entry **out)
+{
+    int64_t integer;
+    if (!raw && text_is_integer(value, &integer))
+        return cache_set_integer(cache, db, key, integer, deadline, out);
+    return set_text(cache, db, key, value, deadline, raw, out);
 }
 
 /* ---- editing ---- */

@@ -313,22 +313,19 @@ struct long_text *long_text_new(struct heap *heap, size_t len, size_t room)
     return text;
 }
 
-int entry_parts_text(struct heap *heap, struct entry_parts *parts, struct kith_str text, bool raw)
+int entry_parts_text(struct heap *heap, struct entry_parts *parts, struct kith_str text)
 {
     parts->type = VALUE_STRING;
-    parts->raw = raw;
     parts->text = (struct kith_str){0};
-    if (!raw && text_is_integer(text, &parts->integer)) {
-        parts->text_kind = TEXT_INTEGER;
-    } else if (text.len <= ENTRY_INLINE_MAX) {
+    if (text.len <= ENTRY_INLINE_MAX) {
         parts->text_kind = TEXT_INLINE;
         parts->text = text;
-    } else {
-        struct long_text *block = long_text_new(heap, text.len, text.len);
-        if (!block) return KITH_ENOMEM;
-        memcpy(block->data, text.data, text.len);
-        parts->text_kind = TEXT_LONG;
-        parts->value = block;
+        return 0;
     }
+    struct long_text *block = long_text_new(heap, text.len, text.len);
+    if (!block) return KITH_ENOMEM;
+    memcpy(block->data, text.data, text.len);
+    parts->text_kind = TEXT_LONG;
+    parts->value = block;
     return 0;
 }

@@ -164,7 +164,7 @@ struct entry *entry_make(struct heap *heap, const struct entry_parts *parts);
 bool entry_remake(struct entry *entry, const struct entry_parts *parts);
 /* The new text of a string: kind, text, integer and value of the parts. A long text is allocated. */
 KITH_NODISCARD int entry_parts_text(struct heap *heap, struct entry_parts *parts,
-                                    struct kith_str text, bool raw);
+                                    struct kith_str text);
 struct long_text *long_text_new(struct heap *heap, size_t len, size_t room);
 /* The canonical text of an int64: no '+', no leading zero, no "-0". */
 bool text_is_integer(struct kith_str text, int64_t *out);

@@ -68,6 +68,7 @@ static int decode_string(struct cache *cache, unsigned db, struct kith_str key, 
         text.data = (const char *)cursor_bytes(in, &text.len);
     }
     if (form > FORM_INTEGER || cursor_failed(in)) return KITH_ECORRUPT;
+    if (form == FORM_TEXT) return cache_set_text(cache, db, key, text, deadline, out);
     return cache_set_string(cache, db, key, text, deadline, form == FORM_RAW, out);
 }
 
