@@ -2,8 +2,8 @@
  * Running a filter's program over one attribute: a stack machine of doubles, slices and tuples.
  *
  * A value becomes a number where an operator wants one: a string by strtod if that takes all of it,
- * else 0; null and tuples 0. Strings compare with strings byte by byte; a tuple equals nothing but
- * itself.
+ * else 0; null and tuples 0. Strings compare with strings byte by byte; of tuples one equals only
+ * itself, and against anything else it is 0.
  */
 #include <math.h>
 #include <string.h>
@@ -51,7 +51,7 @@ static bool equal(const struct filter_value *a, const struct filter_value *b)
         return a->len == b->len && memcmp(a->text, b->text, a->len) == 0;
     }
     if (a->kind == FILTER_NULL || b->kind == FILTER_NULL) return a->kind == b->kind;
-    if (is_tuple(a) || is_tuple(b)) return same_tuple(a, b);
+    if (is_tuple(a) && is_tuple(b)) return same_tuple(a, b);
     return to_number(a) == to_number(b);
 }
 

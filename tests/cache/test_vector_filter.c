@@ -65,7 +65,8 @@ static void test_oddities(void **state)
     expect("{\"a\":[1,2],\"b\":[1,2]}", ".a == .b", VERDICT_FALSE);
     expect("{\"a\":[1,2]}", ".a != .a", VERDICT_FALSE);
     expect("{}", "[1] == [1]", VERDICT_FALSE);
-    expect("{}", "[] == 0", VERDICT_FALSE);
+    expect("{}", "[] == 0", VERDICT_TRUE);
+    expect("{}", "[5] == 'x'", VERDICT_TRUE);
     expect("{}", "1 / 0 == -1 / 0", VERDICT_FALSE);
     expect("{}", "0 / 0 == 0 / 0", VERDICT_FALSE);
     expect("{}", "5e-3 > 0", VERDICT_ERROR);
