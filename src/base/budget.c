@@ -24,6 +24,12 @@ bool budget_reserve(struct budget *budget, enum budget_class cls, uint64_t bytes
     return true;
 }
 
+void budget_force(struct budget *budget, enum budget_class cls, uint64_t bytes)
+{
+    atomic_fetch_add_explicit(&budget->used_bytes, bytes, memory_order_relaxed);
+    atomic_fetch_add_explicit(&budget->class_bytes[cls], bytes, memory_order_relaxed);
+}
+
 void budget_release(struct budget *budget, enum budget_class cls, uint64_t bytes)
 {
     atomic_fetch_sub_explicit(&budget->class_bytes[cls], bytes, memory_order_relaxed);

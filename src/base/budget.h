@@ -11,6 +11,7 @@
 
 enum budget_class {
     BUDGET_GROWING, BUDGET_HOT, BUDGET_KEYSPACE, BUDGET_QUERY, BUDGET_BUILD, BUDGET_CONNECTION,
+    BUDGET_FILLED, /* default values of fields that were added, until they are in files */
     BUDGET_CLASS_COUNT
 };
 
@@ -22,6 +23,8 @@ struct budget {
 
 void budget_init(struct budget *budget, uint64_t limit_bytes);
 bool budget_reserve(struct budget *budget, enum budget_class cls, uint64_t bytes); /* false: full */
+/* Counts what has to be held whatever the limit is; whoever reserves next feels it. */
+void budget_force(struct budget *budget, enum budget_class cls, uint64_t bytes);
 void budget_release(struct budget *budget, enum budget_class cls, uint64_t bytes);
 
 #endif

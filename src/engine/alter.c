@@ -61,7 +61,9 @@ static int fill_segments(struct adding *adding, struct kith_error *err)
     adding->filled = mem_zalloc_array(next->count, sizeof *adding->filled);
     if (!adding->filled) rc = KITH_ENOMEM;
     for (size_t i = 0; rc == 0 && i + 1 < next->count; i++)
-        rc = segment_fill(next->segments[i], &adding->age->schema, &adding->filled[i]);
+        rc = segment_fill(next->segments[i], &adding->age->schema, false, &adding->filled[i]);
+    if (rc == KITH_EBUSY)
+        return error_set(err, rc, "adding a field: its default values do not fit the memory budget");
     return rc ? error_set(err, rc, "adding a field: no memory for its values") : 0;
 }
 

@@ -189,7 +189,7 @@ static int widen_made(struct publication *p)
     const struct schema *schema = p->collection->schema;
     struct filled_column *filled = NULL;
     if (!p->made) return 0;
-    const int rc = segment_fill(p->made, schema, &filled);
+    const int rc = segment_fill(p->made, schema, true, &filled);
     if (rc == 0) segment_widen(p->made, schema, filled);
     return rc;
 }

@@ -431,7 +431,7 @@ int sealed_open(const struct sealed_opts *opts, struct segment **out, size_t *in
         tombstones_init(&s->segment.dead, s->rows);
         atomic_store(&s->disk_bytes, s->file.len);
         struct filled_column *filled = NULL;
-        rc = segment_fill(&s->segment, opts->schema, &filled);
+        rc = segment_fill(&s->segment, opts->schema, true, &filled);
         if (rc) (void)error_set(err, rc, "no memory to open segment %" PRIu64, opts->id);
         if (!rc) segment_widen(&s->segment, opts->schema, filled);
     }

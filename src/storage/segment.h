@@ -92,9 +92,10 @@ int segment_find(const struct segment *segment, struct key key, uint64_t ts, uin
 
 /* Under the write lock: the schema got fields that this segment does not hold. What can fail first:
  * *out holds columns of them, which segment_widen takes with the schema, or filled_free. The schema
- * extends the segment's and outlives it. Whatever else reads the segment goes on. */
+ * extends the segment's and outlives it. Whatever else reads the segment goes on. KITH_EBUSY: the
+ * memory budget is full; must: it is counted and not asked. */
 KITH_NODISCARD int segment_fill(const struct segment *segment, const struct schema *schema,
-                                struct filled_column **out);
+                                bool must, struct filled_column **out);
 void segment_widen(struct segment *segment, const struct schema *schema,
                    struct filled_column *columns);
 void filled_free(struct filled_column *columns);

@@ -6,7 +6,8 @@
  * A column is made once for a segment and field, as long as one chunk, and every chunk shows the
  * same rows of it. A column of nulls is one block of zeros, which takes no memory as long as nobody
  * writes to it: offsets of empty texts, fixed values and validity bits at once. Of vectors there is
- * only the validity: their values are not readable. A default takes up to 1 MiB.
+ * only the validity: their values are not readable. A default takes up to 1 MiB, which is reserved
+ * of the budget as BUDGET_FILLED: adding a field may be refused for it, opening what is there not.
  *
  * Columns are pushed on a list before the schema that names them is published (release), and go
  * with the segment; so a reader that found a field in the segment's schema finds its column.
@@ -26,6 +27,8 @@ struct filled_column {
     struct chunk chunk; /* of as many rows as a chunk may have */
     struct zone zone;   /* of one row */
     void *block;        /* owns */
+    struct budget *budget; /* borrows, nullable: of `reserved` */
+    size_t reserved;
 };
 
 void filled_free(struct filled_column *list)
@@ -33,6 +36,7 @@ void filled_free(struct filled_column *list)
     while (list) {
         struct filled_column *next = list->next;
         mem_free(list->block);
+        if (list->reserved) budget_release(list->budget, BUDGET_FILLED, list->reserved);
         mem_free(list);
         list = next;
     }
@@ -62,6 +66,16 @@ static void set_zone(const struct schema_field *field, struct zone *out)
     out->float_low = out->float_high = value->d;
 }
 
+static int reserve(struct filled_column *column, struct budget *budget, size_t bytes, bool must)
+{
+    if (!budget) return 0;
+    if (must) budget_force(budget, BUDGET_FILLED, bytes);
+    else if (!budget_reserve(budget, BUDGET_FILLED, bytes)) return KITH_EBUSY;
+    column->budget = budget;
+    column->reserved = bytes;
+    return 0;
+}
+
 static int make_default(const struct schema *schema, size_t number, size_t rows,
                         struct filled_column *out)
 {
@@ -85,18 +99,23 @@ static int make_default(const struct schema *schema, size_t number, size_t rows,
     return 0;
 }
 
-static int make_one(const struct schema *schema, size_t number, size_t rows,
-                    struct filled_column **list)
+static int make_one(const struct segment *segment, const struct schema *schema, size_t number,
+                    bool must, struct filled_column **list)
 {
     const struct schema_field *field = &schema->fields[number];
+    const size_t room = segment->ops->chunk_rows;
+    size_t rows = segment->ops->rows(segment);
+    if (segment->ops->growing || rows > room) rows = room;
     struct filled_column *made = mem_zalloc(sizeof *made);
     if (!made) return KITH_ENOMEM;
     made->next = *list;
     made->field = number;
     *list = made;
     made->chunk = (struct chunk){.type = field->type, .rows = rows, .width = field->width};
-    return field->default_value.type ? make_default(schema, number, rows, made)
-                                     : make_nulls(field, rows, made);
+    if (!field->default_value.type) return make_nulls(field, rows, made);
+    const size_t cell = field->width > 0 ? field->width : sizeof(struct kith_str);
+    const int rc = reserve(made, segment->budget, rows * cell, must);
+    return rc ? rc : make_default(schema, number, rows, made);
 }
 
 static const struct filled_column *find(const struct segment *segment, size_t field)
@@ -107,18 +126,15 @@ static const struct filled_column *find(const struct segment *segment, size_t fi
     return column;
 }
 
-int segment_fill(const struct segment *segment, const struct schema *schema,
+int segment_fill(const struct segment *segment, const struct schema *schema, bool must,
                  struct filled_column **out)
 {
     struct filled_column *list = NULL;
-    const size_t room = segment->ops->chunk_rows;
-    size_t rows = segment->ops->rows(segment);
-    if (segment->ops->growing || rows > room) rows = room;
     for (size_t i = segment->held; i < schema->field_count; i++) {
-        if (find(segment, i)) continue;
-        if (!make_one(schema, i, rows, &list)) continue;
+        const int rc = find(segment, i) ? 0 : make_one(segment, schema, i, must, &list);
+        if (rc == 0) continue;
         filled_free(list);
-        return KITH_ENOMEM;
+        return rc;
     }
     *out = list;
     return 0;

@@ -72,7 +72,7 @@ struct segment {
     atomic_bool damaged;
     atomic_bool doomed;
     struct tombstones dead;
-    struct budget *budget; /* borrows, nullable: of `texts` */
+    struct budget *budget; /* borrows, nullable: of `texts` and `filled` */
     _Atomic(struct segment_texts *) texts; /* owns; made by the first reader by words */
 };
 

@@ -16,6 +16,7 @@
 #include <kith/kith.h>
 
 #include "engine/db.h"
+#include "engine/engine.h"
 #include "os/sim.h"
 
 #define DIM 4
@@ -205,6 +206,42 @@ static void added_fields_show_defaults_and_nulls(void **state)
         check_fields(&world);
         finish(&world);
     }
+}
+
+static uint64_t filled_bytes(const struct world *world)
+{
+    return atomic_load(&world->db->budget.class_bytes[BUDGET_FILLED]);
+}
+
+/* Default values are of the budget until compaction writes them; opening is never refused. */
+static void defaults_are_counted(void **state)
+{
+    (void)state;
+    struct world world;
+    struct kith_field field = KITH_FIELD_INIT;
+    begin(&world, false, KITH_DUPLICATE_ALLOW);
+    put(&world, 0, 100);
+    OK(kith_flush(world.rows, NULL, &why));
+    field.name = "n";
+    field.type = KITH_INT32;
+    field.default_value = (struct kith_value){ .type = KITH_INT32, .i = 7 };
+    world.db->budget.limit_bytes = atomic_load(&world.db->budget.used_bytes) + 1;
+    assert_int_equal(kith_field_add(world.rows, &field, &why), KITH_EBUSY);
+    assert_non_null(strstr(why.text, "do not fit the memory budget"));
+    assert_int_equal(filled_bytes(&world), 0);
+    world.db->budget.limit_bytes = 0;
+    add(&world, "nothing", KITH_INT64, -1, NULL);
+    assert_int_equal(filled_bytes(&world), 0);
+    OK(kith_field_add(world.rows, &field, &why));
+    assert_true(filled_bytes(&world) >= 100 * sizeof(int32_t));
+    crash(&world);
+    assert_true(filled_bytes(&world) > 0);
+    assert_int_equal(count_of(&world, "n == 7"), 100);
+    OK(kith_compact(world.rows, NULL, &why));
+    put(&world, 1000, 64);
+    assert_int_equal(filled_bytes(&world), 0);
+    assert_int_equal(count_of(&world, "n == 7"), 164);
+    finish(&world);
 }
 
 static void what_cannot_be_added(void **state)
@@ -581,6 +618,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(added_fields_show_defaults_and_nulls),
+        cmocka_unit_test(defaults_are_counted),
         cmocka_unit_test(what_cannot_be_added),
         cmocka_unit_test(an_added_vector_is_searched),
         cmocka_unit_test(a_schema_with_the_field_is_the_same),
