@@ -179,8 +179,7 @@ static void run_sscan(struct redis_call *call)
     }
     struct sscan scan = { call, &options, 0, 0 };
     const size_t place = scan_begin(call);
-    uint64_t cursor = options.cursor, steps = options.count * 10;
-    if (steps < options.count) steps = options.count;
+    uint64_t cursor = options.cursor, steps = scan_steps(&options);
     do {
         cursor = set_scan(set_seen(entry), cursor, scan_member, &scan);
     } while (cursor != 0 && scan.seen < options.count && --steps > 0);

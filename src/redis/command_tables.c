@@ -8,14 +8,10 @@
 
 EMPTY_TABLE(string_commands);
 EMPTY_TABLE(key_commands);
-EMPTY_TABLE(hash_commands);
 EMPTY_TABLE(zset_commands);
 EMPTY_TABLE(sort_commands);
 EMPTY_TABLE(client_commands);
 EMPTY_TABLE(server_commands);
-EMPTY_TABLE(acl_commands);
-EMPTY_TABLE(multi_commands);
-EMPTY_TABLE(pubsub_commands);
 EMPTY_TABLE(vector_commands);
 EMPTY_TABLE(json_commands);
 EMPTY_TABLE(search_commands);

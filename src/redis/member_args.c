@@ -135,6 +135,11 @@ bool scan_takes(const struct scan_options *options, struct kith_str name)
     return !options->match.data || text_matches(options->match, name, false);
 }
 
+uint64_t scan_steps(const struct scan_options *options)
+{
+    return options->count > UINT64_MAX / 10 ? UINT64_MAX : options->count * 10;
+}
+
 /* The cursor stands in front of the elements and is known after them, so the head is written behind
  * them and then changes places with them. */
 size_t scan_begin(struct redis_call *call) { return call->reply->out->len; }

@@ -34,6 +34,8 @@ struct scan_options {
 /* cursor in argv[2], then MATCH, COUNT and, where allowed, NOVALUES. */
 bool call_scan_options(struct redis_call *call, bool allow_no_values, struct scan_options *out);
 bool scan_takes(const struct scan_options *options, struct kith_str name);
+/* How many buckets one call may look at: empty ones must not make it long. */
+uint64_t scan_steps(const struct scan_options *options);
 /* The reply of a scan: after scan_begin come the elements, `written` of them. */
 size_t scan_begin(struct redis_call *call);
 void scan_end(struct redis_call *call, size_t place, uint64_t cursor, size_t written);

@@ -1,0 +1,242 @@
+/*
+ * Commands of hashes, continued: fields at random, scans, counters of floats.
+ *
+ * HINCRBYFLOAT computes in long double and prints without an exponent; the log has the result, so a
+ * machine with another long double replays the same bytes.
+ */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/map.h"
+#include "redis/cmd_hash.h"
+#include "redis/member_args.h"
+
+#define FLOAT_TEXT_MAX 5200u /* 2^16383 has 4,933 digits */
+
+static const struct hash *hash_seen(const struct entry *entry) { return entry_value(entry); }
+
+/* ---- at random ---- */
+
+static void reply_field(struct redis_call *call, const struct hash_field *field, bool values)
+{
+    if (values && call->reply->version == 3) resp_array(call->reply, 2);
+    resp_str(call->reply, field->name);
+    if (values) resp_str(call->reply, field->value);
+}
+
+static void open_fields(struct redis_call *call, uint64_t count, bool values)
+{
+    resp_array(call->reply, (size_t)(values && call->reply->version == 2 ? count * 2 : count));
+}
+
+static void random_by_passing(struct redis_call *call, const struct hash *hash, uint64_t count,
+                              bool values)
+{
+    struct hash_iter it = { 0 };
+    struct hash_field field;
+    uint64_t left = hash_count(hash);
+    for (; count > 0 && hash_next(hash, &it, &field); left--) {
+        if (!sample_takes(cache_rng(call->cache), left, count)) continue;
+        reply_field(call, &field, values);
+        count--;
+    }
+}
+
+static void random_by_drawing(struct redis_call *call, const struct hash *hash, uint64_t count,
+                              bool values)
+{
+    struct map seen;
+    struct hash_field field;
+    map_init(&seen);
+    while (seen.count < count) {
+        hash_random(hash, cache_rng(call->cache), &field);
+        if (map_get(&seen, field.name.data, field.name.len, NULL)) continue;
+        if (map_put(&seen, field.name.data, field.name.len, 0) != 0) break;
+        reply_field(call, &field, values);
+    }
+    if (seen.count < count) random_by_passing(call, hash, count - seen.count, values);
+    map_release(&seen);
+}
+
+static void random_many(struct redis_call *call, const struct hash *hash, int64_t wanted,
+                        bool values)
+{
+    const uint64_t size = hash_count(hash);
+    if (wanted < 0) {
+        struct hash_field field;
+        open_fields(call, (uint64_t)-wanted, values);
+        for (int64_t i = wanted; i < 0 && !buffer_failed(call->reply->out); i++) {
+            hash_random(hash, cache_rng(call->cache), &field);
+            reply_field(call, &field, values);
+        }
+        return;
+    }
+    const uint64_t count = (uint64_t)wanted < size ? (uint64_t)wanted : size;
+    open_fields(call, count, values);
+    if (count < size / 4) random_by_drawing(call, hash, count, values);
+    else random_by_passing(call, hash, count, values);
+}
+
+void run_hrandfield(struct redis_call *call)
+{
+    int64_t wanted = 1;
+    const bool counted = call->argc > 2, values = call->argc == 4;
+    if (counted && !call_range(call, 2, -INT64_MAX, INT64_MAX, &wanted,
+                               "ERR value is out of range, value must between "
+                               "-9223372036854775807 and 9223372036854775807")) {
+        return;
+    }
+    if (call->argc > 4 || (values && !call_is(call, 3, "WITHVALUES"))) {
+        call_syntax_error(call);
+        return;
+    }
+    if (values && (wanted < -INT64_MAX / 2 || wanted > INT64_MAX / 2)) {
+        call_error(call, "ERR value is out of range");
+        return;
+    }
+    struct entry *entry = call_read(call, call->argv[1], VALUE_HASH);
+    if (call->failed) return;
+    if (!counted) {
+        struct hash_field field;
+        if (!entry) {
+            resp_null(call->reply);
+            return;
+        }
+        hash_random(hash_seen(entry), cache_rng(call->cache), &field);
+        resp_str(call->reply, field.name);
+    } else if (entry) {
+        random_many(call, hash_seen(entry), wanted, values);
+    } else {
+        resp_array(call->reply, 0);
+    }
+}
+
+/* ---- scans ---- */
+
+struct hscan {
+    struct redis_call *call;
+    const struct scan_options *options;
+    size_t seen, written;
+};
+
+static void scan_field(void *ctx, const struct hash_field *field)
+{
+    struct hscan *scan = ctx;
+    scan->seen++;
+    if (!scan_takes(scan->options, field->name)) return;
+    resp_str(scan->call->reply, field->name);
+    scan->written++;
+    if (scan->options->no_values) return;
+    resp_str(scan->call->reply, field->value);
+    scan->written++;
+}
+
+void run_hscan(struct redis_call *call)
+{
+    struct scan_options options;
+    if (!call_scan_options(call, true, &options)) return;
+    struct entry *entry = call_read(call, call->argv[1], VALUE_HASH);
+    if (call->failed) return;
+    if (!entry) {
+        scan_nothing(call);
+        return;
+    }
+    struct hscan scan = { call, &options, 0, 0 };
+    const size_t place = scan_begin(call);
+    uint64_t cursor = options.cursor, steps = scan_steps(&options);
+    do {
+        cursor = hash_scan(hash_seen(entry), cursor, scan_field, &scan);
+    } while (cursor != 0 && scan.seen < options.count && --steps > 0);
+    scan_end(call, place, cursor, scan.written);
+}
+
+/* ---- HINCRBYFLOAT ---- */
+
+static bool read_float(struct kith_str text, long double *out)
+{
+    char copy[256], *end;
+    if (text.len == 0 || text.len >= sizeof copy || (unsigned char)text.data[0] <= ' ') return false;
+    memcpy(copy, text.data, text.len);
+    copy[text.len] = 0;
+    errno = 0;
+    const long double value = strtold(copy, &end);
+    if ((size_t)(end - copy) != text.len || isnan(value)) return false;
+    if (errno == ERANGE && (isinf(value) || value == 0)) return false;
+    *out = value;
+    return true;
+}
+
+/* %.17Lf without what is not needed at its end. */
+static size_t print_float(long double value, char text[FLOAT_TEXT_MAX])
+{
+    size_t len = (size_t)snprintf(text, FLOAT_TEXT_MAX, "%.17Lf", value);
+    while (text[len - 1] == '0') len--;
+    if (text[len - 1] == '.') len--;
+    if (len == 2 && text[0] == '-' && text[1] == '0') {
+        text[0] = '0';
+        len = 1;
+    }
+    return len;
+}
+
+static bool float_sum(struct redis_call *call, const struct hash_edit *edit, bool *timed,
+                      long double *sum)
+{
+    struct hash_field old;
+    long double by;
+    *sum = 0;
+    *timed = false;
+    if (!read_float(call->argv[3], &by)) {
+        call_error(call, "ERR value is not a valid float");
+        return false;
+    }
+    if (isinf(by)) {
+        call_error(call, "ERR value is NaN or Infinity");
+        return false;
+    }
+    if (edit->entry && hash_get(edit->hash, call->argv[2], &old)) {
+        *timed = old.deadline != CACHE_NO_DEADLINE;
+        if (!read_float(old.value, sum)) {
+            call_error(call, "ERR hash value is not a float");
+            return false;
+        }
+    }
+    *sum += by;
+    if (!isnan(*sum) && !isinf(*sum)) return true;
+    call_error(call, "ERR increment would produce NaN or Infinity");
+    return false;
+}
+
+void run_hincrbyfloat(struct redis_call *call)
+{
+    struct hash_edit edit;
+    long double sum;
+    bool timed;
+    char text[FLOAT_TEXT_MAX];
+    if (!hash_edit(call, call->argv[1], &edit)) return;
+    if (!float_sum(call, &edit, &timed, &sum)) {
+        hash_abandon(&edit);
+        return;
+    }
+    const struct kith_str value = { text, print_float(sum, text) };
+    if (hash_set(edit.hash, cache_settings(call->cache), call->argv[2], value,
+                 CACHE_KEEP_DEADLINE, NULL) != 0) {
+        hash_abandon(&edit);
+        call_no_memory(call);
+        return;
+    }
+    if (hash_commit(call, &edit) != 0) {
+        call_no_memory(call);
+        return;
+    }
+    call_changed(call, call->argv[1], EVENT_HASH, "hincrbyfloat");
+    if (timed) {
+        call_logf(call, "HSETEX %S KEEPTTL FIELDS 1 %S %S", &call->argv[1], &call->argv[2], &value);
+    } else {
+        call_logf(call, "HSET %S %S %S", &call->argv[1], &call->argv[2], &value);
+    }
+    resp_str(call->reply, value);
+}
