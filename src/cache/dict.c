@@ -1,10 +1,10 @@
 /*
  * A hash table that grows and shrinks by one bucket at a time.
  *
- * Buckets are cache lines: seven elements, a byte of hash for each, and a byte that says which slots
- * are taken. A lookup reads one line, compares the seven bytes at once, and reads an element only if
- * its byte agrees, so that a key that is absent costs one miss and a key that is present two. An
- * eighth element makes the seventh slot a link to another such line.
+ * Buckets are cache lines: seven elements, a byte of hash for each, and a byte that says which
+ * slots are taken. A lookup reads one line, compares the seven bytes at once, and reads an element
+ * only if its byte agrees, so that a key that is absent costs one miss and a key that is present
+ * two. An eighth element makes the seventh slot a link to another such line.
  *
  * Linear hashing (Litwin, VLDB 1980). With n buckets and 2^L <= n < 2^(L+1), a hash belongs to
  * bucket (hash mod 2^(L+1)) if there is one, else to (hash mod 2^L). Whenever there are more than 5

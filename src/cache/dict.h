@@ -73,9 +73,9 @@ void dict_remove(struct dict *dict, uint64_t hash, void **place);
 void **dict_place(const struct dict *dict, uint64_t hash, const void *element);
 /* An element drawn uniformly; NULL: empty. O(1) expected. */
 void *dict_random(const struct dict *dict, struct rng *rng);
-/* One step of a scan from a cursor, 0 at first; returns the next, 0 at the end. What is there during
- * the whole scan is given at least once, however the table grows and shrinks. fn may not add or
- * remove; it may write the place. */
+/* One step of a scan from a cursor, 0 at first; returns the next, 0 at the end. What is there
+ * during the whole scan is given at least once, however the table grows and shrinks. fn may not add
+ * or remove; it may write the place. */
 uint64_t dict_scan(const struct dict *dict, uint64_t cursor, void (*fn)(void *ctx, void **place),
                    void *ctx);
 /* A scan that stands at this cursor has given the elements of this hash. */

@@ -162,7 +162,8 @@ struct entry *entry_make(struct heap *heap, const struct entry_parts *parts);
 /* Rewrites an entry in its own block, if what changes is behind the key and the block has room; the
  * parts' key must be the entry's own, its text may not be. */
 bool entry_remake(struct entry *entry, const struct entry_parts *parts);
-/* The new text of a string: kind, text, integer and value of the parts. A long text is allocated. */
+/* The new text of a string: kind, text, integer and value of the parts. A long text is
+ * allocated. */
 KITH_NODISCARD int entry_parts_text(struct heap *heap, struct entry_parts *parts,
                                     struct kith_str text);
 struct long_text *long_text_new(struct heap *heap, size_t len, size_t room);

@@ -10,8 +10,8 @@
  * over all databases, the best of the pool goes. Three things differ. Drawing takes a whole bucket
  * of the table, a line that names about five keys, so that twice as many are looked at for the same
  * misses. A candidate is looked at again when its turn comes, and goes back into the pool if it was
- * used meanwhile. And keys with a deadline, when they are few, are drawn from the wheel, which holds
- * nothing else; the nearest deadline is where the wheel's hand points.
+ * used meanwhile. And keys with a deadline, when they are few, are drawn from the wheel, which
+ * holds nothing else; the nearest deadline is where the wheel's hand points.
  *
  * The pool holds hashes and no pointers: what it names may be gone.
  */

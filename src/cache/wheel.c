@@ -15,8 +15,8 @@
  * Seven levels of 64 slots. A slot of level 0 is a tick of 16 ms, one of level n is 64 of level
  * n - 1, and the whole is 2,200 years. A record lies in the finest slot whose level reaches its
  * time. When the hand comes to a slot of a coarse level, its records are looked up and filed anew,
- * which is finer now; a deadline in an hour is looked up twice on its way. A bit a slot says whether
- * there is something in it, so the hand jumps over what is empty.
+ * which is finer now; a deadline in an hour is looked up twice on its way. A bit a slot says
+ * whether there is something in it, so the hand jumps over what is empty.
  *
  * A record is the top byte of the hash (the tag in the table) and 24 bits of the bucket. In tables
  * of more than 2^24 buckets several buckets agree with it and all are looked at.
