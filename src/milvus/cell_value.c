@@ -76,7 +76,7 @@ void cell_value_read(const struct kith_column *column, size_t row, struct cell_v
     }
 }
 
-static int texts_compare(struct kith_str a, struct kith_str b)
+int texts_compare(struct kith_str a, struct kith_str b)
 {
     const size_t shorter = a.len < b.len ? a.len : b.len;
     const int order = shorter ? memcmp(a.data, b.data, shorter) : 0;

@@ -40,3 +40,27 @@ int milvus_data_end(struct milvus_call *call, const char *kind,
                    ms);
     return buffer_failed(reply) ? KITH_ENOMEM : 0;
 }
+
+int milvus_frame_run(struct milvus_call *call, const struct milvus_frame *frame,
+                     struct kith_str request, void *found, struct buffer *reply)
+{
+    ProtobufCAllocator allocator = milvus_allocator(call->arena);
+    MilvusStatus *refused;
+    int rc;
+    if (!message_check(frame->request, request)) return KITH_EINVAL;
+    const ProtobufCMessage *in = protobuf_c_message_unpack(
+        frame->request, &allocator, request.len, (const uint8_t *)request.data);
+    if (!in) return KITH_EINVAL;
+    const char *asked = milvus_request_text(in, "collection_name");
+    if (!asked) asked = "";
+    struct milvus_collection *collection = milvus_data_begin(
+        call, frame->rpc, milvus_request_text(in, "db_name"), asked, &refused, &rc);
+    if (rc) return rc;
+    if (!refused) refused = frame->run(call, collection, in, found);
+    if (refused) rows_status_put(reply, refused);
+    else frame->put(reply, call, collection, asked, found);
+    rc = milvus_data_end(call, frame->kind, collection, refused, reply);
+    frame->release(found);
+    milvus_collection_unref(collection);
+    return rc;
+}

@@ -43,6 +43,13 @@ const MilvusField *milvus_partition_key(const struct milvus_collection *collecti
     return NULL;
 }
 
+const struct kith_column *milvus_column_find(const struct kith_result *result, const char *name)
+{
+    for (size_t i = 0; i < result->column_count; i++)
+        if (strcmp(result->columns[i].field, name) == 0) return &result->columns[i];
+    return NULL;
+}
+
 bool milvus_double_parse(const char *text, double *out)
 {
     char *end;

@@ -66,32 +66,34 @@ MilvusStatus *milvus_delete_run(struct milvus_call *call,
     return NULL;
 }
 
+static MilvusStatus *run(struct milvus_call *call, const struct milvus_collection *collection,
+                         const void *request, void *done)
+{
+    const Milvus__Proto__Milvus__DeleteRequest *in = request;
+    struct milvus_delete asked = { .expr = in->expr, .partition = in->partition_name };
+    struct milvus_template *templates;
+    MILVUS_TEMPLATES(call, in->expr_template_values, in->n_expr_template_values, templates);
+    MilvusStatus *refused = milvus_templates_text(call, templates, in->n_expr_template_values,
+                                                  &asked.expr_params);
+    return refused ? refused : milvus_delete_run(call, collection, &asked, done);
+}
+
+static void put(struct buffer *reply, struct milvus_call *call,
+                const struct milvus_collection *collection, const char *asked_name,
+                const void *done)
+{
+    (void)collection;
+    (void)asked_name;
+    rows_mutation_put(reply, call, done);
+}
+
+static void release(void *done) { kith_written_free(&((struct milvus_mutation *)done)->written); }
+
 MILVUS_RAW(Delete)
 {
-    if (!message_check(&milvus__proto__milvus__delete_request__descriptor, request))
-        return KITH_EINVAL;
-    ProtobufCAllocator allocator = milvus_allocator(call->arena);
-    Milvus__Proto__Milvus__DeleteRequest *in = milvus__proto__milvus__delete_request__unpack(
-        &allocator, request.len, (const uint8_t *)request.data);
+    static const struct milvus_frame frame = {
+        "Delete", "mutation", &milvus__proto__milvus__delete_request__descriptor, run, put, release
+    };
     struct milvus_mutation done = { 0 };
-    struct milvus_template *templates;
-    MilvusStatus *refused;
-    int rc;
-    if (!in) return KITH_EINVAL;
-    struct milvus_collection *collection =
-        milvus_data_begin(call, "Delete", in->db_name, in->collection_name, &refused, &rc);
-    if (rc) return rc;
-    struct milvus_delete asked = { .expr = in->expr, .partition = in->partition_name };
-    if (!refused) {
-        MILVUS_TEMPLATES(call, in->expr_template_values, in->n_expr_template_values, templates);
-        refused = milvus_templates_text(call, templates, in->n_expr_template_values,
-                                        &asked.expr_params);
-    }
-    if (!refused) refused = milvus_delete_run(call, collection, &asked, &done);
-    if (refused) rows_status_put(reply, refused);
-    else rows_mutation_put(reply, call, &done);
-    rc = milvus_data_end(call, "mutation", collection, refused, reply);
-    kith_written_free(&done.written);
-    milvus_collection_unref(collection);
-    return rc;
+    return milvus_frame_run(call, &frame, request, &done, reply);
 }

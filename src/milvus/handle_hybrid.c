@@ -142,27 +142,21 @@ static MilvusStatus *read_request(struct milvus_call *call, const HybridSearchRe
     return refused;
 }
 
+static MilvusStatus *run_request(struct milvus_call *call,
+                                 const struct milvus_collection *collection, const void *request,
+                                 void *out)
+{
+    struct milvus_hybrid hybrid;
+    MilvusStatus *refused = read_request(call, request, &hybrid);
+    return refused ? refused : milvus_hybrid_run(call, collection, &hybrid, out);
+}
+
 MILVUS_RAW(HybridSearch)
 {
-    if (!message_check(&milvus__proto__milvus__hybrid_search_request__descriptor, request))
-        return KITH_EINVAL;
-    ProtobufCAllocator allocator = milvus_allocator(call->arena);
-    const HybridSearchRequest *in = milvus__proto__milvus__hybrid_search_request__unpack(
-        &allocator, request.len, (const uint8_t *)request.data);
-    struct milvus_hybrid hybrid;
+    static const struct milvus_frame frame = {
+        "HybridSearch", "search", &milvus__proto__milvus__hybrid_search_request__descriptor,
+        run_request, rows_put_hits, rows_release_hits
+    };
     struct milvus_hits found = { 0 };
-    MilvusStatus *refused;
-    int rc;
-    if (!in) return KITH_EINVAL;
-    struct milvus_collection *collection = milvus_data_begin(
-        call, "HybridSearch", in->db_name, in->collection_name, &refused, &rc);
-    if (rc) return rc;
-    if (!refused) refused = read_request(call, in, &hybrid);
-    if (!refused) refused = milvus_hybrid_run(call, collection, &hybrid, &found);
-    if (refused) rows_status_put(reply, refused);
-    else rows_hits_put(reply, call, collection, in->collection_name, &found);
-    rc = milvus_data_end(call, "search", collection, refused, reply);
-    milvus_hits_release(&found);
-    milvus_collection_unref(collection);
-    return rc;
+    return milvus_frame_run(call, &frame, request, &found, reply);
 }

@@ -5,10 +5,11 @@
 
 #include "milvus/rows_out.h"
 
-static void put_reply(struct buffer *reply, struct milvus_call *call,
-                      const struct milvus_collection *collection, const char *asked_name,
-                      const struct milvus_query_outcome *found)
+static void put(struct buffer *reply, struct milvus_call *call,
+                const struct milvus_collection *collection, const char *asked_name,
+                const void *outcome)
 {
+    const struct milvus_query_outcome *found = outcome;
     struct rows_page_size size;
     if (rows_page_measure(&found->page, 2, call->arena, &size)) {
         reply->failed = true;
@@ -24,9 +25,9 @@ static void put_reply(struct buffer *reply, struct milvus_call *call,
 }
 
 static MilvusStatus *run(struct milvus_call *call, const struct milvus_collection *collection,
-                         const Milvus__Proto__Milvus__QueryRequest *in,
-                         struct milvus_query_outcome *out)
+                         const void *request, void *out)
 {
+    const Milvus__Proto__Milvus__QueryRequest *in = request;
     struct milvus_template *templates;
     struct milvus_query query = {
         .expr = in->expr,
@@ -44,25 +45,13 @@ static MilvusStatus *run(struct milvus_call *call, const struct milvus_collectio
     return refused ? refused : milvus_query_run(call, collection, &query, out);
 }
 
+static void release(void *found) { milvus_query_release(found); }
+
 MILVUS_RAW(Query)
 {
-    if (!message_check(&milvus__proto__milvus__query_request__descriptor, request))
-        return KITH_EINVAL;
-    ProtobufCAllocator allocator = milvus_allocator(call->arena);
-    const Milvus__Proto__Milvus__QueryRequest *in = milvus__proto__milvus__query_request__unpack(
-        &allocator, request.len, (const uint8_t *)request.data);
+    static const struct milvus_frame frame = {
+        "Query", "query", &milvus__proto__milvus__query_request__descriptor, run, put, release
+    };
     struct milvus_query_outcome found = { 0 };
-    MilvusStatus *refused;
-    int rc;
-    if (!in) return KITH_EINVAL;
-    struct milvus_collection *collection =
-        milvus_data_begin(call, "Query", in->db_name, in->collection_name, &refused, &rc);
-    if (rc) return rc;
-    if (!refused) refused = run(call, collection, in, &found);
-    if (refused) rows_status_put(reply, refused);
-    else put_reply(reply, call, collection, in->collection_name, &found);
-    rc = milvus_data_end(call, "query", collection, refused, reply);
-    milvus_query_release(&found);
-    milvus_collection_unref(collection);
-    return rc;
+    return milvus_frame_run(call, &frame, request, &found, reply);
 }

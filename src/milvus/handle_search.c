@@ -131,8 +131,9 @@ static MilvusStatus *run_ranked(struct milvus_call *call,
 }
 
 static MilvusStatus *run(struct milvus_call *call, const struct milvus_collection *collection,
-                         const SearchRequest *in, struct milvus_hits *out)
+                         const void *request, void *out)
 {
+    const SearchRequest *in = request;
     struct milvus_search search;
     MilvusStatus *refused = check_extensions(call, in);
     if (!refused) refused = rows_search_read(call, in, &search);
@@ -144,23 +145,10 @@ static MilvusStatus *run(struct milvus_call *call, const struct milvus_collectio
 
 MILVUS_RAW(Search)
 {
-    if (!message_check(&milvus__proto__milvus__search_request__descriptor, request))
-        return KITH_EINVAL;
-    ProtobufCAllocator allocator = milvus_allocator(call->arena);
-    const SearchRequest *in = milvus__proto__milvus__search_request__unpack(
-        &allocator, request.len, (const uint8_t *)request.data);
+    static const struct milvus_frame frame = {
+        "Search", "search", &milvus__proto__milvus__search_request__descriptor, run, rows_put_hits,
+        rows_release_hits
+    };
     struct milvus_hits found = { 0 };
-    MilvusStatus *refused;
-    int rc;
-    if (!in) return KITH_EINVAL;
-    struct milvus_collection *collection =
-        milvus_data_begin(call, "Search", in->db_name, in->collection_name, &refused, &rc);
-    if (rc) return rc;
-    if (!refused) refused = run(call, collection, in, &found);
-    if (refused) rows_status_put(reply, refused);
-    else rows_hits_put(reply, call, collection, in->collection_name, &found);
-    rc = milvus_data_end(call, "search", collection, refused, reply);
-    milvus_hits_release(&found);
-    milvus_collection_unref(collection);
-    return rc;
+    return milvus_frame_run(call, &frame, request, &found, reply);
 }

@@ -333,13 +333,8 @@ MILVUS_HANDLER(GetReplicas)
 {
     const WIRE(GetReplicasRequest) *in = request;
     WIRE(GetReplicasResponse) *out = reply;
-    struct milvus_collection *collection = NULL;
-    if (*in->collection_name || !in->collectionid)
-        collection = milvus_collection_get(call, in->collection_name, false, &out->status);
-    else if (!(collection = milvus_collection_by_id(call, (uint64_t)in->collectionid)))
-        out->status = milvus_status(call, MILVUS_COLLECTION_NOT_FOUND,
-                                    "collection not found[collection=%lld]",
-                                    (long long)in->collectionid);
+    struct milvus_collection *collection = milvus_collection_either(
+        call, in->collection_name, in->collectionid, &out->status);
     if (!collection) return;
     if (collection->record->loaded) {
         WIRE(ReplicaInfo) *info = replica(call, collection);

@@ -232,18 +232,11 @@ static int set_terms(struct marking *m, const struct highlight_plan *plan, const
     return rc;
 }
 
-static const struct kith_column *column_of(const struct kith_result *result, const char *name)
-{
-    for (size_t i = 0; i < result->column_count; i++)
-        if (strcmp(result->columns[i].field, name) == 0) return &result->columns[i];
-    return NULL;
-}
-
 static int mark_rows(struct marking *m, const struct highlight_plan *plan, const MilvusField *field,
                      const struct milvus_search *search, const struct milvus_hits *hits,
                      HighlightResult *out)
 {
-    const struct kith_column *column = column_of(hits->result, field->name);
+    const struct kith_column *column = milvus_column_find(hits->result, field->name);
     int rc = column ? 0 : KITH_EINVAL;
     for (size_t q = 0, at = 0; rc == 0 && q < hits->query_count; q++) {
         rc = set_terms(m, plan, field, search, q);

@@ -39,10 +39,7 @@ static int compare(const void *a, const void *b)
     const int way = x->order ? order_by_compare(x->order, x->values, y->values) : 0;
     if (way) return way;
     if (!x->text.data) return x->number < y->number ? -1 : x->number > y->number;
-    const size_t shorter = x->text.len < y->text.len ? x->text.len : y->text.len;
-    const int order = memcmp(x->text.data, y->text.data, shorter);
-    if (order) return order;
-    return x->text.len < y->text.len ? -1 : x->text.len > y->text.len;
+    return texts_compare(x->text, y->text);
 }
 
 /* What the candidate points to, into the arena. */

@@ -127,6 +127,9 @@ struct milvus_collection *milvus_collection_get(struct milvus_call *call, const 
 void milvus_collection_unref(struct milvus_collection *collection); /* NULL is a no-op */
 /* handle_load.c: may searches read this partition? record->loaded says whether any. */
 bool milvus_partition_loaded(const struct milvus_collection *collection, const char *partition);
+/* By name, or by id when the name is empty and the id is not 0. */
+struct milvus_collection *milvus_collection_either(struct milvus_call *call, const char *name,
+                                                   int64_t id, MilvusStatus **status);
 /* By the engine's id; NULL: unknown. */
 struct milvus_collection *milvus_collection_by_id(struct milvus_call *call, uint64_t id);
 const MilvusField *milvus_field_find(const struct milvus_collection *collection, const char *name);

@@ -38,6 +38,8 @@ uint32_t milvus_field_number(const MilvusField *field, const char *key);
 /* The output of a function: never sent, never read back. */
 bool milvus_field_computed(const struct milvus_collection *collection, const MilvusField *field);
 const MilvusField *milvus_partition_key(const struct milvus_collection *collection);
+/* NULL: the result has no column of this name. */
+const struct kith_column *milvus_column_find(const struct kith_result *result, const char *name);
 bool milvus_double_parse(const char *text, double *out);
 /* The engine's error about names of partitions, or of a filter, in the protocol's words. `plan` is
  * "query" or "delete". */

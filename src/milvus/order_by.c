@@ -172,13 +172,6 @@ int order_by_output(struct milvus_call *call, const struct milvus_order *order,
 
 /* ---- values ---- */
 
-static const struct kith_column *column_of(const struct kith_result *result, const char *name)
-{
-    for (size_t i = 0; i < result->column_count; i++)
-        if (strcmp(result->columns[i].field, name) == 0) return &result->columns[i];
-    return NULL;
-}
-
 /* Of a key of the dynamic field: the cell is JSON. */
 static int read_path(const struct field_path *path, struct arena *arena, struct cell_value *value)
 {
@@ -196,7 +189,7 @@ int order_by_values(const struct milvus_order *order, const struct kith_result *
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < order->count; i++) {
         const struct field_path *path = &order->terms[i].path;
-        const struct kith_column *column = column_of(result, path->head);
+        const struct kith_column *column = milvus_column_find(result, path->head);
         if (!column) return KITH_EINVAL;
         cell_value_read(column, row, &out[i]);
         if (column->type == KITH_JSON) rc = read_path(path, arena, &out[i]);

@@ -56,6 +56,7 @@ KITH_NODISCARD int cell_value_of_json(const struct json_value *value, struct are
                                   struct cell_value *out);
 /* Texts into the arena, so that they outlive the column. KITH_ENOMEM. */
 KITH_NODISCARD int cell_value_keep(struct cell_value *value, struct arena *arena);
+int texts_compare(struct kith_str a, struct kith_str b); /* by bytes, then by length */
 int cell_value_compare(const struct cell_value *a, const struct cell_value *b);
 
 /* order->count values of a row. KITH_ENOMEM; KITH_EINVAL: a column is not in the result. */

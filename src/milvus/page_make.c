@@ -10,13 +10,6 @@
 
 #define META_FIELD_ID 0
 
-static const struct kith_column *column_named(const struct kith_result *result, const char *name)
-{
-    for (size_t i = 0; i < result->column_count; i++)
-        if (strcmp(result->columns[i].field, name) == 0) return &result->columns[i];
-    return NULL;
-}
-
 MilvusStatus *milvus_times_text(struct milvus_call *call, const struct time_zone *zone,
                                 const int64_t *micros, size_t rows, struct milvus_column *out)
 {
@@ -44,7 +37,7 @@ static MilvusStatus *field_column(struct milvus_call *call,
                                   const MilvusField *field, const struct kith_result *result,
                                   const char *timezone, struct milvus_column *out)
 {
-    const struct kith_column *from = column_named(result, field->name);
+    const struct kith_column *from = milvus_column_find(result, field->name);
     const struct time_zone *zone;
     if (!from) return missing(call);
     *out = (struct milvus_column){
@@ -82,7 +75,7 @@ static int keys_column(struct milvus_call *call, const struct milvus_output *out
         arena_alloc_array(call->arena, output->key_count + 1, sizeof *columns);
     if (!columns) return KITH_ENOMEM;
     for (size_t k = 0; k < output->key_count; k++)
-        if (!(columns[k] = column_named(result, output->keys[k]))) return KITH_EINVAL;
+        if (!(columns[k] = milvus_column_find(result, output->keys[k]))) return KITH_EINVAL;
     buffer_init(&text);
     for (size_t row = 0; rc == 0 && row < result->rows; row++) {
         buffer_clear(&text);
@@ -106,7 +99,7 @@ static int dynamic_column(struct milvus_call *call, const struct milvus_output *
         .name = "$meta", .id = META_FIELD_ID, .type = KITH_JSON, .dynamic = true
     };
     if (output->meta) {
-        const struct kith_column *from = column_named(result, "$meta");
+        const struct kith_column *from = milvus_column_find(result, "$meta");
         out->data = from ? from->data : NULL;
         return from ? 0 : KITH_EINVAL;
     }

@@ -178,10 +178,7 @@ static int take_batch(struct grouping *g, const struct kith_result *rows)
     int rc = 0;
     for (size_t i = 0; i < g->plan->count; i++) {
         const MilvusField *field = g->plan->items[i].field;
-        g->columns[i] = NULL;
-        for (size_t c = 0; field && c < rows->column_count; c++)
-            if (strcmp(rows->columns[c].field, field->name) == 0)
-                g->columns[i] = &rows->columns[c];
+        g->columns[i] = field ? milvus_column_find(rows, field->name) : NULL;
         if (field && !g->columns[i]) return KITH_EINVAL;
     }
     for (size_t i = 0; rc == 0 && i < rows->rows; i++) rc = take_row(g, i);

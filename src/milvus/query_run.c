@@ -24,15 +24,9 @@ struct ranked {
 static int compare(const void *a, const void *b)
 {
     const struct ranked *x = a, *y = b;
-    if (x->text.data) {
-        const size_t shorter = x->text.len < y->text.len ? x->text.len : y->text.len;
-        const int order = memcmp(x->text.data, y->text.data, shorter);
-        if (order) return order;
-        if (x->text.len != y->text.len) return x->text.len < y->text.len ? -1 : 1;
-    } else if (x->number != y->number) {
-        return x->number < y->number ? -1 : 1;
-    }
-    return x->row < y->row ? -1 : x->row > y->row;
+    const int order = x->text.data ? texts_compare(x->text, y->text)
+                                   : (x->number > y->number) - (x->number < y->number);
+    return order ? order : (x->row > y->row) - (x->row < y->row);
 }
 
 static bool same_key(const struct ranked *a, const struct ranked *b)

@@ -297,6 +297,17 @@ struct milvus_collection *milvus_collection_by_id(struct milvus_call *call, uint
     return collection;
 }
 
+struct milvus_collection *milvus_collection_either(struct milvus_call *call, const char *name,
+                                                   int64_t id, MilvusStatus **status)
+{
+    if (*name || !id) return milvus_collection_get(call, name, false, status);
+    struct milvus_collection *collection = milvus_collection_by_id(call, (uint64_t)id);
+    if (!collection)
+        *status = milvus_status(call, MILVUS_COLLECTION_NOT_FOUND,
+                                "collection not found[collection=%lld]", (long long)id);
+    return collection;
+}
+
 static int by_name(const void *a, const void *b)
 {
     const struct milvus_collection *const *left = a, *const *right = b;

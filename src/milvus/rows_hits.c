@@ -137,3 +137,12 @@ void rows_hits_put(struct buffer *reply, struct milvus_call *call,
     wire_put_text(reply, 3, asked_name);
     wire_put_varint(reply, 4, milvus_timestamp(call->milvus));
 }
+
+void rows_put_hits(struct buffer *reply, struct milvus_call *call,
+                   const struct milvus_collection *collection, const char *asked_name,
+                   const void *hits)
+{
+    rows_hits_put(reply, call, collection, asked_name, hits);
+}
+
+void rows_release_hits(void *hits) { milvus_hits_release(hits); }

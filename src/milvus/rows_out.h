@@ -45,6 +45,11 @@ void rows_mutation_put(struct buffer *out, struct milvus_call *call,
 void rows_hits_put(struct buffer *reply, struct milvus_call *call,
                    const struct milvus_collection *collection, const char *asked_name,
                    const struct milvus_hits *hits);
+/* The same as parts of a milvus_frame; the pointers are to struct milvus_hits. */
+void rows_put_hits(struct buffer *reply, struct milvus_call *call,
+                   const struct milvus_collection *collection, const char *asked_name,
+                   const void *hits);
+void rows_release_hits(void *hits);
 
 static inline uint8_t *rows_varint(uint8_t *to, uint64_t value)
 {
@@ -66,5 +71,19 @@ int milvus_data_end(struct milvus_call *call, const char *kind,
                     const struct milvus_collection *collection, const MilvusStatus *refused,
                     const struct buffer *reply);
 
+/* A data RPC whose request is unpacked: what is its own between the beginning and the end. */
+struct milvus_frame {
+    const char *rpc, *kind; /* kind: "search", "query" or "mutation", as it is counted */
+    const ProtobufCMessageDescriptor *request;
+    MilvusStatus *(*run)(struct milvus_call *call, const struct milvus_collection *collection,
+                         const void *request, void *found);
+    void (*put)(struct buffer *reply, struct milvus_call *call,
+                const struct milvus_collection *collection, const char *asked_name,
+                const void *found);
+    void (*release)(void *found);
+};
+/* found is zeroed. 0, KITH_EINVAL: no such message, or what milvus_data_begin and _end say. */
+KITH_NODISCARD int milvus_frame_run(struct milvus_call *call, const struct milvus_frame *frame,
+                                    struct kith_str request, void *found, struct buffer *reply);
 
 #endif
