@@ -101,6 +101,9 @@ static void announce(const struct serve *serve, int64_t start_us)
     for (size_t i = 0; i < serve->door_count; i++)
         printf("%s %s %s:%u", i ? "," : "", serve->doors[i].name, serve->doors[i].bind,
                net_port(serve->net, i));
+    if (serve->ops_net)
+        printf("%s ops %s:%u", serve->door_count ? "," : "", serve->ops_door.bind,
+               net_port(serve->ops_net, 0));
     printf("\n");
     (void)fflush(stdout);
     os_service_notify("READY=1");

@@ -11,6 +11,9 @@
 
 #define STDERR_FD 2
 #define DOOR_BODY_BYTES_MAX (64u << 20)
+#define OPS_CONNECTIONS_MAX 64u
+#define OPS_OUTPUT_BYTES_MAX (16u << 20)
+#define OPS_GRACE_MS 100u
 
 static void say(struct serve *serve, int level, const char *fmt, ...) KITH_PRINTF(3, 4);
 static void say(struct serve *serve, int level, const char *fmt, ...)
@@ -72,8 +75,6 @@ static int open_shared(struct serve *serve, struct kith_error *err)
     opts.log_ctx = serve->logger;
     int rc = kith_open(config->data, &opts, &serve->db, err);
     if (rc == 0) rc = auth_open(serve->db, serve->os, config->auth, &serve->auth, err);
-    if (rc == 0 && metrics_new(serve->os, &serve->metrics))
-        rc = error_set(err, KITH_ENOMEM, "metrics: no memory");
     if (rc == 0 && config->auth && auth_has_first_password(serve->auth))
         say(serve, LOG_WARNING, "the user root still has the password of every manual: change it");
     return rc;
@@ -92,12 +93,17 @@ static int open_milvus(struct serve *serve, struct kith_error *err)
     return milvus_new(&opts, &serve->milvus, err);
 }
 
-/* A socket that the service manager opened is used whatever the port says. */
+/* A socket that the service manager opened is used whatever the port says. false: no door. */
+static bool place_door(struct net_door *door, uint64_t port)
+{
+    door->fd = os_service_socket(door->name);
+    door->port = port == CONFIG_PORT_AUTO ? 0 : (uint16_t)port;
+    return port || door->fd >= 0;
+}
+
 static void add_door(struct serve *serve, struct net_door door, uint64_t port)
 {
-    door.fd = os_service_socket(door.name);
-    door.port = port == CONFIG_PORT_AUTO ? 0 : (uint16_t)port;
-    if (port || door.fd >= 0) serve->doors[serve->door_count++] = door;
+    if (place_door(&door, port)) serve->doors[serve->door_count++] = door;
 }
 
 static void plan_doors(struct serve *serve)
@@ -105,7 +111,6 @@ static void plan_doors(struct serve *serve)
     const struct server_config *config = serve->config;
     serve->tls = (struct net_tls){ .cert_path = config->tls_cert, .key_path = config->tls_key };
     if (config->tls == CONFIG_TLS_MUTUAL) serve->tls.client_ca_path = config->tls_client_ca;
-    serve->ops.metrics = serve->metrics;
     add_door(serve,
              (struct net_door){ .name = "milvus",
                                 .bind = config->bind,
@@ -116,13 +121,34 @@ static void plan_doors(struct serve *serve)
                                 .admit = milvus_admit,
                                 .ctx = serve->milvus },
              config->milvus_port);
-    add_door(serve,
-             (struct net_door){ .name = "ops",
-                                .bind = config->ops_bind,
-                                .until_end = true,
-                                .handle = ops_handle,
-                                .ctx = &serve->ops },
-             config->ops_port);
+}
+
+/* First of all, with a thread of its own: it says "not ready" while the data is being read and
+ * while calls come to their end, and a crowd at the other doors does not keep it from answering. */
+static int open_ops(struct serve *serve, struct kith_error *err)
+{
+    const struct server_config *config = serve->config;
+    serve->ops.metrics = serve->metrics;
+    serve->ops_door = (struct net_door){ .name = "ops",
+                                         .bind = config->ops_bind,
+                                         .until_end = true,
+                                         .handle = ops_handle,
+                                         .ctx = &serve->ops };
+    if (!place_door(&serve->ops_door, config->ops_port)) return 0;
+    const struct net_opts opts = {
+        .os = serve->os,
+        .doors = &serve->ops_door,
+        .door_count = 1,
+        .limits = { .loops = 1, .workers = 1, .queue_max = 64,
+                    .connections_max = OPS_CONNECTIONS_MAX,
+                    .output_bytes_max = OPS_OUTPUT_BYTES_MAX },
+        .log = logger_line,
+        .log_ctx = serve->logger,
+        .on_end = on_end,
+        .on_end_ctx = serve,
+    };
+    const int rc = net_new(&opts, &serve->ops_net, err);
+    return rc ? rc : net_start(serve->ops_net, err);
 }
 
 static int open_net(struct serve *serve, struct kith_error *err)
@@ -145,12 +171,14 @@ static int open_net(struct serve *serve, struct kith_error *err)
         .on_end = on_end,
         .on_end_ctx = serve,
     };
-    int rc = net_new(&opts, &serve->net, err);
-    if (rc) return rc;
+    if (serve->door_count > 0) {
+        const int rc = net_new(&opts, &serve->net, err);
+        if (rc) return rc;
+    }
     serve->gauges = (struct gauges){ .os = serve->os, .metrics = serve->metrics, .db = serve->db,
-                                     .net = serve->net };
+                                     .nets = { serve->net, serve->ops_net } };
     gauges_begin(&serve->gauges);
-    return net_start(serve->net, err);
+    return serve->net ? net_start(serve->net, err) : 0;
 }
 
 int serve_open(struct serve *serve, const struct os *os, struct server_config *config,
@@ -160,7 +188,10 @@ int serve_open(struct serve *serve, const struct os *os, struct server_config *c
     int rc = logger_new(os, STDERR_FD, &serve->logger, err);
     if (rc) return rc;
     apply(serve);
-    rc = open_shared(serve, err);
+    if (metrics_new(os, &serve->metrics))
+        return error_set(err, KITH_ENOMEM, "metrics: no memory");
+    rc = open_ops(serve, err);
+    if (rc == 0) rc = open_shared(serve, err);
     if (rc == 0) rc = open_milvus(serve, err);
     if (rc) return rc;
     plan_doors(serve);
@@ -173,7 +204,9 @@ void serve_close(struct serve *serve)
 {
     atomic_store(&serve->ops.ready, false);
     if (serve->net) net_stop(serve->net, (unsigned)serve->config->grace_s * 1000);
+    if (serve->ops_net) net_stop(serve->ops_net, OPS_GRACE_MS);
     net_free(serve->net);
+    net_free(serve->ops_net);
     milvus_free(serve->milvus);
     metrics_free(serve->metrics);
     auth_close(serve->auth);
@@ -216,5 +249,5 @@ void serve_reload(struct serve *serve, const struct server_config *fresh)
     }
     buffer_release(&value);
     apply(serve);
-    if (net_reload_tls(serve->net, &err)) say(serve, LOG_ERROR, "%s; the old stay", err.text);
+    if (serve->net && net_reload_tls(serve->net, &err)) say(serve, LOG_ERROR, "%s; the old stay", err.text);
 }

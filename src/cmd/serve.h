@@ -24,11 +24,13 @@ struct serve {
     struct metrics *metrics;
     struct milvus *milvus;
     struct net *net;
+    struct net *ops_net; /* of its own: it answers while the rest starts, drains or is flooded */
     struct ops ops;
     struct gauges gauges;
     struct net_tls tls;
     struct net_door doors[SERVE_DOORS];
     size_t door_count;
+    struct net_door ops_door;
     atomic_bool log_access;
 };
 

@@ -27,8 +27,18 @@ static void measure_process(const struct gauges *gauges)
 
 static void measure_net(const struct gauges *gauges)
 {
-    struct net_stats stats;
-    net_stats_get(gauges->net, &stats);
+    struct net_stats stats = { 0 };
+    for (size_t i = 0; i < 2; i++) {
+        struct net_stats one = { 0 };
+        if (gauges->nets[i]) net_stats_get(gauges->nets[i], &one);
+        stats.connections += one.connections;
+        stats.accepted += one.accepted;
+        stats.refused += one.refused;
+        stats.exchanges += one.exchanges;
+        stats.queued += one.queued;
+        stats.bytes_in += one.bytes_in;
+        stats.bytes_out += one.bytes_out;
+    }
     set(gauges, "kith_connections", "Connections that are open.", (double)stats.connections);
     set(gauges, "kith_calls_running", "Calls that are not answered yet.",
         (double)stats.exchanges);

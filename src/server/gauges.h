@@ -11,7 +11,7 @@ struct gauges { /* all borrowed */
     const struct os *os;
     struct metrics *metrics;
     struct kith_db *db;
-    const struct net *net;
+    const struct net *nets[2]; /* borrow; NULL: none */
 };
 /* Sets them before every rendering; `gauges` outlives the last one. */
 void gauges_begin(struct gauges *gauges);
