@@ -412,6 +412,6 @@ const struct command list_commands[] = {
       .last_key = 2, .key_step = 1 },
     { .name = "blmpop", .run = run_blmpop, .arity = -5,
       .flags = CMD_WRITE | CMD_BLOCKING | CMD_MOVABLE_KEYS, .categories = CAT_LIST,
-      .keys = keys_of_blmpop },
+      .keys = keys_numbered_2 },
     { .name = NULL },
 };

@@ -19,6 +19,5 @@ void run_brpop(struct redis_call *call);
 void run_blmove(struct redis_call *call);
 void run_brpoplpush(struct redis_call *call);
 void run_blmpop(struct redis_call *call);
-int keys_of_blmpop(const struct kith_str *argv, size_t argc, size_t *places, size_t max);
 
 #endif

@@ -90,10 +90,6 @@ void run_blmpop(struct redis_call *call)
     }
 }
 
-int keys_of_blmpop(const struct kith_str *argv, size_t argc, size_t *places, size_t max)
-{
-    return keys_numbered_2(argv, argc, places, max);
-}
 
 /* ---- BLPOP ---- */
 

@@ -1,0 +1,252 @@
+/*
+ * Taking the lowest or highest members of sorted sets, also by waiting for them, and drawing.
+ *
+ * What waited is logged as ZPOPMIN or ZPOPMAX with a count.
+ */
+#include "base/map.h"
+#include "redis/cmd_zset.h"
+#include "redis/member_args.h"
+
+static const struct zset *zset_seen(const struct entry *entry) { return entry_value(entry); }
+
+static const char *pop_word(bool max) { return max ? "ZPOPMAX" : "ZPOPMIN"; }
+
+/* ---- popping ---- */
+
+enum shape { SHAPE_FLAT, SHAPE_PAIRS }; /* m s m s, or [m s] [m s] */
+
+/* Removes count of them, which are there, and says so. */
+static void take_away(struct redis_call *call, struct entry *entry, struct kith_str key, bool max,
+                      uint64_t count)
+{
+    struct zset *zset = entry_value(entry);
+    zset_cut(zset, max ? zset_count(zset) - count : 0, count);
+    call_changed(call, key, EVENT_ZSET, max ? "zpopmax" : "zpopmin");
+    call_delete_empty(call, entry, zset_count(zset) == 0);
+}
+
+static void write_ends(struct redis_call *call, const struct zset *zset, bool max, uint64_t count,
+                       enum shape shape)
+{
+    struct zset_walk walk;
+    struct zset_member member;
+    zset_walk_from(&walk, zset, max ? zset_count(zset) - 1 : 0, max);
+    for (; count > 0 && zset_walk_next(&walk, &member); count--) {
+        if (shape == SHAPE_PAIRS) resp_array(call->reply, 2);
+        resp_str(call->reply, member.name);
+        resp_double(call->reply, member.score);
+    }
+}
+
+static void pop(struct redis_call *call, bool max)
+{
+    int64_t count = 1;
+    if (call->argc > 3) {
+        call_syntax_error(call);
+        return;
+    }
+    if (call->argc == 3 && !call_positive(call, 2, &count)) return;
+    struct entry *entry = call_write(call, call->argv[1], VALUE_ZSET);
+    if (call->failed) return;
+    const uint64_t size = entry ? zset_count(zset_seen(entry)) : 0;
+    const uint64_t gone = (uint64_t)count < size ? (uint64_t)count : size;
+    const bool pairs = call->argc == 3 && call->reply->version == 3;
+    resp_array(call->reply, (size_t)(pairs ? gone : gone * 2));
+    if (gone == 0) return;
+    write_ends(call, zset_seen(entry), max, gone, pairs ? SHAPE_PAIRS : SHAPE_FLAT);
+    take_away(call, entry, call->argv[1], max, gone);
+}
+
+void run_zpopmin(struct redis_call *call) { pop(call, false); }
+void run_zpopmax(struct redis_call *call) { pop(call, true); }
+
+/* ---- of the first key that has members ---- */
+
+static struct entry *first_zset(struct redis_call *call, size_t first_key, size_t count,
+                                size_t *found)
+{
+    for (size_t i = first_key; i < first_key + count; i++) {
+        struct entry *entry = call_write(call, call->argv[i], VALUE_ZSET);
+        *found = i;
+        if (entry || call->failed) return entry;
+    }
+    return NULL;
+}
+
+static void blocking_pop(struct redis_call *call, bool max)
+{
+    int64_t deadline_us;
+    size_t arg;
+    if (!call_timeout(call, call->argc - 1, &deadline_us)) return;
+    struct entry *entry = first_zset(call, 1, call->argc - 2, &arg);
+    if (call->failed) return;
+    if (!entry) {
+        if (!call_block(call, call->argv + 1, call->argc - 2, deadline_us)) {
+            resp_null_array(call->reply);
+        }
+        return;
+    }
+    const struct kith_str key = call->argv[arg];
+    resp_array(call->reply, 3);
+    resp_str(call->reply, key);
+    write_ends(call, zset_seen(entry), max, 1, SHAPE_FLAT);
+    take_away(call, entry, key, max, 1);
+    call_logf(call, "%s %S", pop_word(max), &key);
+}
+
+void run_bzpopmin(struct redis_call *call) { blocking_pop(call, false); }
+void run_bzpopmax(struct redis_call *call) { blocking_pop(call, true); }
+
+struct mpop {
+    size_t first_key, key_count;
+    bool max;
+    int64_t count;
+};
+
+/* numkeys stands in argv[arg]. */
+static bool mpop_args(struct redis_call *call, size_t arg, struct mpop *out)
+{
+    *out = (struct mpop){ .first_key = arg + 1, .count = 1 };
+    if (!call_numkeys(call, arg, &out->key_count, "ERR numkeys should be greater than 0")) {
+        return false;
+    }
+    size_t at = arg + 1 + out->key_count;
+    bool counted = false;
+    out->max = call_is(call, at, "MAX");
+    if (!out->max && !call_is(call, at, "MIN")) {
+        call_syntax_error(call);
+        return false;
+    }
+    for (at++; at < call->argc; at += 2) {
+        if (counted || !call_is(call, at, "COUNT") || at + 1 == call->argc) {
+            call_syntax_error(call);
+            return false;
+        }
+        counted = true;
+        if (!call_bounded(call, at + 1, 1, INT64_MAX, &out->count,
+                          "ERR count should be greater than 0")) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* false: nothing was there. */
+static bool mpop(struct redis_call *call, const struct mpop *how)
+{
+    size_t arg;
+    struct entry *entry = first_zset(call, how->first_key, how->key_count, &arg);
+    if (call->failed) return true;
+    if (!entry) return false;
+    const struct kith_str key = call->argv[arg];
+    const uint64_t size = zset_count(zset_seen(entry));
+    const uint64_t gone = (uint64_t)how->count < size ? (uint64_t)how->count : size;
+    resp_array(call->reply, 2);
+    resp_str(call->reply, key);
+    resp_array(call->reply, (size_t)gone);
+    write_ends(call, zset_seen(entry), how->max, gone, SHAPE_PAIRS);
+    take_away(call, entry, key, how->max, gone);
+    call_logf(call, "%s %S %I", pop_word(how->max), &key, how->count);
+    return true;
+}
+
+void run_zmpop(struct redis_call *call)
+{
+    struct mpop how;
+    if (mpop_args(call, 1, &how) && !mpop(call, &how)) resp_null_array(call->reply);
+}
+
+void run_bzmpop(struct redis_call *call)
+{
+    struct mpop how;
+    int64_t deadline_us;
+    if (!call_timeout(call, 1, &deadline_us)) return;
+    if (!mpop_args(call, 2, &how) || mpop(call, &how)) return;
+    if (!call_block(call, call->argv + how.first_key, how.key_count, deadline_us)) {
+        resp_null_array(call->reply);
+    }
+}
+
+/* ---- ZRANDMEMBER ---- */
+
+static void random_by_passing(struct redis_call *call, const struct zset *zset, uint64_t count,
+                              bool scores)
+{
+    struct zset_walk walk;
+    struct zset_member member;
+    uint64_t left = zset_count(zset);
+    zset_walk_from(&walk, zset, 0, false);
+    for (; count > 0 && zset_walk_next(&walk, &member); left--) {
+        if (!sample_takes(cache_rng(call->cache), left, count)) continue;
+        zset_reply_member(call, &member, scores);
+        count--;
+    }
+}
+
+static void random_by_drawing(struct redis_call *call, const struct zset *zset, uint64_t count,
+                              bool scores)
+{
+    struct map seen;
+    struct zset_member member;
+    map_init(&seen);
+    while (seen.count < count) {
+        zset_random(zset, cache_rng(call->cache), &member);
+        if (map_get(&seen, member.name.data, member.name.len, NULL)) continue;
+        if (map_put(&seen, member.name.data, member.name.len, 0) != 0) break;
+        zset_reply_member(call, &member, scores);
+    }
+    if (seen.count < count) random_by_passing(call, zset, count - seen.count, scores);
+    map_release(&seen);
+}
+
+static void random_many(struct redis_call *call, const struct zset *zset, int64_t wanted,
+                        bool scores)
+{
+    const uint64_t size = zset_count(zset);
+    if (wanted < 0) {
+        struct zset_member member;
+        zset_reply_open(call, (uint64_t)-wanted, scores);
+        for (int64_t i = wanted; i < 0 && !buffer_failed(call->reply->out); i++) {
+            zset_random(zset, cache_rng(call->cache), &member);
+            zset_reply_member(call, &member, scores);
+        }
+        return;
+    }
+    const uint64_t count = (uint64_t)wanted < size ? (uint64_t)wanted : size;
+    zset_reply_open(call, count, scores);
+    if (count < size / 4) random_by_drawing(call, zset, count, scores);
+    else random_by_passing(call, zset, count, scores);
+}
+
+void run_zrandmember(struct redis_call *call)
+{
+    int64_t wanted = 1;
+    const bool counted = call->argc > 2, scores = call->argc == 4;
+    if (counted && !call_range(call, 2, -INT64_MAX, INT64_MAX, &wanted,
+                               "ERR value is out of range, value must between "
+                               "-9223372036854775807 and 9223372036854775807")) {
+        return;
+    }
+    if (call->argc > 4 || (scores && !call_is(call, 3, "WITHSCORES"))) {
+        call_syntax_error(call);
+        return;
+    }
+    if (scores && (wanted < -INT64_MAX / 2 || wanted > INT64_MAX / 2)) {
+        call_error(call, "ERR value is out of range");
+        return;
+    }
+    struct entry *entry = call_read(call, call->argv[1], VALUE_ZSET);
+    if (call->failed) return;
+    if (counted) {
+        if (entry) random_many(call, zset_seen(entry), wanted, scores);
+        else resp_array(call->reply, 0);
+        return;
+    }
+    struct zset_member member;
+    if (!entry) {
+        resp_null(call->reply);
+        return;
+    }
+    zset_random(zset_seen(entry), cache_rng(call->cache), &member);
+    resp_str(call->reply, member.name);
+}
