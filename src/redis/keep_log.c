@@ -1,0 +1,358 @@
+/*
+ * Writing the log: see keep.h.
+ *
+ * Records gather in `pending`, behind room for a group's header. Whoever has the turn takes all of
+ * it, seals it and writes it at log.offset; the ticket of its last record is then `written`. A
+ * group that could not be written stays in `group` and is tried again, at the same place, before
+ * anything else.
+ *
+ * Who takes turns: loops at the end of theirs (keep_settle; they never wait for it), the syncer
+ * under `always`, and the saver when a new file begins. Under `everysec` the syncer syncs beside
+ * the writers, so that no reply waits for the disk.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "redis/keep_internal.h"
+
+#define ALLOCATE_BYTES (16u << 20)
+#define PENDING_KEPT (4u << 20)
+#define EVERY_US 1000000
+
+void keep_say(const struct keep *keep, int level, const char *fmt, ...)
+{
+    char text[1024];
+    va_list args;
+    if (!keep->opts.log) return;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    keep->opts.log(keep->opts.log_ctx, level, text);
+}
+
+void keep_fail(struct keep *keep, _Atomic bool *flag, const char *what,
+               const struct kith_error *err)
+{
+    if (*flag) return;
+    os_mutex_lock(&keep->lock);
+    (void)snprintf(keep->refusal, sizeof keep->refusal, "%s: %.180s", what, err->text);
+    os_mutex_unlock(&keep->lock);
+    *flag = true;
+    keep_say(keep, 0, "%s: %s", what, err->text);
+}
+
+static void tell(struct keep *keep)
+{
+    if (keep->opts.settled) keep->opts.settled(keep->opts.ctx);
+}
+
+/* ---- appending ---- */
+
+static void put_str(struct buffer *out, struct kith_str text)
+{
+    buffer_put_bytes(out, text.data, text.len);
+}
+
+void keep_put_command(struct buffer *out, unsigned db, const struct kith_str *argv, size_t argc)
+{
+    buffer_put_varint(out, db);
+    buffer_put_varint(out, argc);
+    for (size_t i = 0; i < argc; i++) put_str(out, argv[i]);
+}
+
+void keep_append(struct keep *keep, const struct keep_command *commands, size_t count)
+{
+    if (!keep->logging || keep->sync_failed) return;
+    os_mutex_lock(&keep->lock);
+    struct buffer *pending = &keep->pending;
+    const bool idle = pending->len == 0, due = keep->sync_due;
+    if (idle) (void)buffer_extend(pending, KEEP_GROUP_BYTES);
+    const size_t before = pending->len;
+    buffer_put_varint(pending, count);
+    for (size_t i = 0; i < count; i++)
+        keep_put_command(pending, commands[i].db, commands[i].argv, commands[i].argc);
+    keep->appended += count;
+    keep->end += pending->len - before;
+    const bool failed = buffer_failed(pending);
+    keep->sync_due = due || keep->policy == FSYNC_EVERYSEC;
+    if (keep->policy == FSYNC_ALWAYS ? idle : keep->sync_due && !due) os_cond_signal(&keep->work);
+    os_mutex_unlock(&keep->lock);
+    const struct kith_error err = { .text = "no memory" };
+    if (failed) keep_fail(keep, &keep->sync_failed, "the log misses a change", &err);
+}
+
+/* ---- the turn ---- */
+
+/* false: another has it, and will tell when it is done. */
+static bool take_turn(struct keep *keep, bool wait)
+{
+    os_mutex_lock(&keep->lock);
+    while (keep->writing && wait) os_cond_wait(&keep->done, &keep->lock, OS_FOREVER);
+    const bool mine = !keep->writing;
+    keep->missed = keep->missed || !mine;
+    keep->writing = true;
+    os_mutex_unlock(&keep->lock);
+    return mine;
+}
+
+static void end_turn(struct keep *keep)
+{
+    os_mutex_lock(&keep->lock);
+    const bool missed = keep->missed;
+    keep->writing = keep->missed = false;
+    os_cond_broadcast(&keep->done);
+    os_mutex_unlock(&keep->lock);
+    if (missed) tell(keep);
+}
+
+/* What belongs to the present file becomes the group. */
+static bool take_group(struct keep *keep)
+{
+    os_mutex_lock(&keep->lock);
+    struct buffer *pending = &keep->pending;
+    const bool cut = keep->cut_due;
+    const size_t len = cut ? keep->cut : pending->len;
+    const bool any = len > KEEP_GROUP_BYTES;
+    if (any) {
+        const struct buffer spare = keep->group;
+        keep->group = *pending;
+        *pending = spare;
+        buffer_clear(pending);
+        keep->group_ticket = cut ? keep->cut_ticket : (uint64_t)keep->end;
+    }
+    if (any && cut) {
+        if (keep->group.len > len) {
+            (void)buffer_extend(pending, KEEP_GROUP_BYTES);
+            buffer_put(pending, keep->group.data + len, keep->group.len - len);
+        }
+        keep->group.len = len;
+        keep->cut = 0;
+    }
+    os_mutex_unlock(&keep->lock);
+    if (!any) return false;
+    keep_seal(keep, KEEP_LOG, keep->log.number, keep->log.offset, keep->log.durable, &keep->group);
+    return true;
+}
+
+/* Zeros ahead, so that a sync has no new length to write down. */
+static int lay_out(struct keep_log *log, size_t more, struct kith_error *err)
+{
+    if (log->offset + more <= log->allocated) return 0;
+    const uint64_t bytes = more > ALLOCATE_BYTES ? more : ALLOCATE_BYTES;
+    const int rc = os_allocate(log->file, log->offset, bytes, err);
+    if (rc == 0) log->allocated = log->offset + bytes;
+    return rc;
+}
+
+static int write_group(struct keep *keep)
+{
+    struct keep_log *log = &keep->log;
+    struct kith_error err;
+    int rc = lay_out(log, keep->group.len, &err);
+    if (rc == 0) rc = os_pwrite(log->file, keep->group.data, keep->group.len, log->offset, &err);
+    if (rc) {
+        keep_fail(keep, &keep->write_failed, "the log cannot be written", &err);
+        return rc;
+    }
+    if (keep->write_failed) keep_say(keep, 1, "the log can be written again");
+    keep->write_failed = false;
+    log->offset += keep->group.len;
+    keep->log_bytes += keep->group.len;
+    keep->written = keep->group_ticket;
+    buffer_clear(&keep->group);
+    if (keep->group.cap > PENDING_KEPT) buffer_release(&keep->group);
+    return 0;
+}
+
+/* With the turn. */
+static int write_turn(struct keep *keep)
+{
+    if (keep->sync_failed || keep->abandoned) return KITH_EIO;
+    if (keep->group.len == 0 && !take_group(keep)) return 0;
+    return write_group(keep);
+}
+
+int keep_write(struct keep *keep)
+{
+    if (!take_turn(keep, true)) return 0;
+    const int rc = write_turn(keep);
+    end_turn(keep);
+    return rc;
+}
+
+/* With the turn, or with `syncing` set: the file stays. `ticket`: all that is written. */
+static int sync_file(struct keep *keep, uint64_t ticket)
+{
+    struct kith_error err;
+    const uint64_t offset = keep->log.offset;
+    const int rc = os_sync(keep->log.file, &err);
+    if (rc) {
+        keep_fail(keep, &keep->sync_failed, "the log cannot be synced", &err);
+        return rc;
+    }
+    keep->log.durable = offset;
+    if (keep->synced < ticket) keep->synced = ticket;
+    return 0;
+}
+
+int keep_sync(struct keep *keep)
+{
+    if (!take_turn(keep, true)) return 0;
+    int rc = write_turn(keep);
+    if (rc == 0 && keep->synced < keep->written) rc = sync_file(keep, keep->written);
+    end_turn(keep);
+    return rc;
+}
+
+uint64_t keep_ticket(const struct keep *keep)
+{
+    if (!keep->logging) return 0;
+    const uint64_t end = keep->end;
+    const uint64_t good = keep->policy == FSYNC_ALWAYS ? keep->synced : keep->written;
+    return end > good ? end : 0;
+}
+
+uint64_t keep_settle(struct keep *keep)
+{
+    if (keep->policy == FSYNC_ALWAYS) return keep->synced;
+    if (keep->written < keep->end && take_turn(keep, false)) {
+        (void)write_turn(keep);
+        end_turn(keep);
+    }
+    return keep->written;
+}
+
+int keep_wait(struct keep *keep, uint64_t ticket)
+{
+    const bool always = keep->policy == FSYNC_ALWAYS;
+    int rc = 0;
+    if (!always && keep->written < ticket) rc = keep_write(keep);
+    os_mutex_lock(&keep->lock);
+    while (rc == 0 && always && keep->synced < ticket)
+        rc = keep->sync_failed || keep->stopping
+                 ? KITH_EIO
+                 : os_cond_wait(&keep->done, &keep->lock, OS_FOREVER);
+    os_mutex_unlock(&keep->lock);
+    return rc;
+}
+
+/* ---- from one file to the next ---- */
+
+void keep_take_turn(struct keep *keep)
+{
+    (void)take_turn(keep, true);
+    os_mutex_lock(&keep->lock);
+    while (keep->syncing) (void)os_cond_wait(&keep->done, &keep->lock, OS_FOREVER);
+    os_mutex_unlock(&keep->lock);
+}
+
+void keep_end_turn(struct keep *keep)
+{
+    end_turn(keep);
+    os_mutex_lock(&keep->lock);
+    os_cond_broadcast(&keep->work);
+    os_mutex_unlock(&keep->lock);
+    tell(keep);
+}
+
+void keep_close_log(struct keep *keep)
+{
+    struct keep_log *log = &keep->log;
+    struct kith_error err;
+    if (!log->file) return;
+    const int rc = os_truncate(log->file, log->offset, &err);
+    (void)rc; /* zeros at the end mean the same */
+    os_close(log->file);
+    log->file = NULL;
+}
+
+int keep_switch(struct keep *keep)
+{
+    int rc = 0;
+    while (rc == 0 && !keep->abandoned && (keep->group.len || keep->cut > KEEP_GROUP_BYTES))
+        rc = write_turn(keep);
+    if (rc == 0 && keep->log.file && !keep->abandoned) rc = sync_file(keep, keep->written);
+    if (rc) return rc;
+    if (keep->abandoned) {
+        keep->synced = keep->written = keep->cut_ticket;
+        buffer_clear(&keep->group);
+    }
+    keep_close_log(keep);
+    os_mutex_lock(&keep->lock);
+    keep->log.file = keep->next.file;
+    keep->log.number = keep->next.number;
+    keep->log.offset = keep->log.durable = keep->log.allocated = KEEP_HEADER_BYTES;
+    keep->next.file = NULL;
+    keep->cut_due = keep->abandoned = false;
+    os_mutex_unlock(&keep->lock);
+    return 0;
+}
+
+/* ---- the syncer ---- */
+
+/* Under `always`: all that came, then the next. */
+static void sync_always(struct keep *keep)
+{
+    const int rc = keep_sync(keep);
+    tell(keep);
+    if (rc == 0) return;
+    os_mutex_lock(&keep->lock); /* no space: not at once again */
+    if (!keep->stopping)
+        (void)os_cond_wait(&keep->work, &keep->lock, os_now_us(keep->opts.os) + EVERY_US / 10);
+    os_mutex_unlock(&keep->lock);
+}
+
+/* Under `everysec`: a second after the first change, beside those who write. */
+static void sync_later(struct keep *keep)
+{
+    const int64_t deadline = os_now_us(keep->opts.os) + EVERY_US;
+    os_mutex_lock(&keep->lock);
+    while (!keep->stopping && keep->policy == FSYNC_EVERYSEC &&
+           os_cond_wait(&keep->work, &keep->lock, deadline) == 0)
+        continue;
+    keep->sync_due = keep->write_failed;
+    os_mutex_unlock(&keep->lock);
+    if (keep->write_failed && keep_write(keep) == 0) tell(keep);
+    os_mutex_lock(&keep->lock);
+    keep->syncing = keep->log.file && !keep->sync_failed;
+    const bool sync = keep->syncing;
+    const uint64_t written = keep->written;
+    os_mutex_unlock(&keep->lock);
+    if (!sync) return;
+    (void)sync_file(keep, written);
+    os_mutex_lock(&keep->lock);
+    keep->syncing = false;
+    os_cond_broadcast(&keep->done);
+    os_mutex_unlock(&keep->lock);
+}
+
+/* Idle means blocked: until something was appended. */
+static bool has_work(const struct keep *keep)
+{
+    const bool waits = keep->cut_due && keep->written >= keep->cut_ticket; /* for the new file */
+    if (keep->sync_failed || keep->abandoned || waits) return false;
+    return keep->policy == FSYNC_ALWAYS ? keep->synced < keep->end : keep->sync_due;
+}
+
+void keep_syncer(void *arg)
+{
+    struct keep *keep = arg;
+    for (;;) {
+        os_mutex_lock(&keep->lock);
+        while (!keep->stopping && !has_work(keep))
+            (void)os_cond_wait(&keep->work, &keep->lock, OS_FOREVER);
+        const bool stop = keep->stopping;
+        os_mutex_unlock(&keep->lock);
+        if (stop) return;
+        if (keep->policy == FSYNC_ALWAYS) sync_always(keep);
+        else sync_later(keep);
+    }
+}
+
+int keep_start_syncer(struct keep *keep, struct kith_error *err)
+{
+    if (keep->syncer) return 0;
+    return os_thread_start(keep->opts.os, "kith-log", 0, keep_syncer, keep, &keep->syncer, err);
+}
