@@ -3,6 +3,8 @@
  */
 #include <string.h>
 
+#include "redis/acl.h"
+#include "redis/client_line.h"
 #include "redis/redis_internal.h"
 
 static void run_ping(struct redis_call *call)
@@ -34,10 +36,30 @@ static void run_select(struct redis_call *call)
     resp_ok(call->reply);
 }
 
+static void put_module(struct resp *reply, const char *name, int64_t version)
+{
+    resp_map(reply, 4);
+    resp_cstr(reply, "name");
+    resp_cstr(reply, name);
+    resp_cstr(reply, "ver");
+    resp_integer(reply, version);
+    resp_cstr(reply, "path");
+    resp_cstr(reply, "");
+    resp_cstr(reply, "args");
+    resp_array(reply, 0);
+}
+
+void redis_put_modules(struct redis *redis, struct resp *reply)
+{
+    const bool search = registry_find(&redis->registry, str_of("ft.search")) != NULL;
+    resp_array(reply, search ? 2 : 1);
+    put_module(reply, "vectorset", 1);
+    if (search) put_module(reply, "search", KITH_SEARCH_MODULE_VERSION);
+}
+
 static void put_hello(struct redis_call *call)
 {
     struct resp *reply = call->reply;
-    reply->version = call->session->reply.version;
     resp_map(reply, 7);
     resp_cstr(reply, "server");
     resp_cstr(reply, "redis");
@@ -52,22 +74,75 @@ static void put_hello(struct redis_call *call)
     resp_cstr(reply, "role");
     resp_cstr(reply, "master");
     resp_cstr(reply, "modules");
-    resp_array(reply, 0);
+    redis_put_modules(call->redis, reply);
+}
+
+struct greeting { /* what HELLO asks for */
+    int64_t version;
+    const struct kith_str *user, *password, *name;
+};
+
+static bool read_greeting(struct redis_call *call, struct greeting *out)
+{
+    if (call->argc > 1 && !text_integer(call->argv[1], &out->version)) {
+        call_error(call, "ERR Protocol version is not an integer or out of range");
+        return false;
+    }
+    if (out->version < 2 || out->version > 3) {
+        call_error(call, "NOPROTO unsupported protocol version");
+        return false;
+    }
+    for (size_t i = 2; i < call->argc; i++) {
+        if (call_is(call, i, "auth") && i + 2 < call->argc) {
+            out->user = &call->argv[i + 1];
+            out->password = &call->argv[i + 2];
+            i += 2;
+        } else if (call_is(call, i, "setname") && i + 1 < call->argc) {
+            out->name = &call->argv[++i];
+        } else {
+            call_errorf(call, "ERR syntax error in HELLO option '%.*s'",
+                        (int)(call->argv[i].len < 128 ? call->argv[i].len : 128),
+                        call->argv[i].data);
+            return false;
+        }
+    }
+    return true;
 }
 
 static void run_hello(struct redis_call *call)
 {
-    int64_t version = call->session->reply.version;
-    if (call->argc > 1 && !text_integer(call->argv[1], &version)) {
-        call_error(call, "ERR Protocol version is not an integer or out of range");
+    struct session *session = call->session;
+    struct greeting wish = {.version = session->reply.version};
+    if (!read_greeting(call, &wish)) return;
+    if (wish.name && !client_name_is_good(*wish.name)) {
+        call_error(call, CLIENT_NAME_ERROR);
         return;
     }
-    if (version < 2 || version > 3) {
-        call_error(call, "NOPROTO unsupported protocol version");
+    if (wish.user && !acl_authenticate(session, *wish.user, *wish.password)) {
+        call_error(call, "WRONGPASS invalid username-password pair or user is disabled.");
         return;
     }
-    call->session->reply.version = (unsigned)version;
+    if (!session->authenticated) {
+        call_error(call, "NOAUTH HELLO must be called with the client already authenticated, "
+                         "otherwise the HELLO <proto> AUTH <user> <pass> option can be used to "
+                         "authenticate the client and select the RESP protocol version at the "
+                         "same time");
+        return;
+    }
+    if (wish.name && !client_set_text(&session->name, *wish.name)) {
+        call_no_memory(call);
+        return;
+    }
+    session->reply.version = call->reply->version = (unsigned)wish.version;
+    session_refresh(session);
     put_hello(call);
+}
+
+static void run_reset(struct redis_call *call)
+{
+    session_reset(call->session);
+    call->reply->version = 2;
+    resp_status(call->reply, "RESET");
 }
 
 static void run_quit(struct redis_call *call)
@@ -87,5 +162,7 @@ const struct command connection_commands[] = {
     {.name = "quit", .run = run_quit, .arity = -1,
      .flags = CMD_FAST | CMD_LOADING | CMD_NO_AUTH | CMD_NO_SCRIPT | CMD_PUBSUB,
      .categories = CAT_CONNECTION},
+    {.name = "reset", .run = run_reset, .arity = 1,
+     .flags = CMD_FAST | CMD_LOADING | CMD_NO_AUTH | CMD_NO_SCRIPT, .categories = CAT_CONNECTION},
     {.name = NULL},
 };

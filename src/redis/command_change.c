@@ -13,7 +13,12 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "redis/redis_internal.h"
+#include "redis/keep.h"
+#include "redis/blocked.h"
+#include "redis/cron.h"
+#include "redis/notify.h"
+#include "redis/tracking.h"
+#include "redis/watch.h"
 
 #define LOG_WORDS_MAX 64u
 #define LOG_DIGITS 24u
@@ -102,18 +107,17 @@ void call_logf(struct redis_call *call, const char *fmt, ...)
 
 void redis_key_changed(struct redis *redis, unsigned db, struct kith_str key)
 {
-    if (redis->indexed && (redis->interests & INTEREST_INDEX))
-        redis->indexed(redis->indexed_ctx, db, key);
+    const unsigned interests = redis->interests;
+    if (interests & INTEREST_WATCH) watch_key_changed(redis, db, key);
+    if (interests & INTEREST_BLOCKED) blocked_key_changed(redis, db, key);
+    if (interests & INTEREST_TRACKING) tracking_key_changed(redis, key);
+    if (redis->indexed && (interests & INTEREST_INDEX)) redis->indexed(redis->indexed_ctx, db, key);
 }
 
 void redis_event(struct redis *redis, unsigned db, struct kith_str key, enum event_class class,
                  const char *event)
 {
-    (void)redis;
-    (void)db;
-    (void)key;
-    (void)class;
-    (void)event;
+    notify_event(redis, db, key, class, event);
 }
 
 void call_changed_in(struct redis_call *call, unsigned db, struct kith_str key,
@@ -122,6 +126,7 @@ void call_changed_in(struct redis_call *call, unsigned db, struct kith_str key,
     struct redis *redis = call->redis;
     call->changes++;
     redis->dirty++;
+    if (call->changes == 1) cron_poke(redis);
     if (redis->interests == 0) return;
     redis_key_changed(redis, db, key);
     if (event && (redis->interests & INTEREST_EVENTS)) redis_event(redis, db, key, class, event);
@@ -164,8 +169,23 @@ static void on_removed(void *ctx, unsigned db, const struct entry *entry, enum r
     else redis_event(redis, db, words[1], EVENT_EVICTED, "evicted");
 }
 
+static void on_changing(void *ctx, unsigned db, struct entry *entry)
+{
+    const struct redis *redis = ctx;
+    if (redis->keep) keep_changing(redis->keep, db, entry);
+}
+
+static void on_flushing(void *ctx, unsigned db)
+{
+    const struct redis *redis = ctx;
+    if (redis->keep) keep_flushing(redis->keep, db);
+}
+
 void redis_hook_cache(struct redis *redis)
 {
-    const struct cache_hooks hooks = {.removed = on_removed, .ctx = redis};
+    const struct cache_hooks hooks = {.removed = on_removed,
+                                      .changing = on_changing,
+                                      .flushing = on_flushing,
+                                      .ctx = redis};
     cache_set_hooks(redis->cache, &hooks);
 }

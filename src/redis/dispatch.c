@@ -10,11 +10,21 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "redis/redis_internal.h"
+#include "redis/acl.h"
+#include "redis/blocked.h"
+#include "redis/multi.h"
+#include "redis/pubsub.h"
+#include "redis/slowlog.h"
+#include "redis/tracking.h"
+#include "redis/watch.h"
 
 #define UNKNOWN_TEXT 128u
 
-void redis_refresh(struct redis *redis) { redis->calm = !redis->loading; }
+void redis_refresh(struct redis *redis)
+{
+    redis->calm = !redis->loading && !redis->paused_until_ms && !redis->monitor_count &&
+                  !redis->saving_failed;
+}
 
 /* ---- errors ---- */
 
@@ -86,14 +96,28 @@ static void refuse_arity(struct session *session, struct command_entry *entry)
 
 /* ---- running ---- */
 
-static void count_call(struct redis *redis, struct command_entry *entry, bool failed)
+static int64_t count_call(struct redis *redis, struct command_entry *entry, bool failed)
 {
     const int64_t now = os_now_ns(redis->os);
-    const int64_t took = now - redis->now_ns;
+    const int64_t took = now > redis->now_ns ? now - redis->now_ns : 0;
     redis->now_ns = now;
+    redis->counters.commands++;
     entry->stats.calls++;
     entry->stats.failed += failed;
-    entry->stats.ns += took > 0 ? (uint64_t)took : 0;
+    entry->stats.ns += (uint64_t)took;
+    stats_count(&entry->stats, took);
+    return took;
+}
+
+static void note_slow(struct redis *redis, struct session *session, struct command_entry *entry,
+                      const struct redis_call *call, int64_t ns)
+{
+    const int64_t us = ns / 1000, slower_than = redis->settings.slowlog_slower_than;
+    const int64_t threshold = redis->settings.latency_threshold;
+    if (slower_than >= 0 && us >= slower_than && !(entry->flags & CMD_NO_SLOWLOG))
+        slowlog_add(redis, session, entry, call->argv, call->argc, us);
+    if (threshold && us / 1000 >= threshold)
+        latency_add(redis, entry->flags & CMD_FAST ? "fast-command" : "command", us / 1000);
 }
 
 static void log_call(struct redis *redis, const struct redis_call *call)
@@ -107,8 +131,15 @@ static void log_call(struct redis *redis, const struct redis_call *call)
     redis->sink.take(redis->sink.ctx, &effect, 1);
 }
 
-void redis_call_run(struct redis *redis, struct session *session, struct command_entry *entry,
-                    struct redis_call *call)
+static void plain_run(struct redis_call *call, void *ctx)
+{
+    (void)ctx;
+    call->command->run(call);
+}
+
+void redis_call_finish(struct redis *redis, struct session *session, struct command_entry *entry,
+                       struct redis_call *call, void (*fn)(struct redis_call *call, void *ctx),
+                       void *ctx)
 {
     struct session *outer = redis->current;
     struct command_entry *outer_entry = redis->running;
@@ -116,18 +147,28 @@ void redis_call_run(struct redis *redis, struct session *session, struct command
     redis->current = session;
     redis->running = entry;
     redis->depth++;
-    entry->command->run(call);
+    fn(call, ctx);
     const bool failed = is_error(redis, call->reply->out, start) || call->failed;
-    count_call(redis, entry, failed);
+    const int64_t ns = count_call(redis, entry, failed);
+    if (ns >= redis->slow_ns) note_slow(redis, session, entry, call, ns);
     if (call->changes) log_call(redis, call);
     redis->depth--;
     redis->running = outer_entry;
     redis->current = outer;
 }
 
+void redis_call_run(struct redis *redis, struct session *session, struct command_entry *entry,
+                    struct redis_call *call)
+{
+    redis_call_finish(redis, session, entry, call, plain_run, NULL);
+    if (session && session->tracking.on && (entry->flags & CMD_READ) && !call->failed)
+        tracking_remember(session, entry, call->argv, call->argc);
+}
+
 void redis_settle(struct redis *redis)
 {
     if (redis->effect_count) redis_flush_effects(redis);
+    if (redis->ready_first) blocked_serve(redis);
 }
 
 /* What CLIENT REPLY OFF and SKIP hold back is what the command wrote itself. */
@@ -164,26 +205,143 @@ static void run(struct session *session, struct command_entry *entry, const stru
     if (session->reply_mode != REPLY_ON) mute(session, start);
     redis_settle(redis);
     if (session->out.len) move_messages(session);
+    if (session->tracking.caching && !session->in_multi && !session->tracking_keep)
+        session->tracking.caching = false;
+    session->tracking_keep = false;
 }
 
 /* ---- admission ---- */
 
-static bool admit(struct session *session, struct command_entry *entry)
+static bool is_put_off(struct session *session, const struct command_entry *entry)
+{
+    struct redis *redis = session->redis;
+    if (!redis->paused_until_ms) return false;
+    if (cache_now_ms(redis->cache) >= redis->paused_until_ms) {
+        redis->paused_until_ms = 0;
+        cache_set_paused(redis->cache, false);
+        redis_refresh(redis);
+        return false;
+    }
+    const bool writes = (entry->flags | (strcmp(entry->name, "exec") ? 0 : session->queue_flags)) &
+                        CMD_WRITE;
+    const bool publishes = entry->categories & CAT_PUBSUB && entry->command->arity == 3;
+    if (!redis->paused_all && !writes && !publishes) return false;
+    if (str_is(str_of(entry->name), "client|unpause")) return false;
+    if (!session->stream) return false;
+    session->state = SESSION_PUT_OFF;
+    return true;
+}
+
+static bool is_allowed(struct session *session, struct command_entry *entry,
+                       const struct kith_str *argv, size_t argc)
+{
+    char text[256];
+    size_t place;
+    if (session->user && session->user->unlimited) return true;
+    const enum acl_denial why =
+        acl_check(session->redis, session->user, entry, argv, argc, &place);
+    if (why == ACL_ALLOWED) return true;
+    acl_refusal(session, entry, why, argv, place, text);
+    refuse(session, entry, text);
+    return false;
+}
+
+static const char *state_refusal(struct session *session, const struct command_entry *entry)
+{
+    const struct redis *redis = session->redis;
+    if (redis->saving_failed && (entry->flags & CMD_WRITE) && redis->settings.stop_on_save_error)
+        return "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to "
+               "persist to disk. Commands that may modify the data set are disabled, because this "
+               "instance is configured to report errors during writes if RDB snapshotting fails "
+               "(stop-writes-on-bgsave-error option). Please check the Redis logs for details "
+               "about the RDB error.";
+    if (redis->loading && !(entry->flags & CMD_LOADING))
+        return "LOADING Redis is loading the dataset in memory";
+    return NULL;
+}
+
+static bool is_subscribed_in_vain(struct session *session, struct command_entry *entry)
+{
+    char text[2 * UNKNOWN_TEXT];
+    if (session->reply.version == 3 || !session_is_subscribed(session)) return false;
+    const char *name = entry->command->name;
+    const bool fits = entry->flags & CMD_PUBSUB || !strcmp(name, "quit") || !strcmp(name, "reset");
+    if (fits) return false;
+    (void)snprintf(text, sizeof text,
+                   "ERR Can't execute '%s': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / "
+                   "RESET are allowed in this context",
+                   entry->name);
+    refuse(session, entry, text);
+    return true;
+}
+
+/* Everything that can say no but the arguments; false: it was refused, or put off. */
+static bool admit(struct session *session, struct command_entry *entry,
+                  const struct kith_str *argv, size_t argc)
 {
     const uint32_t flags = entry->flags;
     if (!session->authenticated && !(flags & CMD_NO_AUTH)) {
         refuse(session, entry, "NOAUTH Authentication required.");
         return false;
     }
+    if (session->in_multi && (flags & CMD_NO_MULTI)) {
+        refuse(session, entry, "ERR Command not allowed inside a transaction");
+        return false;
+    }
+    if (!is_allowed(session, entry, argv, argc)) return false;
+    const char *refusal = state_refusal(session, entry);
+    if (refusal) {
+        refuse(session, entry, refusal);
+        return false;
+    }
+    if (is_subscribed_in_vain(session, entry)) return false;
+    if (is_put_off(session, entry)) return false;
+    if (session->redis->monitor_count && !session->in_multi)
+        monitor_feed(session->redis, session, entry, argv, argc);
     return true;
+}
+
+/* What runs at once inside MULTI. */
+static bool runs_in_multi(const struct command_entry *entry)
+{
+    static const char *const names[] = {"exec", "discard", "multi", "watch", "quit", "reset"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (!strcmp(entry->name, names[i])) return true;
+    return false;
+}
+
+static void queue(struct session *session, struct command_entry *entry,
+                  const struct kith_str *argv, size_t argc)
+{
+    const bool ok = multi_queue(session, entry, argv, argc);
+    if (session->reply_mode != REPLY_ON) return;
+    if (ok) resp_status(&session->reply, "QUEUED");
+    else resp_error(&session->reply, "OOM command not allowed when used memory > 'maxmemory'.");
 }
 
 static bool has_room(struct session *session, struct command_entry *entry)
 {
+    static const char full[] = "OOM command not allowed when used memory > 'maxmemory'.";
     struct redis *redis = session->redis;
     if (!redis->settings.maxmemory || cache_make_room(redis->cache)) return true;
-    refuse(session, entry, "OOM command not allowed when used memory > 'maxmemory'.");
+    if (!strcmp(entry->name, "exec")) {
+        char text[UNKNOWN_TEXT];
+        (void)snprintf(text, sizeof text, "EXECABORT Transaction discarded because of: %s", full);
+        multi_clear(session);
+        watch_clear(session);
+        refuse(session, entry, text);
+    } else {
+        refuse(session, entry, full);
+    }
     return false;
+}
+
+/* A container without its subcommand, or a name that nobody has. */
+static void refuse_words(struct session *session, const struct kith_str *argv, size_t argc)
+{
+    struct command_entry *container = registry_find(&session->redis->registry, argv[0]);
+    if (container && argc < 2) refuse_arity(session, container);
+    else refuse_unknown(session, argv, argc);
 }
 
 void session_execute(struct session *session, const struct kith_str *argv, size_t argc)
@@ -191,18 +349,21 @@ void session_execute(struct session *session, const struct kith_str *argv, size_
     struct redis *redis = session->redis;
     struct command_entry *entry = registry_of(&redis->registry, argv, argc);
     if (!entry) {
-        const struct command_entry *container = registry_find(&redis->registry, argv[0]);
-        if (container && argc < 2) refuse_arity(session, registry_find(&redis->registry, argv[0]));
-        else refuse_unknown(session, argv, argc);
+        refuse_words(session, argv, argc);
         return;
     }
     if (!command_arity_fits(entry->command, argc) || !entry->command->run) {
         refuse_arity(session, entry);
         return;
     }
-    if (!(session->plain && redis->calm) && !admit(session, entry)) return;
-    if ((entry->flags & CMD_DENY_OOM) && !has_room(session, entry)) return;
-    run(session, entry, argv, argc);
+    uint32_t flags = entry->flags;
+    if (!(session->plain && redis->calm)) {
+        if (!admit(session, entry, argv, argc)) return;
+        if (session->in_multi && !strcmp(entry->name, "exec")) flags |= session->queue_flags;
+    }
+    if ((flags & CMD_DENY_OOM) && !has_room(session, entry)) return;
+    if (session->in_multi && !runs_in_multi(entry)) queue(session, entry, argv, argc);
+    else run(session, entry, argv, argc);
 }
 
 void session_run_batch(struct session *session)

@@ -8,7 +8,12 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "redis/redis_internal.h"
+#include "redis/acl.h"
+#include "redis/blocked.h"
+#include "redis/conf.h"
+#include "redis/cron.h"
+#include "redis/slowlog.h"
+#include "redis/tracking.h"
 
 void redis_log(const struct redis *redis, int level, const char *fmt, ...)
 {
@@ -19,6 +24,15 @@ void redis_log(const struct redis *redis, int level, const char *fmt, ...)
     (void)vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
     redis->log(redis->log_ctx, level, text);
+}
+
+struct kith_str redis_place(struct redis *redis, unsigned db, struct kith_str key)
+{
+    struct buffer *out = &redis->scratch;
+    buffer_clear(out);
+    buffer_put_u32(out, db);
+    buffer_put(out, key.data, key.len);
+    return (struct kith_str){(const char *)out->data, out->len};
 }
 
 static void draw_run_id(struct redis *redis)
@@ -39,20 +53,8 @@ static int open_cache(struct redis *redis, struct kith_error *err)
     return rc;
 }
 
-int settings_init(struct redis_settings *settings)
+static void take_opts(struct redis *redis, const struct redis_opts *opts)
 {
-    memset(settings, 0, sizeof *settings);
-    settings->databases = 16;
-    settings->bulk_bytes_max = RESP_BULK_BYTES_MAX;
-    return 0;
-}
-
-void settings_release(struct redis_settings *settings) { (void)settings; }
-
-int redis_new(const struct redis_opts *opts, struct redis **out, struct kith_error *err)
-{
-    struct redis *redis = mem_zalloc(sizeof *redis);
-    if (!redis) return error_set(err, KITH_ENOMEM, "redis: no memory");
     redis->os = opts->os;
     redis->db = opts->db;
     redis->metrics = opts->metrics;
@@ -61,29 +63,79 @@ int redis_new(const struct redis_opts *opts, struct redis **out, struct kith_err
     redis->port = opts->port;
     redis->opened_us = os_now_us(opts->os);
     redis->opened_ms = os_wall_ms(opts->os);
-    map_init(&redis->errors);
-    map64_init(&redis->session_ids);
-    arena_init(&redis->effect_words);
-    draw_run_id(redis);
-    int rc = settings_init(&redis->settings);
-    if (rc == 0) rc = registry_init(&redis->registry);
-    if (rc) error_set(err, rc, "redis: no memory");
-    else rc = open_cache(redis, err);
+}
+
+/* Everything that only needs memory. */
+static int make_parts(struct redis *redis, const struct redis_opts *opts)
+{
+    int rc = registry_init(&redis->registry);
+    if (rc == 0) rc = settings_init(&redis->settings);
+    if (rc == 0 && opts->config_file) {
+        redis->config_file = mem_strdup(opts->config_file);
+        rc = redis->config_file ? 0 : KITH_ENOMEM;
+    }
+    if (rc == 0) rc = slowlog_init(redis);
+    if (rc == 0) rc = latency_init(redis);
+    if (rc == 0) rc = acl_new(redis, &redis->acl);
+    return rc;
+}
+
+static int open_parts(struct redis *redis, const struct redis_opts *opts, struct kith_error *err)
+{
+    int rc = make_parts(redis, opts);
+    if (rc) return error_set(err, rc, "redis: no memory");
+    rc = conf_apply(redis, opts->directives, opts->directive_count, err);
+    if (rc == 0) rc = open_cache(redis, err);
+    if (rc) return rc;
+    redis->settings.port = (int64_t)opts->port;
+    redis_apply_settings(redis);
     redis_refresh(redis);
+    rc = offload_init(redis, opts->workers, err);
+    if (rc == 0) rc = cron_start(redis, err);
+    return rc;
+}
+
+int redis_new(const struct redis_opts *opts, struct redis **out, struct kith_error *err)
+{
+    struct redis *redis = mem_zalloc(sizeof *redis);
+    if (!redis) return error_set(err, KITH_ENOMEM, "redis: no memory");
+    take_opts(redis, opts);
+    draw_run_id(redis);
+    const int rc = open_parts(redis, opts, err);
     if (rc == 0) *out = redis;
     else redis_free(redis);
     return rc;
 }
 
+/* What local sessions left behind goes with them. */
+static void close_sessions(struct redis *redis)
+{
+    if (!redis->cache) return;
+    cache_lock(redis->cache);
+    while (redis->sessions) session_free(redis->sessions);
+    cache_unlock(redis->cache);
+}
+
 void redis_free(struct redis *redis)
 {
     if (!redis) return;
+    cron_stop(redis);
+    offload_release(redis);
+    close_sessions(redis);
+    tracking_release(redis);
+    acl_free(redis->acl);
+    slowlog_release(redis);
+    latency_release(redis);
     cache_free(redis->cache);
     registry_release(&redis->registry);
     settings_release(&redis->settings);
     map_release(&redis->errors);
+    map_release(&redis->waiting);
+    map_release(&redis->watched);
+    for (size_t i = 0; i < 3; i++) map_release(&redis->channels[i]);
     map64_release(&redis->session_ids);
     arena_release(&redis->effect_words);
+    buffer_release(&redis->scratch);
     mem_free(redis->effects);
     mem_free(redis->config_file);
     mem_free(redis);

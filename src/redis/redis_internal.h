@@ -44,6 +44,13 @@ enum interest {
     INTEREST_INDEX = 16
 };
 
+struct slowlog;
+struct latency;
+struct cron;
+struct rates;
+struct acl;
+struct wait_queue;
+
 struct redis_counters {
     uint64_t connections, rejected, commands, bytes_in, bytes_out, errors, reads, writes;
     uint64_t denied_auth, denied_cmd, denied_key, denied_channel, evicted_clients;
@@ -87,17 +94,57 @@ struct redis {
     void (*indexed)(void *ctx, unsigned db, struct kith_str key);
     void *indexed_ctx;
 
+    struct keep *keep; /* owns; NULL: nothing is on disk (keep_bind.h) */
+    void (*define)(void *ctx, struct keep *keep); /* nullable: commands that make search indexes */
+    void (*on_settled)(void *ctx); /* nullable: tickets became good in another thread */
+    void *on_settled_ctx;
+
+    int64_t slow_ns; /* slower commands may be worth a note */
     struct redis_counters counters;
     struct map errors; /* code -> count */
+
+    struct pool *pool;       /* owns; for call_offload */
+    struct buffer scratch;   /* of redis_place */
+    struct map waiting;      /* place -> struct wait_queue *; blocked.c */
+    struct wait_queue *ready_first, *ready_last;
+    struct map watched;      /* place -> struct watch_list *; watch.c */
+    struct map channels[3];  /* by enum pubsub_kind: name -> struct channel * */
+    size_t subscriber_count;
+    struct map tracked;      /* key -> struct tracked *; tracking.c */
+    struct session *broadcasts; /* list of those that track by prefix */
+    size_t tracking_count, monitor_count;
+    struct acl *acl;         /* owns */
+    struct slowlog *slowlog; /* owns */
+    struct latency *latency; /* owns */
+    struct cron *cron;       /* owns */
+    struct rates *rates;     /* owns; info_rates.c */
+    int64_t paused_until_ms; /* CLIENT PAUSE; 0: not */
+    bool paused_all;         /* not writes alone */
+    bool saving_failed;      /* -MISCONF */
+    bool shutting_down;
 };
 
 /* redis.c */
+/* Database and key as one key of a map; good until the next call. */
+struct kith_str redis_place(struct redis *redis, unsigned db, struct kith_str key);
 void redis_log(const struct redis *redis, int level, const char *fmt, ...) KITH_PRINTF(3, 4);
+
+/* The list of HELLO and MODULE LIST. cmd_connection.c */
+void redis_put_modules(struct redis *redis, struct resp *reply);
+/* Writes a file whole: beside it first, then renamed into its place. acl_file.c */
+KITH_NODISCARD int redis_write_file(const struct redis *redis, const char *path,
+                                    const struct buffer *text, struct kith_error *err);
+/* What changed settings mean to others; called after every change. settings_apply.c */
+void redis_apply_settings(struct redis *redis);
 
 /* dispatch.c */
 /* Runs a command that was admitted; its words and its reply are the caller's. */
 void redis_call_run(struct redis *redis, struct session *session, struct command_entry *entry,
                     struct redis_call *call);
+/* The same for what a command left for later: fn in place of its function. */
+void redis_call_finish(struct redis *redis, struct session *session, struct command_entry *entry,
+                       struct redis_call *call, void (*fn)(struct redis_call *call, void *ctx),
+                       void *ctx);
 /* Everything that follows a command or a transaction: effects, blocked clients, messages. */
 void redis_settle(struct redis *redis);
 void redis_refresh(struct redis *redis); /* redis->calm */

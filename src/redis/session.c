@@ -8,7 +8,13 @@
 
 #include "base/alloc.h"
 #include "net/stream.h"
-#include "redis/redis_internal.h"
+#include "redis/acl.h"
+#include "redis/blocked.h"
+#include "redis/multi.h"
+#include "redis/pubsub.h"
+#include "redis/slowlog.h"
+#include "redis/tracking.h"
+#include "redis/watch.h"
 
 /* ---- life ---- */
 
@@ -26,7 +32,8 @@ struct session *session_new(struct redis *redis, struct stream *stream)
     session->opened_ms = session->active_ms = cache_now_ms(redis->cache);
     session->reply = (struct resp){&session->out, 2};
     resp_parser_init(&session->parser);
-    session->authenticated = true;
+    session->user = redis->acl->standard;
+    session->authenticated = !stream || acl_default_is_open(redis->acl);
     session->next = redis->sessions;
     if (session->next) session->next->prev = session;
     redis->sessions = session;
@@ -38,6 +45,13 @@ struct session *session_new(struct redis *redis, struct stream *stream)
 void session_free(struct session *session)
 {
     struct redis *redis = session->redis;
+    offload_forget(session);
+    blocked_leave(session);
+    multi_clear(session);
+    watch_clear(session);
+    tracking_end(session);
+    monitor_end(session);
+    pubsub_leave_all(session);
     if (session->prev) session->prev->next = session->next;
     else redis->sessions = session->next;
     if (session->next) session->next->prev = session->prev;
@@ -55,7 +69,27 @@ void session_free(struct session *session)
 
 void session_refresh(struct session *session)
 {
-    session->plain = session->authenticated && !session->in_multi;
+    const bool hushed = session->reply.version == 2 && session_is_subscribed(session);
+    session->plain = session->authenticated && session->user && session->user->unlimited &&
+                     !session->in_multi && !hushed;
+}
+
+void session_reset(struct session *session)
+{
+    multi_clear(session);
+    watch_clear(session);
+    tracking_end(session);
+    monitor_end(session);
+    pubsub_leave_all(session);
+    mem_free(session->name);
+    session->name = NULL;
+    session->reply_mode = REPLY_ON;
+    session->reply.version = 2;
+    session->db = 0;
+    session->no_touch = session->no_evict = false;
+    session->user = session->redis->acl->standard;
+    session->authenticated = acl_default_is_open(session->redis->acl);
+    session_refresh(session);
 }
 
 struct session *session_of_id(struct redis *redis, uint64_t id)
@@ -89,6 +123,45 @@ void session_kill(struct session *session, bool now)
 void session_go_on(struct session *session)
 {
     session->state = SESSION_RUNNING;
+    session_wake(session);
+}
+
+bool session_is_subscribed(const struct session *session)
+{
+    return session->channels.count || session->patterns.count || session->shards.count;
+}
+
+struct resp session_push_begin(struct session *session)
+{
+    return (struct resp){&session->out, session->reply.version};
+}
+
+static const struct output_limit *limit_of(const struct session *session)
+{
+    return &session->redis->settings.output[session_is_subscribed(session) ? 2 : 0];
+}
+
+void session_check_output(struct session *session, size_t unsent)
+{
+    const struct output_limit *limit = limit_of(session);
+    const size_t waits = session->out.len + unsent;
+    const int64_t now = cache_now_ms(session->redis->cache);
+    if (!limit->soft || waits <= limit->soft) session->soft_since_ms = 0;
+    else if (!session->soft_since_ms) session->soft_since_ms = now;
+    const bool long_over = session->soft_since_ms &&
+                           now - session->soft_since_ms > limit->soft_seconds * 1000;
+    if (!(limit->hard && waits > limit->hard) && !long_over && !buffer_failed(&session->out))
+        return;
+    if (!session->closing)
+        redis_log(session->redis, 1,
+                  "Client %s scheduled to be closed ASAP for overcoming of output buffer limits.",
+                  session_peer(session));
+    session_kill(session, true);
+}
+
+void session_push_end(struct session *session)
+{
+    session_check_output(session, 0);
     session_wake(session);
 }
 
@@ -140,6 +213,9 @@ static int begin_local(struct session *session, struct buffer *out)
     cache_lock(cache);
     cache_begin(cache);
     if (session->closing) return KITH_ECLOSED;
+    if (session->state == SESSION_BLOCKED &&
+        blocked_deadline(session) <= os_now_us(session->redis->os))
+        blocked_time_out(session);
     buffer_put(out, session->out.data, session->out.len);
     buffer_clear(&session->out);
     session->reply.out = out;

@@ -28,6 +28,8 @@
 
 struct acl_user;
 struct blocked;
+struct job;
+struct watch_list;
 
 enum session_state { SESSION_RUNNING, SESSION_BLOCKED, SESSION_BUSY, SESSION_PUT_OFF };
 enum reply_mode { REPLY_ON, REPLY_OFF, REPLY_SKIP_NEXT, REPLY_SKIP };
@@ -64,6 +66,7 @@ struct watched { /* by WATCH: one a key */
 };
 
 struct tracking {
+    struct session *prev, *next; /* of redis->broadcasts, while bcast */
     bool on, bcast, optin, optout, noloop, caching, broken;
     uint64_t redirect; /* 0: itself */
     struct kith_str *prefixes; /* owns both */
@@ -76,7 +79,10 @@ struct session {
     uint64_t id;
     struct stream *stream; /* NULL: local */
     struct buffer out;
-    bool woken; /* stream_wake was called since the owner last looked */
+    bool woken;   /* stream_wake was called since the owner last looked */
+    bool waiting; /* the owner's: it left input behind because the session did not run */
+    bool known;   /* the owner's: authenticated, when it last looked */
+    size_t query_max; /* the owner's: client-query-buffer-limit */
     struct resp reply;
 
     struct resp_parser parser;
@@ -90,7 +96,8 @@ struct session {
     struct acl_user *user; /* borrows; NULL: deleted */
     unsigned db;
     enum reply_mode reply_mode;
-    bool no_touch, no_evict, monitor, internal;
+    bool no_touch, no_evict, monitor;
+    bool tracking_keep; /* CLIENT CACHING is for the next command, not for itself */
     char *name, *lib_name, *lib_version; /* own; NULL: empty */
 
     bool in_multi, multi_failed, cas_failed;
@@ -102,6 +109,7 @@ struct session {
 
     struct map channels, patterns, shards; /* -> struct channel */
     struct blocked *blocked;               /* owns; SESSION_BLOCKED */
+    struct job *job;                       /* borrows; SESSION_BUSY */
     struct tracking tracking;
 
     const struct command_entry *last; /* for CLIENT LIST */
@@ -131,6 +139,8 @@ void session_go_on(struct session *session);
 struct resp session_push_begin(struct session *session);
 void session_push_end(struct session *session);
 bool session_is_subscribed(const struct session *session);
+/* Closes it when `out` and what is unsent are over its class's limits. */
+void session_check_output(struct session *session, size_t unsent);
 struct session *session_of_id(struct redis *redis, uint64_t id);
 const char *session_peer(const struct session *session);
 

@@ -47,7 +47,7 @@ struct redis_settings { /* numbers, yes and no (1, 0), choices and bytes are all
     int64_t debug_command, protected_configs, module_command;
     int64_t active_defrag, jemalloc_bg, active_rehashing, dynamic_hz;
     int64_t rewrite_incremental_fsync, save_incremental_fsync, oom_score_adj, set_proc_title;
-    int64_t thp_disable, vset_single_threaded, tls_port, tls_replication, cluster_enabled;
+    int64_t tls_auth_clients, thp_disable, vset_single_threaded, tls_port, tls_replication, cluster_enabled;
     int64_t shutdown_timeout, crash_log, io_threads_do_reads, socket_mark;
     char *bind, *unixsocket, *pidfile, *logfile, *dir, *dbfilename; /* owns these texts */
     char *appendfilename, *appenddirname, *requirepass, *aclfile, *syslog_ident, *proc_title;
@@ -60,8 +60,53 @@ struct redis_settings { /* numbers, yes and no (1, 0), choices and bytes are all
     int64_t notify; /* NOTIFY_* of notify.h */
 };
 
+enum parameter_kind {
+    PARAMETER_NUMBER,  /* min..max */
+    PARAMETER_MEMORY,  /* bytes, with units; min..max */
+    PARAMETER_PERCENT, /* bytes; kept as typed is not needed */
+    PARAMETER_YES_NO,
+    PARAMETER_CHOICE,
+    PARAMETER_OCTAL,
+    PARAMETER_TEXT,
+    PARAMETER_SAVE,
+    PARAMETER_OUTPUT,
+    PARAMETER_NOTIFY
+};
+enum parameter_flag {
+    PARAMETER_FIXED = 1,  /* only before the start */
+    PARAMETER_ALIAS = 2,  /* an old name of the one before it */
+    PARAMETER_SECRET = 4, /* shown as (redacted) in logs */
+    PARAMETER_PROTECTED = 8 /* fixed unless enable-protected-configs */
+};
+
+struct parameter {
+    const char *name;
+    enum parameter_kind kind;
+    unsigned flags;
+    int64_t min, max;
+    const char *preset;
+    const char *choices; /* "a|b|c", valued 0, 1, 2 */
+    size_t offset;
+};
+
+const struct parameter *parameters(size_t *count); /* settings_table.c */
+const struct parameter *parameter_find(struct kith_str name); /* NULL: none */
+
 /* The defaults. KITH_ENOMEM */
 KITH_NODISCARD int settings_init(struct redis_settings *settings);
 void settings_release(struct redis_settings *settings); /* accepts a zeroed struct */
+/* A copy to try values on: settings_commit puts it in place of `settings`, settings_drop forgets
+ * it. Texts that were not changed are shared until then. */
+void settings_try(const struct redis_settings *settings, struct redis_settings *trial);
+void settings_commit(struct redis_settings *settings, struct redis_settings *trial);
+void settings_drop(const struct redis_settings *settings, struct redis_settings *trial);
+/* Of a trial only. NULL: done; else why not, good until the next call. */
+const char *settings_set(const struct redis_settings *settings, struct redis_settings *trial,
+                         const struct parameter *parameter, struct kith_str value,
+                         char error[SETTING_ERROR_MAX]);
+void settings_print(const struct redis_settings *settings, const struct parameter *parameter,
+                    struct buffer *out);
+/* "64mb": false when it is none. */
+bool settings_memory(struct kith_str text, int64_t *out);
 
 #endif

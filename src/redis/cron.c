@@ -1,0 +1,126 @@
+/*
+ * The background turn: see cron.h.
+ *
+ * It sleeps until what is due next by the keyspace's word; when nothing is, it sleeps until it is
+ * poked, and a write pokes it once. After a poke it stays awake for a tenth of a second at least,
+ * so that a busy server without deadlines pays ten wake-ups a second and not one a write.
+ */
+#include "redis/cron.h"
+
+#include "base/alloc.h"
+
+#define TURN_US 1000     /* of work under the lock */
+#define AWAKE_MS 100     /* after a poke */
+#define CLIENTS_MS 1000  /* how often idle clients are looked for */
+
+struct cron {
+    struct os_mutex lock;
+    struct os_cond wake;
+    struct os_thread *thread;
+    bool poked, stop; /* guard: lock */
+    bool asleep;      /* guard: keyspace lock: sleeps without an end */
+};
+
+static void close_idle(struct redis *redis)
+{
+    const int64_t limit_ms = redis->settings.timeout * 1000, now = cache_now_ms(redis->cache);
+    if (!limit_ms) return;
+    for (struct session *at = redis->sessions; at; at = at->next)
+        if (at->stream && at->state == SESSION_RUNNING && !session_is_subscribed(at) &&
+            !at->monitor && now - at->active_ms > limit_ms)
+            session_kill(at, true);
+}
+
+static void end_pause(struct redis *redis)
+{
+    if (!redis->paused_until_ms || cache_now_ms(redis->cache) < redis->paused_until_ms) return;
+    redis_end_pause(redis);
+}
+
+void redis_end_pause(struct redis *redis)
+{
+    redis->paused_until_ms = 0;
+    cache_set_paused(redis->cache, false);
+    for (struct session *at = redis->sessions; at; at = at->next)
+        if (at->state == SESSION_PUT_OFF) session_go_on(at);
+    redis_refresh(redis);
+}
+
+/* Gives how long to sleep, in ms; INT64_MAX: until poked. */
+static int64_t turn(struct redis *redis, bool poked)
+{
+    cache_lock(redis->cache);
+    cache_begin(redis->cache);
+    redis->now_ns = os_now_ns(redis->os);
+    int64_t next_ms = cache_turn(redis->cache, TURN_US);
+    close_idle(redis);
+    end_pause(redis);
+    if (redis->paused_until_ms) {
+        const int64_t left = redis->paused_until_ms - cache_now_ms(redis->cache) + 1;
+        if (left < next_ms) next_ms = left;
+    }
+    if (redis->settings.timeout && redis->session_count && next_ms > CLIENTS_MS)
+        next_ms = CLIENTS_MS;
+    if (poked && next_ms > AWAKE_MS) next_ms = AWAKE_MS;
+    redis_settle(redis);
+    redis->cron->asleep = next_ms > AWAKE_MS;
+    cache_unlock(redis->cache);
+    return next_ms;
+}
+
+static void cron_main(void *arg)
+{
+    struct redis *redis = arg;
+    struct cron *cron = redis->cron;
+    bool poked = false;
+    os_mutex_lock(&cron->lock);
+    while (!cron->stop) {
+        os_mutex_unlock(&cron->lock);
+        const int64_t ms = turn(redis, poked);
+        os_mutex_lock(&cron->lock);
+        const bool forever = ms > INT64_MAX / 2000;
+        const int64_t due = forever ? OS_FOREVER : os_now_us(redis->os) + (ms < 1 ? 1 : ms) * 1000;
+        while (!cron->stop && !cron->poked)
+            if (os_cond_wait(&cron->wake, &cron->lock, due)) break;
+        poked = cron->poked;
+        cron->poked = false;
+    }
+    os_mutex_unlock(&cron->lock);
+}
+
+void cron_poke(struct redis *redis)
+{
+    struct cron *cron = redis->cron;
+    if (!cron || !cron->asleep) return;
+    cron->asleep = false;
+    os_mutex_lock(&cron->lock);
+    cron->poked = true;
+    os_cond_signal(&cron->wake);
+    os_mutex_unlock(&cron->lock);
+}
+
+int cron_start(struct redis *redis, struct kith_error *err)
+{
+    struct cron *cron = mem_zalloc(sizeof *cron);
+    redis->cron = cron;
+    if (!cron || os_mutex_init(redis->os, &cron->lock) || os_cond_init(redis->os, &cron->wake))
+        return error_set(err, KITH_ENOMEM, "redis: no memory");
+    return os_thread_start(redis->os, "keyspace", 0, cron_main, redis, &cron->thread, err);
+}
+
+void cron_stop(struct redis *redis)
+{
+    struct cron *cron = redis->cron;
+    if (!cron) return;
+    if (cron->thread) {
+        os_mutex_lock(&cron->lock);
+        cron->stop = true;
+        os_cond_signal(&cron->wake);
+        os_mutex_unlock(&cron->lock);
+        os_thread_join(cron->thread);
+    }
+    os_cond_release(&cron->wake);
+    os_mutex_release(&cron->lock);
+    mem_free(cron);
+    redis->cron = NULL;
+}
