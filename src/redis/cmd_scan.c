@@ -1,0 +1,166 @@
+/*
+ * Commands over a whole database: KEYS, SCAN, RANDOMKEY, DBSIZE, FLUSHDB, FLUSHALL, SWAPDB.
+ */
+#include "redis/cmd_key.h"
+#include "redis/member_args.h"
+#include "redis/redis_internal.h"
+
+enum { SCAN_STEPS_PER_KEY = 10 }; /* of COUNT: over empty buckets a call ends, too */
+
+struct walk {
+    struct redis_call *call;
+    struct kith_str match; /* data NULL: all */
+    struct kith_str type;  /* data NULL: all */
+    uint64_t seen;
+    size_t written;
+};
+
+static void visit(void *ctx, struct entry *entry)
+{
+    struct walk *walk = ctx;
+    struct kith_str key = entry_key(entry);
+    walk->seen++;
+    if (walk->match.data && !text_matches(walk->match, key, false)) return;
+    if (walk->type.data && !str_is(walk->type, type_name(entry))) return;
+    resp_str(walk->call->reply, key);
+    walk->written++;
+}
+
+void run_keys(struct redis_call *call)
+{
+    struct walk walk = {.call = call, .match = call->argv[1]};
+    size_t place = resp_open(call->reply);
+    uint64_t cursor = 0;
+    do {
+        cursor = cache_scan(call->cache, call->db, cursor, visit, &walk);
+    } while (cursor);
+    resp_close(call->reply, place, '*', walk.written);
+}
+
+static bool read_cursor(struct kith_str text, uint64_t *out)
+{
+    uint64_t value = 0;
+    if (text.len == 0) return false;
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned digit = (unsigned char)text.data[i] - (unsigned)'0';
+        if (digit > 9 || __builtin_mul_overflow(value, 10u, &value) ||
+            __builtin_add_overflow(value, digit, &value))
+            return false;
+    }
+    *out = value;
+    return true;
+}
+
+static bool scan_options(struct redis_call *call, struct walk *walk, int64_t *count)
+{
+    for (size_t i = 2; i < call->argc; i += 2) {
+        bool more = i + 1 < call->argc;
+        if (more && call_is(call, i, "COUNT")) {
+            if (!call_integer(call, i + 1, count)) return false;
+        } else if (more && call_is(call, i, "MATCH")) {
+            walk->match = call->argv[i + 1];
+            if (walk->match.len == 1 && walk->match.data[0] == '*') walk->match.data = NULL;
+        } else if (more && call_is(call, i, "TYPE")) {
+            walk->type = call->argv[i + 1];
+        } else {
+            call_syntax_error(call);
+            return false;
+        }
+        if (*count >= 1) continue;
+        call_syntax_error(call);
+        return false;
+    }
+    return true;
+}
+
+void run_scan(struct redis_call *call)
+{
+    struct walk walk = {.call = call};
+    uint64_t cursor;
+    int64_t count = 10;
+    if (!read_cursor(call->argv[1], &cursor)) {
+        call_error(call, "ERR invalid cursor");
+        return;
+    }
+    if (!scan_options(call, &walk, &count)) return;
+    uint64_t steps = (uint64_t)count;
+    if (steps < UINT64_MAX / SCAN_STEPS_PER_KEY) steps *= SCAN_STEPS_PER_KEY;
+    size_t place = scan_begin(call);
+    do {
+        cursor = cache_scan(call->cache, call->db, cursor, visit, &walk);
+    } while (cursor && walk.seen < (uint64_t)count && --steps);
+    scan_end(call, place, cursor, walk.written);
+}
+
+void run_randomkey(struct redis_call *call)
+{
+    const struct entry *entry = cache_random(call->cache, call->db);
+    if (entry) {
+        resp_str(call->reply, entry_key(entry));
+    } else {
+        resp_null(call->reply);
+    }
+}
+
+void run_dbsize(struct redis_call *call)
+{
+    resp_integer(call->reply, (int64_t)cache_count(call->cache, call->db));
+}
+
+/* ---- emptying and swapping ---- */
+
+static bool flush_option(struct redis_call *call, bool *in_background)
+{
+    *in_background = cache_settings(call->cache)->lazy_user_flush;
+    if (call->argc == 1) return true;
+    bool async = call_is(call, 1, "ASYNC");
+    if (call->argc == 2 && (async || call_is(call, 1, "SYNC"))) {
+        *in_background = async;
+        return true;
+    }
+    call_syntax_error(call);
+    return false;
+}
+
+/* No key is named: whoever has an interest in one hears of it by the hook. */
+static void changed_databases(struct redis_call *call)
+{
+    call->changes++;
+    call->redis->dirty++;
+}
+
+void run_flushdb(struct redis_call *call)
+{
+    bool in_background;
+    if (!flush_option(call, &in_background)) return;
+    cache_flush(call->cache, call->db, in_background);
+    changed_databases(call);
+    resp_ok(call->reply);
+}
+
+void run_flushall(struct redis_call *call)
+{
+    bool in_background;
+    if (!flush_option(call, &in_background)) return;
+    for (unsigned db = 0; db < cache_databases(call->cache); db++)
+        cache_flush(call->cache, db, in_background);
+    changed_databases(call);
+    resp_ok(call->reply);
+}
+
+void run_swapdb(struct redis_call *call)
+{
+    int64_t a, b;
+    if (!text_integer(call->argv[1], &a)) {
+        call_error(call, "ERR invalid first DB index");
+    } else if (!text_integer(call->argv[2], &b)) {
+        call_error(call, "ERR invalid second DB index");
+    } else if (a < 0 || b < 0 || a >= cache_databases(call->cache) ||
+               b >= cache_databases(call->cache)) {
+        call_error(call, "ERR DB index is out of range");
+    } else {
+        cache_swap(call->cache, (unsigned)a, (unsigned)b);
+        changed_databases(call);
+        resp_ok(call->reply);
+    }
+}
