@@ -1,5 +1,5 @@
 #!/bin/sh
-# End-to-end runs with the clients that people use: run.sh node|python KITH BUILD-DIR
+# End-to-end runs with the clients that people use: run.sh node|python|go|java KITH BUILD-DIR
 # The client's packages are installed once, below the build directory. Where they cannot be had
 # (no node, no pip, no registry), it says so in one line and ends with 77: skipped.
 set -u
@@ -32,5 +32,36 @@ python)
   fi
   exec "$home/venv/bin/python" "$here/python/run.py" "$kith"
   ;;
-*) echo "usage: run.sh node|python KITH BUILD-DIR" >&2; exit 2 ;;
+go)
+  command -v go >/dev/null 2>&1 || skip "no go"
+  if ! cat "$here"/go/* | cmp -s - "$home/installed.txt"; then
+    rm -f "$home/installed.txt"
+    cp "$here"/go/* "$home/"
+    # The SDK pulls in much: hundreds of packages are fetched and compiled the first time.
+    (cd "$home" && GOPATH=$home/gopath GOCACHE=$home/cache GOFLAGS=-modcacherw GOTOOLCHAIN=local \
+      timeout 100 go build -o rows .) >"$home/install.log" 2>&1
+    case $? in
+    0) ;;
+    124) skip "the Go SDK is not compiled yet; the next run goes on" ;;
+    *) grep -q '^\./' "$home/install.log" && { cat "$home/install.log"; exit 1; }
+      skip "the Go SDK could not be had" ;;
+    esac
+    cat "$here"/go/* >"$home/installed.txt"
+  fi
+  exec "$here/with-server.sh" "$kith" --auth -- "$home/rows"
+  ;;
+java)
+  command -v java >/dev/null 2>&1 || skip "no java"
+  command -v mvn >/dev/null 2>&1 || skip "no mvn"
+  if ! cmp -s "$here/java/pom.xml" "$home/installed.xml"; then
+    cp "$here/java/pom.xml" "$home/"
+    (cd "$home" && timeout 200 mvn -q -B "-Dmaven.repo.local=$home/repository" \
+      dependency:build-classpath -Dmdep.outputFile=classpath) >"$home/install.log" 2>&1 ||
+      skip "the Java SDK could not be had"
+    cp "$here/java/pom.xml" "$home/installed.xml"
+  fi
+  exec "$here/with-server.sh" "$kith" --auth -- \
+    java -cp "$(cat "$home/classpath")" "$here/java/Rows.java"
+  ;;
+*) echo "usage: run.sh node|python|go|java KITH BUILD-DIR" >&2; exit 2 ;;
 esac
