@@ -260,6 +260,11 @@ static void library_round(struct library *library, struct pass *pass)
     pass->recall = library->recall;
 }
 
+static bool is_only(const struct options *options, const char *pass)
+{
+    return options->only && strcmp(options->only, pass) == 0;
+}
+
 static void search_rounds(const struct options *options, const struct server *server,
                           struct library *library, struct load *grpc, struct load *rest)
 {
@@ -268,8 +273,8 @@ static void search_rounds(const struct options *options, const struct server *se
     over_rest.recall = recall_over(library->data, rest);
     for (unsigned r = 0; r < options->rounds; r++) {
         library_round(library, &alone);
-        pass_run(&over_grpc, server, grpc);
-        pass_run(&over_rest, server, rest);
+        pass_run(&over_grpc, server, is_only(options, "rest") ? rest : grpc);
+        pass_run(&over_rest, server, is_only(options, "grpc") ? grpc : rest);
     }
     if (!options->json)
         printf("           ef   recall         1/s  ratio    cpu us   system  ratio    p50 us   "
@@ -308,6 +313,7 @@ static void bench_search(const struct options *options)
         printf("search: %zu rows x %zu (%s), k %d, %u in flight, gRPC over %u connection(s)\n",
                options->rows, options->dim, options->uniform ? "uniform" : "latent", K,
                options->flight, options->connections);
+    (void)fflush(stdout);
     search_rounds(options, &server, &library, &grpc, &rest);
     kith_collection_release(library.collection);
     kith_close(library.db);
@@ -380,6 +386,7 @@ static const char usage[] =
     "  --idle-seconds S               60\n"
     "  --server-cpu N --client-cpu N  0 and 1\n"
     "  --dir DIR                      where data are made (/tmp)\n"
+    "  --only grpc|rest               that pass in the place of both, for a profiler\n"
     "  --json";
 
 static bool take_number(struct options *o, const char *name, const char *value)
@@ -426,6 +433,7 @@ static const char *take_options(struct options *options, int argc, char **argv)
         else if (strcmp(argv[i], "--uniform") == 0) options->uniform = true;
         else if (strcmp(argv[i], "--json") == 0) options->json = true;
         else if (i + 1 < argc && strcmp(argv[i], "--dir") == 0) options->dir = argv[++i];
+        else if (i + 1 < argc && strcmp(argv[i], "--only") == 0) options->only = argv[++i];
         else if (i + 1 < argc && take_number(options, argv[i], argv[i + 1])) i++;
         else die("%s\n%s", argv[i], usage);
     }

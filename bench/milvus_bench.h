@@ -17,6 +17,7 @@
 struct options {
     const char *kith; /* the program */
     const char *dir;  /* where its data go: made and removed */
+    const char *only; /* "grpc", "rest": that pass alone, for a profiler; NULL: all */
     size_t rows, dim, queries, insert_rows, batch;
     unsigned ef; /* 0: the least of a ladder that reaches the recall */
     unsigned flight, connections, insert_flight, rounds;

@@ -348,8 +348,8 @@ void load_run(const struct load *load, struct load_result *out)
         link_open(&run, &run.links[i], load->flight / links + (i < load->flight % links));
     while (run.ended < run.begun) {
         struct epoll_event events[64];
-        const int n = epoll_wait(run.epoll, events, 64, 30000);
-        if (n == 0) die("no reply within 30 seconds");
+        const int n = epoll_wait(run.epoll, events, 64, 600000);
+        if (n == 0) die("no reply within ten minutes");
         for (int i = 0; i < n; i++) {
             struct link *link = events[i].data.ptr;
             if (events[i].events & EPOLLOUT) link_flush(link);

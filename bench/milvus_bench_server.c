@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,6 +27,7 @@ void pin_to(int cpu)
 static void become_server(const struct options *options, const char *data, int out)
 {
     pin_to(options->server_cpu);
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* when we die it is not left behind */
     (void)dup2(out, 1);
     execl(options->kith, options->kith, "serve", "--data", data, "--milvus-port", "auto",
           "--ops-port", "0", "--sync", "everysec", (char *)NULL);
