@@ -78,6 +78,21 @@ const char *decimal_scan(const char *text, size_t len, struct decimal *out, size
     return NULL;
 }
 
+size_t decimal_skip(const char *text, size_t len)
+{
+    size_t i = len > 0 && text[0] == '-';
+    const size_t whole = i;
+    if (len > 300) len = 300; /* a longer literal ends in a digit here, or is not looked at */
+    while (i < len && is_digit(text[i])) i++;
+    if (i == whole || i == len || (text[whole] == '0' && i > whole + 1)) return 0;
+    if (text[i] == '.') {
+        const size_t fraction = ++i;
+        while (i < len && is_digit(text[i])) i++;
+        if (i == fraction || i == len) return 0;
+    }
+    return text[i] == 'e' || text[i] == 'E' ? 0 : i;
+}
+
 bool decimal_to_int(const struct decimal *dec, int64_t *out)
 {
     uint64_t most = (uint64_t)INT64_MAX + dec->negative;

@@ -100,7 +100,11 @@ static bool scan_word(struct json_scan *scan, const char *word, size_t len)
 static bool scan_number(struct json_scan *scan, struct json_value *value)
 {
     struct decimal dec;
-    size_t used;
+    size_t used = value ? 0 : decimal_skip(scan->pos, left(scan));
+    if (used) {
+        scan->pos += used;
+        return true;
+    }
     const char *problem = decimal_scan(scan->pos, left(scan), &dec, &used);
     const char *start = scan->pos;
     scan->pos += used;
