@@ -98,6 +98,16 @@ static void on_timer(uv_timer_t *timer)
     }
 }
 
+/* A timer that runs out too early looks again: most requests end before theirs does, and a timer
+ * that is set for each is a heap that is sorted for each. */
+static void set_timer(struct conn *conn, uint64_t ms)
+{
+    if (uv_is_active((const uv_handle_t *)&conn->timer) &&
+        uv_timer_get_due_in(&conn->timer) <= ms)
+        return;
+    (void)uv_timer_start(&conn->timer, on_timer, ms, 0);
+}
+
 void conn_watch(struct conn *conn)
 {
     if (conn->closing) return;
@@ -106,10 +116,7 @@ void conn_watch(struct conn *conn)
     if (conn->proto == CONN_H2) due = sooner(due, h2_sweep(conn, now));
     if (conn->proto == CONN_STREAM) due = sooner(due, conn->stream.due_us);
     if (conn->closing) return;
-    if (due == OS_FOREVER) (void)uv_timer_stop(&conn->timer);
-    else
-        (void)uv_timer_start(&conn->timer, on_timer,
-                             due > now ? (uint64_t)(due - now) / 1000 + 1 : 1, 0);
+    if (due != OS_FOREVER) set_timer(conn, due > now ? (uint64_t)(due - now) / 1000 + 1 : 1);
 }
 
 void conn_watch_soon(struct conn *conn)
@@ -237,29 +244,40 @@ static void end(struct conn *conn)
     conn_timer(conn, NET_LINGER_S);
 }
 
+/* Whether the socket took all of the output at once. */
+static bool write_output(struct conn *conn)
+{
+    const size_t len = conn->output.len - conn->output_sent;
+    if (len == 0) return true;
+    uv_buf_t bytes = uv_buf_init((char *)conn->output.data + conn->output_sent, (unsigned)len);
+    const int sent = uv_try_write((uv_stream_t *)&conn->tcp, &bytes, 1);
+    if (sent < 0 && sent != UV_EAGAIN) {
+        conn_close(conn);
+        return false;
+    }
+    if (sent > 0) {
+        wrote(conn, (size_t)sent);
+        conn->output_sent += (size_t)sent;
+    }
+    if (conn->output_sent < conn->output.len) {
+        write_rest(conn);
+        return false;
+    }
+    buffer_clear(&conn->output);
+    conn->output_sent = 0;
+    if (conn->output.cap > NET_OUTPUT_SLICE) buffer_release(&conn->output);
+    return true;
+}
+
+/* A slice that the socket took whole makes room for the next one. */
 void conn_flush(struct conn *conn)
 {
     if (conn->closing || conn->writing || conn->stream.ticket) return;
-    const size_t len = conn->output.len - conn->output_sent;
-    if (len > 0) {
-        uv_buf_t bytes = uv_buf_init((char *)conn->output.data + conn->output_sent, (unsigned)len);
-        const int sent = uv_try_write((uv_stream_t *)&conn->tcp, &bytes, 1);
-        if (sent < 0 && sent != UV_EAGAIN) {
-            conn_close(conn);
-            return;
-        }
-        if (sent > 0) {
-            wrote(conn, (size_t)sent);
-            conn->output_sent += (size_t)sent;
-        }
-        if (conn->output_sent < conn->output.len) {
-            write_rest(conn);
-            return;
-        }
-        buffer_clear(&conn->output);
-        conn->output_sent = 0;
-        if (conn->output.cap > NET_OUTPUT_SLICE) buffer_release(&conn->output);
-    }
+    do {
+        if (!write_output(conn)) return;
+        if (conn->proto == CONN_H2 && conn->h2) h2_pump(conn);
+        if (conn->closing) return;
+    } while (conn->output.len > 0);
     const bool idle_h2 = conn->proto == CONN_H2 && conn->h2 &&
                          !nghttp2_session_want_read(conn->h2) &&
                          !nghttp2_session_want_write(conn->h2);
@@ -471,5 +489,24 @@ void conn_send_reply(struct conn *conn, struct exchange *exchange)
 {
     if (conn->proto == CONN_H2) h2_send(conn, exchange);
     else h1_send(conn, exchange);
-    if (!conn->closing) conn_flush(conn);
+    if (conn->closing) return;
+    if (!conn->loop->gathering) {
+        conn_flush(conn);
+    } else if (!conn->flush_waits) {
+        conn->flush_waits = true;
+        conn->next_to_flush = conn->loop->to_flush;
+        conn->loop->to_flush = conn;
+    }
+}
+
+/* A connection that was closed meanwhile is not freed before its loop's turn ends. */
+void conn_flush_gathered(struct loop *loop)
+{
+    loop->gathering = false;
+    while (loop->to_flush) {
+        struct conn *conn = loop->to_flush;
+        loop->to_flush = conn->next_to_flush;
+        conn->flush_waits = false;
+        conn_flush(conn);
+    }
 }

@@ -99,14 +99,26 @@ void h1_input(struct conn *conn, const uint8_t *data, size_t len)
     }
 }
 
+static void put_header(struct buffer *out, const struct reply_header *header)
+{
+    const size_t name = strlen(header->name), value = strlen(header->value);
+    uint8_t *to = buffer_extend(out, name + value + 4);
+    if (!to) return;
+    memcpy(to, header->name, name);
+    memcpy(to + name, ": ", 2);
+    memcpy(to + name + 2, header->value, value);
+    memcpy(to + name + 2 + value, "\r\n", 2);
+}
+
 static void put_head(struct conn *conn, const struct exchange *exchange, bool keep_alive)
 {
     struct buffer head;
     buffer_init(&head);
+    (void)!buffer_reserve(&head, 1024); /* in one piece; without memory it fails below */
     buffer_printf(&head, "HTTP/1.1 %d %s\r\n", exchange->http_status,
                   http1_reason(exchange->http_status));
     for (const struct reply_header *h = exchange->reply_headers; h; h = h->next)
-        buffer_printf(&head, "%s: %s\r\n", h->name, h->value);
+        put_header(&head, h);
     if (exchange->http_status != 204)
         buffer_printf(&head, "Content-Length: %zu\r\n", exchange->reply.len);
     buffer_printf(&head, "%s\r\n", keep_alive ? "" : "Connection: close\r\n");

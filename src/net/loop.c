@@ -134,11 +134,13 @@ static void on_wake(uv_async_t *async)
         first = newest;
         newest = next;
     }
+    loop->gathering = true;
     while (first) {
         struct exchange *next = first->next_posted;
         ended(loop, first);
         first = next;
     }
+    conn_flush_gathered(loop);
     streams_wake(loop);
     budget_shed(loop);
     obey(loop, order);

@@ -121,6 +121,8 @@ struct loop {
     struct stream *held;     /* list: their output waits for a ticket */
     uv_check_t turn_end;     /* runs while `held` is not empty */
     struct exchange *delayed; /* list: ended, and held back */
+    bool gathering;           /* replies are put, and flushed when all are */
+    struct conn *to_flush;    /* list */
     uv_timer_t delay_timer;   /* runs while there is any */
     bool stopping;
     struct conn *conns;      /* list */
@@ -178,6 +180,8 @@ struct conn {
     bool h2_goaway;
     struct buffer output; /* owns: not yet handed to the socket */
     size_t output_sent;
+    bool flush_waits;          /* in its loop's list of those to flush */
+    struct conn *next_to_flush;
     bool writing; /* an uv_write of `inflight` is under way */
     struct buffer inflight;
     size_t inflight_sent;
@@ -224,6 +228,8 @@ void conn_drain(struct conn *conn); /* no new requests; closes when the running 
 /* Plain bytes for the peer; sent by conn_flush. */
 void conn_put(struct conn *conn, const void *data, size_t len);
 void conn_flush(struct conn *conn);
+/* While loop->gathering: what was held back by conn_send_reply, one write a connection. */
+void conn_flush_gathered(struct loop *loop);
 size_t conn_unsent(const struct conn *conn);
 void conn_timer(struct conn *conn, unsigned seconds); /* 0: off */
 void conn_watch(struct conn *conn); /* sets the timer to whatever is due first */
