@@ -5,6 +5,14 @@
 
 #include "base/alloc.h"
 
+static int make_series(struct milvus *milvus)
+{
+    size_t count = 0;
+    while (milvus_rpc_at(count)) count++;
+    milvus->series = mem_zalloc_array(count, sizeof *milvus->series);
+    return milvus->series ? 0 : KITH_ENOMEM;
+}
+
 int milvus_new(const struct milvus_opts *opts, struct milvus **out, struct kith_error *err)
 {
     struct milvus *milvus = mem_zalloc(sizeof *milvus);
@@ -16,7 +24,8 @@ int milvus_new(const struct milvus_opts *opts, struct milvus **out, struct kith_
     if (rc == 0) rc = os_mutex_init(opts->os, &milvus->names_lock);
     if (rc == 0) rc = os_mutex_init(opts->os, &milvus->ddl_lock);
     if (rc == 0) rc = os_mutex_init(opts->os, &milvus->zones_lock);
-    if (rc) error_set(err, rc, "the Milvus door: no lock");
+    if (rc == 0) rc = make_series(milvus);
+    if (rc) error_set(err, rc, "the Milvus door: no memory");
     else rc = registry_open(milvus, err);
     if (rc) {
         milvus_free(milvus);
@@ -37,6 +46,7 @@ void milvus_free(struct milvus *milvus)
     os_mutex_release(&milvus->ddl_lock);
     os_mutex_release(&milvus->zones_lock);
     milvus_zones_free(milvus->zones);
+    mem_free(milvus->series);
     mem_free(milvus);
 }
 

@@ -173,6 +173,7 @@ struct milvus_rpc {
     enum auth_object object;
 };
 const struct milvus_rpc *milvus_rpc_find(const char *name, size_t len); /* NULL: unknown */
-const struct milvus_rpc *milvus_rpc_at(size_t i); /* NULL past the end; for tests */
+const struct milvus_rpc *milvus_rpc_at(size_t i); /* NULL past the end */
+size_t milvus_rpc_place(const struct milvus_rpc *rpc); /* its i */
 
 #endif

@@ -86,20 +86,32 @@ static bool succeeded(const ProtobufCMessage *reply)
     return !status || status->code == 0;
 }
 
+/* Two calls that look at once find the same series. */
+static struct metric *series_of(struct metrics *metrics, _Atomic(struct metric *) *found,
+                                const struct milvus_rpc *rpc, const char *status)
+{
+    struct metric *metric = atomic_load_explicit(found, memory_order_acquire);
+    char labels[128];
+    if (metric) return metric;
+    (void)snprintf(labels, sizeof labels, "function_name=\"%s\"%s%s%s", rpc->name,
+                   status ? ",status=\"" : "", status ? status : "", status ? "\"" : "");
+    metric = status ? metrics_get(metrics, METRIC_COUNTER, "milvus_proxy_req_count",
+                                  "Calls by RPC and outcome.", labels)
+                    : metrics_get(metrics, METRIC_HISTOGRAM, "milvus_proxy_req_latency",
+                                  "Milliseconds of a call.", labels);
+    atomic_store_explicit(found, metric, memory_order_release);
+    return metric;
+}
+
 void milvus_count_call(struct milvus_call *call, const struct milvus_rpc *rpc, bool success)
 {
+    struct milvus_rpc_series *series = &call->milvus->series[milvus_rpc_place(rpc)];
     struct metrics *metrics = call->milvus->opts.metrics;
-    char labels[128];
-    (void)snprintf(labels, sizeof labels, "function_name=\"%s\",status=\"%s\"", rpc->name,
-                   success ? "success" : "fail");
-    metric_add(metrics_get(metrics, METRIC_COUNTER, "milvus_proxy_req_count",
-                           "Calls by RPC and outcome.", labels),
+    metric_add(success ? series_of(metrics, &series->succeeded, rpc, "success")
+                       : series_of(metrics, &series->failed, rpc, "fail"),
                1);
-    (void)snprintf(labels, sizeof labels, "function_name=\"%s\"", rpc->name);
     const double ms = (double)(os_now_us(call->milvus->opts.os) - call->started_us) / 1000;
-    metric_observe(metrics_get(metrics, METRIC_HISTOGRAM, "milvus_proxy_req_latency",
-                               "Milliseconds of a call.", labels),
-                   ms);
+    metric_observe(series_of(metrics, &series->latency, rpc, NULL), ms);
 }
 
 /* What the request is about, by the names that its messages have for it. */

@@ -15,6 +15,11 @@
 #define MILVUS_SERVICE "milvus.proto.milvus.MilvusService"
 #define MILVUS_VERSION_TEXT "v2.6.0-kith"
 
+struct metric;
+struct milvus_rpc_series {
+    _Atomic(struct metric *) succeeded, failed, latency; /* NULL: not looked for yet */
+};
+
 struct milvus {
     struct milvus_opts opts;
     struct os_mutex ddl_lock; /* for changes that look first and then change twice */
@@ -28,6 +33,8 @@ struct milvus {
     struct milvus_group *groups; /* owns: resource groups but the default one; guard: ddl_lock */
     struct os_mutex zones_lock; /* last in the order: held to find a zone of time */
     struct milvus_zones *zones; /* owns; guard: zones_lock */
+    /* Three a row of the table of RPCs, found once: series live as long as their metrics. Owns. */
+    struct milvus_rpc_series *series;
     _Atomic uint64_t last_ts;
     _Atomic int64_t next_identifier;
 };

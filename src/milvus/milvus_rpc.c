@@ -176,4 +176,6 @@ const struct milvus_rpc *milvus_rpc_find(const char *name, size_t len)
     return bsearch(&wanted, rpcs, RPC_COUNT, sizeof rpcs[0], compare_name);
 }
 
+size_t milvus_rpc_place(const struct milvus_rpc *rpc) { return (size_t)(rpc - rpcs); }
+
 const struct milvus_rpc *milvus_rpc_at(size_t i) { return i < RPC_COUNT ? &rpcs[i] : NULL; }
