@@ -85,7 +85,7 @@ static MilvusStatus *fill(struct querying *q, const struct aggregate *item, size
                                    .valid = nulls ? valid : NULL };
     if (item->op == AGGREGATE_VALUE) out->id = item->field->fieldid;
     if (item->type != KITH_TIMESTAMPTZ) return NULL;
-    MilvusStatus *refused = milvus_zone(q->call, q->collection, q->query->timezone, &zone);
+    MilvusStatus *refused = milvus_zone(q->call, q->collection, q->query->times.zone, &zone);
     return refused ? refused : milvus_times_text(q->call, zone, data, count, out);
 }
 

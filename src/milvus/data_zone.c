@@ -185,3 +185,11 @@ MilvusStatus *milvus_zone(struct milvus_call *call, const struct milvus_collecti
     if (name && *name && milvus_zone_find(call, name, out) == NULL) return NULL;
     return milvus_zone_find(call, "UTC", out);
 }
+
+struct milvus_times milvus_times_read(MilvusPair *const *pairs, size_t count)
+{
+    struct milvus_times times = { milvus_pair_get(pairs, count, "timezone"),
+                                  milvus_pair_get(pairs, count, "time_fields") };
+    if (times.parts && !*times.parts) times.parts = NULL;
+    return times;
+}

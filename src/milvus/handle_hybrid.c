@@ -81,7 +81,7 @@ static MilvusStatus *run(struct milvus_call *call, const struct milvus_collectio
     /* Final scores, as they are sent. */
     const struct search_ending ending = { .sign = MILVUS_DISTANCE,
                                           .round_decimal = hybrid->round_decimal,
-                                          .timezone = hybrid->timezone,
+                                          .times = hybrid->times,
                                           .group = { .by = hybrid->group_by },
                                           .topk = hybrid->limit };
     return search_finish(call, collection, &ending, out);
@@ -120,7 +120,7 @@ static MilvusStatus *read_request(struct milvus_call *call, const HybridSearchRe
         .partitions = (const char *const *)in->partition_names,
         .partition_count = in->n_partition_names,
         .guarantee = in->use_default_consistency ? 0 : in->guarantee_timestamp,
-        .timezone = milvus_pair_get(in->rank_params, in->n_rank_params, "timezone"),
+        .times = milvus_times_read(in->rank_params, in->n_rank_params),
     };
     if (!searches) return milvus_no_memory(call);
     if (in->n_function_chains)

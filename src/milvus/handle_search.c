@@ -110,7 +110,7 @@ static MilvusStatus *run_ranked(struct milvus_call *call,
         .output_count = search->output_count,
         .partitions = search->partitions,
         .partition_count = search->partition_count,
-        .timezone = search->timezone,
+        .times = search->times,
         .guarantee = search->guarantee,
     };
     MilvusStatus *refused = milvus_rerank_function(call, in->function_score, &hybrid.ranker);

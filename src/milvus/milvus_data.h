@@ -70,6 +70,12 @@ void milvus_slow_note(struct milvus_call *call, const char *what,
 /* By IANA name, or "+08:00". 1100: unknown. Borrows until the door closes. */
 MilvusStatus *milvus_zone_find(struct milvus_call *call, const char *name,
                                const struct time_zone **out);
+struct milvus_times { /* how a reply shows instants; from the request, nullable both */
+    const char *zone;
+    const char *parts; /* time_fields: numbers instead of texts */
+};
+/* Of the pairs of a request. */
+struct milvus_times milvus_times_read(MilvusPair *const *pairs, size_t count);
 /* Of the request, else of the collection's `timezone`, else of its database's, else UTC. */
 MilvusStatus *milvus_zone(struct milvus_call *call, const struct milvus_collection *collection,
                           const char *requested, const struct time_zone **out);
@@ -179,10 +185,14 @@ struct milvus_page { /* rows of a reply */
 /* Instants as texts of the zone into out->data; what is null is an empty one. page_make.c */
 MilvusStatus *milvus_times_text(struct milvus_call *call, const struct time_zone *zone,
                                 const int64_t *micros, size_t rows, struct milvus_column *out);
-/* The columns that `output` asks for, out of a result; times in that zone. page_make.c */
+/* The same as arrays of Int64: the parts "year, month, ..." of each. time_parts.c */
+MilvusStatus *milvus_times_parts(struct milvus_call *call, const struct time_zone *zone,
+                                 const char *parts, const int64_t *micros, size_t rows,
+                                 struct milvus_column *out);
+/* The columns that `output` asks for, out of a result. page_make.c */
 MilvusStatus *milvus_page_make(struct milvus_call *call, const struct milvus_collection *collection,
                                const struct milvus_output *output, const struct kith_result *result,
-                               const char *timezone, struct milvus_page *out);
+                               const struct milvus_times *times, struct milvus_page *out);
 
 struct milvus_query {
     const char *expr, *expr_params;
@@ -195,7 +205,7 @@ struct milvus_query {
     bool by_key; /* pages of an iterator: the smallest keys first, over all rows */
     const char *order_by; /* as it came; NULL: by key */
     const char *group_by; /* names of fields between commas; NULL: none */
-    const char *timezone;
+    struct milvus_times times;
     uint64_t guarantee;
 };
 struct milvus_query_outcome {
@@ -253,7 +263,7 @@ struct milvus_search {
     int64_t iterator_batch;
     bool has_bound;
     double bound;
-    const char *timezone;
+    struct milvus_times times;
     uint64_t guarantee;
 };
 struct milvus_hits { /* what a search found */
@@ -309,7 +319,7 @@ struct milvus_hybrid {
     size_t output_count;
     const char *const *partitions;
     size_t partition_count;
-    const char *timezone;
+    struct milvus_times times;
     uint64_t guarantee;
 };
 MilvusStatus *milvus_hybrid_run(struct milvus_call *call,

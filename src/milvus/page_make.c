@@ -35,7 +35,7 @@ static MilvusStatus *missing(struct milvus_call *call)
 static MilvusStatus *field_column(struct milvus_call *call,
                                   const struct milvus_collection *collection,
                                   const MilvusField *field, const struct kith_result *result,
-                                  const char *timezone, struct milvus_column *out)
+                                  const struct milvus_times *times, struct milvus_column *out)
 {
     const struct kith_column *from = milvus_column_find(result, field->name);
     const struct time_zone *zone;
@@ -50,8 +50,10 @@ static MilvusStatus *field_column(struct milvus_call *call,
         .valid = from->valid,
     };
     if (out->type != KITH_TIMESTAMPTZ) return NULL;
-    MilvusStatus *refused = milvus_zone(call, collection, timezone, &zone);
-    return refused ? refused : milvus_times_text(call, zone, from->data, result->rows, out);
+    MilvusStatus *refused = milvus_zone(call, collection, times->zone, &zone);
+    if (refused || !times->parts)
+        return refused ? refused : milvus_times_text(call, zone, from->data, result->rows, out);
+    return milvus_times_parts(call, zone, times->parts, from->data, result->rows, out);
 }
 
 static void put_key(struct buffer *text, const struct milvus_output *output, size_t key,
@@ -110,7 +112,7 @@ static int dynamic_column(struct milvus_call *call, const struct milvus_output *
 
 MilvusStatus *milvus_page_make(struct milvus_call *call, const struct milvus_collection *collection,
                                const struct milvus_output *output, const struct kith_result *result,
-                               const char *timezone, struct milvus_page *out)
+                               const struct milvus_times *times, struct milvus_page *out)
 {
     MilvusStatus *refused = NULL;
     int rc = 0;
@@ -118,7 +120,7 @@ MilvusStatus *milvus_page_make(struct milvus_call *call, const struct milvus_col
     out->columns = arena_alloc_array(call->arena, output->field_count + 2, sizeof *out->columns);
     if (!out->columns) return milvus_no_memory(call);
     for (size_t i = 0; !refused && i < output->field_count; i++)
-        refused = field_column(call, collection, output->fields[i], result, timezone,
+        refused = field_column(call, collection, output->fields[i], result, times,
                                &out->columns[out->column_count++]);
     if (!refused && (output->meta || output->key_count))
         rc = dynamic_column(call, output, result, &out->columns[out->column_count++]);

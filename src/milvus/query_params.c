@@ -57,7 +57,7 @@ MilvusStatus *milvus_query_params(struct milvus_call *call, MilvusPair *const *p
     out->order_by = ordered && *ordered ? ordered : NULL;
     out->group_by = grouped && *grouped ? grouped : NULL;
     out->by_key = flag(pairs, count, "iterator") || flag(pairs, count, "reduce_stop_for_best");
-    out->timezone = milvus_pair_get(pairs, count, "timezone");
+    out->times = milvus_times_read(pairs, count);
     /* -1: clients without a limit of their own; without one an offset is not read. */
     if (out->has_limit && out->limit == -1) out->has_limit = false;
     if (!out->has_limit) out->offset = 0;

@@ -89,7 +89,7 @@ static MilvusStatus *finish(struct querying *q, bool cut)
 {
     struct milvus_query_outcome *out = q->out;
     MilvusStatus *refused =
-        milvus_page_make(q->call, q->collection, &out->output, out->result, q->query->timezone,
+        milvus_page_make(q->call, q->collection, &out->output, out->result, &q->query->times,
                          &out->page);
     size_t count = 0, from = 0;
     if (refused) return refused;

@@ -33,7 +33,7 @@ float search_round(float score, int decimals);
 struct search_ending { /* how a result becomes hits */
     enum milvus_metric_sign sign; /* of result->distances */
     int round_decimal;
-    const char *timezone;
+    struct milvus_times times;
     struct search_grouping group;
     const struct milvus_order *order; /* nullable: by score */
     int64_t topk;

@@ -128,7 +128,7 @@ MilvusStatus *search_next_page(struct milvus_call *call, const struct milvus_col
     }
     const struct search_ending ending = { .sign = target->sign,
                                           .round_decimal = -1,
-                                          .timezone = search->timezone,
+                                          .times = search->times,
                                           .topk = search->iterator_batch };
     refused = search_finish(call, collection, &ending, out);
     return refused ? refused : keep(&p, from, to);

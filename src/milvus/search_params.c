@@ -177,7 +177,7 @@ MilvusStatus *milvus_search_params(struct milvus_call *call, MilvusPair *const *
     check_params(&in);
     out->field = pair(&in, "anns_field");
     out->metric = value_of(&in, "metric_type");
-    out->timezone = pair(&in, "timezone");
+    out->times = milvus_times_read(pairs, count);
     if (out->metric && !*out->metric) out->metric = NULL;
     read_window(&in, out);
     read_index_params(&in, out);

@@ -76,7 +76,7 @@ MilvusStatus *search_finish(struct milvus_call *call, const struct milvus_collec
 {
     const struct kith_result *result = out->result;
     MilvusStatus *refused =
-        milvus_page_make(call, collection, &out->output, result, ending->timezone, &out->page);
+        milvus_page_make(call, collection, &out->output, result, &ending->times, &out->page);
     if (!refused) refused = set_counts(call, out);
     if (!refused && ending->group.by)
         refused = search_groups(call, collection, &ending->group, out);
@@ -146,7 +146,7 @@ static MilvusStatus *run(struct milvus_call *call, const struct milvus_collectio
     if (rc) return milvus_filter_error(call, rc, &err, search->expr, "query");
     const struct search_ending ending = { .sign = target.sign,
                                           .round_decimal = search->round_decimal,
-                                          .timezone = search->timezone,
+                                          .times = search->times,
                                           .group = { search->group_by, search->group_type,
                                                      search->strict_cast },
                                           .order = order.count ? &order : NULL,

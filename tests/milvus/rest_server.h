@@ -6,6 +6,7 @@
 #define KITH_TESTS_REST_SERVER_H
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +60,8 @@ static inline void server_open(struct rest_server *server, bool with_auth)
     const struct timeval patience = { .tv_sec = 60 };
     assert_int_equal(setsockopt(server->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience),
                      0);
+    const int now = 1; /* head and body are two sends: without this the second waits for an ACK */
+    assert_int_equal(setsockopt(server->fd, IPPROTO_TCP, TCP_NODELAY, &now, sizeof now), 0);
     assert_int_equal(connect(server->fd, (const struct sockaddr *)&address, sizeof address), 0);
 }
 

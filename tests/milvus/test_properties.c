@@ -91,6 +91,14 @@ static void test_zones(void **state)
         "{'collectionName':'t','data':[[1,0]],'limit':1,'outputFields':['at'],"
         "'searchParams':{'timezone':'Mars/Olympus'}}",
         "unknown or invalid IANA Time Zone ID: Mars/Olympus");
+    has("entities/search",
+        "{'collectionName':'t','data':[[1,0]],'limit':1,'outputFields':['at'],"
+        "'searchParams':{'time_fields':'hour, year,minute'}}",
+        "'at':{'Data':{'LongData':{'data':[12,2030,0]}}}");
+    has("entities/search",
+        "{'collectionName':'t','data':[[1,0]],'limit':1,'outputFields':['at'],"
+        "'searchParams':{'time_fields':'fortnight'}}",
+        "unsupported time field: fortnight");
 }
 
 int main(void)

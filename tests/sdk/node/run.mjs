@@ -14,6 +14,7 @@ import { coverage } from './coverage.mjs';
 import { durability } from './durability.mjs';
 import { kinds } from './kinds.mjs';
 import { lesser } from './lesser.mjs';
+import { orders } from './orders.mjs';
 import { ranks } from './ranks.mjs';
 import { rest } from './rest.mjs';
 import { reads, upkeep, writes } from './rows.mjs';
@@ -43,6 +44,7 @@ try {
   await searches(client, sdk);
   await kinds(client, sdk);
   await ranks(client, sdk);
+  await orders(client, sdk);
   await lesser(client, sdk);
   await aliases(client);
   await partitions(client, sdk);
