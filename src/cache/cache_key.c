@@ -171,7 +171,6 @@ int cache_move(struct cache *cache, unsigned db, struct entry *entry, unsigned t
     if (cache->hooks.removed) cache->hooks.removed(cache->hooks.ctx, db, entry, REMOVED_DELETED);
     struct seat seat = seat_of(&cache->databases[db], entry);
     heap_free(&cache->heap, unseat(&cache->databases[db], seat));
-    /* Without memory its fields expire when they are met. */
     if (fields_filed != ENTRY_UNFILED) (void)!cache_watch_fields(cache, to_db, moved, fields_filed);
     return 0;
 }
@@ -221,9 +220,9 @@ int cache_watch_fields(struct cache *cache, unsigned db, struct entry *entry, in
     if (unix_ms < 0) unix_ms = 0;
     if (unix_ms >= ENTRY_UNFILED) return 0; /* not in this civilisation */
     uint64_t hash = dict_hash(&database->keys, entry_key_of(entry));
-    int rc = cache_file(cache, database, hash, unix_ms);
-    if (!rc) entry_set_fields_filed(entry, unix_ms);
-    return rc;
+    /* Without a record they still go when somebody looks at the hash. */
+    entry_set_fields_filed(entry, unix_ms);
+    return cache_file(cache, database, hash, unix_ms);
 }
 
 /* ---- a whole database ---- */

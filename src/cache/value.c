@@ -85,7 +85,6 @@ int cache_decode(struct cache *cache, unsigned db, struct kith_str key, struct c
     struct entry *entry;
     rc = cache_add(cache, db, key, (enum value_type)type, value, deadline, &entry);
     if (rc) return rc;
-    /* Without memory for the record the fields expire when somebody looks. */
     if (type == VALUE_HASH && hash_next_deadline(value) != CACHE_NO_DEADLINE)
         (void)!cache_watch_fields(cache, db, entry, hash_next_deadline(value));
     if (out) *out = entry;
