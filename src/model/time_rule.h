@@ -1,5 +1,6 @@
 /*
- * The rule of a zone for all years to come: POSIX.1's TZ, with RFC 8536's longer times. Thread-safe.
+ * The rule of a zone for all years to come: POSIX.1's TZ, with RFC 8536's longer times.
+ * Thread-safe.
  *
  *   std offset [dst [offset] , start [/time] , end [/time]]
  *   offset  [+-]hh[:mm[:ss]], west of UTC is positive

@@ -1,7 +1,7 @@
 /*
  * Zones of time out of TZif files (RFC 8536), the form in which systems keep the IANA time zone
- * database. Bytes in, offsets out: who reads the file is the caller's business. Kith keeps instants;
- * a zone only says how a text without an offset is read and how an instant is written.
+ * database. Bytes in, offsets out: who reads the file is the caller's business. Kith keeps
+ * instants; a zone only says how a text without an offset is read and how an instant is written.
  *
  * The version 2 block with 64-bit instants is used, else version 1. Behind the last change the rule
  * of the footer holds (POSIX.1: "CET-1CEST,M3.5.0,M10.5.0/3"), so summer time goes on for ever.
