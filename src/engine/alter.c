@@ -63,7 +63,8 @@ static int fill_segments(struct adding *adding, struct kith_error *err)
     for (size_t i = 0; rc == 0 && i + 1 < next->count; i++)
         rc = segment_fill(next->segments[i], &adding->age->schema, false, &adding->filled[i]);
     if (rc == KITH_EBUSY)
-        return error_set(err, rc, "adding a field: its default values do not fit the memory budget");
+        return error_set(err, rc,
+                         "adding a field: its default values do not fit the memory budget");
     return rc ? error_set(err, rc, "adding a field: no memory for its values") : 0;
 }
 
