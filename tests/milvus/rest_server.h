@@ -48,7 +48,8 @@ static inline void server_open(struct rest_server *server, bool with_auth)
     assert_int_equal(milvus_new(&door, &server->milvus, &err), 0);
     server->door = (struct net_door){ .name = "milvus", .bind = "127.0.0.1", .fd = -1,
                                       .grpc = true, .body_bytes_max = 64 << 20,
-                                      .handle = milvus_handle, .ctx = server->milvus };
+                                      .handle = milvus_handle, .admit = milvus_admit,
+                                      .ctx = server->milvus };
     const struct net_opts net = { .os = os_real(), .doors = &server->door, .door_count = 1,
                                   .limits = { .loops = 1, .workers = 2 } };
     assert_int_equal(net_new(&net, &server->net, &err), 0);

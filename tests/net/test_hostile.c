@@ -130,7 +130,7 @@ static void check_idle(bool h2)
                   "-> %lld us\n", h2 ? "HTTP/2" : "HTTP/1.1", count, dripping, each / 1024,
                   (long long)p50[0], (long long)p50[1], (long long)p99[0], (long long)p99[1]);
     if (HOSTILE_MEASURES) assert_true(each <= IDLE_BYTES_MAX);
-    assert_true(p50[1] <= 2 * p50[0] + 1000);
+    assert_true(p50[1] <= 2 * p50[0] + 5000); /* a busy machine is no failure */
     (void)close(ask[1]);
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
