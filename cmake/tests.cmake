@@ -72,7 +72,7 @@ set_tests_properties(milvus.descriptor PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 7
 
 # The clients that people use, end to end; skipped where their packages cannot be had.
 if(TARGET kith AND NOT KITH_SANITIZE)
-  foreach(language node python go java)
+  foreach(language node python langchain llamaindex go java)
     add_test(NAME sdk.${language} COMMAND ${CMAKE_SOURCE_DIR}/tests/sdk/run.sh ${language}
       $<TARGET_FILE:kith> ${CMAKE_BINARY_DIR})
     set_tests_properties(sdk.${language} PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77)

@@ -1,5 +1,5 @@
 """LangChain's Milvus store: python langchain_store.py [URI]
-(pip install langchain-milvus pymilvus==2.6.0: 0.3.3 of the former does not get on with 2.6.17)
+(pip install langchain-milvus, 0.4.0 or later: 0.3.3 does not get on with pymilvus 2.6.17)
 """
 import sys
 

@@ -1,5 +1,6 @@
 #!/bin/sh
-# End-to-end runs with the clients that people use: run.sh node|python|go|java KITH BUILD-DIR
+# End-to-end runs with the clients that people use: run.sh LANGUAGE KITH BUILD-DIR
+# with node, python, langchain, llamaindex, go or java.
 # The client's packages are installed once, below the build directory. Where they cannot be had
 # (no node, no pip, no registry), it says so in one line and ends with 77: skipped.
 set -u
@@ -7,7 +8,8 @@ language=$1 kith=$2 build=$3
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 home=$build/sdk-$language
 skip() { echo "skipped: $1"; exit 77; }
-mkdir -p "$home"
+mkdir -p "$home" || exit 1
+home=$(cd "$home" && pwd)
 
 case $language in
 node)
@@ -22,15 +24,19 @@ node)
   cp "$here/../../examples/milvus/quickstart.mjs" "$home/"
   exec node "$here/node/run.mjs" "$kith" "$home"
   ;;
-python)
+python | langchain | llamaindex)
   command -v python3 >/dev/null 2>&1 || skip "no python3"
-  if ! cmp -s "$here/python/requirements.txt" "$home/installed.txt"; then
+  needs=$language.txt
+  if ! cmp -s "$here/python/$needs" "$home/installed.txt"; then
     python3 -m venv "$home/venv" >"$home/install.log" 2>&1 || skip "no python venv"
-    timeout 150 "$home/venv/bin/pip" install -q -r "$here/python/requirements.txt" \
-      >>"$home/install.log" 2>&1 || skip "pymilvus could not be installed"
-    cp "$here/python/requirements.txt" "$home/installed.txt"
+    timeout 150 "$home/venv/bin/pip" install -q -r "$here/python/$needs" \
+      >>"$home/install.log" 2>&1 || skip "the packages for $language could not be installed"
+    cp "$here/python/$needs" "$home/installed.txt"
   fi
-  exec "$home/venv/bin/python" "$here/python/run.py" "$kith"
+  case $language in
+  python) exec "$home/venv/bin/python" "$here/python/run.py" "$kith" ;;
+  *) exec "$home/venv/bin/python" "$here/python/frameworks.py" "$kith" "${language}_store.py" ;;
+  esac
   ;;
 go)
   command -v go >/dev/null 2>&1 || skip "no go"
@@ -63,5 +69,5 @@ java)
   exec "$here/with-server.sh" "$kith" --auth -- \
     java -cp "$(cat "$home/classpath")" "$here/java/Rows.java"
   ;;
-*) echo "usage: run.sh node|python|go|java KITH BUILD-DIR" >&2; exit 2 ;;
+*) echo "usage: run.sh node|python|langchain|llamaindex|go|java KITH BUILD-DIR" >&2; exit 2 ;;
 esac
