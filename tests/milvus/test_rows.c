@@ -433,6 +433,44 @@ static void test_search(void **state)
     }
 }
 
+/* Values of groups come beside the hits: of a key as JSON, or as the type that is asked. */
+static void test_groups(void **state)
+{
+    (void)state;
+    const float query_vector[DIM] = { 1, 2, 3, 4 };
+    size_t n;
+    MilvusPair **pairs = door_pairs(&door, &n, "topk", "3", "anns_field", "v", "group_by_field",
+                                    "$meta[\"k\"]", (char *)NULL);
+    SearchResults *out = search(query_vector, 1, n, pairs);
+    check_status(out->status);
+    const FieldData *groups = out->results->group_by_field_value;
+    assert_int_equal(groups->type, KITH_JSON);
+    assert_int_equal(groups->scalars->json_data->n_data, 3);
+    for (size_t i = 0; i < 3; i++) {
+        const ProtobufCBinaryData *value = &groups->scalars->json_data->data[i];
+        const char *wanted = text_of("%d", (int)out->results->ids->int_id->data[i] + 5);
+        assert_int_equal(value->len, strlen(wanted));
+        assert_memory_equal(value->data, wanted, value->len);
+    }
+    pairs = door_pairs(&door, &n, "topk", "3", "anns_field", "v", "group_by_field", "k",
+                       "json_type", "INT64", (char *)NULL);
+    out = search(query_vector, 1, n, pairs);
+    check_status(out->status);
+    assert_int_equal(out->results->group_by_field_value->type, KITH_INT64);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(out->results->group_by_field_value->scalars->long_data->data[i],
+                         out->results->ids->int_id->data[i] + 5);
+    pairs = door_pairs(&door, &n, "topk", "3", "anns_field", "v", "group_by_field", "k",
+                       "json_type", "bool", (char *)NULL);
+    out = search(query_vector, 1, n, pairs);
+    check_status(out->status);
+    assert_int_equal(out->results->group_by_field_value->valid_data[0], 0);
+    pairs = door_pairs(&door, &n, "topk", "3", "anns_field", "v", "group_by_field", "k",
+                       "json_type", "bool", "strict_cast", "true", (char *)NULL);
+    out = search(query_vector, 1, n, pairs);
+    assert_non_null(strstr(out->status->reason, "is not of json_type bool"));
+}
+
 /* Pages of an iterator hold every row once, although many scores are equal. */
 static void test_search_iterator(void **state)
 {
@@ -604,6 +642,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_round_trip, setup, teardown),
         cmocka_unit_test_setup_teardown(test_dynamic_keys, setup, teardown),
         cmocka_unit_test_setup_teardown(test_search, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_groups, setup, teardown),
         cmocka_unit_test_setup_teardown(test_search_iterator, setup, teardown),
         cmocka_unit_test_setup_teardown(test_delete, setup, teardown),
         cmocka_unit_test_setup_teardown(test_partial_upsert, setup, teardown),
