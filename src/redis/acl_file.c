@@ -11,7 +11,7 @@
 #include "redis/acl_internal.h"
 #include "redis/redis_internal.h"
 
-#define ACL_FILE_BYTES_MAX (16u << 20)
+#define TEXT_FILE_BYTES_MAX (16u << 20)
 
 struct loading {
     struct acl *acl;
@@ -86,8 +86,8 @@ static void take_over(struct loading *loading)
     }
 }
 
-static int read_file(const struct redis *redis, const char *path, struct buffer *out,
-                  struct kith_error *err)
+int redis_read_file(const struct redis *redis, const char *path, struct buffer *out,
+                    struct kith_error *err)
 {
     struct os_file *file;
     uint64_t size = 0;
@@ -95,7 +95,7 @@ static int read_file(const struct redis *redis, const char *path, struct buffer 
     int rc = os_open(redis->os, path, OS_READ, &file, err);
     if (rc) return rc;
     rc = os_size(file, &size, err);
-    if (rc == 0 && size > ACL_FILE_BYTES_MAX)
+    if (rc == 0 && size > TEXT_FILE_BYTES_MAX)
         rc = error_set(err, KITH_ELIMIT, "%s is larger than 16 MiB", path);
     if (rc == 0 && size) {
         uint8_t *room = buffer_extend(out, (size_t)size);
@@ -116,7 +116,7 @@ int acl_load(struct acl *acl, const char *path, struct buffer *error)
     buffer_init(&loading.why);
     map_init(&loading.users);
     resp_parser_init(&loading.words);
-    int rc = read_file(acl->redis, path, &text, &err);
+    int rc = redis_read_file(acl->redis, path, &text, &err);
     if (rc) buffer_printf(error, "%s", err.text);
     else rc = read_lines(&loading, &text);
     if (rc == 0) take_over(&loading);

@@ -112,7 +112,12 @@ struct words *words_copy(const struct kith_str *argv, size_t argc)
     return words;
 }
 
-void words_free(struct words *words) { mem_free(words); }
+void words_free(const struct words *words)
+{
+    void *block;
+    memcpy(&block, &words, sizeof block);
+    mem_free(block);
+}
 
 size_t words_bytes(const struct words *words)
 {

@@ -6,8 +6,6 @@
 
 #define EMPTY_TABLE(table) const struct command table[] = {{.name = NULL}}
 
-EMPTY_TABLE(client_commands);
-EMPTY_TABLE(server_commands);
 EMPTY_TABLE(vector_commands);
 EMPTY_TABLE(json_commands);
 EMPTY_TABLE(search_commands);

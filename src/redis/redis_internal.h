@@ -47,9 +47,18 @@ enum interest {
 struct slowlog;
 struct latency;
 struct cron;
-struct rates;
 struct acl;
 struct wait_queue;
+
+#define RATE_SAMPLES 16u
+struct rates { /* of the last 1.6 seconds; for INFO */
+    int64_t sampled_ms;
+    struct {
+        int64_t ms;
+        uint64_t commands, in, out;
+    } samples[RATE_SAMPLES];
+    size_t next;
+};
 
 struct redis_counters {
     uint64_t connections, rejected, commands, bytes_in, bytes_out, errors, reads, writes;
@@ -117,7 +126,10 @@ struct redis {
     struct slowlog *slowlog; /* owns */
     struct latency *latency; /* owns */
     struct cron *cron;       /* owns */
-    struct rates *rates;     /* owns; info_rates.c */
+    struct rates rates;      /* info.c */
+    int64_t saved_at_ms;     /* Unix; LASTSAVE while nothing is kept */
+    void (*shutdown)(void *ctx, bool save); /* nullable: SHUTDOWN asks the program to end */
+    void *shutdown_ctx;
     int64_t paused_until_ms; /* CLIENT PAUSE; 0: not */
     bool paused_all;         /* not writes alone */
     bool saving_failed;      /* -MISCONF */
@@ -131,6 +143,9 @@ void redis_log(const struct redis *redis, int level, const char *fmt, ...) KITH_
 
 /* The list of HELLO and MODULE LIST. cmd_connection.c */
 void redis_put_modules(struct redis *redis, struct resp *reply);
+/* A text of at most 16 MiB, to the end of out. acl_file.c */
+KITH_NODISCARD int redis_read_file(const struct redis *redis, const char *path, struct buffer *out,
+                                   struct kith_error *err);
 /* Writes a file whole: beside it first, then renamed into its place. acl_file.c */
 KITH_NODISCARD int redis_write_file(const struct redis *redis, const char *path,
                                     const struct buffer *text, struct kith_error *err);

@@ -104,6 +104,11 @@ const char *session_peer(const struct session *session)
     return session->stream ? stream_peer(session->stream) : "";
 }
 
+bool session_is_local(const struct session *session)
+{
+    return !session || !session->stream || stream_peer_is_local(session->stream);
+}
+
 /* ---- messages ---- */
 
 void session_wake(struct session *session)

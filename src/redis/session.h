@@ -69,7 +69,8 @@ struct tracking {
     struct session *prev, *next; /* of redis->broadcasts, while bcast */
     bool on, bcast, optin, optout, noloop, caching, broken;
     uint64_t redirect; /* 0: itself */
-    struct kith_str *prefixes; /* owns both */
+    const struct words *words;       /* owns; what the prefixes lie in */
+    const struct kith_str *prefixes; /* borrow */
     size_t prefix_count;
 };
 
@@ -143,9 +144,10 @@ bool session_is_subscribed(const struct session *session);
 void session_check_output(struct session *session, size_t unsent);
 struct session *session_of_id(struct redis *redis, uint64_t id);
 const char *session_peer(const struct session *session);
+bool session_is_local(const struct session *session); /* loopback, a unix socket, or none */
 
 KITH_NODISCARD struct words *words_copy(const struct kith_str *argv, size_t argc);
-void words_free(struct words *words);
+void words_free(const struct words *words);
 size_t words_bytes(const struct words *words);
 
 /* batch.c: the feeder's; no lock */

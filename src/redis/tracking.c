@@ -198,7 +198,7 @@ void tracking_end(struct session *session)
         else redis->broadcasts = tracking->next;
         if (tracking->next) tracking->next->tracking.prev = tracking->prev;
     }
-    mem_free(tracking->prefixes);
+    words_free(tracking->words);
     memset(tracking, 0, sizeof *tracking);
     if (--redis->tracking_count == 0) {
         redis->interests &= ~(unsigned)INTEREST_TRACKING;
