@@ -19,7 +19,7 @@ static void put(struct buffer *reply, struct milvus_call *call,
     rows_page_put(reply, 2, &found->page, &size);
     wire_put_text(reply, 3, asked_name);
     for (size_t i = 0; i < found->output.name_count; i++)
-        wire_put_text(reply, 4, found->output.names[i]);
+        wire_put_bytes(reply, 4, found->output.names[i], strlen(found->output.names[i]));
     wire_put_varint(reply, 5, milvus_timestamp(call->milvus));
     wire_put_text(reply, 6, collection->primary->name);
 }

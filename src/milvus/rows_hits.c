@@ -129,7 +129,7 @@ void rows_hits_put(struct buffer *reply, struct milvus_call *call,
     rows_keys_put(reply, 5, &size.keys);
     put_counts(reply, hits, size.topks);
     for (size_t i = 0; i < hits->output.name_count; i++)
-        wire_put_text(reply, 7, hits->output.names[i]);
+        wire_put_bytes(reply, 7, hits->output.names[i], strlen(hits->output.names[i]));
     if (hits->groups) rows_column_put(reply, 8, hits->groups, &hits->page, &size.groups);
     if (hits->iterator_token) put_iterator(reply, hits, size.iterator);
     wire_put_text(reply, 13, primary);
