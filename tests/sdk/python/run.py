@@ -16,6 +16,7 @@ from pymilvus import (AnnSearchRequest, Collection, CollectionSchema, DataType, 
 
 from lesser import lesser
 from kinds import kinds
+from orders import orders
 from ranks import ranks
 from steps import Server, coverage, here, refused, step, summary
 from tls import tls
@@ -304,7 +305,7 @@ def main():
         client = MilvusClient(address)
         for part in (collections, rows, searches, upkeep):
             part(client)
-        for part in (kinds, ranks):
+        for part in (kinds, orders, ranks):
             part(client)
         lesser(client, address)
         orm(address)
