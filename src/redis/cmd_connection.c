@@ -51,7 +51,7 @@ static void put_module(struct resp *reply, const char *name, int64_t version)
 
 void redis_put_modules(struct redis *redis, struct resp *reply)
 {
-    const bool search = registry_find(&redis->registry, str_of("ft.search")) != NULL;
+    const bool search = registry_lookup(&redis->registry, str_of("ft.search")) != NULL;
     resp_array(reply, search ? 2 : 1);
     put_module(reply, "vectorset", 1);
     if (search) put_module(reply, "search", KITH_SEARCH_MODULE_VERSION);

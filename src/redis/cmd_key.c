@@ -19,7 +19,7 @@ bool call_database(struct redis_call *call, size_t arg, unsigned *out)
     return true;
 }
 
-const char *type_name(const struct entry *entry)
+const char *entry_type_name(const struct entry *entry)
 {
     enum value_type type = entry_type(entry);
     return type == VALUE_STRING ? "string" : value_of_type(type)->name;
@@ -54,7 +54,7 @@ static void run_type(struct redis_call *call)
 {
     const struct entry *entry =
         cache_read(call->cache, call->db, call->argv[1], CACHE_NO_TOUCH);
-    resp_status(call->reply, entry ? type_name(entry) : "none");
+    resp_status(call->reply, entry ? entry_type_name(entry) : "none");
 }
 
 /* ---- moving ---- */

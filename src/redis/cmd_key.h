@@ -8,7 +8,7 @@
 
 /* A database number. false: it is none, or out of range, which was answered. */
 bool call_database(struct redis_call *call, size_t arg, unsigned *out);
-const char *type_name(const struct entry *entry);
+const char *entry_type_name(const struct entry *entry);
 /* Nothing but the key's own commands counts as an access. */
 enum { LOOK_ONLY = CACHE_NO_TOUCH | CACHE_NO_STATS };
 

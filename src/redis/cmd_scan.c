@@ -21,7 +21,7 @@ static void visit(void *ctx, struct entry *entry)
     struct kith_str key = entry_key(entry);
     walk->seen++;
     if (walk->match.data && !text_matches(walk->match, key, false)) return;
-    if (walk->type.data && !str_is(walk->type, type_name(entry))) return;
+    if (walk->type.data && !str_is(walk->type, entry_type_name(entry))) return;
     resp_str(walk->call->reply, key);
     walk->written++;
 }

@@ -62,7 +62,7 @@ static void refuse_unknown(struct session *session, const struct kith_str *argv,
 {
     char text[4 * UNKNOWN_TEXT], args[2 * UNKNOWN_TEXT];
     size_t len = 0;
-    const struct command_entry *container = registry_find(&session->redis->registry, argv[0]);
+    const struct command_entry *container = registry_lookup(&session->redis->registry, argv[0]);
     if (container && argc >= 2) {
         (void)snprintf(text, sizeof text, "ERR unknown subcommand '%.*s'. Try %.*s HELP.",
                        (int)(argv[1].len < UNKNOWN_TEXT ? argv[1].len : UNKNOWN_TEXT),
@@ -339,7 +339,7 @@ static bool has_room(struct session *session, struct command_entry *entry)
 /* A container without its subcommand, or a name that nobody has. */
 static void refuse_words(struct session *session, const struct kith_str *argv, size_t argc)
 {
-    struct command_entry *container = registry_find(&session->redis->registry, argv[0]);
+    struct command_entry *container = registry_lookup(&session->redis->registry, argv[0]);
     if (container && argc < 2) refuse_arity(session, container);
     else refuse_unknown(session, argv, argc);
 }

@@ -209,7 +209,7 @@ void info_modules(struct info *info)
 {
     static const char rest[] = "api=1,filters=0,usedby=[],using=[],options=[]";
     info_line(info, "module", "name=vectorset,ver=1,%s", rest);
-    if (registry_find(&info->redis->registry, str_of("ft.search")))
+    if (registry_lookup(&info->redis->registry, str_of("ft.search")))
         info_line(info, "module", "name=search,ver=%d,%s", KITH_SEARCH_MODULE_VERSION, rest);
 }
 

@@ -74,7 +74,7 @@ static struct command_entry *find(const struct registry *registry, struct kith_s
     return entry && !entry->renamed_away ? entry : NULL;
 }
 
-struct command_entry *registry_find(const struct registry *registry, struct kith_str name)
+struct command_entry *registry_lookup(const struct registry *registry, struct kith_str name)
 {
     return find(registry, name, 0);
 }
@@ -88,7 +88,7 @@ struct command_entry *registry_sub(const struct registry *registry,
 struct command_entry *registry_of(const struct registry *registry, const struct kith_str *argv,
                                   size_t argc)
 {
-    struct command_entry *entry = registry_find(registry, argv[0]);
+    struct command_entry *entry = registry_lookup(registry, argv[0]);
     if (!entry || !entry->command->subcommands || argc < 2) return entry;
     struct command_entry *sub = registry_sub(registry, entry, argv[1]);
     if (sub) return sub;
@@ -98,10 +98,10 @@ struct command_entry *registry_of(const struct registry *registry, const struct 
 struct command_entry *registry_full(const struct registry *registry, struct kith_str name)
 {
     const char *bar = memchr(name.data, '|', name.len);
-    if (!bar) return registry_find(registry, name);
+    if (!bar) return registry_lookup(registry, name);
     const size_t len = (size_t)(bar - name.data);
     const struct command_entry *container =
-        registry_find(registry, (struct kith_str){name.data, len});
+        registry_lookup(registry, (struct kith_str){name.data, len});
     if (!container) return NULL;
     return registry_sub(registry, container,
                         (struct kith_str){bar + 1, name.len - len - 1});
@@ -194,7 +194,7 @@ void registry_release(struct registry *registry)
 int registry_rename(struct registry *registry, struct kith_str from, struct kith_str to)
 {
     struct folded old, fresh;
-    struct command_entry *entry = registry_find(registry, from);
+    struct command_entry *entry = registry_lookup(registry, from);
     if (!entry || !fold(from, &old)) return KITH_ENOTFOUND;
     if (to.len == 0) {
         entry->renamed_away = true;

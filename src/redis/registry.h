@@ -42,7 +42,7 @@ struct registry {
 KITH_NODISCARD int registry_init(struct registry *registry);
 void registry_release(struct registry *registry); /* accepts a zeroed struct */
 /* NULL: there is none. The container itself for the first, its subcommand for the second. */
-struct command_entry *registry_find(const struct registry *registry, struct kith_str name);
+struct command_entry *registry_lookup(const struct registry *registry, struct kith_str name);
 struct command_entry *registry_sub(const struct registry *registry,
                                    const struct command_entry *container, struct kith_str name);
 /* The entry that runs these words: a subcommand where there is one. */
