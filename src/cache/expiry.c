@@ -59,6 +59,12 @@ static void collect(const struct dict *keys, uint32_t record, struct look *look)
     }
 }
 
+/* A small table has few bits of the bucket, so others may have the same tag there. */
+static bool is_of(const struct dict *keys, const struct entry *entry, uint32_t record)
+{
+    return wheel_record(dict_hash(keys, entry_key_of(entry))) == record;
+}
+
 /* ---- one key ---- */
 
 struct turn {
@@ -148,8 +154,10 @@ static void look_up_chunk(struct turn *turn, const struct wheel_chunk *chunk)
         for (uint32_t i = at; i < end; i++) collect(keys, chunk->records[i], &look);
         for (uint32_t i = at; i < end; i++) {
             collect(keys, chunk->records[i], &look);
-            for (unsigned j = 0; j < look.count; j++)
-                look_at(turn, look.entries[j], chunk->records[i]);
+            for (unsigned j = 0; j < look.count; j++) {
+                if (is_of(keys, look.entries[j], chunk->records[i]))
+                    look_at(turn, look.entries[j], chunk->records[i]);
+            }
         }
     }
 }
