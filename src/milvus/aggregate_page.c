@@ -40,15 +40,7 @@ static int compare(const void *a, const void *b)
 
 static size_t width_of(enum kith_type type)
 {
-    switch (type) {
-    case KITH_BOOL:
-    case KITH_INT8: return 1;
-    case KITH_INT16: return 2;
-    case KITH_INT32:
-    case KITH_FLOAT: return 4;
-    case KITH_VARCHAR: return sizeof(struct kith_str);
-    default: return 8;
-    }
+    return type == KITH_VARCHAR ? sizeof(struct kith_str) : milvus_scalar_width(type);
 }
 
 static void put_cell(void *data, enum kith_type type, size_t row, const struct cell_value *value)

@@ -95,36 +95,37 @@ MILVUS_HANDLER(GetIndexStatistics)
     milvus_collection_unref(collection);
 }
 
+/* The first index that fits; NULL: the status says why. */
+static MilvusStatus *find(struct milvus_call *call, const char *name, const char *field,
+                          const char *index, const WIRE(IndexDescription) **out)
+{
+    WIRE(IndexDescription) * *items;
+    MilvusStatus *status;
+    size_t count;
+    struct milvus_collection *collection = milvus_collection_get(call, name, false, &status);
+    *out = NULL;
+    if (!collection) return status;
+    status = list(call, collection, field, index, &items, &count);
+    milvus_collection_unref(collection);
+    if (status) return status;
+    *out = items[0];
+    return milvus_success(call);
+}
+
 MILVUS_HANDLER(GetIndexState)
 {
     const WIRE(GetIndexStateRequest) *in = request;
     WIRE(GetIndexStateResponse) *out = reply;
-    WIRE(IndexDescription) * *items;
-    size_t count;
-    struct milvus_collection *collection =
-        milvus_collection_get(call, in->collection_name, false, &out->status);
-    if (!collection) return;
-    out->status = list(call, collection, in->field_name, in->index_name, &items, &count);
-    if (!out->status) {
-        out->status = milvus_success(call);
-        out->state = MILVUS__PROTO__COMMON__INDEX_STATE__Finished;
-    }
-    milvus_collection_unref(collection);
+    const WIRE(IndexDescription) *index;
+    out->status = find(call, in->collection_name, in->field_name, in->index_name, &index);
+    if (index) out->state = MILVUS__PROTO__COMMON__INDEX_STATE__Finished;
 }
 
 MILVUS_HANDLER(GetIndexBuildProgress)
 {
     const WIRE(GetIndexBuildProgressRequest) *in = request;
     WIRE(GetIndexBuildProgressResponse) *out = reply;
-    WIRE(IndexDescription) * *items;
-    size_t count;
-    struct milvus_collection *collection =
-        milvus_collection_get(call, in->collection_name, false, &out->status);
-    if (!collection) return;
-    out->status = list(call, collection, in->field_name, in->index_name, &items, &count);
-    if (!out->status) {
-        out->status = milvus_success(call);
-        out->indexed_rows = out->total_rows = items[0]->total_rows;
-    }
-    milvus_collection_unref(collection);
+    const WIRE(IndexDescription) *index;
+    out->status = find(call, in->collection_name, in->field_name, in->index_name, &index);
+    if (index) out->indexed_rows = out->total_rows = index->total_rows;
 }

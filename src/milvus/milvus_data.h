@@ -38,6 +38,18 @@ uint32_t milvus_field_number(const MilvusField *field, const char *key);
 /* The output of a function: never sent, never read back. */
 bool milvus_field_computed(const struct milvus_collection *collection, const MilvusField *field);
 const MilvusField *milvus_partition_key(const struct milvus_collection *collection);
+/* Bytes of a scalar in a column, or of an element in an array; 8 for what is no number. */
+static inline size_t milvus_scalar_width(enum kith_type type)
+{
+    switch (type) {
+    case KITH_BOOL:
+    case KITH_INT8: return 1;
+    case KITH_INT16: return 2;
+    case KITH_INT32:
+    case KITH_FLOAT: return 4;
+    default: return 8;
+    }
+}
 /* NULL: the result has no column of this name. */
 const struct kith_column *milvus_column_find(const struct kith_result *result, const char *name);
 bool milvus_double_parse(const char *text, double *out);

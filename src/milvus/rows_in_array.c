@@ -63,18 +63,6 @@ static uint32_t member_of(int element)
     }
 }
 
-static size_t width_of(int element)
-{
-    switch (element) {
-    case KITH_BOOL:
-    case KITH_INT8: return 1;
-    case KITH_INT16: return 2;
-    case KITH_INT32:
-    case KITH_FLOAT: return 4;
-    default: return 8;
-    }
-}
-
 /* One row. KITH_EUNSUPPORTED: elements of another type. */
 static int row_pack(struct kith_str scalar, int element, struct arena *arena, struct kith_str *out)
 {
@@ -87,6 +75,7 @@ static int row_pack(struct kith_str scalar, int element, struct arena *arena, st
         return KITH_EUNSUPPORTED;
     if (number == STRINGS) return texts_pack(message, arena, out);
     const bool varints = number < FLOATS;
+    const size_t width = milvus_scalar_width((enum kith_type)element);
     rc = rows_run(message, 1,
                   varints            ? WIRE_VARINT
                   : number == FLOATS ? WIRE_FIXED32
@@ -97,9 +86,9 @@ static int row_pack(struct kith_str scalar, int element, struct arena *arena, st
         *out = run; /* a byte each; the engine makes 0 or 1 of them */
         return wire_varint_count((const uint8_t *)run.data, run.len) == run.len ? 0 : KITH_EINVAL;
     }
-    if (varints) return integers_pack(run, width_of(element), arena, out);
+    if (varints) return integers_pack(run, width, arena, out);
     *out = run;
-    return run.len % width_of(element) ? KITH_EINVAL : 0;
+    return run.len % width ? KITH_EINVAL : 0;
 }
 
 static MilvusStatus *refuse(const struct rows_in *in, int rc)

@@ -74,29 +74,17 @@ static const struct kith_str *text_at(const struct milvus_column *column, size_t
 
 /* ---- rows of arrays: packed elements into a ScalarField ---- */
 
-static size_t element_width(enum kith_type element)
-{
-    switch (element) {
-    case KITH_BOOL:
-    case KITH_INT8: return 1;
-    case KITH_INT16: return 2;
-    case KITH_INT32:
-    case KITH_FLOAT: return 4;
-    default: return 8;
-    }
-}
-
 static uint64_t element_at(const struct milvus_column *column, const char *at)
 {
     const struct milvus_column one = { .type = column->element, .data = at };
-    return integer_at(&one, element_width(column->element), 0);
+    return integer_at(&one, milvus_scalar_width(column->element), 0);
 }
 
 /* Bytes of the elements inside their array message. */
 static size_t elements_size(const struct milvus_column *column, struct kith_str row)
 {
     size_t total = 0;
-    const size_t width = element_width(column->element);
+    const size_t width = milvus_scalar_width(column->element);
     if (column->element == KITH_FLOAT || column->element == KITH_DOUBLE) return row.len;
     if (column->element == KITH_VARCHAR) {
         for (size_t at = 0; at + 4 <= row.len; at += 4 + le32_get(row.data + at))
@@ -129,7 +117,7 @@ static size_t array_row_size(const struct milvus_column *column, struct kith_str
 static uint8_t *array_row_put(uint8_t *to, const struct milvus_column *column, struct kith_str row)
 {
     const size_t elements = elements_size(column, row);
-    const size_t width = element_width(column->element);
+    const size_t width = milvus_scalar_width(column->element);
     to = rows_varint(to, element_member(column) << 3 | WIRE_BYTES);
     to = rows_varint(to, array_message_size(column, elements));
     if (column->element == KITH_VARCHAR) {
