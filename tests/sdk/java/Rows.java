@@ -99,7 +99,8 @@ public class Rows {
 
     static void collections(MilvusClientV2 client) {
         step("create, describe, list", () -> {
-            CreateCollectionReq.CollectionSchema schema = client.createSchema();
+            CreateCollectionReq.CollectionSchema schema =
+                CreateCollectionReq.CollectionSchema.builder().build();
             schema.setEnableDynamicField(true);
             schema.addField(AddFieldReq.builder().fieldName("id").dataType(DataType.Int64)
                 .isPrimaryKey(true).build());
