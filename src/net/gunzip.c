@@ -2,9 +2,9 @@
  * Compressed messages of gRPC: gzip (RFC 1952) and deflate (RFC 1950), told apart by their headers.
  *
  * A few bytes may say that there are very many, so what comes out is bounded: one message by
- * GRPC_REQUEST_BYTES_MAX, and all that are held at a time by as much as requests may take (input_bytes_all). The
- * output grows as it is written, never by what a header announces. Runs on a worker: 64 MiB take
- * longer than a loop may.
+ * GRPC_REQUEST_BYTES_MAX, and all that are held at a time by as much as requests may take
+ * (input_bytes_all). The output grows as it is written, never by what a header announces. Runs on a
+ * worker: 64 MiB take longer than a loop may.
  */
 #include <stdatomic.h>
 #include <stdio.h>

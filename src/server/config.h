@@ -31,7 +31,8 @@ struct server_config {
     uint64_t sync;                  /* enum kith_sync */
     uint64_t memory_bytes, threads; /* 0: the library's default */
     uint64_t loops, workers, queue, connections; /* 0: the default of net */
-    uint64_t idle_timeout_s, request_timeout_s, handshake_timeout_s, output_bytes;
+    uint64_t idle_timeout_s, request_timeout_s, handshake_timeout_s, output_bytes,
+        input_bytes;
     uint64_t grace_s;
     uint64_t log_level;             /* 0 .. 3, as the logger's */
     uint64_t log_format;            /* 0 text, 1 JSON */
