@@ -168,6 +168,28 @@ static void test_long_order(void **state)
         "'name':'row 0000'");
 }
 
+/* A key that is there twice comes once, as its newest row and in that row's place. */
+static void test_repeated_keys(void **state)
+{
+    (void)state;
+    static const char all[] = "{'collectionName':'r','filter':'id > 0','outputFields':['rank'],"
+                              "'orderByFields':['rank']}";
+    static const char two[] = "{'collectionName':'r','outputFields':['rank'],'limit':2,"
+                              "'orderByFields':['rank:desc']}";
+    says("collections/create", "{'collectionName':'r','dimension':2}", OK);
+    has("entities/insert",
+        "{'collectionName':'r','data':[{'id':1,'vector':[1,2],'rank':5},"
+        "{'id':2,'vector':[1,2],'rank':3},{'id':3,'vector':[1,2],'rank':4}]}",
+        "'insertCount':3");
+    has("entities/insert",
+        "{'collectionName':'r','data':[{'id':1,'vector':[1,2],'rank':1}]}", "'insertCount':1");
+    says("entities/query", all,
+         ROWS("{'id':1,'rank':1},{'id':2,'rank':3},{'id':3,'rank':4}"));
+    says("entities/query", two, ROWS("{'id':3,'rank':4},{'id':2,'rank':3}"));
+    says("entities/query", "{'collectionName':'r','outputFields':['count(*)','sum(id)']}",
+         ROWS("{'count(*)':4,'sum(id)':7}")); /* every live row */
+}
+
 static void search(const char *body, const char *reply)
 {
     char whole[2048];
@@ -243,6 +265,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_refused_aggregates, setup, quoted_close),
         cmocka_unit_test_setup_teardown(test_orders, setup, quoted_close),
         cmocka_unit_test_setup_teardown(test_long_order, setup, quoted_close),
+        cmocka_unit_test_setup_teardown(test_repeated_keys, setup, quoted_close),
         cmocka_unit_test_setup_teardown(test_search_orders, setup, quoted_close),
         cmocka_unit_test_setup_teardown(test_path_groups, setup, quoted_close),
         cmocka_unit_test_setup_teardown(test_partitions, setup, quoted_close),
