@@ -30,7 +30,7 @@ static void become_server(const struct options *options, const char *data, int o
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* when we die it is not left behind */
     (void)dup2(out, 1);
     execl(options->kith, options->kith, "serve", "--data", data, "--milvus-port", "auto",
-          "--ops-port", "0", "--sync", "everysec", (char *)NULL);
+          "--ops-port", "0", "--redis-port", "0", "--sync", "everysec", (char *)NULL);
     die("%s: %s", options->kith, strerror(errno));
 }
 

@@ -15,6 +15,7 @@
 #define FLAGS_MAX 64
 
 struct serve_flags {
+    const char *redis_conf; /* the operand */
     const char *config;
     bool check;
     const char *texts[FLAGS_MAX]; /* by setting; NULL: not given */
@@ -30,12 +31,19 @@ static const struct args_option first_options[] = {
 };
 #define FIRST_COUNT (sizeof first_options / sizeof first_options[0])
 
+static const struct args_option operands[] = {
+    {.name = "FILE.conf", .kind = ARGS_TEXT, .help = "a redis.conf for Redis clients",
+     .offset = offsetof(struct serve_flags, redis_conf)},
+};
+
 static const struct args_spec plain_spec = {
     .verb = "serve",
-    .summary = "answer the Milvus protocol over the network",
+    .summary = "answer the Milvus protocol and Redis clients over the network",
     .details = "Settings are taken from --config, then from the environment (tls.cert is "
                "KITH_TLS_CERT),\nthen from flags. SIGTERM lets calls end and stops; SIGHUP reads "
                "settings and certificates\nagain. docs/serve.md tells the rest.",
+    .operands = operands,
+    .operand_count = sizeof operands / sizeof operands[0],
     .example = "kith serve --data data\nkith serve --config kith.yaml --check-config\n"
                "kith serve --data data --bind 0.0.0.0 --auth",
 };
@@ -64,8 +72,8 @@ static int take_flags(struct server_config *config, const struct serve_flags *fl
                       struct kith_error *err)
 {
     size_t count;
-    int rc = 0;
     const struct setting *settings = config_settings(&count);
+    int rc = flags->redis_conf ? config_set(config, "redis.config", flags->redis_conf, err) : 0;
     for (size_t i = 0; rc == 0 && i < count && i < FLAGS_MAX; i++) {
         const char *text = flags->bools[i] ? "true" : flags->texts[i];
         if (text) rc = config_set(config, settings[i].name, text, err);

@@ -8,7 +8,8 @@
 #include "cmd/cmd.h"
 
 static const struct cmd_verb verbs[] = {
-    {"serve", "answer the Milvus protocol over the network", cmd_serve},
+    {"serve", "answer the Milvus protocol and Redis clients over the network", cmd_serve},
+    {"redis-server", "answer Redis clients alone, as redis-server does", cmd_redis_server},
     {"import", "read a file into a collection", cmd_import},
     {"search", "find the rows nearest to a vector", cmd_search},
     {"query", "find or count rows by a filter", cmd_query},
@@ -26,10 +27,20 @@ const struct cmd_verb *cmd_verbs(size_t *count)
     return verbs;
 }
 
+/* A link with this name is a Redis that scripts can start. */
+static bool is_redis_server(const char *program)
+{
+    static const char name[] = "redis-server";
+    const size_t len = strlen(program), want = sizeof name - 1;
+    return len >= want && strcmp(program + len - want, name) == 0;
+}
+
 int main(int argc, char **argv)
 {
     int rc = CMD_USAGE;
-    if (argc < 2) {
+    if (argc > 0 && is_redis_server(argv[0])) {
+        rc = cmd_redis_server(argc, argv);
+    } else if (argc < 2) {
         char help[] = "help";
         char *alone[] = {help, NULL};
         (void)cmd_help(1, alone);

@@ -14,6 +14,7 @@
 #define OPS_CONNECTIONS_MAX 64u
 #define OPS_OUTPUT_BYTES_MAX (16u << 20)
 #define OPS_GRACE_MS 100u
+#define REDIS_PORT 6379u
 
 static void say(struct serve *serve, int level, const char *fmt, ...) KITH_PRINTF(3, 4);
 static void say(struct serve *serve, int level, const char *fmt, ...)
@@ -93,6 +94,87 @@ static int open_milvus(struct serve *serve, struct kith_error *err)
     return milvus_new(&opts, &serve->milvus, err);
 }
 
+static void on_shutdown(void *ctx, bool save)
+{
+    (void)ctx;
+    (void)save;
+    os_signal_stop();
+}
+
+/* The settings of ours that are directives of a redis.conf, before the file: it may say more. */
+static int gather_redis(struct serve *serve, struct kith_error *err)
+{
+    const struct server_config *config = serve->config;
+    struct conf *conf = &serve->redis.conf;
+    char line[KITH_ERROR_TEXT_MAX];
+    int rc = conf_add(conf, "appendonly yes");
+    if (rc) return error_set(err, rc, "the settings: no memory");
+    if (*config->redis_config) rc = conf_read(conf, serve->os, config->redis_config, err);
+    if (rc == 0 && *config->redis_password) {
+        (void)snprintf(line, sizeof line, "requirepass \"%s\"", config->redis_password);
+        rc = conf_add(conf, line);
+        if (rc) error_set(err, rc, "the settings: no memory");
+    }
+    if (rc == 0) rc = redis_door_settle(&serve->redis, err);
+    if (rc == KITH_EINVAL && err->position < conf->count)
+        error_wrap(err, rc, "%s, line %zu", conf->lines[err->position].file,
+                   conf->lines[err->position].line);
+    return rc;
+}
+
+static bool has_redis(const struct serve *serve)
+{
+    return serve->config->redis_port || os_service_socket("redis") >= 0;
+}
+
+/* What the command line says of port and address wins over the file. */
+static uint64_t redis_port(const struct serve *serve)
+{
+    const uint64_t port = serve->config->redis_port;
+    const bool preset = port == REDIS_PORT && *serve->config->redis_config;
+    return preset ? (uint64_t)serve->redis.settings.port : port;
+}
+
+static int open_redis(struct serve *serve, struct kith_error *err)
+{
+    const struct server_config *config = serve->config;
+    char dir[OS_PATH_MAX];
+    if (!has_redis(serve)) return 0;
+    int rc = gather_redis(serve, err);
+    if (rc) return rc;
+    if (snprintf(dir, sizeof dir, "%s/keyspace", config->data) >= (int)sizeof dir)
+        return error_set(err, KITH_EINVAL, "the path of the data is too long");
+    const uint64_t port = redis_port(serve);
+    struct redis_opts opts = { .os = serve->os,
+                               .db = serve->db,
+                               .metrics = serve->metrics,
+                               .dir = dir,
+                               .config_file = *config->redis_config ? config->redis_config : NULL,
+                               .port = port == CONFIG_PORT_AUTO ? 0 : (unsigned)port,
+                               .workers = (unsigned)config->workers,
+                               .log = logger_line,
+                               .log_ctx = serve->logger,
+                               .shutdown = on_shutdown };
+    return redis_door_open(&serve->redis, &opts, err);
+}
+
+static void plan_redis(struct serve *serve)
+{
+    struct net_door doors[REDIS_DOORS_MAX];
+    const struct server_config *config = serve->config;
+    if (!serve->redis.redis) return;
+    const bool from_file = *config->redis_config && !strcmp(config->bind, "127.0.0.1");
+    const uint64_t port = redis_port(serve);
+    const size_t count = redis_door_plan(&serve->redis, from_file ? NULL : config->bind,
+                                         port == CONFIG_PORT_AUTO ? 0 : (uint16_t)port, false,
+                                         doors);
+    for (size_t i = 0; i < count; i++) {
+        doors[i].tls = config->tls == CONFIG_TLS_OFF || doors[i].path ? NULL : &serve->tls;
+        if (i == 0 && !doors[i].path) doors[i].fd = os_service_socket("redis");
+        if (port || doors[i].fd >= 0 || doors[i].path) serve->doors[serve->door_count++] = doors[i];
+    }
+}
+
 /* A socket that the service manager opened is used whatever the port says. false: no door. */
 static bool place_door(struct net_door *door, uint64_t port)
 {
@@ -121,6 +203,7 @@ static void plan_doors(struct serve *serve)
                                 .admit = milvus_admit,
                                 .ctx = serve->milvus },
              config->milvus_port);
+    plan_redis(serve);
 }
 
 /* First of all, with a thread of its own: it says "not ready" while the data is being read and
@@ -151,6 +234,18 @@ static int open_ops(struct serve *serve, struct kith_error *err)
     return rc ? rc : net_start(serve->ops_net, err);
 }
 
+/* The one port that is likely to be taken: by a Redis. */
+static int hint_redis(const struct serve *serve, int rc, struct kith_error *err)
+{
+    char port[16];
+    (void)snprintf(port, sizeof port, ":%u", (unsigned)redis_port(serve));
+    if (rc != KITH_ELOCKED || !err || !serve->redis.redis || !strstr(err->text, port)) return rc;
+    const struct kith_error first = *err;
+    return error_set(err, rc, "%.400s; another Redis? --redis-port PORT takes another port, "
+                              "--redis-port 0 none",
+                     first.text);
+}
+
 static int open_net(struct serve *serve, struct kith_error *err)
 {
     const struct server_config *config = serve->config;
@@ -174,7 +269,7 @@ static int open_net(struct serve *serve, struct kith_error *err)
     };
     if (serve->door_count > 0) {
         const int rc = net_new(&opts, &serve->net, err);
-        if (rc) return rc;
+        if (rc) return hint_redis(serve, rc, err);
     }
     serve->gauges = (struct gauges){ .os = serve->os, .metrics = serve->metrics, .db = serve->db,
                                      .nets = { serve->net, serve->ops_net } };
@@ -194,6 +289,7 @@ int serve_open(struct serve *serve, const struct os *os, struct server_config *c
     rc = open_ops(serve, err);
     if (rc == 0) rc = open_shared(serve, err);
     if (rc == 0) rc = open_milvus(serve, err);
+    if (rc == 0) rc = open_redis(serve, err);
     if (rc) return rc;
     plan_doors(serve);
     rc = open_net(serve, err);
@@ -208,6 +304,7 @@ void serve_close(struct serve *serve)
     if (serve->ops_net) net_stop(serve->ops_net, OPS_GRACE_MS);
     net_free(serve->net);
     net_free(serve->ops_net);
+    redis_door_close(&serve->redis);
     milvus_free(serve->milvus);
     metrics_free(serve->metrics);
     auth_close(serve->auth);
@@ -242,7 +339,8 @@ void serve_reload(struct serve *serve, const struct server_config *fresh)
         const struct setting *setting = &settings[i];
         if (!differs(serve->config, fresh, setting, &value)) continue;
         buffer_put_u8(&value, 0);
-        const char *text = buffer_failed(&value) ? "?" : (const char *)value.data;
+        const bool secret = strcmp(setting->name, "redis.password") == 0;
+        const char *text = buffer_failed(&value) || secret ? "?" : (const char *)value.data;
         if (!setting->at_run_time)
             say(serve, LOG_WARNING, "%s = %s needs a new start", setting->name, text);
         else if (config_set(serve->config, setting->name, text, &err) == 0)

@@ -5,6 +5,7 @@
 #ifndef KITH_CMD_SERVE_H
 #define KITH_CMD_SERVE_H
 
+#include "cmd/redis_door.h"
 #include "milvus/milvus.h"
 #include "net/net.h"
 #include "server/auth.h"
@@ -13,7 +14,7 @@
 #include "server/logger.h"
 #include "server/ops.h"
 
-#define SERVE_DOORS 2
+#define SERVE_DOORS (1 + REDIS_DOORS_MAX)
 
 struct serve {
     const struct os *os;
@@ -23,6 +24,7 @@ struct serve {
     struct auth *auth;
     struct metrics *metrics;
     struct milvus *milvus;
+    struct redis_door redis;
     struct net *net;
     struct net *ops_net; /* of its own: it answers while the rest starts, drains or is flooded */
     struct ops ops;

@@ -115,6 +115,15 @@ enum os_signal { OS_SIGNAL_STOP /* SIGTERM, SIGINT */, OS_SIGNAL_RELOAD /* SIGHU
 /* Before any thread is started: from now on these are only seen by os_signal_wait(). */
 void os_signals_hold(void);
 enum os_signal os_signal_wait(void); /* blocks */
+void os_signal_stop(void); /* as if SIGTERM had come */
+/* Leaves the terminal: the caller goes on as another process. Before any thread is started. */
+KITH_NODISCARD int os_daemonize(void);
+KITH_NODISCARD int os_enter(const char *path, struct kith_error *err); /* the working directory */
+KITH_NODISCARD int os_folder(char *out, size_t size);
+/* A descriptor that appends; made when missing. */
+KITH_NODISCARD int os_log_open(const char *path, int *fd, struct kith_error *err);
+void os_log_close(int fd); /* of standard output and error: no-op */
+void os_exit_now(int code); /* nothing is flushed or saved */
 /* Tells the service manager ("READY=1"), where there is one. */
 void os_service_notify(const char *text);
 /* The listening socket of this name that the service manager passed in; -1: none. */

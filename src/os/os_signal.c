@@ -26,6 +26,7 @@ void os_signals_hold(void)
     held(&set);
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGUSR1, SIG_IGN); /* log rotators of other servers send it */
 }
 
 enum os_signal os_signal_wait(void)

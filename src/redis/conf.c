@@ -11,9 +11,11 @@
 
 #include "base/alloc.h"
 #include "redis/acl.h"
+#include "redis/redis_internal.h"
 
 struct applying {
-    struct redis *redis;
+    struct redis *redis; /* NULL: parameters alone */
+    const struct redis_settings *settings;
     struct redis_settings trial;
     struct resp_parser words;
     struct buffer value;
@@ -100,11 +102,11 @@ static int set_one(struct applying *at)
 {
     char error[SETTING_ERROR_MAX];
     const struct kith_str name = at->words.args[0];
-    if (str_is(name, "rename-command")) return rename_command(at);
+    if (str_is(name, "rename-command")) return at->redis ? rename_command(at) : 0;
     if (str_is(name, "user")) return 0; /* later */
     const struct parameter *parameter = parameter_find(name);
     if (!parameter) {
-        redis_log(at->redis, 1, "%s directive '%.*s' is ignored",
+        if (at->redis) redis_log(at->redis, 1, "%s directive '%.*s' is ignored",
                   is_ignored(name) ? "the" : "the unknown", (int)name.len, name.data);
         return 0;
     }
@@ -113,7 +115,7 @@ static int set_one(struct applying *at)
     if (parameter->kind == PARAMETER_SAVE) add_saves(at);
     if (buffer_failed(&at->value)) return refuse(at, "no memory");
     const struct kith_str value = {(const char *)at->value.data, at->value.len};
-    const char *why = settings_set(&at->redis->settings, &at->trial, parameter, value, error);
+    const char *why = settings_set(at->settings, &at->trial, parameter, value, error);
     return why ? refuse(at, why) : 0;
 }
 
@@ -135,10 +137,25 @@ static int user_only(struct applying *at)
     return str_is(at->words.args[0], "user") ? set_user(at) : 0;
 }
 
+int conf_preview(const char *const *directives, size_t count, struct redis_settings *settings,
+                 struct kith_error *err)
+{
+    struct applying at = {.settings = settings, .err = err};
+    resp_parser_init(&at.words);
+    buffer_init(&at.value);
+    settings_try(settings, &at.trial);
+    const int rc = each(&at, directives, count, set_one);
+    if (rc == 0) settings_commit(settings, &at.trial);
+    else settings_drop(settings, &at.trial);
+    resp_parser_release(&at.words);
+    buffer_release(&at.value);
+    return rc;
+}
+
 int conf_apply(struct redis *redis, const char *const *directives, size_t count,
                struct kith_error *err)
 {
-    struct applying at = {.redis = redis, .err = err};
+    struct applying at = {.redis = redis, .settings = &redis->settings, .err = err};
     resp_parser_init(&at.words);
     buffer_init(&at.value);
     settings_try(&redis->settings, &at.trial);

@@ -61,6 +61,9 @@ static void take_opts(struct redis *redis, const struct redis_opts *opts)
     redis->log = opts->log;
     redis->log_ctx = opts->log_ctx;
     redis->port = opts->port;
+    redis->shutdown = opts->shutdown;
+    redis->shutdown_ctx = opts->shutdown_ctx;
+    redis->saved_at_ms = os_wall_ms(opts->os);
     redis->opened_us = os_now_us(opts->os);
     redis->opened_ms = os_wall_ms(opts->os);
 }

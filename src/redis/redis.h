@@ -28,6 +28,8 @@ struct redis_opts {
     unsigned workers;        /* threads for work that takes long; 0: CPUs */
     void (*log)(void *ctx, int level, const char *text);
     void *log_ctx;
+    void (*shutdown)(void *ctx, bool save); /* SHUTDOWN; nullable: then it is an error */
+    void *shutdown_ctx;
 };
 
 /* Reads snapshot and log; KITH_ECORRUPT names file and offset. */

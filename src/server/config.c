@@ -26,6 +26,13 @@ static const struct setting settings[] = {
       "metrics and health; 0: off, auto: any free", 0, AT(ops_port), false },
     { "ops.bind", "ops-bind", NULL, SETTING_TEXT, "127.0.0.1", NULL, "ADDRESS",
       "where metrics and health listen", 0, AT(ops_bind), false },
+    { "redis.port", "redis-port", NULL, SETTING_PORT, "6379", NULL, "PORT",
+      "Redis clients; 0: off, auto: any free", 0, AT(redis_port), false },
+    { "redis.password", "redis-password", NULL, SETTING_TEXT, "", NULL, "TEXT",
+      "Redis clients must give it; as the environment's KITH_REDIS_PASSWORD nobody sees it", 0,
+      AT(redis_password), false },
+    { "redis.config", "redis-config", NULL, SETTING_TEXT, "", NULL, "FILE",
+      "a redis.conf for Redis clients; also `kith serve FILE.conf`", 0, AT(redis_config), false },
     { "auth.enabled", "auth", "common.security.authorizationEnabled", SETTING_BOOL, "false", NULL,
       NULL, "clients must say who they are", 0, AT(auth), false },
     { "tls.mode", "tls", "common.security.tlsMode", SETTING_CHOICE, "off", "off|server|mutual",
@@ -301,18 +308,41 @@ static bool is_loopback(const char *address)
     return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;
 }
 
+static int check_ports(const struct server_config *config, struct kith_error *err)
+{
+    const struct {
+        const char *name;
+        uint64_t port;
+    } doors[] = { { "milvus.port", config->milvus_port },
+                  { "redis.port", config->redis_port },
+                  { "ops.port", config->ops_port } };
+    for (size_t i = 0; i < 3; i++)
+        for (size_t k = i + 1; k < 3; k++)
+            if (doors[i].port && doors[i].port == doors[k].port &&
+                doors[i].port < CONFIG_PORT_AUTO)
+                return error_set(err, KITH_EINVAL, "%s and %s are both %u", doors[i].name,
+                                 doors[k].name, (unsigned)doors[i].port);
+    return 0;
+}
+
 int config_check(const struct server_config *config, struct kith_error *err)
 {
-    if (!config->milvus_port && !config->ops_port)
+    if (!config->milvus_port && !config->ops_port && !config->redis_port)
         return error_set(err, KITH_EINVAL, "every port is off; set milvus.port");
-    if (config->milvus_port == config->ops_port && config->milvus_port < CONFIG_PORT_AUTO)
-        return error_set(err, KITH_EINVAL, "milvus.port and ops.port are both %u",
-                         (unsigned)config->ops_port);
-    if (!is_loopback(config->bind) && !config->auth && !config->insecure)
+    const int rc = check_ports(config, err);
+    if (rc) return rc;
+    if (!is_loopback(config->bind) && config->milvus_port && !config->auth && !config->insecure)
         return error_set(err, KITH_EINVAL,
                          "refusing to listen on %s without authentication: whoever reaches it "
                          "could read and delete everything. Use --auth, or --insecure where the "
                          "network is trusted",
+                         config->bind);
+    if (!is_loopback(config->bind) && config->redis_port && !*config->redis_password &&
+        !*config->redis_config && !config->insecure)
+        return error_set(err, KITH_EINVAL,
+                         "refusing to listen on %s for Redis clients without a password: use "
+                         "--redis-password, --redis-port 0, or --insecure where the network is "
+                         "trusted",
                          config->bind);
     if (!is_loopback(config->ops_bind) && !config->insecure)
         return error_set(err, KITH_EINVAL,

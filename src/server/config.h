@@ -25,7 +25,8 @@ struct server_config {
     struct arena arena; /* owns the texts */
     const char *data, *bind, *ops_bind;
     bool insecure, auth;
-    uint64_t milvus_port, ops_port; /* 0: off; CONFIG_PORT_AUTO */
+    uint64_t milvus_port, ops_port, redis_port; /* 0: off; CONFIG_PORT_AUTO */
+    const char *redis_password, *redis_config; /* "": none */
     uint64_t tls;                   /* enum config_tls */
     const char *tls_cert, *tls_key, *tls_client_ca; /* "": none */
     uint64_t sync;                  /* enum kith_sync */

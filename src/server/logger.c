@@ -21,6 +21,7 @@ struct logger {
     int fd; /* borrows */
     atomic_int level;
     atomic_bool json;
+    atomic_bool redis; /* the form of a Redis log */
     struct os_thread *thread; /* owns */
     struct os_mutex lock;
     struct os_cond filled;
@@ -108,6 +109,8 @@ void logger_set(struct logger *logger, int level, bool json)
     atomic_store(&logger->json, json);
 }
 
+void logger_set_redis(struct logger *logger) { atomic_store(&logger->redis, true); }
+
 bool logger_wants(const struct logger *logger, int level)
 {
     return level <= atomic_load_explicit(&logger->level, memory_order_relaxed);
@@ -137,6 +140,20 @@ static void put_plain(struct buffer *out, const char *text)
     for (; *text; text++) buffer_put_u8(out, (uint8_t)*text < ' ' ? ' ' : (uint8_t)*text);
 }
 
+/* "21 Nov 2026 09:00:00.123", in the machine's zone */
+static void put_redis_head(struct buffer *out, const struct os *os, int level)
+{
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec", marks[] = "##*-";
+    const int64_t wall_ms = os_wall_ms(os);
+    const time_t seconds = (time_t)(wall_ms / 1000);
+    struct tm local;
+    if (!localtime_r(&seconds, &local)) return;
+    buffer_printf(out, "%llu:M %02d %.3s %04d %02d:%02d:%02d.%03d %c ",
+                  (unsigned long long)os_process_id(os), local.tm_mday, months + 3 * local.tm_mon,
+                  local.tm_year + 1900, local.tm_hour, local.tm_min, local.tm_sec,
+                  (int)(wall_ms % 1000), marks[level < 0 ? 0 : level > LOG_DEBUG ? 3 : level]);
+}
+
 static void put_pair(struct buffer *out, const struct logger_pair *pair, bool json)
 {
     if (json) {
@@ -160,10 +177,13 @@ static void put_line(struct logger *logger, int level, const char *event, const 
 {
     struct buffer *out = &logger->waiting;
     const size_t before = out->len;
-    const bool json = atomic_load(&logger->json);
+    const bool json = atomic_load(&logger->json), redis = atomic_load(&logger->redis);
     if (json) buffer_put(out, "{\"time\":\"", 9);
-    put_time(out, os_wall_ms(logger->os));
-    if (json) {
+    if (redis) put_redis_head(out, logger->os, level);
+    else put_time(out, os_wall_ms(logger->os));
+    if (redis) {
+        put_plain(out, event ? event : text);
+    } else if (json) {
         buffer_printf(out, "\",\"level\":\"%s\",\"%s\":", level_name(level),
                       event ? "event" : "text");
         json_write_string(out, event ? event : text, strlen(event ? event : text));

@@ -19,6 +19,8 @@ KITH_NODISCARD int logger_new(const struct os *os, int fd, struct logger **out,
 void logger_free(struct logger *logger); /* writes what waits; NULL is a no-op */
 /* Any time, from any thread. Lines above `level` are dropped. */
 void logger_set(struct logger *logger, int level, bool json);
+/* Lines as Redis writes them: "<pid>:M 21 Nov 2026 09:00:00.123 * text", in local time. */
+void logger_set_redis(struct logger *logger);
 bool logger_wants(const struct logger *logger, int level);
 
 /* The signature of every `log` callback; `logger` is a struct logger. */

@@ -255,6 +255,7 @@ static int remove_one(const char *name, const struct stat *info, int kind, struc
 static int setup(void **state)
 {
     (void)state;
+    setenv("KITH_REDIS_PORT", "0", 1); /* beside other tests, and a Redis */
     const char *build = getenv("KITH_BINARY_DIR");
     (void)snprintf(program, sizeof program, "%s/kith", build ? build : "build");
     (void)snprintf(dir, sizeof dir, "/tmp/kith-serve-XXXXXX");

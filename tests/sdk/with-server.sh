@@ -16,7 +16,7 @@ while [ "$1" != -- ]; do
 done
 shift
 # shellcheck disable=SC2086 # flags are words
-"$kith" serve --data "$root/data" --milvus-port auto --ops-port 0 --log-level error $flags \
+"$kith" serve --data "$root/data" --milvus-port auto --ops-port 0 --redis-port 0 --log-level error $flags \
   >"$root/said" &
 server=$!
 address=

@@ -121,7 +121,14 @@ static void test_together(void **state)
     assert_int_equal(config_check(config, &err), KITH_EINVAL);
     assert_non_null(strstr(err.text, "refusing to listen on 0.0.0.0 without authentication"));
     set(config, "auth.enabled", "yes");
+    assert_int_equal(config_check(config, &err), KITH_EINVAL);
+    assert_non_null(strstr(err.text, "for Redis clients without a password"));
+    set(config, "redis.password", "secret");
     assert_int_equal(config_check(config, &err), 0);
+    set(config, "redis.port", "19530");
+    assert_int_equal(config_check(config, &err), KITH_EINVAL);
+    assert_non_null(strstr(err.text, "milvus.port and redis.port are both 19530"));
+    set(config, "redis.port", "6379");
     set(config, "ops.bind", "::");
     assert_int_equal(config_check(config, &err), KITH_EINVAL);
     set(config, "insecure", "on");

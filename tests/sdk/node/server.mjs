@@ -15,7 +15,8 @@ export class Server {
 
   // Waits for the line that says where it listens.
   async start(...flags) {
-    const args = ['serve', '--data', this.data, '--milvus-port', 'auto', '--ops-port', 'auto',
+    const args = ['serve', '--data', this.data, '--milvus-port', 'auto', '--redis-port', '0',
+      '--ops-port', 'auto',
       ...flags];
     this.child = spawn(this.kith, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     this.ended = new Promise(resolve => this.child.once('exit', resolve));

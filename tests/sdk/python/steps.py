@@ -28,7 +28,7 @@ class Server:
         self.stop()  # one that a step which failed has left
         self.child = subprocess.Popen(
             [self.kith, "serve", "--data", os.path.join(self.root, "data"), "--milvus-port", "auto",
-             "--ops-port", "auto", *flags], stdout=subprocess.PIPE, text=True)
+             "--ops-port", "auto", "--redis-port", "0", *flags], stdout=subprocess.PIPE, text=True)
         for line in self.child.stdout:
             found = re.search(r"milvus (\S+:\d+), ops (\S+:\d+)", line)
             if found:
