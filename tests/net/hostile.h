@@ -138,7 +138,13 @@ static inline size_t hostile_peak(size_t since)
 }
 
 /* A sanitizer's own memory is many times ours: nothing to measure. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef __has_feature
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define HOSTILE_MEASURES 0
+#endif
+#endif
+#ifdef HOSTILE_MEASURES
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define HOSTILE_MEASURES 0
 #else
 #define HOSTILE_MEASURES 1
