@@ -53,6 +53,7 @@ demo: setup ## set up, build the program, and show the main job on real word vec
 	@$(MAKE) --no-print-directory build TARGETS=kith
 	@scripts/demo.sh $(BUILD)/kith
 
+install: TARGETS = kith kith_shared kith_static
 install: build ## install to PREFIX (default /usr/local)
 	@cmake --install $(BUILD) --prefix $(PREFIX)
 
