@@ -82,11 +82,24 @@ static void segment_drop(struct dict *dict, unsigned segment)
     dict->segments[segment] = 0;
 }
 
+/* When the table has shrunk to the beginning of a block of 64 KiB, the block behind it goes back to
+ * the system: bit by bit, for a large segment takes milliseconds. */
+static void block_return(struct dict *dict, size_t index)
+{
+    const size_t block = 65536;
+    unsigned segment = segment_of(index);
+    size_t offset = (index - segment_first(segment)) * sizeof(struct dict_bucket);
+    if (segment_bytes(segment) < HEAP_PAGES_MIN || offset % block) return;
+    if (offset + 2 * block > segment_bytes(segment)) return;
+    heap_pages_drop(dict_bucket(dict, index + block / sizeof(struct dict_bucket)), block);
+}
+
 /* Bucket `index` was the last one and is empty. A segment is kept until the one before it is half
  * empty, lest a table at the edge give and take it all the time. */
 static void segment_return(struct dict *dict, size_t index)
 {
     heap_uncount(dict->heap, sizeof(struct dict_bucket));
+    block_return(dict, index);
     unsigned above = segment_of(index) + 1;
     bool half = index <= segment_first(above - 1) + segment_first(above - 1) / 2;
     if (half && above < DICT_SEGMENTS && dict->segments[above]) segment_drop(dict, above);

@@ -3,10 +3,11 @@
  * bytes that the allocator really spends, so that `maxmemory` bounds what the system sees and not
  * what was asked for; an allocation and its release count the same.
  *
- * Pages are for arrays that grow in place: from 2 MiB on they come straight from the system, which
- * zeroes a page when it is first touched, so that reserving a large array takes no time and its
- * cost is spread over those who fill it. Below that they are ordinary zeroed memory aligned to a
- * cache line.
+ * Pages are for arrays that grow in place: from 256 KiB on they come straight from the system,
+ * which zeroes a page when it is first touched, so that reserving a large array takes no time and
+ * its cost is spread over those who fill it. They are small pages: a huge one is 2 MiB to be zeroed
+ * at once, 4 ms were seen on a virtual machine, and saved 7 % of a lookup among 3 million keys.
+ * Below 256 KiB they are ordinary zeroed memory aligned to a cache line.
  *
  * Threading: the counter may be changed by any thread; nothing else is shared.
  */
@@ -18,7 +19,6 @@
 #include "os/os.h"
 
 #define LINE_BYTES 64u
-#define PAGES_MIN ((size_t)2 << 20)
 
 static void *counted(struct heap *heap, void *ptr)
 {
@@ -69,16 +69,21 @@ size_t heap_room(const void *ptr)
 
 void *heap_pages_alloc(size_t size)
 {
-    if (size >= PAGES_MIN) return os_pages_alloc(os_real(), size);
+    if (size >= HEAP_PAGES_MIN) return os_lazy_pages_alloc(size);
     void *ptr = mem_alloc_aligned(size, LINE_BYTES);
     if (ptr) memset(ptr, 0, size);
     return ptr;
 }
 
+void heap_pages_drop(void *ptr, size_t size)
+{
+    os_lazy_pages_drop(ptr, size);
+}
+
 void heap_pages_free(void *ptr, size_t size)
 {
-    if (size >= PAGES_MIN) {
-        os_pages_free(os_real(), ptr, size);
+    if (size >= HEAP_PAGES_MIN) {
+        os_lazy_pages_free(ptr, size);
     } else {
         mem_free(ptr);
     }

@@ -29,9 +29,13 @@ void heap_free(struct heap *heap, void *ptr); /* NULL is a no-op */
 /* Aligned to 64 bytes; heap_free. */
 KITH_NODISCARD void *heap_alloc_line(struct heap *heap, size_t size);
 /* Zeroed memory that costs nothing until it is touched, of a size known to its owner. It is counted
- * by who touches it, with heap_count; large ones come from the system in 2 MiB pages. */
+ * by who touches it, with heap_count. */
 KITH_NODISCARD void *heap_pages_alloc(size_t size);
 void heap_pages_free(void *ptr, size_t size);
+#define HEAP_PAGES_MIN ((size_t)256 << 10) /* smaller ones are ordinary memory */
+/* Of one that is not smaller: a part that is not used for now, in multiples of 4 KiB, which is zero
+ * afterwards. */
+void heap_pages_drop(void *ptr, size_t size);
 static inline void heap_count(struct heap *heap, size_t more)
 {
     atomic_fetch_add_explicit(&heap->used, more, memory_order_relaxed);

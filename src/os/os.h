@@ -93,6 +93,13 @@ void os_advise(const struct os *os, const uint8_t *ptr, size_t len, enum os_advi
 /* Zeroed anonymous memory in 2 MiB pages where the system gives them. NULL: no memory. */
 KITH_NODISCARD void *os_pages_alloc(const struct os *os, size_t len);
 void os_pages_free(const struct os *os, void *ptr, size_t len);
+/* Zeroed anonymous memory of this machine in small pages, for arrays that are filled slowly:
+ * nothing is paid before a page is touched, and then no more than that page. drop gives a part
+ * back, which is zero and unpaid again; ptr and len of it are multiples of 4 KiB. NULL: no
+ * memory. */
+KITH_NODISCARD void *os_lazy_pages_alloc(size_t len);
+void os_lazy_pages_drop(void *ptr, size_t len);
+void os_lazy_pages_free(void *ptr, size_t len);
 
 /* ---- clock and entropy ---- */
 int64_t os_now_us(const struct os *os);   /* monotonic */

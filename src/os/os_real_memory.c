@@ -97,3 +97,18 @@ void real_pages_free(const struct os *os, void *ptr, size_t len)
     (void)os;
     (void)munmap(ptr, len);
 }
+
+void *os_lazy_pages_alloc(size_t len)
+{
+    return map_anonymous(len);
+}
+
+void os_lazy_pages_drop(void *ptr, size_t len)
+{
+    (void)madvise(ptr, len, MADV_DONTNEED);
+}
+
+void os_lazy_pages_free(void *ptr, size_t len)
+{
+    if (ptr) (void)munmap(ptr, len);
+}

@@ -14,7 +14,7 @@
 #include "base/alloc.h"
 #include "cache/dict.h"
 
-enum { KEYS = 20000 };
+enum { KEYS = 60000 };
 
 struct item {
     uint32_t number;
@@ -96,7 +96,7 @@ static void random_operations_agree_with_a_model(void **state)
     start(&f, 7);
     for (size_t round = 0; round < 12; round++) {
         size_t range = round % 2 ? KEYS : 1 + (size_t)rng_below(&f.rng, KEYS);
-        for (size_t step = 0; step < 20000; step++) {
+        for (size_t step = 0; step < 60000; step++) {
             struct item *item = &f.items[rng_below(&f.rng, range)];
             bool up = rng_below(&f.rng, 10) < (round % 3 == 2 ? 1u : 8u);
             if (item->in != up) assert_int_equal(toggle(&f, item), 0);
