@@ -28,7 +28,9 @@ struct service {
     _Atomic unsigned cancelled, ended;
 };
 
-/* /echo answers at once, /work on a worker, /slow when its client is gone or after 2 s, /fail with
+#define LARGE_BYTES (6u << 20)
+
+/* /large answers with LARGE_BYTES. /echo answers at once, /work on a worker, /slow when its client is gone or after 2 s, /fail with
  * an error of gRPC. */
 static void answer(void *ctx, struct exchange *exchange)
 {
@@ -37,7 +39,13 @@ static void answer(void *ctx, struct exchange *exchange)
     if (path.len == 5 && memcmp(path.data, "/fail", 5) == 0)
         exchange_set_grpc_status(exchange, GRPC_PERMISSION_DENIED, "no 100% right\n");
     exchange_add_header(exchange, "X-Query", exchange_query(exchange).len ? "yes" : "no");
-    buffer_put(exchange_reply(exchange), body.data, body.len);
+    if (path.len == 6 && memcmp(path.data, "/large", 6) == 0) {
+        uint8_t *room = buffer_extend(exchange_reply(exchange), LARGE_BYTES);
+        assert_non_null(room);
+        memset(room, 'x', LARGE_BYTES);
+    } else {
+        buffer_put(exchange_reply(exchange), body.data, body.len);
+    }
     exchange_end(exchange);
 }
 
@@ -314,6 +322,29 @@ static void test_grpc(void **state)
     client_ask(&client, "/echo", "application/grpc", hello, 7);
     client_wait(&client);
     assert_string_equal(client.status, "13");
+    client_release(&client);
+    stop(&service);
+}
+
+/* Its peer gives a window for all of it and says nothing more, so that the server goes on by itself
+ * from slice to slice, also when the socket takes a slice at once. */
+static void test_large_reply(void **state)
+{
+    (void)state;
+    struct service service;
+    struct net_door door;
+    struct client client;
+    static const uint8_t hello[] = { 0, 0, 0, 0, 1, 'h' };
+    const nghttp2_settings_entry window = { NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 64 << 20 };
+    client_open(&client, start(&service, &door));
+    assert_int_equal(nghttp2_submit_settings(client.session, 0, &window, 1), 0);
+    assert_int_equal(nghttp2_session_set_local_window_size(client.session, 0, 0, 64 << 20), 0);
+    for (int i = 0; i < 4; i++) {
+        client_ask(&client, "/large", "application/grpc", hello, sizeof hello);
+        client_wait(&client);
+        assert_string_equal(client.status, "0");
+        assert_int_equal(client.data.len, GRPC_PREFIX_BYTES + LARGE_BYTES);
+    }
     client_release(&client);
     stop(&service);
 }
@@ -667,7 +698,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_http1),         cmocka_unit_test(test_client_that_vanishes),
-        cmocka_unit_test(test_grpc),          cmocka_unit_test(test_reset_cancels),
+        cmocka_unit_test(test_grpc),          cmocka_unit_test(test_large_reply),
+        cmocka_unit_test(test_reset_cancels),
         cmocka_unit_test(test_stop_waits_for_work), cmocka_unit_test(test_refused_doors),
         cmocka_unit_test(test_other_methods), cmocka_unit_test(test_dripping_request),
         cmocka_unit_test(test_unfinished_stream), cmocka_unit_test(test_too_many_connections),
