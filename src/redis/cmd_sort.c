@@ -247,7 +247,7 @@ static bool weigh_items(struct sort *sort)
         }
         if (sort->alpha) continue;
         const struct kith_str text = sort->by.data ? item->by : item->text;
-        if (!text.data || text_double(text, &item->score)) continue;
+        if (text.len == 0 || text_double(text, &item->score)) continue; /* nothing counts 0 */
         call_error(sort->call, "ERR One or more scores can't be converted into double");
         return false;
     }

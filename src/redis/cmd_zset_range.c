@@ -14,7 +14,8 @@ static bool read_score(struct kith_str text, double *out, bool *past)
 {
     *past = text.len > 0 && text.data[0] == '(';
     if (*past) text = (struct kith_str){ text.data + 1, text.len - 1 };
-    return text_double(text, out);
+    *out = 0; /* of an empty text, as strtod has it */
+    return text.len == 0 || text_double(text, out);
 }
 
 static bool read_text(struct kith_str text, struct kith_str *out, bool *past, int *end)
