@@ -160,6 +160,7 @@ void run_swapdb(struct redis_call *call)
         call_error(call, "ERR DB index is out of range");
     } else {
         cache_swap(call->cache, (unsigned)a, (unsigned)b);
+        redis_databases_swapped(call->redis, (unsigned)a, (unsigned)b);
         changed_databases(call);
         resp_ok(call->reply);
     }

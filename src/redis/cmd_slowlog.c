@@ -193,7 +193,7 @@ void monitor_feed(struct redis *redis, const struct session *session,
     buffer_init(&line);
     buffer_printf(&line, "+%lld.%06lld [%u %s]", (long long)(now / 1000),
                   (long long)(now % 1000) * 1000, session->db,
-                  session->stream ? session_peer(session) : "lua");
+                  session->stream ? session_peer(session) : "local");
     for (size_t i = 0; i < argc; i++) {
         buffer_put_u8(&line, ' ');
         put_quoted(&line, command_is_secret(entry, argv, argc, i) ? str_of("(redacted)")
@@ -201,7 +201,7 @@ void monitor_feed(struct redis *redis, const struct session *session,
     }
     buffer_put(&line, "\r\n", 2);
     for (struct session *at = redis->sessions; at && !buffer_failed(&line); at = at->next) {
-        if (!at->monitor) continue;
+        if (!at->monitor || at == session) continue;
         struct resp out = session_push_begin(at);
         buffer_put(out.out, line.data, line.len);
         session_push_end(at);

@@ -169,6 +169,20 @@ static void on_removed(void *ctx, unsigned db, const struct entry *entry, enum r
     else redis_event(redis, db, words[1], EVENT_EVICTED, "evicted");
 }
 
+/* The field is logged as removed: a replay must not depend on its clock. */
+static void on_field_expired(void *ctx, unsigned db, const struct entry *entry,
+                             struct kith_str field)
+{
+    struct redis *redis = ctx;
+    const struct kith_str words[3] = {str_of("HDEL"), entry_key(entry), field};
+    redis->dirty++;
+    redis_effect(redis, db, words, 3);
+    if (redis->interests == 0) return;
+    redis_key_changed(redis, db, words[1]);
+    if (redis->interests & INTEREST_EVENTS)
+        redis_event(redis, db, words[1], EVENT_HASH, "hexpired");
+}
+
 static void on_changing(void *ctx, unsigned db, struct entry *entry)
 {
     const struct redis *redis = ctx;
@@ -177,8 +191,16 @@ static void on_changing(void *ctx, unsigned db, struct entry *entry)
 
 static void on_flushing(void *ctx, unsigned db)
 {
-    const struct redis *redis = ctx;
+    struct redis *redis = ctx;
     if (redis->keep) keep_flushing(redis->keep, db);
+    if (redis->interests & INTEREST_WATCH) watch_flushing(redis, db);
+    if (redis->interests & INTEREST_TRACKING) redis->flushed = true;
+}
+
+void redis_databases_swapped(struct redis *redis, unsigned a, unsigned b)
+{
+    if (redis->interests & INTEREST_WATCH) watch_swapped(redis, a, b);
+    if (redis->interests & INTEREST_BLOCKED) blocked_databases_changed(redis, a, b);
 }
 
 void redis_hook_cache(struct redis *redis)
@@ -186,6 +208,7 @@ void redis_hook_cache(struct redis *redis)
     const struct cache_hooks hooks = {.removed = on_removed,
                                       .changing = on_changing,
                                       .flushing = on_flushing,
+                                      .field_expired = on_field_expired,
                                       .ctx = redis};
     cache_set_hooks(redis->cache, &hooks);
 }

@@ -167,6 +167,10 @@ void redis_call_run(struct redis *redis, struct session *session, struct command
 
 void redis_settle(struct redis *redis)
 {
+    if (redis->flushed) {
+        redis->flushed = false;
+        tracking_flushed(redis);
+    }
     if (redis->effect_count) redis_flush_effects(redis);
     if (redis->ready_first) blocked_serve(redis);
 }

@@ -134,6 +134,7 @@ struct redis {
     bool paused_all;         /* not writes alone */
     bool saving_failed;      /* -MISCONF */
     bool shutting_down;
+    bool flushed; /* tracking clients are told at the end of the command */
 };
 
 /* redis.c */
@@ -172,6 +173,7 @@ void redis_key_changed(struct redis *redis, unsigned db, struct kith_str key);
 void redis_event(struct redis *redis, unsigned db, struct kith_str key, enum event_class class,
                  const char *event);
 void redis_hook_cache(struct redis *redis);
+void redis_databases_swapped(struct redis *redis, unsigned a, unsigned b); /* after cache_swap */
 
 static inline struct kith_str str_of(const char *text)
 {
