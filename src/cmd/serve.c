@@ -348,5 +348,6 @@ void serve_reload(struct serve *serve, const struct server_config *fresh)
     }
     buffer_release(&value);
     apply(serve);
-    if (serve->net && net_reload_tls(serve->net, &err)) say(serve, LOG_ERROR, "%s; the old stay", err.text);
+    if (serve->net && net_reload_tls(serve->net, &err))
+        say(serve, LOG_ERROR, "%s; the old stay", err.text);
 }

@@ -3,7 +3,7 @@
  *
  * Input is read into the loop's buffer and consumed before the callback returns. Output is gathered
  * in conn->output; conn_flush() tries the socket at once and leaves the rest to one uv_write at a
- * time. What a peer does not read is bounded in budget.c.
+ * time. What a peer does not read is bounded in net_budget.c.
  *
  * The first bytes decide: the HTTP/2 preface (or a prefix of it: wait) is gRPC, anything else is
  * HTTP/1.1.

@@ -266,7 +266,7 @@ int64_t h2_sweep(struct conn *conn, int64_t now_us);
 /* Counts a reply as held; false: the connection was closed, it holds too much. */
 bool conn_hold(struct conn *conn, struct exchange *exchange);
 
-/* budget.c */
+/* net_budget.c */
 /* Counts input in *counted, in the connection and in all; false: it has to be refused. */
 bool budget_take(struct conn *conn, size_t *counted, size_t bytes);
 /* Gives *counted back; conn NULL: the connection is gone. */
