@@ -107,7 +107,7 @@ static void test_pieces(void **state)
         size_t have = 0, begin = 0, commands = 0, used;
         resp_parser_init(&parser);
         while (have < sizeof text - 1) {
-            have += 1 + rng_below(&rng, round % 7 + 1);
+            have += 1 + rng_below(&rng, (uint64_t)(round % 7) + 1);
             if (have > sizeof text - 1) have = sizeof text - 1;
             enum resp_result got;
             do {
