@@ -30,8 +30,8 @@ struct service {
 
 #define LARGE_BYTES (6u << 20)
 
-/* /large answers with LARGE_BYTES. /echo answers at once, /work on a worker, /slow when its client is gone or after 2 s, /fail with
- * an error of gRPC. */
+/* /large answers with LARGE_BYTES. /echo answers at once, /work on a worker, /slow when its client
+ * is gone or after 2 s, /fail with an error of gRPC. */
 static void answer(void *ctx, struct exchange *exchange)
 {
     (void)ctx;
