@@ -27,8 +27,8 @@ struct decimal {
 
 /* Reads the literal at text. NULL, or what is wrong; *used is then the offset of the wrong byte. */
 const char *decimal_scan(const char *text, size_t len, struct decimal *out, size_t *used);
-/* The end of the literal without its value, when that is certainly a finite double: up to 300 digits
- * and no exponent. 0: decimal_scan has to look. */
+/* The end of the literal without its value, when that is certainly a finite double: no exponent, up
+ * to 300 digits. 0: decimal_scan has to look. */
 size_t decimal_skip(const char *text, size_t len);
 /* The nearest double, ties to even; infinite when too large. */
 double decimal_to_double(const struct decimal *dec);
