@@ -13,10 +13,10 @@
 #include "cache/hash.h"
 #include "cache/list.h"
 #include "cache/set.h"
+#include "cache/vectors.h"
 #include "cache/zset.h"
 
 /* A type whose file is not part of a program is missing from its table. */
-extern const struct value_ops vset_ops __attribute__((weak));
 extern const struct value_ops json_value_ops __attribute__((weak));
 
 static const struct value_ops *const types[VALUE_TYPES] = {
