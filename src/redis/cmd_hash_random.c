@@ -157,7 +157,7 @@ void run_hscan(struct redis_call *call)
 
 static bool read_float(struct kith_str text, long double *out)
 {
-    char copy[256], *end;
+    char copy[FLOAT_TEXT_MAX], *end;
     if (text.len == 0 || text.len >= sizeof copy || (unsigned char)text.data[0] <= ' ') return false;
     memcpy(copy, text.data, text.len);
     copy[text.len] = 0;
@@ -182,21 +182,23 @@ static size_t print_float(long double value, char text[FLOAT_TEXT_MAX])
     return len;
 }
 
-static bool float_sum(struct redis_call *call, const struct hash_edit *edit, bool *timed,
-                      long double *sum)
+static bool float_step(struct redis_call *call, long double *by)
 {
-    struct hash_field old;
-    long double by;
-    *sum = 0;
-    *timed = false;
-    if (!read_float(call->argv[3], &by)) {
+    if (!read_float(call->argv[3], by)) {
         call_error(call, "ERR value is not a valid float");
         return false;
     }
-    if (isinf(by)) {
-        call_error(call, "ERR value is NaN or Infinity");
-        return false;
-    }
+    if (!isinf(*by)) return true;
+    call_error(call, "ERR value is NaN or Infinity");
+    return false;
+}
+
+static bool float_sum(struct redis_call *call, const struct hash_edit *edit, long double by,
+                      bool *timed, long double *sum)
+{
+    struct hash_field old;
+    *sum = 0;
+    *timed = false;
     if (edit->entry && hash_get(edit->hash, call->argv[2], &old)) {
         *timed = old.deadline != CACHE_NO_DEADLINE;
         if (!read_float(old.value, sum)) {
@@ -213,11 +215,11 @@ static bool float_sum(struct redis_call *call, const struct hash_edit *edit, boo
 void run_hincrbyfloat(struct redis_call *call)
 {
     struct hash_edit edit;
-    long double sum;
+    long double by, sum;
     bool timed;
     char text[FLOAT_TEXT_MAX];
-    if (!hash_edit(call, call->argv[1], &edit)) return;
-    if (!float_sum(call, &edit, &timed, &sum)) {
+    if (!float_step(call, &by) || !hash_edit(call, call->argv[1], &edit)) return;
+    if (!float_sum(call, &edit, by, &timed, &sum)) {
         hash_abandon(&edit);
         return;
     }

@@ -170,8 +170,8 @@ static double weigh(const struct source *source, double score)
 
 static double join(enum aggregate how, double a, double b)
 {
-    if (how == MIN) return a < b ? a : b;
-    if (how == MAX) return a > b ? a : b;
+    if (how == MIN) return b < a ? b : a; /* a when b is not a number */
+    if (how == MAX) return b > a ? b : a;
     const double sum = a + b;
     return isnan(sum) ? 0 : sum;
 }
@@ -207,7 +207,7 @@ static bool in_all(const struct job *job, struct kith_str name, double *score)
     for (size_t i = 1; i < job->source_count; i++) {
         double other;
         if (!source_score(&job->sources[i], name, &other)) return false;
-        *score = join(job->aggregate, *score, weigh(&job->sources[i], other));
+        *score = join(job->aggregate, *score, job->sources[i].weight * other);
     }
     return true;
 }
