@@ -1,0 +1,371 @@
+/*
+ * The Redis door beside redis-server, on one core.
+ *
+ *     redis_bench KITH [speed|everysec|threads|line|memory|all] [options]
+ *
+ * Servers take turns in one run, each on its own core while this program loads it from another; the
+ * figures are medians of the rounds. `cpu us` is processor time of the server a request, user and
+ * system: one core of load cannot saturate a good server, so throughput says little. `echo` is the
+ * floor: a server over the same event loop that sends back what it gets.
+ */
+#include "redis_bench.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ROUNDS_MAX 50u
+#define SERVER_CORE 1u /* masks */
+#define LOAD_CORE 2u
+#define BOTH_CORES 3u
+
+struct options {
+    const char *kith, *what, *peer;
+    unsigned rounds, connections, keys, value_bytes;
+    double seconds;
+    uint64_t memory_keys;
+};
+
+struct series {
+    double cpu_us[ROUNDS_MAX], rate[ROUNDS_MAX], p50[ROUNDS_MAX], p95[ROUNDS_MAX],
+        p99[ROUNDS_MAX];
+    uint64_t errors;
+};
+
+void die(const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    (void)fprintf(stderr, "redis_bench: ");
+    (void)vfprintf(stderr, fmt, args);
+    (void)fprintf(stderr, "\n");
+    va_end(args);
+    exit(1);
+}
+
+double now_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const double *x = a, *y = b;
+    return *x < *y ? -1 : *x > *y;
+}
+
+static double median(const double *values, unsigned count)
+{
+    double sorted[ROUNDS_MAX];
+    memcpy(sorted, values, count * sizeof *values);
+    qsort(sorted, count, sizeof *sorted, by_value);
+    return sorted[count / 2];
+}
+
+/* ---- servers ---- */
+
+static struct server start_redis(const char *name, const char *program, const char *verb,
+                                 const char *appendonly, const char *threads, const char *dir,
+                                 unsigned cores)
+{
+    char port[8];
+    const uint16_t number = free_port();
+    (void)snprintf(port, sizeof port, "%u", number);
+    char *argv[32];
+    int n = 0;
+    const char *words[] = { program, verb, "--port", port, "--save", "", "--appendonly",
+                            appendonly, "--appendfsync", "everysec", "--io-threads", threads,
+                            "--dir", dir, "--loglevel", "warning" };
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (words[i]) argv[n++] = strdup(words[i]);
+    argv[n] = NULL;
+    const struct server server = server_start(name, argv, number, cores);
+    for (int i = 0; i < n; i++) free(argv[i]);
+    return server;
+}
+
+static char *fresh_dir(void)
+{
+    static char path[64];
+    (void)snprintf(path, sizeof path, "/tmp/redis-bench-XXXXXX");
+    if (!mkdtemp(path)) die("no directory in /tmp");
+    return path;
+}
+
+static void remove_dir(const char *dir)
+{
+    char command[128];
+    (void)snprintf(command, sizeof command, "rm -rf '%s'", dir);
+    if (system(command)) (void)fprintf(stderr, "redis_bench: %s stays\n", dir);
+}
+
+/* ---- passes ---- */
+
+static void measure(const struct server *server, const struct load *load, unsigned round,
+                    struct series *out)
+{
+    struct load_result result;
+    struct load now = *load;
+    now.port = server->port;
+    const double before = server_cpu_s(server);
+    load_run(&now, &result);
+    const double cpu = server_cpu_s(server) - before;
+    out->cpu_us[round] = cpu * 1e6 / (double)result.requests;
+    out->rate[round] = (double)result.requests / result.seconds;
+    out->p50[round] = result.p50_us;
+    out->p95[round] = result.p95_us;
+    out->p99[round] = result.p99_us;
+    out->errors += result.errors;
+}
+
+static void print_row(const char *what, const char *name, const struct series *series,
+                      unsigned rounds, double ratio)
+{
+    printf("%-14s %-8s %9.3f %11.0f %8.1f %8.1f %8.1f", what, name,
+           median(series->cpu_us, rounds), median(series->rate, rounds),
+           median(series->p50, rounds), median(series->p95, rounds),
+           median(series->p99, rounds));
+    if (ratio > 0) printf("  %5.2fx", ratio);
+    if (series->errors) printf("  %llu errors", (unsigned long long)series->errors);
+    printf("\n");
+    (void)fflush(stdout);
+}
+
+static void print_head(const char *title)
+{
+    printf("\n%s\n%-14s %-8s %9s %11s %8s %8s %8s  %s\n", title, "", "server", "cpu us",
+           "requests/s", "p50 us", "p95 us", "p99 us", "cpu of redis / this");
+}
+
+/* All servers take turns at one kind of request. */
+static void compare(const struct options *options, const struct server *servers, unsigned count,
+                    struct load load, const char *what)
+{
+    static struct series series[4];
+    memset(series, 0, sizeof series);
+    for (unsigned round = 0; round < options->rounds; round++)
+        for (unsigned i = 0; i < count; i++) {
+            const unsigned turn = (i + round) % count;
+            measure(&servers[turn], &load, round, &series[turn]);
+        }
+    const double peer = median(series[0].cpu_us, options->rounds);
+    for (unsigned i = 0; i < count; i++)
+        print_row(what, servers[i].name, &series[i], options->rounds,
+                  i ? peer / median(series[i].cpu_us, options->rounds) : 0);
+}
+
+static struct load load_of(const struct options *options, enum request request,
+                           unsigned pipeline)
+{
+    return (struct load){ .request = request,
+                          .connections = options->connections,
+                          .pipeline = pipeline,
+                          .keys = options->keys,
+                          .value_bytes = options->value_bytes,
+                          .seconds = options->seconds };
+}
+
+static void compare_all(const struct options *options, const struct server *servers,
+                        unsigned count)
+{
+    static const struct {
+        const char *name;
+        enum request request;
+        unsigned pipeline;
+    } rows[] = { { "SET", REQUEST_SET, 1 }, { "GET", REQUEST_GET, 1 },
+                 { "SET, 16 deep", REQUEST_SET, 16 }, { "GET, 16 deep", REQUEST_GET, 16 } };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        compare(options, servers, count, load_of(options, rows[i].request, rows[i].pipeline),
+                rows[i].name);
+}
+
+static void fill_all(const struct options *options, struct server *servers, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct load load = load_of(options, REQUEST_SET, 1);
+        load.port = servers[i].port;
+        if (strcmp(servers[i].name, "echo")) load_fill(&load, options->keys, 16, false);
+    }
+}
+
+static void run_speed(const struct options *options, const char *appendonly)
+{
+    char dir[2][64];
+    (void)snprintf(dir[0], sizeof dir[0], "%s", fresh_dir());
+    (void)snprintf(dir[1], sizeof dir[1], "%s", fresh_dir());
+    const bool logging = strcmp(appendonly, "yes") == 0;
+    struct server servers[3] = {
+        start_redis("redis", options->peer, NULL, appendonly, "1", dir[0], SERVER_CORE),
+        start_redis("kith", options->kith, "redis-server", appendonly, "1", dir[1], SERVER_CORE),
+    };
+    const unsigned count = logging ? 2 : 3;
+    if (!logging) servers[2] = echo_start(free_port(), SERVER_CORE);
+    fill_all(options, servers, count);
+    print_head(logging ? "one core, log everysec" : "one core, no log");
+    compare_all(options, servers, count);
+    for (unsigned i = 0; i < count; i++) server_stop(&servers[i]);
+    remove_dir(dir[0]);
+    remove_dir(dir[1]);
+}
+
+/* Kith with one and with two I/O threads; server and load share both cores. */
+static void run_threads(const struct options *options)
+{
+    char *dir = fresh_dir();
+    struct server servers[2] = {
+        start_redis("1", options->kith, "redis-server", "no", "1", dir, BOTH_CORES),
+        start_redis("2", options->kith, "redis-server", "no", "2", dir, BOTH_CORES),
+    };
+    pin(BOTH_CORES);
+    fill_all(options, servers, 2);
+    print_head("one and two I/O threads, load on the same two cores");
+    compare_all(options, servers, 2);
+    pin(LOAD_CORE);
+    for (unsigned i = 0; i < 2; i++) server_stop(&servers[i]);
+    remove_dir(dir);
+}
+
+/* The line protocol and RESP of one server. */
+static void run_line(const struct options *options)
+{
+    char resp[8], line[8];
+    char *dir = fresh_dir();
+    const uint16_t ports[2] = { free_port(), free_port() };
+    (void)snprintf(resp, sizeof resp, "%u", ports[0]);
+    (void)snprintf(line, sizeof line, "%u", ports[1]);
+    const char *const words[] = { options->kith, "serve", "--data", dir, "--milvus-port", "0",
+                                  "--ops-port", "0", "--redis-port", resp, "--line-port", line,
+                                  "--loops", "1", NULL };
+    char *argv[16];
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        argv[i] = words[i] ? strdup(words[i]) : NULL;
+    struct server servers[2] = { server_start("resp", argv, ports[0], SERVER_CORE) };
+    servers[1] = (struct server){ "line", servers[0].pid, ports[1] };
+    print_head("the line protocol beside RESP, one server");
+    for (int i = 0; i < 2; i++) {
+        static struct series series[2];
+        memset(series, 0, sizeof series);
+        struct load load = load_of(options, i ? REQUEST_GET : REQUEST_SET, 1);
+        for (unsigned round = 0; round < options->rounds; round++)
+            for (unsigned s = 0; s < 2; s++) {
+                load.protocol = s ? LINE : RESP;
+                measure(&servers[s], &load, round, &series[s]);
+            }
+        for (unsigned s = 0; s < 2; s++)
+            print_row(i ? "GET" : "SET", servers[s].name, &series[s], options->rounds,
+                      s ? median(series[0].cpu_us, options->rounds) /
+                              median(series[1].cpu_us, options->rounds)
+                        : 0);
+    }
+    server_stop(&servers[0]);
+    for (size_t i = 0; argv[i]; i++) free(argv[i]);
+    remove_dir(dir);
+}
+
+static double filled_mb(const struct options *options, const char *program, const char *verb,
+                        bool with_ttl)
+{
+    char *dir = fresh_dir();
+    struct server server = start_redis(verb ? "kith" : "redis", program, verb, "no", "1", dir,
+                                       SERVER_CORE);
+    struct load load = load_of(options, REQUEST_SET, 1);
+    load.port = server.port;
+    const double before = server_rss_mb(&server);
+    load_fill(&load, options->memory_keys, 16, with_ttl);
+    const double after = server_rss_mb(&server);
+    printf("%-8s %-8s %10.1f MB, %.1f before, %.1f bytes a key\n", server.name,
+           with_ttl ? "with TTL" : "", after, before,
+           (after - before) * 1048576 / (double)options->memory_keys);
+    (void)fflush(stdout);
+    server_stop(&server);
+    remove_dir(dir);
+    return after;
+}
+
+static void run_memory(const struct options *options)
+{
+    printf("\nresident memory with %llu keys of 16 bytes, values of %u\n",
+           (unsigned long long)options->memory_keys, options->value_bytes);
+    for (int ttl = 0; ttl < 2; ttl++) {
+        const double peer = filled_mb(options, options->peer, NULL, ttl);
+        const double kith = filled_mb(options, options->kith, "redis-server", ttl);
+        printf("kith / redis%s: %.3f\n", ttl ? " with TTL" : "", kith / peer);
+    }
+}
+
+/* ---- options ---- */
+
+static void usage(void)
+{
+    puts("redis_bench KITH [speed|everysec|threads|line|memory|all] [options]\n"
+         "  --redis PROGRAM   the peer (redis-server)\n"
+         "  --rounds N        turns of each server; medians are shown (5)\n"
+         "  --seconds S       of one pass (2)\n"
+         "  --connections N   (100)\n"
+         "  --keys N          (100000)\n"
+         "  --value BYTES     (32)\n"
+         "  --memory-keys N   (10000000)\n"
+         "\nExample: redis_bench build/kith speed --rounds 7");
+}
+
+static const char *value_of(int argc, char **argv, int *i)
+{
+    if (*i + 1 >= argc) die("%s needs a value", argv[*i]);
+    return argv[++*i];
+}
+
+static void parse(int argc, char **argv, struct options *options)
+{
+    *options = (struct options){ .what = "all", .peer = "redis-server", .rounds = 5,
+                                 .connections = 100, .keys = 100000, .value_bytes = 32,
+                                 .seconds = 2, .memory_keys = 10000000 };
+    for (int i = 1; i < argc; i++) {
+        const char *word = argv[i];
+        if (!strcmp(word, "--help")) {
+            usage();
+            exit(0);
+        }
+        if (!strcmp(word, "--redis")) options->peer = value_of(argc, argv, &i);
+        else if (!strcmp(word, "--rounds"))
+            options->rounds = (unsigned)strtoul(value_of(argc, argv, &i), NULL, 10);
+        else if (!strcmp(word, "--seconds"))
+            options->seconds = strtod(value_of(argc, argv, &i), NULL);
+        else if (!strcmp(word, "--connections"))
+            options->connections = (unsigned)strtoul(value_of(argc, argv, &i), NULL, 10);
+        else if (!strcmp(word, "--keys"))
+            options->keys = (unsigned)strtoul(value_of(argc, argv, &i), NULL, 10);
+        else if (!strcmp(word, "--value"))
+            options->value_bytes = (unsigned)strtoul(value_of(argc, argv, &i), NULL, 10);
+        else if (!strcmp(word, "--memory-keys"))
+            options->memory_keys = strtoull(value_of(argc, argv, &i), NULL, 10);
+        else if (word[0] == '-') die("unknown option %s; --help lists them", word);
+        else if (!options->kith) options->kith = word;
+        else options->what = word;
+    }
+    if (!options->kith) die("which program? --help says more");
+    if (options->rounds == 0 || options->rounds > ROUNDS_MAX) die("--rounds is 1 to 50");
+    if (options->connections == 0 || options->connections > CONNECTIONS_MAX)
+        die("--connections is 1 to %u", CONNECTIONS_MAX);
+    if (options->value_bytes > 4000) die("--value is at most 4000");
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    parse(argc, argv, &options);
+    const bool all = !strcmp(options.what, "all");
+    bool known = all;
+    pin(LOAD_CORE);
+    if (all || !strcmp(options.what, "speed")) known = true, run_speed(&options, "no");
+    if (all || !strcmp(options.what, "everysec")) known = true, run_speed(&options, "yes");
+    if (all || !strcmp(options.what, "threads")) known = true, run_threads(&options);
+    if (all || !strcmp(options.what, "line")) known = true, run_line(&options);
+    if (all || !strcmp(options.what, "memory")) known = true, run_memory(&options);
+    if (!known) die("'%s' is nothing that is measured; --help lists it", options.what);
+    return 0;
+}

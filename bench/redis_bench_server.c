@@ -1,0 +1,186 @@
+/*
+ * Servers as processes: started on a core of their own, measured from outside.
+ */
+#include "redis_bench.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <uv.h>
+
+void pin(unsigned cores)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    for (unsigned i = 0; i < 32; i++)
+        if (cores >> i & 1) CPU_SET(i, &set);
+    if (sched_setaffinity(0, sizeof set, &set)) perror("redis_bench: pinning");
+}
+
+static struct sockaddr_in loopback(uint16_t port)
+{
+    return (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(port),
+                                 .sin_addr = { htonl(INADDR_LOOPBACK) } };
+}
+
+uint16_t free_port(void)
+{
+    struct sockaddr_in address = loopback(0);
+    socklen_t len = sizeof address;
+    const int fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) ||
+        getsockname(fd, (struct sockaddr *)&address, &len))
+        die("no free port");
+    close(fd);
+    return ntohs(address.sin_port);
+}
+
+static bool answers(uint16_t port)
+{
+    const struct sockaddr_in address = loopback(port);
+    const int fd = socket(AF_INET, SOCK_STREAM, 0);
+    const bool ok = connect(fd, (const struct sockaddr *)&address, sizeof address) == 0;
+    close(fd);
+    return ok;
+}
+
+static void wait_for(struct server *server)
+{
+    for (int i = 0; i < 3000; i++) {
+        int status;
+        if (answers(server->port)) return;
+        if (waitpid(server->pid, &status, WNOHANG) == server->pid)
+            die("%s ended when it was started", server->name);
+        usleep(10000);
+    }
+    die("%s does not answer on port %u", server->name, server->port);
+}
+
+struct server server_start(const char *name, char *const *argv, uint16_t port, unsigned cores)
+{
+    struct server server = { name, fork(), port };
+    if (server.pid < 0) die("fork failed");
+    if (server.pid == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* whatever becomes of us */
+        const int null = open("/dev/null", O_WRONLY);
+        pin(cores);
+        (void)dup2(null, STDOUT_FILENO);
+        (void)execvp(argv[0], argv);
+        perror(argv[0]);
+        _exit(127);
+    }
+    wait_for(&server);
+    return server;
+}
+
+/* ---- echo ---- */
+
+static char echo_bytes[65536];
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
+{
+    (void)handle;
+    (void)suggested;
+    *out = uv_buf_init(echo_bytes, sizeof echo_bytes);
+}
+
+static void on_closed(uv_handle_t *handle) { free(handle); }
+
+/* As many bytes as came go back: a GET's reply is about as long as a SET's request. */
+static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *bytes)
+{
+    uv_buf_t back = uv_buf_init(bytes->base, len > 0 ? (unsigned)len : 0);
+    if (len < 0 || (len > 0 && uv_try_write(stream, &back, 1) != len))
+        uv_close((uv_handle_t *)stream, on_closed);
+}
+
+static void on_connection(uv_stream_t *listener, int status)
+{
+    uv_tcp_t *tcp = malloc(sizeof *tcp);
+    if (status || !tcp || uv_tcp_init(listener->loop, tcp)) die("echo: a connection failed");
+    if (uv_accept(listener, (uv_stream_t *)tcp)) die("echo: accept failed");
+    (void)uv_tcp_nodelay(tcp, 1);
+    (void)uv_read_start((uv_stream_t *)tcp, on_alloc, on_read);
+}
+
+static void echo_main(uint16_t port)
+{
+    uv_tcp_t listener;
+    const struct sockaddr_in address = loopback(port);
+    uv_loop_t *loop = uv_default_loop();
+    if (uv_tcp_init(loop, &listener) ||
+        uv_tcp_bind(&listener, (const struct sockaddr *)&address, 0) ||
+        uv_listen((uv_stream_t *)&listener, 511, on_connection))
+        die("echo: cannot listen");
+    uv_run(loop, UV_RUN_DEFAULT);
+}
+
+struct server echo_start(uint16_t port, unsigned cores)
+{
+    struct server server = { "echo", fork(), port };
+    if (server.pid < 0) die("fork failed");
+    if (server.pid == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        pin(cores);
+        echo_main(port);
+        _exit(0);
+    }
+    wait_for(&server);
+    return server;
+}
+
+void server_stop(struct server *server)
+{
+    int status;
+    if (server->pid <= 0) return;
+    kill(server->pid, SIGTERM);
+    for (int i = 0; i < 1000 && waitpid(server->pid, &status, WNOHANG) == 0; i++) usleep(10000);
+    kill(server->pid, SIGKILL);
+    (void)waitpid(server->pid, &status, 0);
+    server->pid = 0;
+}
+
+/* ---- from outside ---- */
+
+/* Nanoseconds on a processor, of each thread: finer than the ticks of /proc/PID/stat. */
+double server_cpu_s(const struct server *server)
+{
+    char path[64];
+    double ns = 0;
+    (void)snprintf(path, sizeof path, "/proc/%d/task", (int)server->pid);
+    DIR *dir = opendir(path);
+    if (!dir) die("%s is gone", server->name);
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        unsigned long long ran;
+        char file[sizeof path + 300];
+        (void)snprintf(file, sizeof file, "%s/%s/schedstat", path, entry->d_name);
+        FILE *stat = entry->d_name[0] == '.' ? NULL : fopen(file, "r");
+        if (!stat) continue;
+        if (fscanf(stat, "%llu", &ran) == 1) ns += (double)ran;
+        fclose(stat);
+    }
+    closedir(dir);
+    return ns / 1e9;
+}
+
+double server_rss_mb(const struct server *server)
+{
+    char path[64], line[256];
+    unsigned long kb = 0;
+    (void)snprintf(path, sizeof path, "/proc/%d/status", (int)server->pid);
+    FILE *status = fopen(path, "r");
+    if (!status) die("%s is gone", server->name);
+    while (fgets(line, sizeof line, status))
+        if (sscanf(line, "VmRSS: %lu", &kb) == 1) break;
+    fclose(status);
+    return (double)kb / 1024;
+}
