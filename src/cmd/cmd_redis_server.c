@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "cmd/cmd.h"
 #include "cmd/redis_door.h"
+#include "net/stream.h"
 #include "os/thread.h"
 #include "server/logger.h"
 
@@ -166,7 +167,7 @@ static int open_redis(struct running *run, struct kith_error *err)
 {
     const struct redis_settings *settings = &run->door.settings;
     struct redis_opts opts = {.os = run->os,
-                              .dir = settings->dir ? settings->dir : ".",
+                              .dir = "keyspace",
                               .config_file = run->config[0] ? run->config : NULL,
                               .port = (unsigned)settings->port,
                               .log = logger_line,
@@ -197,6 +198,8 @@ static int listen_on(struct running *run, bool optional, struct kith_error *err)
     return net_new(&opts, &run->net, err);
 }
 
+static void on_settled(void *net) { net_settled(net); }
+
 static int open_net(struct running *run, struct kith_error *err)
 {
     char text[64];
@@ -208,6 +211,7 @@ static int open_net(struct running *run, struct kith_error *err)
                        (long long)run->door.settings.port);
         return error_set(err, rc, "%s", text);
     }
+    redis_set_settled(run->door.redis, on_settled, run->net);
     return net_start(run->net, err);
 }
 
@@ -267,10 +271,10 @@ static void close_all(struct running *run)
 {
     const struct redis_settings *settings = &run->door.settings;
     if (run->net) net_stop(run->net, STOP_MS);
-    net_free(run->net);
     if (run->pidfile_written && settings->pidfile)
         (void)!os_unlink(run->os, settings->pidfile, NULL);
-    redis_door_close(&run->door);
+    redis_door_close(&run->door); /* its log may still tell the net that it has settled */
+    net_free(run->net);
     if (run->logger) say(run, LOG_WARNING, "Redis is now ready to exit, bye bye...");
     logger_free(run->logger);
     os_log_close(run->log_fd);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "net/stream.h"
 
 #define STDERR_FD 2
 #define DOOR_BODY_BYTES_MAX (64u << 20)
@@ -234,6 +235,8 @@ static int open_ops(struct serve *serve, struct kith_error *err)
     return rc ? rc : net_start(serve->ops_net, err);
 }
 
+static void on_settled(void *net) { net_settled(net); }
+
 /* The one port that is likely to be taken: by a Redis. */
 static int hint_redis(const struct serve *serve, int rc, struct kith_error *err)
 {
@@ -274,6 +277,8 @@ static int open_net(struct serve *serve, struct kith_error *err)
     serve->gauges = (struct gauges){ .os = serve->os, .metrics = serve->metrics, .db = serve->db,
                                      .nets = { serve->net, serve->ops_net } };
     gauges_begin(&serve->gauges);
+    if (serve->net && serve->redis.redis)
+        redis_set_settled(serve->redis.redis, on_settled, serve->net);
     return serve->net ? net_start(serve->net, err) : 0;
 }
 
@@ -302,9 +307,9 @@ void serve_close(struct serve *serve)
     atomic_store(&serve->ops.ready, false);
     if (serve->net) net_stop(serve->net, (unsigned)serve->config->grace_s * 1000);
     if (serve->ops_net) net_stop(serve->ops_net, OPS_GRACE_MS);
+    redis_door_close(&serve->redis); /* its log may still tell the net that it has settled */
     net_free(serve->net);
     net_free(serve->ops_net);
-    redis_door_close(&serve->redis);
     milvus_free(serve->milvus);
     metrics_free(serve->metrics);
     auth_close(serve->auth);

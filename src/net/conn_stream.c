@@ -89,7 +89,12 @@ void streams_settle(struct loop *loop)
 
 void net_settled(struct net *net)
 {
-    for (unsigned i = 0; i < net->loop_count; i++) uv_async_send(&net->loops[i].wake);
+    for (unsigned i = 0; i < net->loop_count; i++) {
+        struct loop *loop = &net->loops[i];
+        os_mutex_lock(&loop->post_lock); /* the handle is closed by who has seen LOOP_END */
+        if (loop->order < LOOP_END) uv_async_send(&loop->wake);
+        os_mutex_unlock(&loop->post_lock);
+    }
 }
 
 /* What a callback wrote, into the socket. false: the connection is closed now. */

@@ -86,6 +86,7 @@ static void run_shutdown(struct redis_call *call)
         return;
     }
     redis_log(redis, 1, "User requested shutdown...");
+    redis->no_final_save = !save;
     redis->shutdown(redis->shutdown_ctx, save);
     call->session->closing = true;
 }

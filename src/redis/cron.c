@@ -8,6 +8,7 @@
 #include "redis/cron.h"
 
 #include "base/alloc.h"
+#include "redis/persist.h"
 
 #define TURN_US 1000     /* of work under the lock */
 #define AWAKE_MS 100     /* after a poke */
@@ -61,6 +62,7 @@ static int64_t turn(struct redis *redis, bool poked)
     }
     if (redis->settings.timeout && redis->session_count && next_ms > CLIENTS_MS)
         next_ms = CLIENTS_MS;
+    if (next_ms > persist_due_ms(redis)) next_ms = persist_due_ms(redis);
     if (poked && next_ms > AWAKE_MS) next_ms = AWAKE_MS;
     redis_settle(redis);
     redis->cron->asleep = next_ms > AWAKE_MS;
@@ -77,6 +79,7 @@ static void cron_main(void *arg)
     while (!cron->stop) {
         os_mutex_unlock(&cron->lock);
         const int64_t ms = turn(redis, poked);
+        persist_turn(redis);
         os_mutex_lock(&cron->lock);
         const bool forever = ms > INT64_MAX / 2000;
         const int64_t due = forever ? OS_FOREVER : os_now_us(redis->os) + (ms < 1 ? 1 : ms) * 1000;

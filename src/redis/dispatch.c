@@ -23,7 +23,7 @@
 void redis_refresh(struct redis *redis)
 {
     redis->calm = !redis->loading && !redis->paused_until_ms && !redis->monitor_count &&
-                  !redis->saving_failed;
+                  !redis->write_refusal;
 }
 
 /* ---- errors ---- */
@@ -253,7 +253,7 @@ static bool is_allowed(struct session *session, struct command_entry *entry,
 static const char *state_refusal(struct session *session, const struct command_entry *entry)
 {
     const struct redis *redis = session->redis;
-    if (redis->saving_failed && (entry->flags & CMD_WRITE) && redis->settings.stop_on_save_error)
+    if (redis->write_refusal && (entry->flags & CMD_WRITE) && redis->settings.stop_on_save_error)
         return "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to "
                "persist to disk. Commands that may modify the data set are disabled, because this "
                "instance is configured to report errors during writes if RDB snapshotting fails "

@@ -9,9 +9,11 @@
 
 #include "base/alloc.h"
 #include "redis/acl.h"
+#include "redis/background.h"
 #include "redis/blocked.h"
 #include "redis/conf.h"
 #include "redis/cron.h"
+#include "redis/persist.h"
 #include "redis/slowlog.h"
 #include "redis/tracking.h"
 
@@ -93,7 +95,8 @@ static int open_parts(struct redis *redis, const struct redis_opts *opts, struct
     redis->settings.port = (int64_t)opts->port;
     redis_apply_settings(redis);
     redis_refresh(redis);
-    rc = offload_init(redis, opts->workers, err);
+    rc = persist_open(redis, opts->dir, err);
+    if (rc == 0) rc = offload_init(redis, opts->workers, err);
     if (rc == 0) rc = cron_start(redis, err);
     return rc;
 }
@@ -123,8 +126,10 @@ void redis_free(struct redis *redis)
 {
     if (!redis) return;
     cron_stop(redis);
+    background_release(redis);
     offload_release(redis);
     close_sessions(redis);
+    persist_close(redis);
     tracking_release(redis);
     acl_free(redis->acl);
     slowlog_release(redis);
@@ -142,6 +147,14 @@ void redis_free(struct redis *redis)
     mem_free(redis->effects);
     mem_free(redis->config_file);
     mem_free(redis);
+}
+
+void redis_set_settled(struct redis *redis, void (*fn)(void *ctx), void *ctx)
+{
+    cache_lock(redis->cache);
+    redis->on_settled = fn;
+    redis->on_settled_ctx = ctx;
+    cache_unlock(redis->cache);
 }
 
 struct cache *redis_cache(struct redis *redis) { return redis->cache; }

@@ -40,6 +40,9 @@ void redis_free(struct redis *redis); /* NULL is a no-op */
 /* For net_door.stream and .ctx (the struct redis). */
 const struct stream_ops *redis_stream_ops(void);
 struct cache *redis_cache(struct redis *redis);
+/* fn(ctx) is called, from any thread, when output that waits for the log may go: net_settled(). Set
+ * it before the nets start, and NULL before they are freed. */
+void redis_set_settled(struct redis *redis, void (*fn)(void *ctx), void *ctx);
 
 /* ---- a session without a socket: the other doors, replay, tests ---- */
 

@@ -7,6 +7,8 @@
 #ifndef KITH_REDIS_REDIS_INTERNAL_H
 #define KITH_REDIS_REDIS_INTERNAL_H
 
+#include <stdatomic.h>
+
 #include "base/arena.h"
 #include "base/map.h"
 #include "os/pool.h"
@@ -113,6 +115,8 @@ struct redis {
     struct map errors; /* code -> count */
 
     struct pool *pool;       /* owns; for call_offload */
+    struct pool *builder;    /* owns; background.c; NULL until there is work for it */
+    atomic_bool stopping;    /* what the builder does need not end */
     struct buffer scratch;   /* of redis_place */
     struct map waiting;      /* place -> struct wait_queue *; blocked.c */
     struct wait_queue *ready_first, *ready_last;
@@ -134,6 +138,9 @@ struct redis {
     bool paused_all;         /* not writes alone */
     bool saving_failed;      /* -MISCONF */
     bool shutting_down;
+    int64_t policy;            /* appendfsync as it is in force; persist.c */
+    const char *write_refusal; /* NULL: changes are taken */
+    bool no_final_save;        /* SHUTDOWN NOSAVE */
     bool flushed; /* tracking clients are told at the end of the command */
 };
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "redis/server_commands.h"
 
 struct registry_slot {
     uint64_t words[3];
@@ -113,7 +114,7 @@ static const struct command *const tables[] = {
     string_commands, key_commands,    hash_commands,       list_commands,   set_commands,
     zset_commands,   sort_commands,   connection_commands, client_commands, server_commands,
     acl_commands,    multi_commands,  pubsub_commands,     vector_commands, json_commands,
-    search_commands, scache_commands,
+    search_commands, scache_commands, save_commands,
 };
 #define TABLE_COUNT (sizeof tables / sizeof tables[0])
 

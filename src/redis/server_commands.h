@@ -11,6 +11,7 @@ extern const struct command latency_subcommands[]; /* cmd_latency.c */
 extern const struct command config_subcommands[];  /* cmd_config.c */
 extern const struct command command_subcommands[]; /* cmd_command.c */
 extern const struct command memory_subcommands[];  /* cmd_memory.c */
+extern const struct command save_commands[];       /* cmd_save.c; a table of its own */
 void run_monitor(struct redis_call *call);         /* cmd_slowlog.c */
 void run_command(struct redis_call *call);         /* cmd_command.c */
 void run_info(struct redis_call *call);            /* info.c */

@@ -16,6 +16,7 @@
 #include "net/stream.h"
 #include "redis/acl.h"
 #include "redis/blocked.h"
+#include "redis/keep_bind.h"
 
 #define WAITING_BYTES_MAX (1u << 20) /* of input, while a session does not run */
 
@@ -237,12 +238,23 @@ static size_t on_output_max(void *ctx)
     return session->known ? 0 : UNKNOWN_OUTPUT_MAX;
 }
 
+/* Output waits until what it tells of is as safe as appendfsync says. */
+static uint64_t on_ticket(void *ctx)
+{
+    const struct session *session = ctx;
+    return redis_ticket(session->redis);
+}
+
+static uint64_t on_settle(void *ctx) { return redis_settle_log(ctx); }
+
 static const struct stream_ops ops = {
     .open = on_open,
     .input = on_input,
     .wake = on_wake,
     .close = on_close,
     .output_max = on_output_max,
+    .ticket = on_ticket,
+    .settle = on_settle,
 };
 
 const struct stream_ops *redis_stream_ops(void) { return &ops; }

@@ -1,0 +1,98 @@
+/*
+ * What binds the door to its files: effects into the log, commands out of it, tickets for sessions.
+ */
+#include "redis/keep_bind.h"
+
+#include "redis/redis_internal.h"
+
+/* ---- out of the log ---- */
+
+static int replay(void *ctx, unsigned db, const struct kith_str *argv, size_t argc)
+{
+    struct redis *redis = ctx;
+    struct command_entry *entry = registry_of(&redis->registry, argv, argc);
+    struct buffer out;
+    if (!entry || !entry->command->run || !command_arity_fits(entry->command, argc)) {
+        redis_log(redis, 0, "the log holds a command that is not known: %.*s", (int)argv[0].len,
+                  argv[0].data);
+        return KITH_ECORRUPT;
+    }
+    buffer_init(&out);
+    struct resp reply = { &out, 2 };
+    struct redis_call call = { .redis = redis,
+                               .cache = redis->cache,
+                               .command = entry->command,
+                               .db = db,
+                               .argv = argv,
+                               .argc = argc,
+                               .reply = &reply };
+    redis_call_run(redis, NULL, entry, &call);
+    const bool failed = buffer_failed(&out);
+    if (out.len && out.data[0] == '-')
+        redis_log(redis, 1, "replayed, it fails: %.*s: %.*s", (int)argv[0].len, argv[0].data,
+                  (int)out.len - 3, (const char *)out.data + 1);
+    buffer_release(&out);
+    return failed ? KITH_ENOMEM : 0;
+}
+
+/* ---- into it ---- */
+
+static void take(void *ctx, const struct effect *effects, size_t count)
+{
+    struct redis *redis = ctx;
+    struct keep_command few[16], *commands = few;
+    if (count > 16) commands = arena_alloc_array(&redis->effect_words, count, sizeof *commands);
+    for (size_t i = 0; commands && i < count; i++)
+        commands[i] = (struct keep_command){ effects[i].db, effects[i].argv, effects[i].argc };
+    if (commands) keep_append(redis->keep, commands, count);
+    else redis_log(redis, 0, "no memory to log %zu changes", count);
+}
+
+static void settled(void *ctx)
+{
+    struct redis *redis = ctx;
+    if (redis->on_settled) redis->on_settled(redis->on_settled_ctx);
+}
+
+int redis_keep_open(struct redis *redis, const char *dir, bool logging, bool recover,
+                    struct kith_error *err)
+{
+    const struct keep_opts opts = {
+        .os = redis->os,
+        .dir = dir,
+        .cache = redis->cache,
+        .replay = replay,
+        .define = redis->define,
+        .settled = settled,
+        .log = redis->log,
+        .ctx = redis,
+        .log_ctx = redis->log_ctx,
+        .recover = recover,
+    };
+    redis->loading = true;
+    int rc = keep_open(&opts, &redis->keep, err);
+    redis->loading = false;
+    if (rc == 0 && logging)
+        rc = keep_log(redis->keep, (enum fsync_policy)redis->settings.appendfsync, false, err);
+    if (rc == 0) redis->sink = (struct effect_sink){ take, redis };
+    return rc;
+}
+
+void redis_keep_close(struct redis *redis)
+{
+    keep_close(redis->keep);
+    redis->keep = NULL;
+    redis->sink = (struct effect_sink){ 0 };
+}
+
+/* ---- tickets ---- */
+
+uint64_t redis_ticket(const struct redis *redis)
+{
+    return redis->keep ? keep_ticket(redis->keep) : 0;
+}
+
+uint64_t redis_settle_log(struct redis *redis)
+{
+    return redis->keep ? keep_settle(redis->keep) : UINT64_MAX;
+}
