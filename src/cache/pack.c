@@ -1,7 +1,7 @@
 /*
  * Packs: see pack.h for the format.
  *
- * Growth: to what is needed and a quarter, so that adding n elements copies O(n) bytes; new room
+ * Growth: to what is needed and an eighth, so that adding n elements copies O(n) bytes; new room
  * goes to the side where the insertion was. The shorter side of the elements is the one that moves.
  */
 #include "cache/pack.h"
@@ -17,6 +17,7 @@ enum {
     HEAD_STRING_12 = 0xd0,
     HEAD_STRING_32 = 0xe0,
     HEAD_REAL = 0xf0,
+    HEAD_SHORT_REAL = 0xf1,
     HEAD_BYTES_MAX = 9
 };
 #define GROW_MIN 16u
@@ -106,14 +107,20 @@ static unsigned integer_width(int64_t value)
     return width;
 }
 
+static size_t make_real(double value, uint8_t head[HEAD_BYTES_MAX])
+{
+    const float half = (float)value;
+    const bool fits = (double)half == value;
+    head[0] = fits ? HEAD_SHORT_REAL : HEAD_REAL;
+    if (fits) lef32_put(head + 1, half);
+    else lef64_put(head + 1, value);
+    return fits ? 5 : 9;
+}
+
 /* Head and what belongs to it, but not the bytes of a string. */
 static size_t make_head(const struct pack_item *item, uint8_t head[HEAD_BYTES_MAX])
 {
-    if (item->kind == PACK_REAL) {
-        head[0] = HEAD_REAL;
-        lef64_put(head + 1, item->real);
-        return 9;
-    }
+    if (item->kind == PACK_REAL) return make_real(item->real, head);
     if (item->kind == PACK_INTEGER) {
         if (item->integer >= 0 && item->integer < 128) {
             head[0] = (uint8_t)item->integer;
@@ -190,7 +197,8 @@ static inline size_t body_size(const uint8_t *p)
     if (head < HEAD_INTEGER) return 1 + (head & 63);
     if (head < HEAD_STRING_12) return 1 + (head & 15);
     if (head < HEAD_STRING_32) return 2 + (((size_t)head & 15) << 8 | p[1]);
-    return head == HEAD_STRING_32 ? 5 + (size_t)le32_get(p + 1) : 9;
+    if (head == HEAD_STRING_32) return 5 + (size_t)le32_get(p + 1);
+    return head == HEAD_REAL ? 9 : 5;
 }
 
 static inline size_t whole_size(const uint8_t *p)
@@ -246,9 +254,9 @@ void pack_get(const struct pack *pack, uint32_t at, struct pack_item *out)
         out->integer = head;
     } else if (head > HEAD_INTEGER && head < HEAD_STRING_12) {
         out->integer = integer_get(p + 1, head & 15);
-    } else if (head == HEAD_REAL) {
+    } else if (head >= HEAD_REAL) {
         out->kind = PACK_REAL;
-        out->real = lef64_get(p + 1);
+        out->real = head == HEAD_REAL ? lef64_get(p + 1) : (double)lef32_get(p + 1);
     } else {
         const size_t head_len = head < HEAD_INTEGER ? 1 : head < HEAD_STRING_32 ? 2 : 5;
         out->kind = PACK_STRING;
@@ -323,7 +331,7 @@ static int regrow(struct heap *heap, struct pack **pack, uint32_t *at, size_t ho
     struct pack *old = *pack;
     const size_t used = pack_bytes(old), need = used + hole;
     if (hole > PACK_BYTES_MAX || need > PACK_BYTES_MAX) return KITH_ENOMEM;
-    size_t cap = need + need / 4;
+    size_t cap = need + need / 8;
     if (cap < need + GROW_MIN && used > 0) cap = need + GROW_MIN;
     if (cap > PACK_BYTES_MAX) cap = need;
     struct pack *new = pack_new(heap, cap);
@@ -492,7 +500,9 @@ static size_t head_whole(const uint8_t *p, size_t left)
     else if (head == HEAD_STRING_32) need = 5;
     else if (head > HEAD_INTEGER + 8 && head < HEAD_STRING_12) return 0;
     else if (head == HEAD_INTEGER) return 0;
-    else if (head > HEAD_STRING_32 && head != HEAD_REAL) return 0;
+    else if (head == HEAD_REAL) need = 9;
+    else if (head == HEAD_SHORT_REAL) need = 5;
+    else if (head > HEAD_STRING_32) return 0;
     return need <= left ? need : 0;
 }
 
@@ -501,7 +511,7 @@ static size_t check_item(const struct pack *pack, uint32_t at, bool reals)
 {
     const uint8_t *p = pack->data + at;
     const size_t left = pack->end - at;
-    if (!head_whole(p, left) || (p[0] == HEAD_REAL && !reals)) return 0;
+    if (!head_whole(p, left) || (p[0] >= HEAD_REAL && !reals)) return 0;
     const size_t body = body_size(p), whole = body + tail_size(body);
     if (body > left || whole > left) return 0;
     struct pack_item item;

@@ -6,7 +6,7 @@
  *     0      1       head: 0x00-0x7f the integer itself; 0x80-0xbf a string of (head & 63) bytes;
  *                    0xc1-0xc8 an integer of 1 to 8 bytes, little-endian; 0xd0-0xdf a string of
  *                    ((head & 15) << 8 | next byte) bytes; 0xe0 a string whose length is the next
- *                    u32; 0xf0 a double
+ *                    u32; 0xf0 a double; 0xf1 a double that is exact as a float of 4 bytes
  *     ...    n       the bytes that the head announces
  *     ...    1 to 5  size of head and bytes in groups of 7 bits, most significant first seen from
  *                    the right: read backwards, a byte with its top bit set has more to its left
