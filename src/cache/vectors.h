@@ -27,6 +27,8 @@
 #ifndef KITH_CACHE_VECTORS_H
 #define KITH_CACHE_VECTORS_H
 
+#include <stdatomic.h>
+
 #include <kith/types.h>
 
 #include "cache/cache.h"
@@ -152,7 +154,9 @@ size_t vset_search_cost(const struct vector_set *set, bool truth);
 /* Work that is due, or NULL; also takes what a finished job made. The caller runs it on another
  * thread, soon (or gives it back). At most one a set. */
 struct vset_job *vset_job_take(struct vector_set *set);
-void vset_job_run(struct vset_job *job, const struct os *os); /* the job is gone afterwards */
+/* The job is gone afterwards. stop: nullable; looked at now and then, and then nothing is made and
+ * the set takes no job any more. */
+void vset_job_run(struct vset_job *job, const struct os *os, const atomic_bool *stop);
 void vset_job_drop(struct vset_job *job); /* instead of running it; under the lock */
 
 struct vset_shape { /* for tests and benchmarks */

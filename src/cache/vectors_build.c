@@ -40,7 +40,7 @@ struct vset_job {
     struct vector_set *set; /* borrows once it is done, before that owns a reference */
     bool graph;
     uint32_t m, ef;
-    uint64_t retry_at;
+    const atomic_bool *stop; /* borrows; nullable */
     atomic_bool done;
     struct vset_run *result; /* owns; NULL: it failed, or no row was alive */
     int rc;
@@ -148,21 +148,35 @@ static int open_graph(struct vset_run *run, const struct os *os)
                                         NULL);
 }
 
+static void look_at_stop(void *ctx, uint64_t done, uint64_t total)
+{
+    const struct vset_job *job = ctx;
+    (void)done;
+    (void)total;
+    if (job->stop && atomic_load_explicit(job->stop, memory_order_relaxed)) {
+        atomic_store_explicit(&job->set->cancel, true, memory_order_relaxed);
+    }
+}
+
 static int build_graph(struct vset_job *job, const struct os *os)
 {
     struct vset_run *run = job->result;
     const struct index_params params = {.m = job->m, .ef_construction = job->ef};
-    const struct index_job work = {.os = os, .threads = 1, .cancel = &job->set->cancel};
+    const struct index_job work = {.os = os, .threads = 1, .cancel = &job->set->cancel,
+                                   .progress = look_at_stop, .progress_ctx = job};
     run->os = os;
     const int rc =
         index_ops_find("HNSW")->build(&run->vectors, &params, &work, &run->image, NULL);
     return rc ? rc : open_graph(run, os);
 }
 
-void vset_job_run(struct vset_job *job, const struct os *os)
+void vset_job_run(struct vset_job *job, const struct os *os, const atomic_bool *stop)
 {
     struct vector_set *set = job->set;
-    job->rc = copy_rows(job);
+    job->stop = stop;
+    look_at_stop(job, 0, 0);
+    job->rc = atomic_load_explicit(&set->cancel, memory_order_relaxed) ? KITH_ECANCELLED
+                                                                       : copy_rows(job);
     if (!job->rc && job->graph) job->rc = build_graph(job, os);
     atomic_store_explicit(&job->done, true, memory_order_release);
     vset_unref(set); /* from here on the job may be gone */

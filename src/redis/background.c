@@ -1,5 +1,7 @@
 /*
- * Work that nobody waits for runs on the pool of workers. See background.h.
+ * Work that nobody waits for runs on one thread of low priority, which is started with the first of
+ * it: builds of seconds must not take the workers on which searches wait. A set has one job at a
+ * time, so the queue is as long as there are large sets that grow. See background.h.
  */
 #include "redis/background.h"
 
@@ -9,25 +11,46 @@
 
 struct upkeep {
     struct vset_job *job; /* owns */
-    const struct os *os;
+    struct redis *redis;
 };
+
+#define BUILDER_NICE 10
+#define BUILDER_QUEUE_MAX 1024u
 
 static void run_upkeep(void *arg)
 {
     struct upkeep *upkeep = arg;
-    vset_job_run(upkeep->job, upkeep->os);
+    vset_job_run(upkeep->job, upkeep->redis->os, &upkeep->redis->stopping);
     mem_free(upkeep);
+}
+
+static bool start_builder(struct redis *redis)
+{
+    return redis->builder || pool_new(redis->os, "builder", 1, BUILDER_NICE, BUILDER_QUEUE_MAX,
+                                      &redis->builder, NULL) == 0;
+}
+
+static bool submit(struct redis *redis, struct vset_job *job)
+{
+    if (!start_builder(redis)) return false;
+    struct upkeep *upkeep = mem_alloc(sizeof *upkeep);
+    if (!upkeep) return false;
+    *upkeep = (struct upkeep){job, redis};
+    if (pool_submit(redis->builder, run_upkeep, upkeep) == 0) return true;
+    mem_free(upkeep);
+    return false;
 }
 
 void vector_upkeep(struct redis *redis, struct vector_set *set)
 {
     struct vset_job *job = vset_job_take(set);
     if (!job) return;
-    struct upkeep *upkeep = redis->pool ? mem_alloc(sizeof *upkeep) : NULL;
-    if (upkeep) {
-        *upkeep = (struct upkeep){job, redis->os};
-        if (pool_submit(redis->pool, run_upkeep, upkeep) == 0) return;
-    }
-    mem_free(upkeep);
-    vset_job_drop(job);
+    if (!submit(redis, job)) vset_job_drop(job);
+}
+
+void background_release(struct redis *redis)
+{
+    atomic_store_explicit(&redis->stopping, true, memory_order_relaxed);
+    pool_free(redis->builder);
+    redis->builder = NULL;
 }

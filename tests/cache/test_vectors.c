@@ -58,7 +58,7 @@ static bool put(struct vector_set *set, struct kith_str name, const float *vecto
 static void run_jobs(struct vector_set *set)
 {
     struct vset_job *job;
-    while ((job = vset_job_take(set)) != NULL) vset_job_run(job, os_real());
+    while ((job = vset_job_take(set)) != NULL) vset_job_run(job, os_real(), NULL);
 }
 
 /* ---- against a model ---- */
@@ -314,14 +314,14 @@ static void test_changes_while_a_graph_is_built(void **state)
     for (unsigned i = 2000; i < 3000; i++) put(set, name_of(i, name), rows + GRAPH_DIM);
     put_rows(set, rows, 6000, 7000);
     assert_true(vset_is_valid(set));
-    vset_job_run(job, os_real());
+    vset_job_run(job, os_real(), NULL);
     job = vset_job_take(set); /* takes the result; a third of it is dead */
     assert_true(vset_is_valid(set));
     struct vset_shape shape;
     vset_shape_get(set, &shape);
     assert_int_equal(shape.graphs, 1);
     assert_non_null(job);
-    vset_job_run(job, os_real());
+    vset_job_run(job, os_real(), NULL);
     run_jobs(set);
     assert_true(vset_is_valid(set));
     vset_shape_get(set, &shape);
@@ -337,7 +337,7 @@ static void test_changes_while_a_graph_is_built(void **state)
     job = vset_job_take(set);
     struct vset_view *view = vset_pin(set);
     vset_free(set);
-    if (job) vset_job_run(job, os_real());
+    if (job) vset_job_run(job, os_real(), NULL);
     struct vset_hit *hits;
     size_t found;
     const struct vset_search last = {.vector = rows, .count = 5};
@@ -350,7 +350,7 @@ static void test_changes_while_a_graph_is_built(void **state)
     assert_int_equal(heap_used(&heap), 0);
 }
 
-static void test_a_dropped_job_and_a_cancelled_one(void **state)
+static void test_a_dropped_job_and_a_stopped_one(void **state)
 {
     (void)state;
     rng_init(&rng, 79);
@@ -364,8 +364,16 @@ static void test_a_dropped_job_and_a_cancelled_one(void **state)
     put_rows(set, rows, 5000, ROWS);
     run_jobs(set);
     put(set, text_of("late"), rows);
-    put_rows(set, rows, 0, 100);
+    put_rows(set, rows, 0, ROWS);
+    job = vset_job_take(set);
+    assert_non_null(job);
+    const atomic_bool stop = true;
+    vset_job_run(job, os_real(), &stop);
+    assert_null(vset_job_take(set));
     assert_true(vset_is_valid(set));
+    struct vset_shape shape;
+    vset_shape_get(set, &shape);
+    assert_false(shape.busy);
     vset_free(set);
     mem_free(rows);
     assert_int_equal(heap_used(&heap), 0);
@@ -587,7 +595,7 @@ static void test_failures_of_a_build(void **state)
         put_rows(set, rows, 0, 4200);
         alloc_fault_arm(nth, true);
         struct vset_job *job = vset_job_take(set);
-        if (job) vset_job_run(job, os_real());
+        if (job) vset_job_run(job, os_real(), NULL);
         job = vset_job_take(set);
         alloc_fault_disarm();
         assert_null(job);
@@ -641,7 +649,7 @@ int main(void)
         cmocka_unit_test(test_random_changes),
         cmocka_unit_test(test_graphs),
         cmocka_unit_test(test_changes_while_a_graph_is_built),
-        cmocka_unit_test(test_a_dropped_job_and_a_cancelled_one),
+        cmocka_unit_test(test_a_dropped_job_and_a_stopped_one),
         cmocka_unit_test(test_a_view_outlives_changes),
         cmocka_unit_test(test_replacing_does_not_grow),
         cmocka_unit_test(test_ranges),
