@@ -101,5 +101,8 @@ bool cache_expire_fields(struct cache *cache, unsigned db, struct entry *entry, 
 /* Bounded by the clock: stops when os_now_us passes until_us. Returns the next time in Unix ms at
  * which there is work (in the past: more is due); INT64_MAX: none. */
 int64_t expiry_turn(struct cache *cache, int64_t until_us);
+/* Looks at the keys of a chunk ahead of time: what is due goes, what lives is filed again, records
+ * of nobody are dropped. */
+void expiry_sift(struct cache *cache, unsigned db, const struct wheel_chunk *chunk);
 
 #endif

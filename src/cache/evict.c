@@ -4,7 +4,8 @@
  * The mark is 24 bits of an entry. For LRU and LRM it is the time of the last access or change in
  * quarters of a second (256 ms, which wrap after 49 days), finer than the seconds of Redis, because
  * in a second a million keys are touched that would all look alike. For LFU it is Redis' counter:
- * 16 bits of minutes and a logarithmic count of 8 bits that loses one a minute.
+ * 16 bits of minutes and a logarithmic count of 8 bits that loses one a minute; of equal counts the
+ * one that was not used for longer goes.
  *
  * Choosing follows Redis' evict.c: some keys are drawn, the best candidates stay in a pool of 16
  * over all databases, the best of the pool goes. Three things differ. Drawing takes a whole bucket
@@ -19,7 +20,7 @@
 
 #include "cache/cache_internal.h"
 
-enum { LFU_START = 5, MARK_MS_LOG2 = 8, TRIES = 64, DRAWN_MAX = 64 };
+enum { LFU_START = 5, MARK_MS_LOG2 = 8, TRIES = 64, DRAWN_MAX = 128 };
 
 static bool policy_is_lfu(enum eviction policy)
 {
@@ -92,8 +93,9 @@ static uint64_t score_of(const struct cache *cache, const struct entry *entry)
 {
     enum eviction policy = cache->settings.policy;
     if (policy == EVICT_VOLATILE_TTL) return (uint64_t)INT64_MAX - (uint64_t)entry_deadline(entry);
-    if (policy_is_lfu(policy)) return 255 - entry_frequency(cache, entry);
-    return idle_marks(cache, entry);
+    if (!policy_is_lfu(policy)) return idle_marks(cache, entry);
+    uint32_t minutes = (minutes_of(cache) - (entry_mark(entry) >> 8)) & 0xffff;
+    return (uint64_t)(255 - entry_frequency(cache, entry)) << 16 | minutes;
 }
 
 /* ---- the pool ---- */
@@ -181,10 +183,8 @@ static void draw_records(struct cache *cache, struct database *database, size_t 
                          struct drawn *drawn)
 {
     uint32_t records[DRAWN_MAX];
-    bool soonest = cache->settings.policy == EVICT_VOLATILE_TTL;
     for (unsigned i = 0; database->wheel && i < TRIES && drawn->count < want; i++) {
-        size_t count = soonest ? wheel_soonest(database->wheel, records, want)
-                               : wheel_sample(database->wheel, &cache->rng, records, want);
+        size_t count = wheel_sample(database->wheel, &cache->rng, records, want);
         for (size_t j = 0; j < count; j++)
             draw_record(cache, &database->keys, records[j], drawn);
     }
@@ -212,15 +212,14 @@ static void draw_by_search(struct cache *cache, const struct database *database,
     } while (cursor && drawn->count == 0);
 }
 
-static void draw(struct cache *cache, struct database *database, struct drawn *drawn)
+static void draw(struct cache *cache, unsigned db, struct drawn *drawn)
 {
+    struct database *database = &cache->databases[db];
     size_t samples = cache->settings.samples ? cache->settings.samples : 1;
-    size_t want = samples < DRAWN_MAX / 4 ? samples * 2 : DRAWN_MAX / 2;
+    size_t want = samples < DRAWN_MAX / 6 ? samples * 3 : DRAWN_MAX / 2;
     bool few = database->deadlines < dict_count(&database->keys) / 8;
-    bool from_wheel = policy_is_volatile(cache->settings.policy) &&
-                      (few || cache->settings.policy == EVICT_VOLATILE_TTL);
     drawn->count = 0;
-    if (from_wheel) {
+    if (policy_is_volatile(cache->settings.policy) && few) {
         draw_records(cache, database, want, drawn);
     } else {
         draw_buckets(cache, &database->keys, want, drawn);
@@ -250,17 +249,49 @@ static bool draw_database(struct cache *cache, unsigned *out)
 
 /* ---- evicting ---- */
 
-static void fill_pool(struct cache *cache, unsigned db)
+static void offer_drawn(struct cache *cache, unsigned db, const struct drawn *drawn,
+                        int64_t deadline_max)
 {
-    struct drawn drawn;
-    struct database *database = &cache->databases[db];
-    draw(cache, database, &drawn);
-    for (size_t i = 0; i < drawn.count; i++) {
-        const struct entry *entry = drawn.entries[i];
+    const struct database *database = &cache->databases[db];
+    for (size_t i = 0; i < drawn->count; i++) {
+        const struct entry *entry = drawn->entries[i];
+        if (entry_deadline(entry) > deadline_max) continue;
         uint64_t hash = dict_hash(&database->keys, entry_key_of(entry));
         pool_offer(&cache->pool,
                    (struct evict_candidate){score_of(cache, entry), hash, db});
     }
+}
+
+/* Looks at the first slot of each level; what is not past the horizon of all of them is nearer than
+ * any key elsewhere. The records are filed again; those of keys that are gone would be found for
+ * ever otherwise, because time does not pass here. */
+static void offer_soonest(struct cache *cache, unsigned db)
+{
+    struct database *database = &cache->databases[db];
+    int64_t horizon = wheel_horizon(database->wheel);
+    for (unsigned level = 0; level < WHEEL_LEVELS; level++) {
+        struct wheel_chunk *chunk = wheel_soonest(database->wheel, level);
+        if (!chunk) continue;
+        struct drawn drawn = {.count = 0};
+        expiry_sift(cache, db, chunk);
+        for (uint32_t i = 0; i < chunk->count; i++)
+            draw_record(cache, &database->keys, chunk->records[i], &drawn);
+        wheel_return(database->wheel, chunk);
+        offer_drawn(cache, db, &drawn, horizon);
+    }
+}
+
+static void fill_pool_soonest(struct cache *cache, unsigned db)
+{
+    if (!cache->databases[db].wheel) return;
+    for (unsigned i = 0; i < TRIES && cache->pool.count == 0; i++) offer_soonest(cache, db);
+}
+
+static void fill_pool(struct cache *cache, unsigned db)
+{
+    struct drawn drawn;
+    draw(cache, db, &drawn);
+    offer_drawn(cache, db, &drawn, CACHE_NO_DEADLINE);
 }
 
 static struct seat seat_of_hash(const struct database *database, uint64_t hash)
@@ -305,8 +336,7 @@ static bool evict_best(struct cache *cache)
 static bool evict_any(struct cache *cache, unsigned db)
 {
     struct drawn drawn;
-    struct database *database = &cache->databases[db];
-    draw(cache, database, &drawn);
+    draw(cache, db, &drawn);
     if (drawn.count == 0) return false;
     struct entry *entry = drawn.entries[rng_below(&cache->rng, drawn.count)];
     cache_remove(cache, db, entry, REMOVED_EVICTED);
@@ -323,7 +353,11 @@ static bool evict_one(struct cache *cache)
     unsigned db;
     if (!draw_database(cache, &db)) return false;
     if (policy == EVICT_ALL_RANDOM || policy == EVICT_VOLATILE_RANDOM) return evict_any(cache, db);
-    fill_pool(cache, db);
+    if (policy != EVICT_VOLATILE_TTL) {
+        fill_pool(cache, db);
+    } else if (cache->pool.count == 0) { /* of a slot the nearest are known at once */
+        fill_pool_soonest(cache, db);
+    }
     return evict_best(cache) || evict_any(cache, db);
 }
 

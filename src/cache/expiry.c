@@ -173,6 +173,12 @@ static bool wants_sifting(const struct database *database)
     return wheel->count > limit && wheel->count > 2 * wheel->sift_left;
 }
 
+void expiry_sift(struct cache *cache, unsigned db, const struct wheel_chunk *chunk)
+{
+    struct turn turn = {cache, db, 0, -1}; /* a slot that no time lies in */
+    look_up_chunk(&turn, chunk);
+}
+
 /* Looks at one chunk ahead of time; false: the wheel is through. */
 static bool sift_step(struct cache *cache, unsigned db)
 {
@@ -189,8 +195,7 @@ static bool sift_step(struct cache *cache, unsigned db)
     }
     struct wheel_chunk *chunk = wheel->lifted;
     wheel->lifted = chunk->next;
-    struct turn turn = {cache, db, 0, -1};
-    look_up_chunk(&turn, chunk);
+    expiry_sift(cache, db, chunk);
     wheel_return(wheel, chunk);
     return true;
 }

@@ -251,9 +251,30 @@ size_t wheel_sample(struct wheel *wheel, struct rng *rng, uint32_t *out, size_t 
     return 0;
 }
 
-size_t wheel_soonest(struct wheel *wheel, uint32_t *out, size_t max)
+/* From the end of the slot: what is filed again goes to the first chunk, so all have their turn. */
+struct wheel_chunk *wheel_soonest(struct wheel *wheel, unsigned level)
 {
-    struct event event = next_event(wheel);
-    if (event.tick == INT64_MAX) return 0;
-    return sample_slot(&wheel->slots[event.level][event.slot], out, max);
+    struct event event = event_of_level(wheel, level);
+    if (event.tick == INT64_MAX) return NULL;
+    struct wheel_slot *slot = &wheel->slots[event.level][event.slot];
+    if (slot->first->next) {
+        struct wheel_chunk *first = slot->first;
+        slot->first = first->next;
+        slot->last->next = first;
+        slot->last = first;
+        first->next = NULL;
+    }
+    return pop_chunk(wheel, event.level, event.slot);
+}
+
+int64_t wheel_horizon(const struct wheel *wheel)
+{
+    int64_t least = INT64_MAX >> WHEEL_TICK_MS_LOG2;
+    for (unsigned level = 0; level < WHEEL_LEVELS; level++) {
+        struct event event = event_of_level(wheel, level);
+        if (event.tick == INT64_MAX) continue;
+        int64_t last = event.tick + (INT64_C(1) << (6 * level)) - 1;
+        if (last < least) least = last;
+    }
+    return least << WHEEL_TICK_MS_LOG2;
 }

@@ -61,9 +61,12 @@ struct wheel_due wheel_take(struct wheel *wheel, int64_t now_ms);
 void wheel_return(struct wheel *wheel, struct wheel_chunk *chunk);
 /* Takes a whole slot's chunks out ahead of time, to be looked through as above. */
 struct wheel_chunk *wheel_lift(struct wheel *wheel, unsigned level, unsigned slot);
-/* Up to max records: of a slot drawn in proportion to what it holds, or of the one that is due
- * first. Other ones at the next call. */
+/* Up to max records of a slot drawn in proportion to what it holds; others at the next call. */
 size_t wheel_sample(struct wheel *wheel, struct rng *rng, uint32_t *out, size_t max);
-size_t wheel_soonest(struct wheel *wheel, uint32_t *out, size_t max);
+/* A chunk of the slot of a level that is due first, whenever that is; as wheel_take. NULL: the
+ * level is empty. The nearest deadline of all is in the first slot of some level. */
+struct wheel_chunk *wheel_soonest(struct wheel *wheel, unsigned level);
+/* Records for times up to here are in the first slot of their level. */
+int64_t wheel_horizon(const struct wheel *wheel);
 
 #endif
