@@ -10,7 +10,6 @@
 #include "base/alloc.h"
 #include "redis/acl.h"
 #include "redis/background.h"
-#include "redis/background.h"
 #include "redis/blocked.h"
 #include "redis/conf.h"
 #include "redis/cron.h"
@@ -127,7 +126,6 @@ void redis_free(struct redis *redis)
 {
     if (!redis) return;
     cron_stop(redis);
-    background_release(redis);
     background_release(redis);
     offload_release(redis);
     close_sessions(redis);

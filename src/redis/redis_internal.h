@@ -9,8 +9,6 @@
 
 #include <stdatomic.h>
 
-#include <stdatomic.h>
-
 #include "base/arena.h"
 #include "base/map.h"
 #include "os/pool.h"
@@ -117,8 +115,6 @@ struct redis {
     struct map errors; /* code -> count */
 
     struct pool *pool;       /* owns; for call_offload */
-    struct pool *builder;    /* owns; background.c; NULL until there is work for it */
-    atomic_bool stopping;    /* what the builder does need not end */
     struct pool *builder;    /* owns; background.c; NULL until there is work for it */
     atomic_bool stopping;    /* what the builder does need not end */
     struct buffer scratch;   /* of redis_place */
