@@ -50,7 +50,8 @@ static struct channels channels_of(const struct command_entry *entry, size_t arg
 {
     const char *name = entry->command->name;
     if (!(entry->categories & CAT_PUBSUB) || entry->parent) return (struct channels){0};
-    if (!strcmp(name, "publish") || !strcmp(name, "spublish")) return (struct channels){1, 2, false};
+    if (!strcmp(name, "publish") || !strcmp(name, "spublish"))
+        return (struct channels){1, 2, false};
     if (!strcmp(name, "subscribe") || !strcmp(name, "ssubscribe"))
         return (struct channels){1, argc, false};
     if (!strcmp(name, "psubscribe")) return (struct channels){1, argc, true};

@@ -136,7 +136,8 @@ void run_client_caching(struct redis_call *call)
     } else if (!yes && !call_is(call, 2, "no")) {
         call_syntax_error(call);
     } else if (yes != tracking->optin) {
-        call_errorf(call, "ERR CLIENT CACHING %s is only valid when tracking is enabled in %s mode.",
+        call_errorf(call,
+                    "ERR CLIENT CACHING %s is only valid when tracking is enabled in %s mode.",
                     yes ? "YES" : "NO", yes ? "OPTIN" : "OPTOUT");
     } else {
         tracking->caching = true;

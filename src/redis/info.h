@@ -36,6 +36,7 @@ void info_keyspace(struct info *info);
 void info_reset(struct redis *redis); /* CONFIG RESETSTAT */
 /* Called now and then: takes a sample each tenth of a second. */
 void info_sample(struct redis *redis);
-uint64_t info_rate(const struct redis *redis, unsigned which); /* 0 commands, 1 in, 2 out; a second */
+/* A second: 0 commands, 1 bytes in, 2 bytes out. */
+uint64_t info_rate(const struct redis *redis, unsigned which);
 
 #endif

@@ -14,7 +14,8 @@ void persist_turn(struct redis *redis);
 /* How soon persist_turn has something to look at, in ms. Under the lock. */
 int64_t persist_due_ms(const struct redis *redis);
 void persist_close(struct redis *redis); /* saves if save points ask for it */
-void persist_saved(struct redis *redis); /* a save has begun: what was dirty is in it. Takes the lock */
+/* A save has begun: what was dirty is in it. Takes the lock. */
+void persist_saved(struct redis *redis);
 /* A write that failed refuses further ones. Under the lock; cheap. */
 void persist_check(struct redis *redis);
 

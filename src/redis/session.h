@@ -150,7 +150,7 @@ KITH_NODISCARD struct words *words_copy(const struct kith_str *argv, size_t argc
 void words_free(const struct words *words);
 size_t words_bytes(const struct words *words);
 
-/* batch.c: the feeder's; no lock */
+/* session_batch.c: the feeder's; no lock */
 #define UNKNOWN_OUTPUT_MAX 65536u /* replies that an unknown client has not read */
 enum batch_end { BATCH_MORE, BATCH_FULL, BATCH_ALONE, BATCH_ERROR, BATCH_HTTP, BATCH_NO_MEMORY };
 /* Parses commands from data on, until something ends it; *used is what they took. ALONE: the last
