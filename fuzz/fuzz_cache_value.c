@@ -1,7 +1,8 @@
 /*
- * Values of the cache are never trusted when they come from bytes (a snapshot, a log, RESTORE): input
- * is a type (first byte, modulo the types) and what its decode reads. What it accepts is walked,
- * changed, written and read again: the second reading must succeed and end at the last byte.
+ * Values of the cache are never trusted when they come from bytes (a snapshot, a log, RESTORE):
+ * input is a type (first byte, modulo the types) and what its decode reads. What it accepts is
+ * walked, changed, written and read again: the second reading must succeed and end at the last
+ * byte.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /*
- * A text inside a cell, which is one allocation of a member of a large value: a length and the bytes.
+ * A text inside a cell, which is one allocation of a member of a large value: a length and the
+ * bytes.
  *
  *     OFFSET SIZE MEANING
  *     0      1    length below 255, or 255: the length is in the next 4 bytes

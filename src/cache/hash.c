@@ -6,7 +6,8 @@
  *     1      8    i64 deadline, only then
  *     ...    n    name, then value: texts as cell.h has them
  *
- * Cells with equal deadlines are ordered by their addresses: any order will do, as long as it stays.
+ * Cells with equal deadlines are ordered by their addresses: any order will do, as long as it
+ * stays.
  */
 #include "cache/hash.h"
 
@@ -302,8 +303,8 @@ static int make_form(struct hash *hash, const struct cache_settings *settings, b
     return timed && hash->form == HASH_PACK ? become_timed(hash) : 0;
 }
 
-/* As hash_set, in a pack. A changed deadline makes a new entry at the end, and then the old one goes:
- * that cannot fail halfway. */
+/* As hash_set, in a pack. A changed deadline makes a new entry at the end, and then the old one
+ * goes: that cannot fail halfway. */
 static int pack_set(struct hash *hash, struct kith_str name, struct kith_str value,
                     int64_t deadline, bool *added)
 {

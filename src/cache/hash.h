@@ -1,8 +1,8 @@
 /*
- * A hash: fields with values, and a deadline on some of the fields. Small ones are a pack of (field,
- * value) or, once a field had a deadline, of (field, value, deadline); large ones a hash table of
- * cells and an order of those that have a deadline. Forms never go back. OBJECT ENCODING says
- * listpack, listpackex, hashtable.
+ * A hash: fields with values, and a deadline on some of the fields. Small ones are a pack of
+ * (field, value) or, once a field had a deadline, of (field, value, deadline); large ones a hash
+ * table of cells and an order of those that have a deadline. Forms never go back. OBJECT ENCODING
+ * says listpack, listpackex, hashtable.
  *
  * Nothing here looks at a clock: a field whose deadline has come is there until hash_expire. The
  * keyspace calls that before anybody sees the hash.

@@ -4,8 +4,8 @@
 
 #include "cache/hash.h"
 
-/* A pack becomes a table. KITH_ENOMEM; KITH_ECORRUPT when a field occurs twice, which only a decoded
- * pack can have. */
+/* A pack becomes a table. KITH_ENOMEM; KITH_ECORRUPT when a field occurs twice, which only a
+ * decoded pack can have. */
 KITH_NODISCARD int hash_become_table(struct hash *hash);
 
 #endif

@@ -2,7 +2,8 @@
  * Hashes as values: their bytes.
  *
  *     u8 version 1 · u8 form (0 pack, 1 pack with deadlines, 2 table)
- *     a pack; or varint count, and of each field: name and value (varint length, bytes), and a varint:
+ *     a pack; or varint count, and of each field: name and value (varint length, bytes), and a
+ *     varint:
  *     0 for none, else the deadline + 1
  */
 #include "cache/hash.h"

@@ -1,6 +1,6 @@
 /*
- * A sorted array of integers, all of 2, 4 or 8 bytes: small sets whose members are integers. Finding
- * is a binary search, adding a memmove; the first integer that does not fit widens all.
+ * A sorted array of integers, all of 2, 4 or 8 bytes: small sets whose members are integers.
+ * Finding is a binary search, adding a memmove; the first integer that does not fit widens all.
  */
 #ifndef KITH_CACHE_INTSET_H
 #define KITH_CACHE_INTSET_H

@@ -1,7 +1,8 @@
 /*
  * A list: a row of packs of about 8 KiB (`list_pack_size` of the settings), each with its count
- * beside it. Pushing and popping at both ends is O(1); reaching an index reads 16 bytes a pack, so a
- * million short elements are a few microseconds away; within a pack everything is a short memmove.
+ * beside it. Pushing and popping at both ends is O(1); reaching an index reads 16 bytes a pack, so
+ * a million short elements are a few microseconds away; within a pack everything is a short
+ * memmove.
  *
  * A list is never seen empty by others: who takes the last element removes the key.
  */

@@ -1,14 +1,14 @@
 /*
  * Orders: see order.h.
  *
- * Invariants: key i of an inner node is the first key below child i, and count i is how many keys are
- * there; two neighbours hold together more than three quarters of a node, so the tree stays as low as
- * one of half-filled nodes; leaves are chained both ways.
+ * Invariants: key i of an inner node is the first key below child i, and count i is how many keys
+ * are there; two neighbours hold together more than three quarters of a node, so the tree stays as
+ * low as one of half-filled nodes; leaves are chained both ways.
  *
  * Adding splits full nodes on the way down, so an allocation that fails leaves a valid tree; counts
  * and first keys change only afterwards, on a second way down that cannot fail. A leaf that is full
- * at the end of the order is cut near its end: keys that come in ascending order fill leaves to seven
- * eighths.
+ * at the end of the order is cut near its end: keys that come in ascending order fill leaves to
+ * seven eighths.
  */
 #include "cache/order.h"
 

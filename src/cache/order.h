@@ -1,8 +1,8 @@
 /*
- * An order: cells sorted by (score, what compare says), with ranks. A B+ tree whose inner nodes know
- * how many cells are below each child (an order-statistic tree: Knuth, TAOCP 3, 6.2.4 and 6.2.3), so
- * that a rank, a range by score and a position all cost O(log n); sorted sets and the deadlines of
- * hash fields stand on it.
+ * An order: cells sorted by (score, what compare says), with ranks. A B+ tree whose inner nodes
+ * know how many cells are below each child (an order-statistic tree: Knuth, TAOCP 3, 6.2.4 and
+ * 6.2.3), so that a rank, a range by score and a position all cost O(log n); sorted sets and the
+ * deadlines of hash fields stand on it.
  *
  * Against a skip list with spans: 16 bytes a cell and about a quarter of spare room, no pointers of
  * its own in the cells, and one or two cache misses a level of 31 instead of one a hop.

@@ -1,6 +1,6 @@
 /*
- * A pack: a sequence of short strings and integers in one allocation, readable from both ends. Small
- * lists, sets, hashes and sorted sets are one pack; a long list is a row of them.
+ * A pack: a sequence of short strings and integers in one allocation, readable from both ends.
+ * Small lists, sets, hashes and sorted sets are one pack; a long list is a row of them.
  *
  *     OFFSET SIZE    MEANING (of one element)
  *     0      1       head: 0x00-0x7f the integer itself; 0x80-0xbf a string of (head & 63) bytes;
@@ -11,8 +11,8 @@
  *     ...    1 to 5  size of head and bytes in groups of 7 bits, most significant first seen from
  *                    the right: read backwards, a byte with its top bit set has more to its left
  *
- * The text of a canonical integer is always stored as an integer in its shortest form, so equal texts
- * have equal bytes and a search is a memcmp an element.
+ * The text of a canonical integer is always stored as an integer in its shortest form, so equal
+ * texts have equal bytes and a search is a memcmp an element.
  *
  * Free room may be in front of the elements as well as behind them: a queue that is pushed at one
  * end and popped at the other moves nothing. A place is an offset; every change makes all places
@@ -103,8 +103,8 @@ KITH_NODISCARD int pack_join(struct heap *heap, struct pack **into, const struct
 
 /* varint count, varint length, the elements */
 void pack_encode(const struct pack *pack, struct buffer *out);
-/* Untrusted: every head, length and count is checked, and that integers are stored as such. `reals`:
- * whether doubles may occur. KITH_ECORRUPT, KITH_ENOMEM. */
+/* Untrusted: every head, length and count is checked, and that integers are stored as such.
+ * `reals`: whether doubles may occur. KITH_ECORRUPT, KITH_ENOMEM. */
 KITH_NODISCARD int pack_decode(struct heap *heap, struct cursor *in, bool reals, struct pack **out);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * A set, in one of three forms that it takes as it grows: a sorted array of integers, a pack, a hash
- * table of cells (cell.h). Forms never go back. What OBJECT ENCODING says of them: intset, listpack,
- * hashtable.
+ * A set, in one of three forms that it takes as it grows: a sorted array of integers, a pack, a
+ * hash table of cells (cell.h). Forms never go back. What OBJECT ENCODING says of them: intset,
+ * listpack, hashtable.
  */
 #ifndef KITH_CACHE_SET_H
 #define KITH_CACHE_SET_H

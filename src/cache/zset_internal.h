@@ -4,8 +4,8 @@
 
 #include "cache/zset.h"
 
-/* A pack becomes a table. KITH_ENOMEM; KITH_ECORRUPT when a member occurs twice, which only a decoded
- * pack can have. */
+/* A pack becomes a table. KITH_ENOMEM; KITH_ECORRUPT when a member occurs twice, which only a
+ * decoded pack can have. */
 KITH_NODISCARD int zset_become_table(struct zset *zset);
 
 #endif

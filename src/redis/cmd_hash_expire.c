@@ -1,9 +1,9 @@
 /*
  * Deadlines of hash fields.
  *
- * Every deadline is logged as an absolute one, for the fields that really got it, and a field that a
- * past time removed as HDEL: the log gives the same hash at any later time. While the log is replayed
- * a past time removes nothing; what expired back then is logged as HDEL behind it.
+ * Every deadline is logged as an absolute one, for the fields that really got it, and a field that
+ * a past time removed as HDEL: the log gives the same hash at any later time. While the log is
+ * replayed a past time removes nothing; what expired back then is logged as HDEL behind it.
  */
 #include <string.h>
 
@@ -349,7 +349,8 @@ static int set_fields(struct redis_call *call, const struct field_args *args, st
 {
     for (size_t i = 0; i < args->count; i++) {
         const struct kith_str *pair = &call->argv[args->first + 2 * i];
-        const int rc = hash_set(hash, cache_settings(call->cache), pair[0], pair[1], deadline, NULL);
+        const int rc =
+            hash_set(hash, cache_settings(call->cache), pair[0], pair[1], deadline, NULL);
         if (rc != 0) return rc;
     }
     return 0;

@@ -158,7 +158,8 @@ void run_hscan(struct redis_call *call)
 static bool read_float(struct kith_str text, long double *out)
 {
     char copy[FLOAT_TEXT_MAX], *end;
-    if (text.len == 0 || text.len >= sizeof copy || (unsigned char)text.data[0] <= ' ') return false;
+    if (text.len == 0 || text.len >= sizeof copy) return false;
+    if ((unsigned char)text.data[0] <= ' ') return false;
     memcpy(copy, text.data, text.len);
     copy[text.len] = 0;
     errno = 0;

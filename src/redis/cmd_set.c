@@ -57,7 +57,9 @@ static void run_srem(struct redis_call *call)
     struct entry *entry = call_write(call, call->argv[1], VALUE_SET);
     if (call->failed) return;
     int64_t gone = 0;
-    for (size_t i = 2; entry && i < call->argc; i++) gone += set_remove(set_of(entry), call->argv[i]);
+    for (size_t i = 2; entry && i < call->argc; i++) {
+        gone += set_remove(set_of(entry), call->argv[i]);
+    }
     if (gone > 0) {
         call_changed(call, call->argv[1], EVENT_SET, "srem");
         call_delete_empty(call, entry, set_count(set_of(entry)) == 0);

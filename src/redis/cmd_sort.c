@@ -1,10 +1,11 @@
 /*
- * SORT and SORT_RO: the members of a list, a set or a sorted set in order, by themselves or by other
- * keys, which patterns name: the first '*' becomes the member, and "key->field" looks into a hash.
+ * SORT and SORT_RO: the members of a list, a set or a sorted set in order, by themselves or by
+ * other keys, which patterns name: the first '*' becomes the member, and "key->field" looks into a
+ * hash.
  *
  * All texts are copied into an arena first, because looking other keys up may remove some that are
- * due. What compares equal is ordered by its bytes, so a result is always the same and the command can
- * be logged as it was typed.
+ * due. What compares equal is ordered by its bytes, so a result is always the same and the command
+ * can be logged as it was typed.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -274,7 +275,9 @@ static void sort_reply(struct sort *sort)
         if (sort->get_count == 0) resp_str(reply, sort->items[i].text);
         for (size_t j = 0; j < sort->get_count; j++) {
             struct kith_str value = { NULL, 0 };
-            if (!look_up(sort, sort->gets[j], sort->items[i].text, &value)) reply->out->failed = true;
+            if (!look_up(sort, sort->gets[j], sort->items[i].text, &value)) {
+                reply->out->failed = true;
+            }
             if (value.data) resp_str(reply, value);
             else resp_null(reply);
         }

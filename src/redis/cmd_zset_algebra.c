@@ -1,8 +1,8 @@
 /*
  * Union, intersection and difference of sorted sets and of plain sets, whose members count 1.
  *
- * The inputs are taken smallest first, as Redis does: sums of floats depend on the order. An infinity
- * less an infinity is 0.
+ * The inputs are taken smallest first, as Redis does: sums of floats depend on the order. An
+ * infinity less an infinity is 0.
  */
 #include <math.h>
 

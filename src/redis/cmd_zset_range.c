@@ -1,6 +1,6 @@
 /*
- * Ranges of sorted sets: by rank, by score, by text. Every range becomes ranks first (two walks down
- * the tree), then members are read from there on.
+ * Ranges of sorted sets: by rank, by score, by text. Every range becomes ranks first (two walks
+ * down the tree), then members are read from there on.
  */
 #include "redis/cmd_zset.h"
 

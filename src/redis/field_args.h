@@ -1,5 +1,6 @@
 /*
- * The arguments of commands about deadlines of hash fields: a time, conditions, "FIELDS n field ...".
+ * The arguments of commands about deadlines of hash fields: a time, conditions, "FIELDS n field
+ * ...".
  */
 #ifndef KITH_REDIS_FIELD_ARGS_H
 #define KITH_REDIS_FIELD_ARGS_H

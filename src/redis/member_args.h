@@ -1,7 +1,7 @@
 /*
  * What the commands of lists, sets, sorted sets and hashes have in common: ranges, counts, the
- * options of scans, keys behind a number of keys, new values, and what is logged when memory ran out
- * halfway.
+ * options of scans, keys behind a number of keys, new values, and what is logged when memory ran
+ * out halfway.
  */
 #ifndef KITH_REDIS_MEMBER_ARGS_H
 #define KITH_REDIS_MEMBER_ARGS_H
@@ -20,7 +20,8 @@ bool range_clamp(int64_t start, int64_t stop, uint64_t len, uint64_t *first, uin
 /* The keys of "numkeys key ..." with numkeys in argv[arg]; they begin at arg + 1 and lie inside of
  * argv. */
 bool call_numkeys(struct redis_call *call, size_t arg, size_t *count, const char *error);
-/* For struct command.keys: "CMD numkeys key ...", "CMD dst numkeys key ...", "CMD x numkeys ...". */
+/* For struct command.keys: "CMD numkeys key ...", "CMD dst numkeys key ...", "CMD x numkeys ...".
+ * */
 int keys_numbered_1(const struct kith_str *argv, size_t argc, size_t *places, size_t max);
 int keys_numbered_2(const struct kith_str *argv, size_t argc, size_t *places, size_t max);
 int keys_stored_numbered(const struct kith_str *argv, size_t argc, size_t *places, size_t max);
@@ -42,8 +43,8 @@ void scan_end(struct redis_call *call, size_t place, uint64_t cursor, size_t wri
 /* "[0, []]" */
 void scan_nothing(struct redis_call *call);
 
-/* The end of a command that stores its result: takes the value (NULL: empty) and puts it under key in
- * place of whatever was there, or deletes that when count is 0. Answers the count. */
+/* The end of a command that stores its result: takes the value (NULL: empty) and puts it under key
+ * in place of whatever was there, or deletes that when count is 0. Answers the count. */
 void call_store(struct redis_call *call, struct kith_str key, enum value_type type, void *value,
                 uint64_t count, const char *event);
 

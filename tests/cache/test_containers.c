@@ -1,7 +1,7 @@
 /*
- * Lists, sets, sorted sets and hashes against naive models: random changes with small limits, so that
- * every form and conversion occurs; ranks and bounds against sorting; bytes there and back, cut and
- * flipped; every allocation failing once; limits and one past them.
+ * Lists, sets, sorted sets and hashes against naive models: random changes with small limits, so
+ * that every form and conversion occurs; ranks and bounds against sorting; bytes there and back,
+ * cut and flipped; every allocation failing once; limits and one past them.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -41,7 +41,10 @@ static struct fixture start(uint64_t seed)
 
 static struct kith_str str(const char *text) { return (struct kith_str){ text, strlen(text) }; }
 
-static struct kith_str owned(const char *text, size_t len) { return (struct kith_str){ text, len }; }
+static struct kith_str owned(const char *text, size_t len)
+{
+    return (struct kith_str){ text, len };
+}
 
 /* A member by its number: integers of all widths, short texts, long ones. */
 static struct kith_str member(size_t number, char out[TEXT])
@@ -588,15 +591,19 @@ static int build_all(struct fixture *f)
         bool added;
         const struct kith_str name = member(i, text);
         rc = list_push(list, &f->settings, i % 2, name);
-        if (rc == 0 && i == 40) rc = list_insert(list, &f->settings, list_place(list, 20), true, name);
+        if (rc == 0 && i == 40) {
+            rc = list_insert(list, &f->settings, list_place(list, 20), true, name);
+        }
         if (rc == 0) rc = set_add(set, &f->settings, name, &added);
         if (rc == 0) rc = zset_put(zset, &f->settings, name, (double)(i % 7) + 0.5);
         if (rc == 0) rc = hash_set(hash, &f->settings, name, name, (int64_t)i + 1, &added);
         if (rc == 0 && i % 3 == 0) rc = hash_set_deadline(hash, name, 5000 - (int64_t)i);
         assert_true(rc == 0 || rc == KITH_ENOMEM);
     }
-    if (zset && zset->form == ZSET_TABLE) assert_true(order_is_valid(&zset->table->order));
-    if (zset && zset->form == ZSET_TABLE) assert_int_equal(zset->table->order.count, zset_count(zset));
+    if (zset && zset->form == ZSET_TABLE) {
+        assert_true(order_is_valid(&zset->table->order));
+        assert_int_equal(zset->table->order.count, zset_count(zset));
+    }
     list_free(list);
     set_free(set);
     zset_free(zset);

@@ -1,7 +1,7 @@
 /*
- * The reference for behaviour, where it is installed: a redis-server of one's own on a unix socket in
- * a new directory, asked over that socket. And replies as trees, so that those of two servers can be
- * compared where their order means nothing.
+ * The reference for behaviour, where it is installed: a redis-server of one's own on a unix socket
+ * in a new directory, asked over that socket. And replies as trees, so that those of two servers
+ * can be compared where their order means nothing.
  */
 #ifndef KITH_TESTS_REDIS_ORACLE_H
 #define KITH_TESTS_REDIS_ORACLE_H
@@ -34,7 +34,8 @@ static inline bool oracle_connect(struct oracle *oracle)
     memcpy(address.sun_path, oracle->path, strlen(oracle->path) + 1);
     for (int tries = 0; tries < 200; tries++) {
         oracle->fd = socket(AF_UNIX, SOCK_STREAM, 0);
-        if (connect(oracle->fd, (const struct sockaddr *)&address, sizeof address) == 0) return true;
+        const struct sockaddr *to = (const struct sockaddr *)&address;
+        if (connect(oracle->fd, to, sizeof address) == 0) return true;
         close(oracle->fd);
         usleep(20000);
     }

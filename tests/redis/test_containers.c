@@ -1,7 +1,7 @@
 /*
- * Commands of lists, sets, sorted sets, hashes and SORT as transcripts: what a random comparison with
- * another server cannot see. Later additions to Redis, both protocols, waiting, events, encodings,
- * deadlines of fields, and what is logged.
+ * Commands of lists, sets, sorted sets, hashes and SORT as transcripts: what a random comparison
+ * with another server cannot see. Later additions to Redis, both protocols, waiting, events,
+ * encodings, deadlines of fields, and what is logged.
  */
 #include "redis/door.h"
 

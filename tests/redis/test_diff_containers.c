@@ -26,7 +26,10 @@ struct diff {
 
 /* ---- making commands ---- */
 
-static size_t below(struct diff *diff, size_t bound) { return (size_t)rng_below(&diff->rng, bound); }
+static size_t below(struct diff *diff, size_t bound)
+{
+    return (size_t)rng_below(&diff->rng, bound);
+}
 
 static void put(struct diff *diff, const char *text)
 {
