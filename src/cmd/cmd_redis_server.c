@@ -274,6 +274,7 @@ static void close_all(struct running *run)
     if (run->net) net_stop(run->net, STOP_MS);
     if (run->pidfile_written && settings->pidfile)
         (void)!os_unlink(run->os, settings->pidfile, NULL);
+    if (run->net && settings->unixsocket) (void)!os_unlink(run->os, settings->unixsocket, NULL);
     redis_door_close(&run->door); /* its log may still tell the net that it has settled */
     net_free(run->net);
     if (run->logger) say(run, LOG_WARNING, "Redis is now ready to exit, bye bye...");
