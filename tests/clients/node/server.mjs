@@ -1,0 +1,82 @@
+// A `kith redis-server` of our own: on a free port, over a directory that goes when the test ends.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+// Free now; another program may take it before the server does, so that a start is tried again.
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address();
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
+export class Server {
+  constructor(kith) {
+    this.kith = kith;
+    this.root = mkdtempSync(join(tmpdir(), 'kith-clients-'));
+  }
+
+  // A cache alone, or with an append log. A second start takes the first one's port.
+  async start({ log = false } = {}) {
+    for (let attempt = 0; attempt < 3; attempt++) {
+      this.port ??= await freePort();
+      if (await this.begin(log)) return this.port;
+      this.port = undefined;
+    }
+    throw new Error(`kith redis-server did not start: ${this.said}`);
+  }
+
+  begin(log) {
+    this.child = spawn(this.kith, ['redis-server', '--port', `${this.port}`, '--save', '',
+      '--appendonly', log ? 'yes' : 'no', '--dir', this.root],
+    { stdio: ['ignore', 'pipe', 'inherit'] });
+    this.said = '';
+    return new Promise((resolve, reject) => {
+      this.child.once('error', reject);
+      this.ended = new Promise(gone => this.child.once('exit', code => {
+        gone(code);
+        resolve(false);
+      }));
+      this.child.stdout.on('data', bytes => {
+        this.said += bytes;
+        if (this.said.includes('Ready to accept connections')) resolve(true);
+      });
+    });
+  }
+
+  // The exit status; a signal's is null.
+  async stop(signal = 'SIGTERM') {
+    if (!this.child) return undefined;
+    this.child.kill(signal);
+    const code = await this.ended;
+    this.child = undefined;
+    return code;
+  }
+
+  async remove() {
+    await this.stop('SIGKILL');
+    rmSync(this.root, { recursive: true, force: true });
+  }
+}
+
+// What a server answers to these bytes, up to `length` bytes: for what a client would not send.
+export function exchange(port, bytes, length) {
+  return new Promise((resolve, reject) => {
+    let got = '';
+    const socket = connect(port, '127.0.0.1', () => socket.write(bytes));
+    socket.once('error', reject);
+    socket.on('data', data => {
+      got += data.toString('latin1');
+      if (got.length < length) return;
+      socket.destroy();
+      resolve(got);
+    });
+  });
+}
