@@ -73,6 +73,25 @@ static void test_nothing_else(void **state)
 
 /* ---- the program ---- */
 
+static pid_t running; /* 0: none. What a test that failed has left, the teardown ends */
+
+static int teardown(void **state)
+{
+    (void)state;
+    if (running > 0 && kill(running, SIGKILL) == 0) (void)waitpid(running, NULL, 0);
+    running = 0;
+    return 0;
+}
+
+/* Its status; it has been asked to end. */
+static int reap(void)
+{
+    int status = -1;
+    assert_int_equal(waitpid(running, &status, 0), running);
+    running = 0;
+    return status;
+}
+
 static int remove_one(const char *name, const struct stat *info, int kind, struct FTW *walk)
 {
     (void)info;
@@ -107,7 +126,8 @@ static bool answers(uint16_t port)
     return false;
 }
 
-static pid_t serve(const char *dir, uint16_t milvus, uint16_t ops, bool tls)
+/* Without a Redis door: its port may be taken, and every door reads the certificate once. */
+static void serve(const char *dir, uint16_t milvus, uint16_t ops, bool tls)
 {
     const char *binaries = getenv("KITH_BINARY_DIR");
     char program[1024], data[128], cert[128], key[128], ports[2][16];
@@ -117,17 +137,17 @@ static pid_t serve(const char *dir, uint16_t milvus, uint16_t ops, bool tls)
     (void)snprintf(key, sizeof key, "%s/key", dir);
     (void)snprintf(ports[0], sizeof ports[0], "%u", milvus);
     (void)snprintf(ports[1], sizeof ports[1], "%u", ops);
-    const pid_t pid = fork();
-    if (pid == 0) {
+    running = fork();
+    assert_true(running >= 0);
+    if (running == 0) {
         const int null = open("/dev/null", O_WRONLY);
         (void)dup2(null, 1);
         (void)dup2(null, 2);
         (void)execl(program, program, "serve", "--data", data, "--milvus-port", ports[0],
-                    "--ops-port", ports[1], tls ? "--tls" : NULL, "server", "--tls-cert", cert,
-                    "--tls-key", key, (char *)NULL);
+                    "--ops-port", ports[1], "--redis-port", "0", tls ? "--tls" : NULL, "server",
+                    "--tls-cert", cert, "--tls-key", key, (char *)NULL);
         _exit(127);
     }
-    return pid;
 }
 
 static bool ready_within(uint16_t port, int status, int ms)
@@ -147,23 +167,21 @@ static void test_starting(void **state)
     char dir[] = "/tmp/kith-ops-XXXXXX", cert[128], key[128], text[1 << 14];
     const uint16_t milvus = free_port(), ops = free_port();
     struct certificate own;
-    int status;
     assert_non_null(mkdtemp(dir));
     (void)snprintf(cert, sizeof cert, "%s/cert", dir);
     (void)snprintf(key, sizeof key, "%s/key", dir);
     assert_int_equal(mkfifo(cert, 0600), 0);
     certificate_make(&own, "localhost", NULL);
     certificate_write(&own, NULL, key);
-    const pid_t pid = serve(dir, milvus, ops, true);
+    serve(dir, milvus, ops, true);
     assert_true(answers(ops));
     assert_int_equal(ask(ops, "GET", "/readyz", text, sizeof text), 503);
     assert_int_equal(ask(ops, "GET", "/healthz", text, sizeof text), 200);
     assert_int_equal(ask(ops, "GET", "/metrics", text, sizeof text), 200);
     certificate_write(&own, cert, NULL); /* into the pipe */
     assert_true(ready_within(ops, 200, 10000));
-    assert_int_equal(kill(pid, SIGTERM), 0);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(status, 0);
+    assert_int_equal(kill(running, SIGTERM), 0);
+    assert_int_equal(reap(), 0);
     certificate_free(&own);
     (void)nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
@@ -175,9 +193,8 @@ static void test_draining(void **state)
     char dir[] = "/tmp/kith-ops-XXXXXX", text[4096];
     const uint16_t milvus = free_port(), ops = free_port();
     struct buffer bytes;
-    int status;
     assert_non_null(mkdtemp(dir));
-    const pid_t pid = serve(dir, milvus, ops, false);
+    serve(dir, milvus, ops, false);
     assert_true(answers(ops) && ready_within(ops, 200, 10000));
     const int fd = hostile_dial(milvus);
     buffer_init(&bytes);
@@ -185,13 +202,12 @@ static void test_draining(void **state)
     h2_call(&bytes, 1, "/milvus.proto.milvus.MilvusService/Search", NULL, NULL);
     assert_true(hostile_send(fd, bytes.data, bytes.len));
     os_sleep_us(os_real(), 100000);
-    assert_int_equal(kill(pid, SIGTERM), 0);
+    assert_int_equal(kill(running, SIGTERM), 0);
     assert_true(ready_within(ops, 503, 5000));
     assert_int_equal(ask(ops, "GET", "/healthz", text, sizeof text), 200);
     (void)close(fd);
     buffer_release(&bytes);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(status, 0);
+    assert_int_equal(reap(), 0);
     (void)nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
@@ -199,8 +215,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_else),
-        cmocka_unit_test(test_starting),
-        cmocka_unit_test(test_draining),
+        cmocka_unit_test_teardown(test_starting, teardown),
+        cmocka_unit_test_teardown(test_draining, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
