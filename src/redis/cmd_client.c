@@ -260,7 +260,7 @@ static void run_pause(struct redis_call *call)
     }
     if (call->argc > 4 ||
         (call->argc == 4 && !call_is(call, 3, "write") && !call_is(call, 3, "all"))) {
-        call_syntax_error(call);
+        call_error(call, "ERR CLIENT PAUSE mode must be WRITE or ALL");
         return;
     }
     const int64_t now = cache_now_ms(call->cache);

@@ -71,16 +71,18 @@ static const char *contradiction(const struct session *session, const struct wis
 }
 
 /* One prefix must not begin another: a key would be told twice. */
-static const struct kith_str *overlap(const struct wish *wish)
+static bool overlap(const struct wish *wish, size_t *first, size_t *second)
 {
     for (size_t i = 0; i < wish->prefix_count; i++) {
         for (size_t k = 0; k < wish->prefix_count; k++) {
             const struct kith_str *a = &wish->prefixes[i], *b = &wish->prefixes[k];
+            *first = i;
+            *second = k;
             if (i != k && a->len <= b->len && (!a->len || !memcmp(a->data, b->data, a->len)))
-                return a;
+                return true;
         }
     }
-    return NULL;
+    return false;
 }
 
 /* The texts lie behind the array: one block. */
@@ -111,13 +113,14 @@ void run_client_tracking(struct redis_call *call)
     }
     if (!read_options(call, &wish)) return;
     const char *why = contradiction(call->session, &wish);
-    const struct kith_str *twice = overlap(&wish);
+    size_t a, b;
     if (why) {
         call_error(call, why);
-    } else if (twice) {
+    } else if (overlap(&wish, &a, &b)) {
         call_errorf(call, "ERR Prefix '%.*s' overlaps with another provided prefix '%.*s'. "
                           "Prefixes for a single client must not overlap.",
-                    (int)twice->len, twice->data, (int)twice->len, twice->data);
+                    (int)wish.prefixes[a].len, wish.prefixes[a].data, (int)wish.prefixes[b].len,
+                    wish.prefixes[b].data);
     } else if (!keep_prefixes(&wish)) {
         call_no_memory(call);
     } else {

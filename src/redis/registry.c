@@ -91,9 +91,7 @@ struct command_entry *registry_of(const struct registry *registry, const struct 
 {
     struct command_entry *entry = registry_lookup(registry, argv[0]);
     if (!entry || !entry->command->subcommands || argc < 2) return entry;
-    struct command_entry *sub = registry_sub(registry, entry, argv[1]);
-    if (sub) return sub;
-    return entry->command->run ? entry : NULL;
+    return registry_sub(registry, entry, argv[1]);
 }
 
 struct command_entry *registry_full(const struct registry *registry, struct kith_str name)

@@ -10,10 +10,10 @@
 static enum eviction policy_of(int64_t place) /* in the order of the table's choices */
 {
     static const enum eviction policies[] = {
-        EVICT_NEVER,        EVICT_ALL_LRU,      EVICT_ALL_LFU,
-        EVICT_ALL_LRM,      EVICT_ALL_RANDOM,   EVICT_VOLATILE_LRU,
-        EVICT_VOLATILE_LFU, EVICT_VOLATILE_LRM, EVICT_VOLATILE_RANDOM,
-        EVICT_VOLATILE_TTL,
+        EVICT_VOLATILE_LRU,    EVICT_VOLATILE_LFU, EVICT_VOLATILE_LRM,
+        EVICT_VOLATILE_RANDOM, EVICT_VOLATILE_TTL, EVICT_ALL_LRU,
+        EVICT_ALL_LFU,         EVICT_ALL_LRM,      EVICT_ALL_RANDOM,
+        EVICT_NEVER,
     };
     return policies[place];
 }

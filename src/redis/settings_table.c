@@ -24,8 +24,8 @@
 #define BIG INT64_MAX
 #define INT INT32_MAX
 #define POLICIES                                                                                   \
-    "noeviction|allkeys-lru|allkeys-lfu|allkeys-lrm|allkeys-random|volatile-lru|volatile-lfu|"     \
-    "volatile-lrm|volatile-random|volatile-ttl"
+    "volatile-lru|volatile-lfu|volatile-lrm|volatile-random|volatile-ttl|allkeys-lru|allkeys-lfu|" \
+    "allkeys-lrm|allkeys-random|noeviction"
 
 static const struct parameter table[] = {
     {"save", PARAMETER_SAVE, 0, 0, 0, "3600 1 300 100 60 10000", NULL, AT(saves)},
