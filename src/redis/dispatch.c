@@ -19,6 +19,7 @@
 #include "redis/watch.h"
 
 #define UNKNOWN_TEXT 128u
+#define WARM 16u /* commands whose keys are asked for together */
 
 void redis_refresh(struct redis *redis)
 {
@@ -370,11 +371,30 @@ void session_execute(struct session *session, const struct kith_str *argv, size_
     else run(session, entry, argv, argc);
 }
 
+/* A queue of commands touches as many keys, each some cache misses away: those of the next commands
+ * are asked for before the first is executed, so that their ways from memory overlap. First the
+ * buckets, then what stands in them. */
+static void warm(const struct session *session)
+{
+    const struct batch *batch = &session->batch;
+    struct cache *cache = session->redis->cache;
+    const size_t left = batch->count - batch->done, count = left < WARM ? left : WARM;
+    for (unsigned stage = 0; stage < 2 && count > 1; stage++) {
+        const struct kith_str *argv = &batch->words[batch->done_words];
+        for (size_t i = 0; i < count; argv += batch->items[batch->done + i++].words) {
+            if (batch->items[batch->done + i].words < 2) continue;
+            if (stage) cache_prefetch_entry(cache, session->db, argv[1]);
+            else cache_prefetch(cache, session->db, argv[1]);
+        }
+    }
+}
+
 void session_run_batch(struct session *session)
 {
     struct batch *batch = &session->batch;
     session->redis->now_ns = os_now_ns(session->redis->os);
     while (batch->done < batch->count && session->state == SESSION_RUNNING && !session->closing) {
+        if (batch->done % WARM == 0) warm(session);
         const struct kith_str *argv = &batch->words[batch->done_words];
         const size_t argc = batch->items[batch->done].words;
         session_execute(session, argv, argc);
