@@ -112,6 +112,7 @@ static void measure(const struct server *server, const struct load *load, unsign
     struct load_result result;
     struct load now = *load;
     now.port = server->port;
+    if (!strcmp(server->name, "echo")) now.protocol = ECHO;
     const double before = server_cpu_s(server);
     load_run(&now, &result);
     const double cpu = server_cpu_s(server) - before;

@@ -11,7 +11,7 @@
 
 #define CONNECTIONS_MAX 1000u
 
-enum protocol { RESP, LINE };
+enum protocol { RESP, LINE, ECHO /* RESP, and as many bytes come back */ };
 enum request { REQUEST_GET, REQUEST_SET };
 
 struct server { /* a process of ours */

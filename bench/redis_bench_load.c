@@ -92,7 +92,7 @@ static void send_batch(struct run *run, struct client *client, size_t request_by
     for (unsigned i = 0; i < run->load->pipeline; i++)
         patch(client->batch + i * request_bytes + key_at, draw(run) % run->load->keys);
     client->sent = 0;
-    client->replies_due = run->load->pipeline;
+    client->replies_due = run->load->protocol == ECHO ? client->batch_bytes : run->load->pipeline;
     client->began = now_s();
     send_rest(client);
 }
@@ -100,6 +100,10 @@ static void send_batch(struct run *run, struct client *client, size_t request_by
 /* Counts whole replies in what came: lines, and bulk strings behind theirs. */
 static void count_replies(struct run *run, struct client *client, const char *data, size_t len)
 {
+    if (run->load->protocol == ECHO) {
+        client->replies_due -= len;
+        return;
+    }
     for (size_t i = 0; i < len;) {
         if (client->bulk_left) {
             const size_t take = len - i < client->bulk_left ? len - i : client->bulk_left;
