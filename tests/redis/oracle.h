@@ -184,6 +184,7 @@ static inline int reply_pair_order(const void *a, const void *b)
 /* Sorts the items, one by one or two by two. */
 static inline void reply_sort(struct reply *reply, bool pairs)
 {
+    if (reply->count == 0) return;
     if (pairs && reply->count % 2 == 0) {
         qsort(reply->items, reply->count / 2, sizeof(struct reply_pair), reply_pair_order);
     } else {

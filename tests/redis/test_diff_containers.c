@@ -3,8 +3,8 @@
  * the same replies. Skipped where there is no redis-server.
  *
  * KITH_DIFF_COMMANDS: how many a run (20,000); KITH_DIFF_SEED; KITH_DIFF_EVERY: all keys are
- * compared after so many (200). Limits of small forms are low, so that
- * conversions happen all the time. Where the order of members means nothing, replies are sorted.
+ * compared after so many (200). Limits of small forms are low, so that conversions happen all the
+ * time, unless 4 divides the seed. Where the order of members means nothing, replies are sorted.
  */
 #include "redis/door.h"
 #include "redis/oracle.h"
@@ -632,6 +632,7 @@ static const char *setting_of(const char *name, const char *fallback)
 static void test_same_replies(void **state)
 {
     (void)state;
+    static const char *const defaults[] = { NULL };
     static const char *const settings[] = {
         "--hash-max-listpack-entries", "24", "--zset-max-listpack-entries", "24",
         "--set-max-intset-entries", "24", "--list-max-listpack-size", "6", NULL
@@ -640,7 +641,8 @@ static void test_same_replies(void **state)
     const size_t every = strtoull(setting_of("KITH_DIFF_EVERY", "200"), NULL, 10);
     const uint64_t seed = strtoull(setting_of("KITH_DIFF_SEED", "0"), NULL, 10);
     struct diff *diff = calloc(1, sizeof *diff);
-    if (!oracle_start(&diff->oracle, settings)) {
+    const bool low = seed % 4 != 0 || seed == 0;
+    if (!oracle_start(&diff->oracle, low ? settings : defaults)) {
         print_message("no redis-server here: skipped\n");
         oracle_stop(&diff->oracle);
         free(diff);
@@ -651,9 +653,11 @@ static void test_same_replies(void **state)
     diff->redis = door_open();
     diff->session = session_open_local(diff->redis);
     struct cache_settings *limits = cache_settings(redis_cache(diff->redis));
-    limits->pack_entries_hash = limits->pack_entries_set = limits->pack_entries_zset = 24;
-    limits->intset_entries = 24;
-    limits->list_pack_size = 6;
+    if (low) {
+        limits->pack_entries_hash = limits->pack_entries_set = limits->pack_entries_zset = 24;
+        limits->intset_entries = 24;
+        limits->list_pack_size = 6;
+    }
     run_commands(diff, commands / 2, every);
     speak_resp3(diff);
     run_commands(diff, commands / 2, every);
