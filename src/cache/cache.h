@@ -118,8 +118,8 @@ enum { CACHE_NO_TOUCH = 1, CACHE_NO_STATS = 2 };
 struct entry *cache_read(struct cache *cache, unsigned db, struct kith_str key, unsigned flags);
 /* The same before a change: no statistics, `changing` is told. */
 struct entry *cache_write(struct cache *cache, unsigned db, struct kith_str key);
-/* Brings what cache_read will need into the processor's cache, in two stages: call the first for all
- * keys of a batch, then the second for all, then look up. */
+/* Brings what cache_read will need into the processor's cache, in two stages: call the first for
+ * all keys of a batch, then the second for all, then look up. */
 void cache_prefetch(struct cache *cache, unsigned db, struct kith_str key);
 void cache_prefetch_entry(struct cache *cache, unsigned db, struct kith_str key);
 

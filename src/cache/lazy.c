@@ -27,7 +27,7 @@ int lazy_init(struct lazy *lazy, const struct os *os)
 
 static void run(struct lazy *lazy, struct lazy_job *job)
 {
-    job->free(job->ctx, job->what);
+    job->fn(job->ctx, job->what);
     atomic_fetch_sub(&lazy->pending, 1);
     atomic_fetch_sub(&lazy->pending_bytes, job->bytes);
     atomic_fetch_add(&lazy->freed, 1);
@@ -94,15 +94,15 @@ static bool hand_over(struct lazy *lazy, struct lazy_job *job)
     return true;
 }
 
-void lazy_free(struct lazy *lazy, void (*free)(void *ctx, void *what), void *ctx, void *what,
+void lazy_free(struct lazy *lazy, void (*fn)(void *ctx, void *what), void *ctx, void *what,
                size_t bytes)
 {
     struct lazy_job *job = mem_zalloc(sizeof *job);
     if (!job) {
-        free(ctx, what);
+        fn(ctx, what);
         return;
     }
-    job->free = free;
+    job->fn = fn;
     job->ctx = ctx;
     job->what = what;
     job->bytes = bytes;

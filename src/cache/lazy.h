@@ -12,7 +12,7 @@
 
 struct lazy_job {
     struct lazy_job *next;
-    void (*free)(void *ctx, void *what);
+    void (*fn)(void *ctx, void *what);
     void *ctx, *what;
     size_t bytes;
 };
@@ -30,9 +30,9 @@ struct lazy {
 KITH_NODISCARD int lazy_init(struct lazy *lazy, const struct os *os);
 /* Frees what waits and ends the thread; accepts a zeroed struct. */
 void lazy_release(struct lazy *lazy);
-/* Calls free(ctx, what) on the thread, or here and now when that cannot be. bytes: about how much
+/* Calls fn(ctx, what) on the thread, or here and now when that cannot be. bytes: about how much
  * it will give back. */
-void lazy_free(struct lazy *lazy, void (*free)(void *ctx, void *what), void *ctx, void *what,
+void lazy_free(struct lazy *lazy, void (*fn)(void *ctx, void *what), void *ctx, void *what,
                size_t bytes);
 static inline size_t lazy_pending_bytes(const struct lazy *lazy)
 {
