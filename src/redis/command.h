@@ -65,7 +65,8 @@ enum command_flag {
     CMD_MOVABLE_KEYS = 1 << 12, /* keys() says where they are */
     CMD_KEYS_WRITE_ONLY = 1 << 13, /* ACL: keys need write, not read */
     CMD_NO_SCRIPT = 1 << 14,
-    CMD_UPPER_NAME = 1 << 15 /* its name in error texts is upper case (vector sets) */
+    CMD_UPPER_NAME = 1 << 15, /* its name in error texts is upper case (vector sets) */
+    CMD_RAW_REPLY = 1 << 16   /* of another door: its reply is not RESP (private_call.h) */
 };
 
 enum command_category { /* of ACL; bits */

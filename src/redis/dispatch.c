@@ -149,7 +149,8 @@ void redis_call_finish(struct redis *redis, struct session *session, struct comm
     redis->running = entry;
     redis->depth++;
     fn(call, ctx);
-    const bool failed = is_error(redis, call->reply->out, start) || call->failed;
+    const bool raw = entry->flags & CMD_RAW_REPLY;
+    const bool failed = (!raw && is_error(redis, call->reply->out, start)) || call->failed;
     const int64_t ns = count_call(redis, entry, failed);
     if (ns >= redis->slow_ns) note_slow(redis, session, entry, call, ns);
     if (call->changes) log_call(redis, call);

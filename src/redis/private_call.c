@@ -1,0 +1,104 @@
+/*
+ * Commands of other doors: see private_call.h.
+ */
+#include "redis/private_call.h"
+
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "redis/redis_internal.h"
+#include "redis/slowlog.h"
+
+void private_entry_init(struct command_entry *entry, const struct command *command)
+{
+    *entry = (struct command_entry){ .command = command,
+                                     .flags = command->flags | CMD_RAW_REPLY,
+                                     .categories = command->categories };
+    (void)snprintf(entry->name, sizeof entry->name, "%s", command->name);
+}
+
+void private_entry_release(struct command_entry *entry)
+{
+    mem_free(entry->stats.histogram);
+    entry->stats.histogram = NULL;
+}
+
+int private_begin(struct session *session, struct buffer *out, size_t bytes)
+{
+    struct redis *redis = session->redis;
+    cache_lock(redis->cache);
+    cache_begin(redis->cache);
+    if (session->closing) {
+        cache_unlock(redis->cache);
+        return KITH_ECLOSED;
+    }
+    session->reply.out = out;
+    session->active_ms = cache_now_ms(redis->cache);
+    session->bytes_in += bytes;
+    redis->counters.bytes_in += bytes;
+    redis->counters.reads++;
+    redis->now_ns = os_now_ns(redis->os);
+    return 0;
+}
+
+void private_end(struct session *session)
+{
+    session->reply.out = &session->out;
+    cache_unlock(session->redis->cache);
+}
+
+static const char *refusal(struct session *session, const struct command_entry *entry)
+{
+    struct redis *redis = session->redis;
+    const bool writes = entry->flags & CMD_WRITE;
+    if (redis->loading) return "LOADING the data set is being read";
+    if (writes && redis->write_refusal && redis->settings.stop_on_save_error)
+        return "MISCONF changes cannot be written to disk";
+    if ((entry->flags & CMD_DENY_OOM) && redis->settings.maxmemory &&
+        !cache_make_room(redis->cache))
+        return "OOM command not allowed when used memory > 'maxmemory'";
+    return NULL;
+}
+
+const char *private_run(struct session *session, struct command_entry *entry,
+                        const struct kith_str *argv, size_t argc,
+                        void (*fn)(struct redis_call *call, void *ctx), void *ctx)
+{
+    struct redis *redis = session->redis;
+    const char *why = refusal(session, entry);
+    if (why) {
+        entry->stats.rejected++;
+        return why;
+    }
+    if (redis->monitor_count) monitor_feed(redis, session, entry, argv, argc);
+    struct redis_call call = { .redis = redis,
+                               .cache = redis->cache,
+                               .session = session,
+                               .command = entry->command,
+                               .db = session->db,
+                               .argv = argv,
+                               .argc = argc,
+                               .reply = &session->reply };
+    const size_t before = session->reply.out->len;
+    session->commands++;
+    redis_call_finish(redis, session, entry, &call, fn, ctx);
+    redis->counters.bytes_out += session->reply.out->len - before;
+    redis_settle(redis);
+    return NULL;
+}
+
+void private_flushed(struct redis_call *call)
+{
+    call->changes++;
+    call->redis->dirty++;
+}
+
+bool redis_is_crowded(struct redis *redis)
+{
+    cache_lock(redis->cache);
+    const bool crowded = (int64_t)redis->session_count >= redis->settings.maxclients;
+    if (crowded) redis->counters.rejected++;
+    else redis->counters.connections++;
+    cache_unlock(redis->cache);
+    return crowded;
+}

@@ -1,0 +1,33 @@
+/*
+ * Commands of other doors. They run as those of clients do (under the keyspace lock, with room made
+ * first, logged, counted, seen by WATCH, notifications, tracking and blocked clients), but no client
+ * can name them, and what they write is the other door's form, not RESP (CMD_RAW_REPLY).
+ */
+#ifndef KITH_REDIS_PRIVATE_CALL_H
+#define KITH_REDIS_PRIVATE_CALL_H
+
+#include "redis/command.h"
+#include "redis/redis.h"
+#include "redis/registry.h"
+
+/* flags: CMD_WRITE, CMD_DENY_OOM, ...; name: shown by nobody but the slow log's owner. */
+void private_entry_init(struct command_entry *entry, const struct command *command);
+void private_entry_release(struct command_entry *entry);
+
+/* Takes the keyspace lock for a batch of a local session; replies go to out. `bytes` came in.
+ * KITH_ECLOSED: the session was killed; the lock is not held then. */
+KITH_NODISCARD int private_begin(struct session *session, struct buffer *out, size_t bytes);
+void private_end(struct session *session);
+
+/* fn(call, ctx) does the work; argv is the command as a client of RESP would have given it: that is
+ * what is logged, unless fn says otherwise (call_log). NULL, or why it did not run: "OOM ...". */
+const char *private_run(struct session *session, struct command_entry *entry,
+                        const struct kith_str *argv, size_t argc,
+                        void (*fn)(struct redis_call *call, void *ctx), void *ctx);
+/* The whole database was emptied by fn. */
+void private_flushed(struct redis_call *call);
+
+/* maxclients is reached. Takes the keyspace lock. */
+bool redis_is_crowded(struct redis *redis);
+
+#endif
