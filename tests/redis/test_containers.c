@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/alloc.h"
 #include "cache/hash.h"
 #include "redis/redis_internal.h"
 
@@ -372,6 +373,62 @@ static void test_scan_guarantee(void **state)
     for (int i = 0; i < 500; i++) assert_int_equal(seen[i], 1);
 }
 
+/* ---- without memory ---- */
+
+static const char *const script[] = {
+    "RPUSH l 3 1 2 a b c d e f", "LINSERT l BEFORE 2 x", "LSET l 0 a-longer-text-than-was-there",
+    "LMOVE l m LEFT RIGHT", "LMPOP 2 none l LEFT COUNT 2", "SORT l ALPHA STORE sorted",
+    "SORT l BY w_* ALPHA GET # GET w_*", "SADD s 1 2 3", "SADD s a b c", "SADD t b c d",
+    "SUNIONSTORE u s t", "SINTER s t", "SDIFFSTORE u s t", "SPOP s 2", "SRANDMEMBER t 2",
+    "SMOVE s v c", "ZADD z 1 a 2 b 3 c", "ZADD z INCR 1 d", "ZUNIONSTORE y 2 z t WEIGHTS 2 3",
+    "ZRANGESTORE x z 0 -1", "ZINTER 2 z t WITHSCORES", "ZPOPMIN z 2", "ZRANDMEMBER y 2",
+    "HSET h a 1 b 2", "HEXPIRE h 100 FIELDS 2 a b", "HSETEX h EX 100 FIELDS 2 c 3 d 4",
+    "HSETEX i EX 100 FIELDS 1 c 3", "HGETEX h PERSIST FIELDS 1 a", "HINCRBYFLOAT h a 1.5",
+    "HRANDFIELD h 2", "HGETDEL h FIELDS 1 a", "HEXPIRE h 0 FIELDS 1 b", "HSCAN h 0", "HGETALL h",
+};
+
+static void run_script(struct redis *redis)
+{
+    struct session *session = session_open_local(redis);
+    for (size_t i = 0; session && i < sizeof script / sizeof script[0]; i++) {
+        struct buffer out;
+        char line[128];
+        const size_t len = (size_t)snprintf(line, sizeof line, "%s\r\n", script[i]);
+        buffer_init(&out);
+        const int rc = session_feed(session, line, len, &out);
+        buffer_release(&out);
+        if (rc != 0) break; /* the session itself had no memory and is closed */
+    }
+    session_close_local(session);
+}
+
+/* Any reply will do, as long as what is left can be read and removed. */
+static void test_no_memory(void **state)
+{
+    const struct room *room = *state;
+    for (const char *limit = "512"; limit; limit = strcmp(limit, "512") == 0 ? "1" : NULL) {
+        struct cache_settings *limits = cache_settings(room->redis->cache);
+        const size_t entries = strtoull(limit, NULL, 10);
+        limits->pack_entries_hash = limits->pack_entries_set = limits->pack_entries_zset = entries;
+        limits->intset_entries = entries;
+        limits->list_pack_size = (int64_t)entries;
+        bool fired = true;
+        uint64_t nth = 1;
+        for (; fired && nth < 20000; nth++) {
+            alloc_fault_arm(nth, false);
+            run_script(room->redis);
+            fired = alloc_fault_count() >= nth;
+            alloc_fault_disarm();
+            (void)door_reply(room->a, "LRANGE l 0 -1");
+            (void)door_reply(room->a, "ZRANGE z 0 -1 WITHSCORES");
+            (void)door_reply(room->a, "HGETALL h");
+            EXPECT(room->a, "FLUSHALL", "+OK\r\n");
+        }
+        assert_false(fired);
+        assert_true(nth > 100);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -386,6 +443,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_events, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sort, setup, teardown),
         cmocka_unit_test_setup_teardown(test_scan_guarantee, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
