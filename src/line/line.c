@@ -1,0 +1,40 @@
+/*
+ * What the connections of the line protocol share: see line.h.
+ */
+#include "line/line.h"
+
+#include "base/alloc.h"
+#include "line/line_internal.h"
+
+static int begin(struct line *line, struct kith_error *err)
+{
+    const struct line_opts *opts = &line->opts;
+    const bool locked = (opts->password && *opts->password) || opts->auth_file;
+    int rc = os_mutex_init(opts->os, &line->lock);
+    if (rc) return error_set(err, rc, "the line protocol: no lock");
+    if (locked) rc = line_auth_new(opts->os, opts->password, opts->auth_file, &line->auth, err);
+    return rc;
+}
+
+int line_new(const struct line_opts *opts, struct line **out, struct kith_error *err)
+{
+    struct line *line = mem_zalloc(sizeof *line);
+    if (!line) return error_set(err, KITH_ENOMEM, "the line protocol: no memory");
+    line->opts = *opts;
+    line->redis = opts->redis;
+    line->resp = redis_stream_ops();
+    line_commands_init(&line->commands);
+    const int rc = begin(line, err);
+    if (rc == 0) *out = line;
+    else line_free(line);
+    return rc;
+}
+
+void line_free(struct line *line)
+{
+    if (!line) return;
+    line_auth_free(line->auth);
+    line_commands_release(&line->commands);
+    os_mutex_release(&line->lock);
+    mem_free(line);
+}

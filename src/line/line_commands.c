@@ -1,0 +1,299 @@
+/*
+ * The commands of the line protocol: see line_commands.h.
+ *
+ * Each runs as one private call (redis/private_call.h), so a write of several steps, as SETS on a
+ * key that was something else, with a deadline, is one unit for readers, for the log and for
+ * replay. What is logged is RESP's form of it: SET, or DEL + RPUSH or HSET + PEXPIREAT.
+ *
+ * A new value is made whole before anything is changed: without memory the old one stays.
+ */
+#include "line/line_commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cache/hash.h"
+#include "cache/list.h"
+#include "line/line_format.h"
+
+#define DIGITS_MAX 24u
+
+struct task { /* one request while it runs */
+    const struct line_request *request;
+};
+
+static const struct command descriptions[] = {
+    [LINE_GET] = { .name = "line|get", .flags = CMD_READ | CMD_FAST },
+    [LINE_SET] = { .name = "line|set", .flags = CMD_WRITE | CMD_DENY_OOM },
+    [LINE_SETS] = { .name = "line|sets", .flags = CMD_WRITE | CMD_DENY_OOM },
+    [LINE_SETX] = { .name = "line|setx", .flags = CMD_WRITE | CMD_DENY_OOM },
+    [LINE_DEL] = { .name = "line|del", .flags = CMD_WRITE },
+    [LINE_KEYS] = { .name = "line|keys", .flags = CMD_READ },
+    [LINE_FLUSHALL] = { .name = "line|flushall", .flags = CMD_WRITE },
+};
+
+void line_commands_init(struct line_commands *commands)
+{
+    for (size_t i = 0; i <= LINE_FLUSHALL; i++)
+        private_entry_init(&commands->entries[i], &descriptions[i]);
+}
+
+void line_commands_release(struct line_commands *commands)
+{
+    for (size_t i = 0; i <= LINE_FLUSHALL; i++) private_entry_release(&commands->entries[i]);
+}
+
+/* ---- replies ---- */
+
+static void say(const struct redis_call *call, const char *text)
+{
+    buffer_put(call->reply->out, text, strlen(text));
+}
+
+static void say_no_memory(struct redis_call *call)
+{
+    call->failed = true;
+    say(call, "ERROR out of memory\n");
+}
+
+/* ---- deadlines and the log ---- */
+
+static int64_t deadline_of(const struct redis_call *call, const struct line_request *request)
+{
+    if (request->ttl_s <= 0) return CACHE_NO_DEADLINE;
+    return cache_now_ms(call->cache) + request->ttl_s * 1000;
+}
+
+static void log_deadline(struct redis_call *call, struct kith_str key, int64_t deadline)
+{
+    char digits[DIGITS_MAX];
+    const int len = snprintf(digits, sizeof digits, "%lld", (long long)deadline);
+    const struct kith_str words[] = { { "PEXPIREAT", 9 }, key, { digits, (size_t)len } };
+    call_log(call, words, 3);
+}
+
+/* As it was typed, if that says all. */
+static void log_whole(struct redis_call *call, bool existed, int64_t deadline)
+{
+    if (!existed && deadline == CACHE_NO_DEADLINE) return;
+    const struct kith_str gone[] = { { "DEL", 3 }, call->argv[1] };
+    if (existed) call_log(call, gone, 2);
+    call_log(call, call->argv, call->argc);
+    if (deadline != CACHE_NO_DEADLINE) log_deadline(call, call->argv[1], deadline);
+}
+
+/* An expired key is removed by this look and is not there. */
+static bool is_there(struct redis_call *call)
+{
+    return cache_read(call->cache, 0, call->argv[1], CACHE_NO_TOUCH | CACHE_NO_STATS) != NULL;
+}
+
+/* ---- writing ---- */
+
+static void changed(struct redis_call *call, enum event_class class, const char *event,
+                    int64_t deadline)
+{
+    call_changed(call, call->argv[1], class, event);
+    if (deadline != CACHE_NO_DEADLINE)
+        call_event(call, call->argv[1], EVENT_GENERIC, "expire");
+    say(call, "OK\n");
+}
+
+static bool refuses(struct redis_call *call, const struct task *task)
+{
+    if (!task->request->only_new || !is_there(call)) return false;
+    say(call, "NOT_SET\n");
+    return true;
+}
+
+static void run_set(struct redis_call *call, void *ctx)
+{
+    const struct task *task = ctx;
+    const int64_t deadline = deadline_of(call, task->request);
+    if (refuses(call, task)) return;
+    if (cache_set_string(call->cache, 0, call->argv[1], call->argv[2], deadline, false, NULL)) {
+        say_no_memory(call);
+        return;
+    }
+    if (deadline != CACHE_NO_DEADLINE) {
+        call_log(call, call->argv, call->argc);
+        log_deadline(call, call->argv[1], deadline);
+    }
+    changed(call, EVENT_STRING, "set", deadline);
+}
+
+/* Takes the value. */
+static void replace(struct redis_call *call, const struct task *task, enum value_type type,
+                    void *value)
+{
+    const bool existed = is_there(call);
+    const int64_t deadline = deadline_of(call, task->request);
+    if (cache_add(call->cache, 0, call->argv[1], type, value, deadline, NULL)) {
+        say_no_memory(call);
+        return;
+    }
+    log_whole(call, existed, deadline);
+    if (type == VALUE_LIST) changed(call, EVENT_LIST, "rpush", deadline);
+    else changed(call, EVENT_HASH, "hset", deadline);
+}
+
+static void run_sets(struct redis_call *call, void *ctx)
+{
+    const struct task *task = ctx;
+    if (refuses(call, task)) return;
+    struct list *list = list_new(cache_heap(call->cache));
+    int rc = list ? 0 : KITH_ENOMEM;
+    for (size_t i = 2; rc == 0 && i < call->argc; i++)
+        rc = list_push(list, cache_settings(call->cache), true, call->argv[i]);
+    if (rc == 0) {
+        replace(call, task, VALUE_LIST, list);
+        return;
+    }
+    list_free(list);
+    say_no_memory(call);
+}
+
+static void run_setx(struct redis_call *call, void *ctx)
+{
+    const struct task *task = ctx;
+    if (refuses(call, task)) return;
+    struct hash *hash = hash_new(cache_heap(call->cache));
+    int rc = hash ? 0 : KITH_ENOMEM;
+    for (size_t i = 2; rc == 0 && i + 1 < call->argc; i += 2)
+        rc = hash_set(hash, cache_settings(call->cache), call->argv[i], call->argv[i + 1],
+                      CACHE_NO_DEADLINE, NULL);
+    if (rc == 0) {
+        replace(call, task, VALUE_HASH, hash);
+        return;
+    }
+    if (hash) hash_free(hash);
+    say_no_memory(call);
+}
+
+static void run_del(struct redis_call *call, void *ctx)
+{
+    (void)ctx;
+    struct entry *entry = cache_write(call->cache, 0, call->argv[1]);
+    if (!entry) {
+        say(call, "NOT_FOUND\n");
+        return;
+    }
+    call_changed(call, call->argv[1], EVENT_GENERIC, "del");
+    cache_remove(call->cache, 0, entry, REMOVED_DELETED);
+    say(call, "OK\n");
+}
+
+static void run_flushall(struct redis_call *call, void *ctx)
+{
+    (void)ctx;
+    cache_flush(call->cache, 0, true);
+    private_flushed(call);
+    say(call, "OK\n");
+}
+
+/* ---- reading ---- */
+
+static void run_get(struct redis_call *call, void *ctx)
+{
+    char scratch[ENTRY_TEXT_MAX];
+    struct buffer *out = call->reply->out;
+    const size_t before = out->len;
+    const struct entry *entry = cache_read(call->cache, 0, call->argv[1], 0);
+    (void)ctx;
+    if (!entry) {
+        say(call, "NULL\n");
+        return;
+    }
+    const enum value_type type = entry_type(entry);
+    if (type == VALUE_STRING) {
+        const struct kith_str text = entry_text(entry, scratch);
+        buffer_put(out, text.data, text.len);
+    } else if (type == VALUE_LIST) {
+        line_put_list(out, entry_value(entry));
+    } else if (type != VALUE_HASH) {
+        say(call, "ERROR unsupported value type");
+    } else if (line_put_hash(out, entry_value(entry))) {
+        out->len = before;
+        say_no_memory(call);
+        return;
+    }
+    buffer_put(out, "\n", 1);
+}
+
+struct names {
+    struct redis_call *call;
+    struct kith_str pattern; /* data NULL: all */
+    bool any;
+};
+
+static void put_name(void *ctx, struct entry *entry)
+{
+    struct names *names = ctx;
+    const struct kith_str key = entry_key(entry);
+    if (entry_deadline(entry) <= cache_now_ms(names->call->cache)) return;
+    if (names->pattern.data && !text_matches(names->pattern, key, false)) return;
+    if (names->any) say(names->call, " ");
+    buffer_put(names->call->reply->out, key.data, key.len);
+    names->any = true;
+}
+
+static void run_keys(struct redis_call *call, void *ctx)
+{
+    struct names names = { .call = call };
+    uint64_t cursor = 0;
+    (void)ctx;
+    if (call->argc > 1) names.pattern = call->argv[1];
+    if (names.pattern.len == 1 && *names.pattern.data == '*') names.pattern.data = NULL;
+    do {
+        cursor = cache_scan(call->cache, 0, cursor, put_name, &names);
+    } while (cursor);
+    say(call, names.any ? "\n" : "EMPTY\n");
+}
+
+/* ---- from requests ---- */
+
+/* RESP's form of it, in the request's own words; argc 0: no memory. */
+static size_t arguments(const struct line_request *request, struct line_words *words,
+                        struct kith_str *argv)
+{
+    static const char *const names[] = { "GET", "SET", "RPUSH", "HSET", "DEL", "KEYS", "FLUSHDB" };
+    const char *name = names[request->verb];
+    argv[0] = (struct kith_str){ name, strlen(name) };
+    switch (request->verb) {
+    case LINE_GET:
+    case LINE_DEL: return 2;
+    case LINE_KEYS: return request->count > 1 ? 2 : 1;
+    case LINE_FLUSHALL: return 1;
+    case LINE_SET: break;
+    default: return request->count;
+    }
+    if (request->count == 3) return 3;
+    argv[2] = line_join(words, request->first + 2, request->count - 2);
+    return argv[2].data ? 3 : 0;
+}
+
+static void put_refusal(struct buffer *out, const char *why)
+{
+    buffer_printf(out, "ERROR %s\n", strchr(why, ' ') + 1);
+}
+
+void line_command_run(struct line_commands *commands, struct session *session,
+                      const struct line_request *request, struct line_words *words,
+                      struct buffer *out)
+{
+    static void (*const functions[])(struct redis_call *, void *) = {
+        [LINE_GET] = run_get, [LINE_SET] = run_set,   [LINE_SETS] = run_sets,
+        [LINE_SETX] = run_setx, [LINE_DEL] = run_del, [LINE_KEYS] = run_keys,
+        [LINE_FLUSHALL] = run_flushall,
+    };
+    struct kith_str *argv = words->at + request->first;
+    struct task task = { .request = request };
+    const size_t argc = arguments(request, words, argv);
+    if (argc == 0) {
+        buffer_printf(out, "ERROR out of memory\n");
+        return;
+    }
+    const char *why = private_run(session, &commands->entries[request->verb], argv, argc,
+                                  functions[request->verb], &task);
+    if (why) put_refusal(out, why);
+}

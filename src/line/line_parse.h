@@ -1,0 +1,84 @@
+/*
+ * Lines of the line protocol into words, and words into requests. Bytes in, views out: no I/O, no
+ * clock, no keyspace.
+ *
+ *     line    = WS* token *( 1*(SP / HTAB) token ) WS*
+ *     token   = 1*( bare / quoted )              adjacent pieces join: a"b c"d is one token
+ *     bare    = any byte but SP HTAB " '
+ *     quoted  = "..." or '...', with \n \t \r \\ \" \' inside either
+ *
+ * A bare token is a view into the line; only a token with quotes is written anew, into an arena. An
+ * empty quoted piece adds nothing, so "" alone is no token. An open quote runs to the line's end.
+ */
+#ifndef KITH_LINE_LINE_PARSE_H
+#define KITH_LINE_LINE_PARSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <kith/types.h>
+
+#include "base/arena.h"
+
+#define LINE_BYTES_MAX 1048575u /* before the LF */
+#define LINE_TTL_SECONDS_MAX INT64_C(9223372036)
+#define LINE_FEW_WORDS 256u
+
+/* The words of some lines, one line's behind the other's. */
+struct line_words {
+    struct kith_str *at; /* owns, unless it is `few` */
+    size_t count, cap;
+    struct arena text; /* of tokens that had quotes, and of joined values */
+    struct kith_str few[LINE_FEW_WORDS];
+};
+void line_words_init(struct line_words *words);
+void line_words_release(struct line_words *words);
+
+/* Appends the tokens of a line (without its end). KITH_ENOMEM. */
+KITH_NODISCARD int line_split(struct line_words *words, const void *line, size_t len);
+/* Words first to first + count as one text with single blanks; a view where the line has it so.
+ * data NULL: no memory. */
+struct kith_str line_join(struct line_words *words, size_t first, size_t count);
+
+enum line_ttl { LINE_TTL_GOOD, LINE_TTL_FORMAT, LINE_TTL_NUMBER };
+/* Seconds; 0: no expiry. LINE_TTL_NUMBER: *digits are what does not fit. */
+enum line_ttl line_ttl_parse(struct kith_str text, int64_t *seconds, struct kith_str *digits);
+
+enum line_verb {
+    LINE_GET, LINE_SET, LINE_SETS, LINE_SETX, LINE_DEL, LINE_KEYS, LINE_FLUSHALL, LINE_AUTH,
+    LINE_HTTP,   /* POST or Host: a browser was sent here */
+    LINE_UNKNOWN
+};
+
+enum line_fault { /* in the order of the checks */
+    LINE_FINE,
+    LINE_NO_TOKEN,
+    LINE_NOT_AUTHENTICATED,
+    LINE_BAD_TTL,
+    LINE_BAD_TTL_NUMBER,
+    LINE_UNKNOWN_COMMAND,
+    LINE_TOO_FEW,
+    LINE_ODD
+};
+
+struct line_request {
+    enum line_verb verb;
+    bool only_new; /* the NX forms */
+    enum line_fault fault;
+    size_t first, count;  /* of its words; the TTL pair is gone */
+    int64_t ttl_s;        /* 0: none */
+    struct kith_str detail; /* of a bad TTL */
+};
+/* What a line asks for. KITH_ENOMEM. */
+KITH_NODISCARD int line_read(struct line_words *words, const void *line, size_t len,
+                             bool authenticated, struct line_request *out);
+/* "ERROR ...\n" of a fault; false: there is none. */
+struct buffer;
+bool line_fault_text(const struct line_request *request, struct buffer *out);
+
+enum line_found { LINE_WHOLE, LINE_PARTIAL, LINE_TOO_LONG };
+/* The first line of data: *line_len without LF and the CR before it, *used with them. */
+enum line_found line_find(const uint8_t *data, size_t len, size_t *line_len, size_t *used);
+
+#endif
