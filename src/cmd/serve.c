@@ -128,6 +128,12 @@ static bool has_redis(const struct serve *serve)
     return serve->config->redis_port || os_service_socket("redis") >= 0;
 }
 
+/* It stands on the keyspace of the Redis door, which is there even if no Redis client may come. */
+static bool has_line(const struct serve *serve)
+{
+    return serve->config->line_port || os_service_socket("line") >= 0;
+}
+
 /* What the command line says of port and address wins over the file. */
 static uint64_t redis_port(const struct serve *serve)
 {
@@ -140,7 +146,7 @@ static int open_redis(struct serve *serve, struct kith_error *err)
 {
     const struct server_config *config = serve->config;
     char dir[OS_PATH_MAX];
-    if (!has_redis(serve)) return 0;
+    if (!has_redis(serve) && !has_line(serve)) return 0;
     int rc = gather_redis(serve, err);
     if (rc) return rc;
     if (snprintf(dir, sizeof dir, "%s/keyspace", config->data) >= (int)sizeof dir)
@@ -159,11 +165,31 @@ static int open_redis(struct serve *serve, struct kith_error *err)
     return redis_door_open(&serve->redis, &opts, err);
 }
 
+static int open_line(struct serve *serve, struct kith_error *err)
+{
+    const struct server_config *config = serve->config;
+    if (!has_line(serve)) return 0;
+    const struct line_opts opts = {
+        .os = serve->os,
+        .redis = serve->redis.redis,
+        .metrics = serve->metrics,
+        .password = config->line_password,
+        .auth_file = *config->line_auth_file ? config->line_auth_file : NULL,
+        .idle_timeout_s = (unsigned)config->line_idle_timeout_s,
+        .pooled = config->line_pooled == 1,
+        .workers = (unsigned)config->line_workers,
+        .unterminated_writes = config->line_unterminated_writes,
+        .log = logger_line,
+        .log_ctx = serve->logger,
+    };
+    return line_new(&opts, &serve->line, err);
+}
+
 static void plan_redis(struct serve *serve)
 {
     struct net_door doors[REDIS_DOORS_MAX];
     const struct server_config *config = serve->config;
-    if (!serve->redis.redis) return;
+    if (!serve->redis.redis || !has_redis(serve)) return;
     const bool from_file = *config->redis_config && !strcmp(config->bind, "127.0.0.1");
     const uint64_t port = redis_port(serve);
     const size_t count = redis_door_plan(&serve->redis, from_file ? NULL : config->bind,
@@ -205,6 +231,14 @@ static void plan_doors(struct serve *serve)
                                 .ctx = serve->milvus },
              config->milvus_port);
     plan_redis(serve);
+    if (serve->line)
+        add_door(serve,
+                 (struct net_door){ .name = "line",
+                                    .bind = config->bind,
+                                    .tls = config->tls == CONFIG_TLS_OFF ? NULL : &serve->tls,
+                                    .stream = line_stream_ops(),
+                                    .ctx = serve->line },
+                 config->line_port);
 }
 
 /* First of all, with a thread of its own: it says "not ready" while the data is being read and
@@ -295,6 +329,7 @@ int serve_open(struct serve *serve, const struct os *os, struct server_config *c
     if (rc == 0) rc = open_shared(serve, err);
     if (rc == 0) rc = open_milvus(serve, err);
     if (rc == 0) rc = open_redis(serve, err);
+    if (rc == 0) rc = open_line(serve, err);
     if (rc) return rc;
     plan_doors(serve);
     rc = open_net(serve, err);
@@ -307,6 +342,7 @@ void serve_close(struct serve *serve)
     atomic_store(&serve->ops.ready, false);
     if (serve->net) net_stop(serve->net, (unsigned)serve->config->grace_s * 1000);
     if (serve->ops_net) net_stop(serve->ops_net, OPS_GRACE_MS);
+    line_free(serve->line);
     redis_door_close(&serve->redis); /* its log may still tell the net that it has settled */
     net_free(serve->net);
     net_free(serve->ops_net);
@@ -344,7 +380,8 @@ void serve_reload(struct serve *serve, const struct server_config *fresh)
         const struct setting *setting = &settings[i];
         if (!differs(serve->config, fresh, setting, &value)) continue;
         buffer_put_u8(&value, 0);
-        const bool secret = strcmp(setting->name, "redis.password") == 0;
+        const bool secret = strcmp(setting->name, "redis.password") == 0 ||
+                            strcmp(setting->name, "line.password") == 0;
         const char *text = buffer_failed(&value) || secret ? "?" : (const char *)value.data;
         if (!setting->at_run_time)
             say(serve, LOG_WARNING, "%s = %s needs a new start", setting->name, text);

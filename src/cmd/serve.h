@@ -6,6 +6,7 @@
 #define KITH_CMD_SERVE_H
 
 #include "cmd/redis_door.h"
+#include "line/line.h"
 #include "milvus/milvus.h"
 #include "net/net.h"
 #include "server/auth.h"
@@ -14,7 +15,7 @@
 #include "server/logger.h"
 #include "server/ops.h"
 
-#define SERVE_DOORS (1 + REDIS_DOORS_MAX)
+#define SERVE_DOORS (2 + REDIS_DOORS_MAX)
 
 struct serve {
     const struct os *os;
@@ -25,6 +26,7 @@ struct serve {
     struct metrics *metrics;
     struct milvus *milvus;
     struct redis_door redis;
+    struct line *line;
     struct net *net;
     struct net *ops_net; /* of its own: it answers while the rest starts, drains or is flooded */
     struct ops ops;

@@ -33,6 +33,23 @@ static const struct setting settings[] = {
       AT(redis_password), false },
     { "redis.config", "redis-config", NULL, SETTING_TEXT, "", NULL, "FILE",
       "a redis.conf for Redis clients; also `kith serve FILE.conf`", 0, AT(redis_config), false },
+    { "line.port", "line-port", NULL, SETTING_PORT, "0", NULL, "PORT",
+      "the plain line protocol (Ant-Cache: 8890); 0: off, auto: any free", 0, AT(line_port),
+      false },
+    { "line.password", "line-password", NULL, SETTING_TEXT, "", NULL, "TEXT",
+      "its clients must give it; as the environment's KITH_LINE_PASSWORD nobody sees it", 0,
+      AT(line_password), false },
+    { "line.auth_file", "line-auth-file", NULL, SETTING_TEXT, "", NULL, "FILE",
+      "an auth.dat of Ant-Cache instead of a password", 0, AT(line_auth_file), false },
+    { "line.idle_timeout", "line-idle-timeout", NULL, SETTING_NUMBER, "30", NULL, "SECONDS",
+      "closes line clients that send no line for so long; 0: never", 86400,
+      AT(line_idle_timeout_s), false },
+    { "line.mode", "line-mode", NULL, SETTING_CHOICE, "single", "single|pooled", "MODE",
+      "lines run on the I/O threads, or on an elastic pool", 0, AT(line_pooled), false },
+    { "line.workers", "line-workers", NULL, SETTING_NUMBER, "200", NULL, "N",
+      "of that pool: between a quarter and twice as many", 10000, AT(line_workers), false },
+    { "line.unterminated_writes", "line-unterminated-writes", NULL, SETTING_BOOL, "false", NULL,
+      NULL, "a last line without its end may write", 0, AT(line_unterminated_writes), false },
     { "auth.enabled", "auth", "common.security.authorizationEnabled", SETTING_BOOL, "false", NULL,
       NULL, "clients must say who they are", 0, AT(auth), false },
     { "tls.mode", "tls", "common.security.tlsMode", SETTING_CHOICE, "off", "off|server|mutual",
@@ -315,9 +332,11 @@ static int check_ports(const struct server_config *config, struct kith_error *er
         uint64_t port;
     } doors[] = { { "milvus.port", config->milvus_port },
                   { "redis.port", config->redis_port },
+                  { "line.port", config->line_port },
                   { "ops.port", config->ops_port } };
-    for (size_t i = 0; i < 3; i++)
-        for (size_t k = i + 1; k < 3; k++)
+    const size_t count = sizeof doors / sizeof doors[0];
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = i + 1; k < count; k++)
             if (doors[i].port && doors[i].port == doors[k].port &&
                 doors[i].port < CONFIG_PORT_AUTO)
                 return error_set(err, KITH_EINVAL, "%s and %s are both %u", doors[i].name,
@@ -325,11 +344,22 @@ static int check_ports(const struct server_config *config, struct kith_error *er
     return 0;
 }
 
+static int check_line(const struct server_config *config, struct kith_error *err)
+{
+    const bool open = !*config->line_password && !*config->line_auth_file;
+    if (!config->line_port || is_loopback(config->bind) || config->insecure || !open) return 0;
+    return error_set(err, KITH_EINVAL,
+                     "refusing to listen on %s for the line protocol without a password: use "
+                     "--line-password, --line-port 0, or --insecure where the network is trusted",
+                     config->bind);
+}
+
 int config_check(const struct server_config *config, struct kith_error *err)
 {
-    if (!config->milvus_port && !config->ops_port && !config->redis_port)
+    if (!config->milvus_port && !config->ops_port && !config->redis_port && !config->line_port)
         return error_set(err, KITH_EINVAL, "every port is off; set milvus.port");
-    const int rc = check_ports(config, err);
+    int rc = check_ports(config, err);
+    if (rc == 0) rc = check_line(config, err);
     if (rc) return rc;
     if (!is_loopback(config->bind) && config->milvus_port && !config->auth && !config->insecure)
         return error_set(err, KITH_EINVAL,

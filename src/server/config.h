@@ -27,6 +27,10 @@ struct server_config {
     bool insecure, auth;
     uint64_t milvus_port, ops_port, redis_port; /* 0: off; CONFIG_PORT_AUTO */
     const char *redis_password, *redis_config; /* "": none */
+    uint64_t line_port; /* 0: off */
+    const char *line_password, *line_auth_file; /* "": none */
+    uint64_t line_idle_timeout_s, line_pooled, line_workers;
+    bool line_unterminated_writes;
     uint64_t tls;                   /* enum config_tls */
     const char *tls_cert, *tls_key, *tls_client_ca; /* "": none */
     uint64_t sync;                  /* enum kith_sync */
