@@ -252,7 +252,10 @@ int session_feed(struct session *session, const void *data, size_t len, struct b
         if (done) memmove(input->data, input->data + done, input->len - done);
         input->len -= done;
     }
-    if (buffer_failed(input)) out->failed = true;
+    if (buffer_failed(input)) { /* a part of what was sent is lost: the rest makes no sense */
+        out->failed = true;
+        session->closing = true;
+    }
     return end_local(session, out);
 }
 
