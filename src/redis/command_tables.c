@@ -6,6 +6,5 @@
 
 #define EMPTY_TABLE(table) const struct command table[] = {{.name = NULL}}
 
-EMPTY_TABLE(json_commands);
 EMPTY_TABLE(search_commands);
 EMPTY_TABLE(scache_commands);

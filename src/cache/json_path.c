@@ -1,0 +1,220 @@
+/* See json_path.h. */
+#include "cache/json_path.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/map.h"
+
+/* ---- from text ---- */
+
+struct reader {
+    const char *at, *end;
+};
+
+static bool is_name(char c)
+{
+    return !strchr(".[]'\"()?*, ", c);
+}
+
+static const char *read_name(struct reader *in, struct json_path_step *step)
+{
+    const char *start = in->at;
+    while (in->at < in->end && is_name(*in->at)) in->at++; /* a NUL is none */
+    if (in->at == start) return "a name is expected";
+    *step = (struct json_path_step){.kind = STEP_MEMBER,
+                                    .name = {start, (size_t)(in->at - start)}};
+    return NULL;
+}
+
+static const char *read_quoted(struct reader *in, struct json_path_step *step)
+{
+    const char quote = *in->at++, *start = in->at;
+    while (in->at < in->end && *in->at != quote) {
+        if (*in->at == '\\') return "escapes in names are not supported";
+        in->at++;
+    }
+    if (in->at == in->end) return "a quote is not closed";
+    *step = (struct json_path_step){.kind = STEP_MEMBER,
+                                    .name = {start, (size_t)(in->at - start)}};
+    in->at++;
+    return NULL;
+}
+
+static const char *read_index(struct reader *in, struct json_path_step *step)
+{
+    int64_t index = 0;
+    const bool negative = *in->at == '-';
+    if (negative) in->at++;
+    const char *start = in->at;
+    for (; in->at < in->end && *in->at >= '0' && *in->at <= '9'; in->at++) {
+        if (in->at - start > 9) return "an index is too large";
+        index = index * 10 + (*in->at - '0');
+    }
+    if (in->at == start) return "an index or a name in quotes is expected";
+    *step = (struct json_path_step){.kind = STEP_INDEX, .index = negative ? -index : index};
+    return NULL;
+}
+
+static const char *read_brackets(struct reader *in, struct json_path_step *step)
+{
+    const char *why = NULL;
+    in->at++;
+    if (in->at == in->end) return "a bracket is not closed";
+    if (*in->at == '?') return "filters in paths are not supported";
+    if (*in->at == '*') {
+        *step = (struct json_path_step){.kind = STEP_ALL};
+        in->at++;
+    } else if (*in->at == '\'' || *in->at == '"') {
+        why = read_quoted(in, step);
+    } else if (*in->at != ':') {
+        why = read_index(in, step);
+    }
+    if (why) return why;
+    if (in->at == in->end) return "a bracket is not closed";
+    if (*in->at == ':') return "slices in paths are not supported";
+    if (*in->at == ',') return "unions in paths are not supported";
+    return *in->at++ == ']' ? NULL : "a bracket is not closed";
+}
+
+static const char *read_step(struct reader *in, struct json_path_step *step)
+{
+    bool descends = false;
+    if (*in->at == '.') {
+        in->at++;
+        descends = in->at < in->end && *in->at == '.';
+        if (descends) in->at++;
+        if (in->at == in->end) return "a path ends with a point";
+    }
+    const char *why = NULL;
+    if (*in->at == '[') {
+        why = read_brackets(in, step);
+    } else if (*in->at == '*') {
+        *step = (struct json_path_step){.kind = STEP_ALL};
+        in->at++;
+    } else {
+        why = read_name(in, step);
+    }
+    step->descends = descends;
+    return why;
+}
+
+const char *json_path_parse(struct kith_str text, struct json_path *out)
+{
+    struct reader in = {text.data, text.data + text.len};
+    out->count = 0;
+    out->legacy = text.len == 0 || text.data[0] != '$';
+    if (!out->legacy) in.at++;
+    else if (text.len == 1 && text.data[0] == '.') return NULL;
+    if (!out->legacy && in.at < in.end && *in.at != '.' && *in.at != '[')
+        return "after $ a point or a bracket is expected";
+    while (in.at < in.end) {
+        if (out->count == JSON_PATH_STEPS_MAX) return "a path has too many steps";
+        const char *why = read_step(&in, &out->steps[out->count++]);
+        if (why) return why;
+    }
+    return NULL;
+}
+
+/* ---- selecting ---- */
+
+void json_matches_release(struct json_matches *matches)
+{
+    mem_free(matches->items);
+    *matches = (struct json_matches){0};
+}
+
+static int add(struct json_matches *out, const struct json_match *match)
+{
+    if (out->count == out->cap) {
+        const size_t cap = out->cap ? out->cap * 2 : 4;
+        size_t bytes;
+        if (!size_mul(cap, sizeof *out->items, &bytes)) return KITH_ENOMEM;
+        struct json_match *items = mem_realloc(out->items, bytes);
+        if (!items) return KITH_ENOMEM;
+        out->items = items;
+        out->cap = cap;
+    }
+    out->items[out->count++] = *match;
+    return 0;
+}
+
+struct selecting {
+    const struct json_path_step *step;
+    struct json_matches *out;
+    struct map64 seen; /* of steps that descend: nodes that were given */
+};
+
+static int add_child(struct selecting *state, const struct json_match *from, uint32_t index)
+{
+    const struct json_match match = {json_node_child(from->node, index), from->node, index,
+                                     from->depth + 1};
+    if (state->step->descends) {
+        const uint64_t key = (uint64_t)(uintptr_t)match.node;
+        uint64_t old;
+        if (map64_get(&state->seen, key, &old)) return 0;
+        if (map64_put(&state->seen, key, 1) != 0) return KITH_ENOMEM;
+    }
+    return add(state->out, &match);
+}
+
+/* The children of one node that the step names. */
+static int step_into(struct selecting *state, const struct json_match *from)
+{
+    const struct json_path_step *step = state->step;
+    const struct json_node *node = from->node;
+    if (step->kind == STEP_MEMBER) {
+        const uint32_t at = node->kind == JSON_OBJECT ? json_node_find(node, step->name)
+                                                      : UINT32_MAX;
+        return at == UINT32_MAX ? 0 : add_child(state, from, at);
+    }
+    if (step->kind == STEP_INDEX) {
+        const int64_t at = step->index < 0 ? step->index + (int64_t)node->count : step->index;
+        if (node->kind != JSON_ARRAY || at < 0 || at >= (int64_t)node->count) return 0;
+        return add_child(state, from, (uint32_t)at);
+    }
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < json_node_children(node); i++)
+        rc = add_child(state, from, i);
+    return rc;
+}
+
+static int descend(struct selecting *state, const struct json_match *from)
+{
+    int rc = step_into(state, from);
+    for (uint32_t i = 0; rc == 0 && i < json_node_children(from->node); i++) {
+        const struct json_match child = {json_node_child(from->node, i), from->node, i,
+                                         from->depth + 1};
+        rc = descend(state, &child);
+    }
+    return rc;
+}
+
+static int take_step(const struct json_path_step *step, const struct json_matches *from,
+                     struct json_matches *out)
+{
+    struct selecting state = {.step = step, .out = out};
+    int rc = 0;
+    map64_init(&state.seen);
+    for (size_t i = 0; rc == 0 && i < from->count; i++)
+        rc = step->descends ? descend(&state, &from->items[i]) : step_into(&state, &from->items[i]);
+    map64_release(&state.seen);
+    return rc;
+}
+
+int json_path_select(struct json_node *root, const struct json_path *path, size_t steps,
+                     struct json_matches *out)
+{
+    const struct json_match first = {root, NULL, 0, 0};
+    struct json_matches now = {0};
+    int rc = add(&now, &first);
+    for (size_t i = 0; rc == 0 && i < steps; i++) {
+        struct json_matches next = {0};
+        rc = take_step(&path->steps[i], &now, &next);
+        json_matches_release(&now);
+        now = next;
+    }
+    if (rc) json_matches_release(&now);
+    else *out = now;
+    return rc;
+}
