@@ -85,11 +85,25 @@ static int make_parts(struct redis *redis, const struct redis_opts *opts)
     return rc;
 }
 
+static int load_users(struct redis *redis, struct kith_error *err)
+{
+    const char *path = redis->settings.aclfile;
+    struct buffer why;
+    if (!path) return 0;
+    buffer_init(&why);
+    int rc = acl_load(redis->acl, path, &why);
+    if (rc) rc = error_set_at(err, KITH_EINVAL, UINT64_MAX, "Error loading ACLs from %s: %.*s",
+                              path, (int)why.len, (const char *)why.data);
+    buffer_release(&why);
+    return rc;
+}
+
 static int open_parts(struct redis *redis, const struct redis_opts *opts, struct kith_error *err)
 {
     int rc = make_parts(redis, opts);
     if (rc) return error_set(err, rc, "redis: no memory");
     rc = conf_apply(redis, opts->directives, opts->directive_count, err);
+    if (rc == 0) rc = load_users(redis, err);
     if (rc == 0) rc = open_cache(redis, err);
     if (rc) return rc;
     redis->settings.port = (int64_t)opts->port;
