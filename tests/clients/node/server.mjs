@@ -1,7 +1,7 @@
 // A `kith redis-server` of our own: on a free port, over a directory that goes when the test ends.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -64,19 +64,4 @@ export class Server {
     await this.stop('SIGKILL');
     rmSync(this.root, { recursive: true, force: true });
   }
-}
-
-// What a server answers to these bytes, up to `length` bytes: for what a client would not send.
-export function exchange(port, bytes, length) {
-  return new Promise((resolve, reject) => {
-    let got = '';
-    const socket = connect(port, '127.0.0.1', () => socket.write(bytes));
-    socket.once('error', reject);
-    socket.on('data', data => {
-      got += data.toString('latin1');
-      if (got.length < length) return;
-      socket.destroy();
-      resolve(got);
-    });
-  });
 }

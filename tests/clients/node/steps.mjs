@@ -19,7 +19,8 @@ export async function step(name, body) {
     passed++;
   } catch (error) {
     failures.push(name);
-    console.log(`FAIL ${name}: ${String(error.stack ?? error).split('\n').slice(0, 24).join(' | ')}`);
+    const text = String(error.stack ?? error).split('\n').slice(0, 24).join(' | ');
+    console.log(`FAIL ${name}: ${text}`);
   } finally {
     clearTimeout(timer);
   }
