@@ -110,6 +110,11 @@ static void run_set(struct redis_call *call)
         settings_drop(&redis->settings, &trial);
         return;
     }
+    if (trial.appendonly && !redis->settings.appendonly && !redis->keep) {
+        refuse(call, str_of("appendonly"), "the server was started with nothing to keep on disk");
+        settings_drop(&redis->settings, &trial);
+        return;
+    }
     const bool password = trial.requirepass != redis->settings.requirepass;
     const struct kith_str word = str_of(trial.requirepass ? trial.requirepass : "");
     if (password && acl_set_default_password(redis->acl, word)) {

@@ -21,6 +21,8 @@
 #ifndef KITH_REDIS_SESSION_H
 #define KITH_REDIS_SESSION_H
 
+#include <stdatomic.h>
+
 #include "base/map.h"
 #include "proto/resp.h"
 #include "redis/redis.h"
@@ -117,7 +119,7 @@ struct session {
     int64_t opened_ms, active_ms;     /* Unix */
     int64_t soft_since_ms;            /* over the soft output limit since; 0: not */
     uint64_t bytes_in, bytes_out, commands;
-    size_t query_bytes; /* input that waits */
+    _Atomic size_t query_bytes; /* the owner's, shown by others: input that waits */
 };
 
 static inline unsigned session_subscriptions(const struct session *session)

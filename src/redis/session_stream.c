@@ -160,7 +160,7 @@ static void broken_input(struct session *session, enum batch_end why)
 /* Too much that is no whole command, or a session that waits while its peer goes on sending. */
 static void check_waiting(struct session *session, size_t left)
 {
-    session->query_bytes = left;
+    atomic_store_explicit(&session->query_bytes, left, memory_order_relaxed);
     if (left > session->query_max) {
         redis_log(session->redis, 1, "Closing client that reached max query buffer length: %s",
                   stream_peer(session->stream));
