@@ -75,6 +75,17 @@ size_t mem_size(const void *ptr)
     return mem_room(ptr) + (mallctl ? 0 : sizeof(size_t));
 }
 
+/* glibc keeps small blocks apart when they are freed and joins them all when somebody wants a large
+ * one: 0.4 s after a million keys have expired. And it returns the end of its heap when that has
+ * become large, which takes long, too. */
+void mem_put_nothing_off(void)
+{
+#ifdef M_MXFAST
+    (void)mallopt(M_MXFAST, 0);
+    (void)mallopt(M_TRIM_THRESHOLD, 1 << 20);
+#endif
+}
+
 char *mem_strndup(const char *text, size_t len)
 {
     size_t size;

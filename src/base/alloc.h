@@ -27,6 +27,9 @@ void mem_free(void *ptr);
  * them. 0 for NULL. */
 size_t mem_size(const void *ptr);
 size_t mem_room(const void *ptr); /* its usable bytes: at least what was asked for */
+/* For a program that frees millions of small blocks and must answer meanwhile: from now on the
+ * allocator does its housekeeping at each release and puts none off. Of the whole process. */
+void mem_put_nothing_off(void);
 
 /* count * size in one checked step. */
 KITH_NODISCARD void *mem_alloc_array(size_t count, size_t size);

@@ -65,6 +65,7 @@ int cache_new(const struct cache_opts *opts, struct cache **out, struct kith_err
                          CACHE_DATABASES_MAX);
     struct cache *cache = mem_zalloc(sizeof *cache);
     if (!cache) return error_set(err, KITH_ENOMEM, "keyspace: out of memory");
+    mem_put_nothing_off();
     int rc = init_cache(cache, opts);
     if (rc) {
         cache_free(cache);
