@@ -1,0 +1,48 @@
+/*
+ * Any bytes as lines of the line protocol: every word lies in the line or in the arena, lines never
+ * overlap, and a request without fault has the words its command needs.
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "base/buffer.h"
+#include "base/checksum.h"
+#include "line/line_parse.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+static void check(struct line_words *words, const struct line_request *request)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < request->count; i++) {
+        const struct kith_str word = words->at[request->first + i];
+        if (word.len == 0) abort();
+        sum = hash64(word.data, word.len, sum);
+    }
+    if (request->fault != LINE_FINE) return;
+    if (request->first + request->count > words->count || request->ttl_s < 0) abort();
+    if (request->count < 3 || request->verb != LINE_SET) return;
+    const struct kith_str value = line_join(words, request->first + 2, request->count - 2);
+    if (!value.data || hash64(value.data, value.len, sum) == 1) abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+    struct buffer out;
+    struct line_words words;
+    size_t at = 0, line_len, used;
+    buffer_init(&out);
+    line_words_init(&words);
+    while (at < len && line_find(data + at, len - at, &line_len, &used) == LINE_WHOLE) {
+        struct line_request request;
+        if (used == 0 || used > len - at || line_len >= used) abort();
+        if (line_read(&words, data + at, line_len, true, &request)) abort();
+        check(&words, &request);
+        (void)line_fault_text(&request, &out);
+        at += used;
+    }
+    line_words_release(&words);
+    buffer_release(&out);
+    return 0;
+}
