@@ -353,23 +353,23 @@ static int open_hole(struct heap *heap, struct pack **where, uint32_t *at, size_
 {
     struct pack *pack = *where;
     const size_t lead = *at - pack->start, rest = pack->end - *at;
-    const bool front = lead < rest || (lead == 0 && rest > 0);
+    const bool front = lead < rest;
     if (front && pack->start >= hole) {
         memmove(pack->data + pack->start - hole, pack->data + pack->start, lead);
         pack->start -= (uint32_t)hole;
         *at -= (uint32_t)hole;
         return 0;
     }
-    if (pack->cap - pack->end >= hole) {
+    const size_t need = lead + rest + hole;
+    const bool behind = pack->cap - pack->end >= hole;
+    if (need > pack->cap || need < hole) return regrow(heap, where, at, hole, front);
+    if (behind && (!front || pack->cap - need < pack->cap / 8)) {
         memmove(pack->data + *at + hole, pack->data + *at, rest);
         pack->end += (uint32_t)hole;
         return 0;
     }
-    const size_t need = lead + rest + hole;
-    if (need > pack->cap || need < hole || pack->cap - need < pack->cap / 8) {
-        return regrow(heap, where, at, hole, front);
-    }
-    /* There is room, on the other side: all goes where the next insertion is likely to need it. */
+    /* There is room, on the other side: it goes where the next insertion is likely to need it, so
+     * that a queue moves all its elements only once in many. */
     const uint32_t start = front ? (uint32_t)(pack->cap - need) : 0;
     if (start > pack->start) { /* the rest first, or it would be overwritten */
         memmove(pack->data + start + lead + hole, pack->data + *at, rest);
