@@ -109,6 +109,7 @@ static int gather_redis(struct serve *serve, struct kith_error *err)
     struct conf *conf = &serve->redis.conf;
     char line[KITH_ERROR_TEXT_MAX];
     int rc = conf_add(conf, "appendonly yes");
+    if (rc == 0 && config->insecure) rc = conf_add(conf, "protected-mode no");
     if (rc) return error_set(err, rc, "the settings: no memory");
     if (*config->redis_config) rc = conf_read(conf, serve->os, config->redis_config, err);
     if (rc == 0 && *config->redis_password) {

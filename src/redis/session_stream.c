@@ -226,6 +226,7 @@ static void on_close(void *ctx)
     struct session *session = ctx;
     struct redis *redis = session->redis;
     begin(redis);
+    redis->now_ns = os_now_ns(redis->os);
     session_free(session);
     redis_settle(redis);
     end(redis);
