@@ -202,6 +202,7 @@ int main(int argc, char **argv)
     const struct redis_opts opts = {.os = os_real(), .workers = 1};
     if (redis_new(&opts, &redis, NULL)) return 1;
     struct session *session = session_open_local(redis);
+    (void)setvbuf(stdout, NULL, _IOLBF, 0);
     printf("%s: %u x %u, %s\n", source, rows.count, rows.dim, quant);
     double began = now();
     add_rows(session, &rows, quant);

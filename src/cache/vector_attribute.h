@@ -1,12 +1,13 @@
 /*
- * The attribute of an element of a vector set: a text that VGETATTR gives back as it came, with the
- * places of its top-level keys beside it, so that a filter looks at a key without parsing the text.
+ * The attribute of an element of a vector set: a text that VGETATTR gives back as it came, with
+ * the places of its top-level keys beside it, so that a filter looks at a key without parsing the
+ * text.
  *
  * One allocation: header, entries, text, and strings that had to be decoded. \n, \r and \t are
- * decoded and every other escape loses its backslash, as in Redis (so "\u00e9" is u00e9); keys stay
- * as they stand. A text that is no JSON object (VSETATTR does not ask) has
- * no entries and every filter is false for it. Immutable: VSETATTR makes a new one, and the old one
- * goes when no search can look at it any more (vectors.c).
+ * decoded and every other escape loses its backslash, as in Redis (so "\u00e9" is u00e9); keys
+ * stay as they stand. A text that is no JSON object (VSETATTR does not ask) has no entries and
+ * every filter is false for it. Immutable: VSETATTR makes a new one, and the old one goes when no
+ * search can look at it any more (vectors.c).
  */
 #ifndef KITH_CACHE_VECTOR_ATTRIBUTE_H
 #define KITH_CACHE_VECTOR_ATTRIBUTE_H

@@ -2,15 +2,15 @@
  * A vector set: names with unit vectors, searched by angle. The value behind VADD and VSIM.
  *
  * Rows. Every VADD appends a row (code, norm, range) to the last *run*; rows are never changed, a
- * replaced or removed one is marked dead. A row has a number that is never used again and by which
- * its element finds it, whatever runs are merged later. Runs are counted by references: a search
- * pins those that are there and reads them without a lock while others are added.
+ * replaced or removed one is marked dead. A row has a number that is never used again and by
+ * which its element finds it, whatever runs are merged later. Runs are counted by references: a
+ * search pins those that are there and reads them without a lock while others are added.
  *
- * Tiers. The last runs, a few thousand rows, are scanned. When they are many a job copies their live
- * rows into one run and builds a graph over it (src/index, the one of collections) on another
- * thread; the set takes the result at the next call. Runs with graphs are merged so that there are
- * few, and built again when a quarter of a run is dead. A search walks every graph, scans the rest,
- * and computes the exact distance of what it found.
+ * Tiers. The last runs, a few thousand rows, are scanned. When they are many a job copies their
+ * live rows into one run and builds a graph over it (src/index, the one of collections) on
+ * another thread; the set takes the result at the next call. Runs with graphs are merged so that
+ * there are few, and built again when a quarter of a run is dead. A search walks every graph,
+ * scans the rest, and computes the exact distance of what it found.
  *
  * Elements. A hash table finds an element by its name, a B+ tree keeps names in order. Rows name
  * their element by a small number. Elements and attributes that go while searches run are kept
@@ -19,10 +19,10 @@
  * Threading: calls need the keyspace lock, but vset_search() (a view), vset_job_run() and
  * vset_free(), which need nothing.
  *
- * Numbers are Redis' to the bit where the order of additions is its own: a vector is divided by its
- * float norm; Q8 is round(x * 127 / range) with the range of its own; the distance is 1 - cos as a
- * float, the score 1 - distance / 2 as a double. Paper: Malkov, Yashunin 2016 (the graph is in
- * src/index); the runs are an LSM tree (O'Neil et al. 1996) of graphs.
+ * Numbers are Redis' to the bit where the order of additions is its own: a vector is divided by
+ * its float norm; Q8 is round(x * 127 / range) with the range of its own; the distance is 1 - cos
+ * as a float, the score 1 - distance / 2 as a double. Paper: Malkov, Yashunin 2016 (the graph is
+ * in src/index); the runs are an LSM tree (O'Neil et al. 1996) of graphs.
  */
 #ifndef KITH_CACHE_VECTORS_H
 #define KITH_CACHE_VECTORS_H

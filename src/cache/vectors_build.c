@@ -1,17 +1,17 @@
 /*
- * The upkeep of a vector set's runs: which of them become one, copying their live rows, building the
- * graph, taking the result.
+ * The upkeep of a vector set's runs: which of them become one, copying their live rows, building
+ * the graph, taking the result.
  *
  * When: the rows at the end that are only scanned pass a limit (4,096 at first, then an eighth of
- * the set, at most 4 MiB of codes), or a quarter of a run with a graph is dead. When more than three
- * graphs are there, those at the end that are no larger than what comes behind them are built anew
- * together with it, so their sizes fall by halves. While rows come faster than a build, the next
- * build takes all that came meanwhile: the sizes then grow by themselves.
+ * the set, at most 4 MiB of codes), or a quarter of a run with a graph is dead. When more than
+ * three graphs are there, those at the end that are no larger than what comes behind them are
+ * built anew together with it, so their sizes fall by halves. While rows come faster than a
+ * build, the next build takes all that came meanwhile: the sizes then grow by themselves.
  *
  * A job copies rows, not names: the numbers of rows stay, so no element has to be told. What died
  * while the job ran is found by comparing the dead of its sources with what they were, and marked
- * in the result. The job holds references to its sources and to the set; the set owns the job, and
- * `done` is the release that publishes its result.
+ * in the result. The job holds references to its sources and to the set; the set owns the job,
+ * and `done` is the release that publishes its result.
  *
  * Small runs are merged in place, in the caller's thread, when more of their rows are dead than
  * alive: what is replaced again and again does not grow.
@@ -255,7 +255,9 @@ static uint32_t graphs_of(const struct vector_set *set)
 static uint32_t alive_in(const struct vector_set *set, uint32_t first, uint32_t end)
 {
     uint32_t rows = 0;
-    for (uint32_t i = first; i < end; i++) rows += set->runs[i]->count - vset_run_dead(set->runs[i]);
+    for (uint32_t i = first; i < end; i++) {
+        rows += set->runs[i]->count - vset_run_dead(set->runs[i]);
+    }
     return rows;
 }
 

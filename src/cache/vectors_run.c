@@ -82,7 +82,8 @@ size_t vset_run_bytes(const struct vset_run *run)
 {
     return heap_size(run) + (run->pages ? run->codes_bytes : heap_size(run->codes)) +
            heap_size(run->norms) + heap_size(run->ranges) + heap_size(run->elements) +
-           heap_size(run->offsets) + heap_size((const void *)(uintptr_t)run->dead) + run->image_bytes;
+           heap_size(run->offsets) + heap_size((const void *)(uintptr_t)run->dead) +
+           run->image_bytes;
 }
 
 bool vset_run_row(const struct vset_run *run, uint64_t number, uint32_t *row)

@@ -1,17 +1,18 @@
 /*
- * Searching a vector set: a view of its runs, a walk through every graph, a scan of the rest, exact
- * distances of what came.
+ * Searching a vector set: a view of its runs, a walk through every graph, a scan of the rest,
+ * exact distances of what came.
  *
- * A graph gives candidates by cosine; their distances are then computed by the formula of the set,
- * so a score does not depend on how a row was found. Dead rows and rows that a filter refuses are
- * candidates as well and are dropped afterwards. When too few are left, the share of those that were
- * kept says how many candidates it would take, and the graph is asked for so many as long as that
- * is cheaper than computing every distance of the run. A scan looks at the filter only for rows near
- * enough to be among the best so far: of a million rows that are a few hundred when many match. So
- * a filter never makes a search miss rows that match, and seldom makes it look at all of them.
+ * A graph gives candidates by cosine; their distances are then computed by the formula of the
+ * set, so a score does not depend on how a row was found. Dead rows and rows that a filter
+ * refuses are candidates as well and are dropped afterwards. When too few are left, the share of
+ * those that were kept says how many candidates it would take, and the graph is asked for so many
+ * as long as that is cheaper than computing every distance of the run. A scan looks at the filter
+ * only for rows near enough to be among the best so far: of a million rows that are a few hundred
+ * when many match. So a filter never makes a search miss rows that match, and seldom makes it
+ * look at all of them.
  *
- * A view reads runs, the directory, elements and attributes without a lock: rows below the count it
- * saw are not changed any more, and what is removed meanwhile stays until the view ends.
+ * A view reads runs, the directory, elements and attributes without a lock: rows below the count
+ * it saw are not changed any more, and what is removed meanwhile stays until the view ends.
  */
 #include <math.h>
 #include <string.h>

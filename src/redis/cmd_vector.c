@@ -6,7 +6,7 @@
 #include "redis/cmd_vector.h"
 
 #include "base/alloc.h"
-#include "redis/background.h"
+#include "redis/vector_upkeep.h"
 
 /* The element of argv[2]; NULL: no such key or element, or it failed. */
 static struct vset_element *find_element(struct redis_call *call, struct entry *entry)

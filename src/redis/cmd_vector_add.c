@@ -10,8 +10,8 @@
 
 #include "base/alloc.h"
 #include "base/rng.h"
-#include "redis/background.h"
 #include "redis/cmd_vector.h"
+#include "redis/vector_upkeep.h"
 
 #define DEFAULT_M 16
 #define DEFAULT_EF 200

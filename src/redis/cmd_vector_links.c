@@ -1,10 +1,10 @@
 /*
  * VLINKS: the neighbours of an element, level by level from its own down to 0.
  *
- * Redis shows the links of its graph. Here a set has several graphs, or none while it is small, so
- * what is shown is what links stand for: the nearest elements among those that reach the level, at
- * most M of them, and 2 M on level 0, which comes from the same search as VSIM; the levels above are
- * exact. Levels are drawn with the odds of Redis, by a hash of the name.
+ * Redis shows the links of its graph. Here a set has several graphs, or none while it is small,
+ * so what is shown is what links stand for: the nearest elements among those that reach the
+ * level, at most M of them, and 2 M on level 0, which comes from the same search as VSIM; the
+ * levels above are exact. Levels are drawn with the odds of Redis, by a hash of the name.
  */
 #include <string.h>
 

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "redis/background.h"
 #include "redis/cmd_vector.h"
 #include "redis/redis_internal.h"
+#include "redis/vector_upkeep.h"
 
 #define DEFAULT_COUNT 10
 #define INLINE_BYTES 262144u /* of codes to look at; a worker costs about as much as to read them */

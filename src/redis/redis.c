@@ -9,13 +9,13 @@
 
 #include "base/alloc.h"
 #include "redis/acl.h"
-#include "redis/background.h"
 #include "redis/blocked.h"
 #include "redis/conf.h"
 #include "redis/cron.h"
 #include "redis/persist.h"
 #include "redis/slowlog.h"
 #include "redis/tracking.h"
+#include "redis/vector_upkeep.h"
 
 void redis_log(const struct redis *redis, int level, const char *fmt, ...)
 {
@@ -100,6 +100,7 @@ static int load_users(struct redis *redis, struct kith_error *err)
 
 static int open_parts(struct redis *redis, const struct redis_opts *opts, struct kith_error *err)
 {
+    char folder[OS_PATH_MAX];
     int rc = make_parts(redis, opts);
     if (rc) return error_set(err, rc, "redis: no memory");
     rc = conf_apply(redis, opts->directives, opts->directive_count, err);
@@ -107,6 +108,8 @@ static int open_parts(struct redis *redis, const struct redis_opts *opts, struct
     if (rc == 0) rc = open_cache(redis, err);
     if (rc) return rc;
     redis->settings.port = (int64_t)opts->port;
+    if (!redis->settings.dir && os_folder(folder, sizeof folder) == 0)
+        redis->settings.dir = mem_strdup(folder); /* to be shown; NULL does no harm */
     redis_apply_settings(redis);
     redis_refresh(redis);
     rc = persist_open(redis, opts->dir, err);

@@ -115,7 +115,7 @@ struct redis {
     struct map errors; /* code -> count */
 
     struct pool *pool;       /* owns; for call_offload */
-    struct pool *builder;    /* owns; background.c; NULL until there is work for it */
+    struct pool *builder;    /* owns; vector_upkeep.c; NULL until it has work */
     atomic_bool stopping;    /* what the builder does need not end */
     struct buffer scratch;   /* of redis_place */
     struct map waiting;      /* place -> struct wait_queue *; blocked.c */

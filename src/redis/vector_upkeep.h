@@ -1,8 +1,8 @@
 /*
  * Work that nobody waits for: graphs of vector sets.
  */
-#ifndef KITH_REDIS_BACKGROUND_H
-#define KITH_REDIS_BACKGROUND_H
+#ifndef KITH_REDIS_VECTOR_UPKEEP_H
+#define KITH_REDIS_VECTOR_UPKEEP_H
 
 #include "redis/command.h"
 

@@ -1,9 +1,9 @@
 /*
  * Work that nobody waits for runs on one thread of low priority, which is started with the first of
  * it: builds of seconds must not take the workers on which searches wait. A set has one job at a
- * time, so the queue is as long as there are large sets that grow. See background.h.
+ * time, so the queue is as long as there are large sets that grow. See vector_upkeep.h.
  */
-#include "redis/background.h"
+#include "redis/vector_upkeep.h"
 
 #include "base/alloc.h"
 #include "cache/vectors.h"
