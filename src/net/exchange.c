@@ -70,16 +70,27 @@ void exchange_free(struct exchange *exchange)
     mem_free(exchange);
 }
 
+/* Grows as headers come: with few, a waiting call keeps to the first block of its arena. */
+static int make_room(struct exchange *exchange)
+{
+    const size_t room = exchange->header_room;
+    if (exchange->header_count < room) return 0;
+    size_t more = room ? room * 2 : NET_HEADERS_FIRST;
+    if (more > NET_HEADERS_MAX) more = NET_HEADERS_MAX;
+    struct http1_header *grown = arena_alloc_array(&exchange->arena, more, sizeof *grown);
+    if (!grown) return KITH_ENOMEM;
+    if (room) memcpy(grown, exchange->headers, room * sizeof *grown);
+    exchange->headers = grown;
+    exchange->header_room = more;
+    return 0;
+}
+
 int exchange_put_header(struct exchange *exchange, struct kith_str name, struct kith_str value)
 {
     if (exchange->header_count == NET_HEADERS_MAX ||
         !budget_headers(exchange->conn, exchange, name.len + value.len + 32))
         return KITH_ELIMIT;
-    if (!exchange->headers) {
-        exchange->headers =
-            arena_alloc_array(&exchange->arena, NET_HEADERS_MAX, sizeof *exchange->headers);
-        if (!exchange->headers) return KITH_ENOMEM;
-    }
+    if (make_room(exchange)) return KITH_ENOMEM;
     struct http1_header *header = &exchange->headers[exchange->header_count];
     header->name = arena_str(&exchange->arena, name.data, name.len);
     header->value = arena_str(&exchange->arena, value.data, value.len);

@@ -33,6 +33,7 @@
 
 #define NET_READ_BYTES 65536u
 #define NET_HEADERS_MAX 100u
+#define NET_HEADERS_FIRST 16u /* room for so many at first */
 #define NET_HEADER_BYTES_MAX 65536u /* of one request; HPACK may say much with few bytes */
 #define NET_WINDOW_BYTES (16 << 20)
 #define NET_STREAMS_MAX 1024u
@@ -65,7 +66,7 @@ struct exchange {
     struct arena arena;
     struct kith_str method, path, query;
     struct http1_header *headers; /* in the arena */
-    size_t header_count;
+    size_t header_count, header_room;
     size_t header_bytes;
     struct grpc_message message; /* HTTP/2 */
     struct buffer body;          /* HTTP/1.1; taken from the parser */
