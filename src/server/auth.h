@@ -103,4 +103,27 @@ KITH_NODISCARD int auth_group_privileges(struct auth *auth, const char *group,
                                          struct kith_names *out, struct kith_error *err);
 bool auth_privilege_known(const struct auth *auth, const char *privilege); /* also groups */
 
+/* ---- all of it as one value: without root and admin; of public its grants ---- */
+
+struct auth_backup_entry {
+    const char *name, *description;
+    const char *password; /* users: derived and salted, as text (auth_backup.c); "": never set */
+    const char *const *names; /* roles of a user, privileges of a group */
+    size_t name_count;
+};
+struct auth_backup_list {
+    struct auth_backup_entry *entries;
+    size_t count;
+};
+struct auth_backup { /* everything borrows: from the arena, or from who asks for a restore */
+    struct auth_backup_list users, roles, groups;
+    struct grant *grants;
+    size_t grant_count;
+};
+KITH_NODISCARD int auth_backup(struct auth *auth, struct arena *arena, struct auth_backup *out,
+                               struct kith_error *err);
+/* All or nothing. KITH_EEXISTS: a user, role or group of that name is there already. */
+KITH_NODISCARD int auth_restore(struct auth *auth, const struct auth_backup *from,
+                                struct kith_error *err);
+
 #endif

@@ -81,6 +81,7 @@ static int take_grants(struct auth_entry *entry, struct cursor *cur)
     if (cursor_failed(cur) || count > AUTH_GRANTS_MAX) return KITH_ECORRUPT;
     entry->grants = arena_alloc_array(&entry->arena, (size_t)count + 1, sizeof *entry->grants);
     if (!entry->grants) return KITH_ENOMEM;
+    entry->grant_room = (size_t)count + 1;
     for (; rc == 0 && entry->grant_count < count; entry->grant_count++) {
         struct grant *grant = &entry->grants[entry->grant_count];
         const uint8_t object = cursor_u8(cur);

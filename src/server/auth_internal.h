@@ -55,7 +55,7 @@ struct auth_entry {
     const char **names;      /* users: roles; groups: privileges. Sorted */
     size_t name_count;
     struct grant *grants;    /* roles */
-    size_t grant_count;
+    size_t grant_count, grant_room;
 };
 
 struct auth_list { /* sorted by name */
@@ -106,6 +106,11 @@ void auth_entry_unref(struct auth_entry *entry); /* NULL is a no-op */
 /* false: no memory, or too many. Adding what is there and removing what is not are fine. */
 bool auth_entry_name(struct auth_entry *entry, const char *name, bool add);
 bool auth_entry_has(const struct auth_entry *entry, const char *name);
+/* ---- auth_roles.c ---- */
+/* Of a role, not published yet; one that it has already is fine. false: no memory, or too many. */
+bool auth_entry_grant(struct auth_entry *role, const struct grant *grant);
+bool auth_grant_copy(struct arena *arena, const struct grant *from, struct grant *out);
+bool auth_is_builtin(enum auth_kind kind, const char *name); /* root, admin, public */
 
 struct auth_change {
     enum auth_kind kind;

@@ -9,9 +9,11 @@
 static const char no_role[] =
     "not found the role, maybe the role isn't existed or internal system error";
 
-static bool is_builtin(const char *role)
+bool auth_is_builtin(enum auth_kind kind, const char *name)
 {
-    return strcmp(role, AUTH_ADMIN) == 0 || strcmp(role, AUTH_PUBLIC) == 0;
+    if (kind == AUTH_KIND_USER) return strcmp(name, AUTH_ROOT) == 0;
+    return kind == AUTH_KIND_ROLE &&
+           (strcmp(name, AUTH_ADMIN) == 0 || strcmp(name, AUTH_PUBLIC) == 0);
 }
 
 int auth_role_create(struct auth *auth, const char *role, const char *description,
@@ -65,7 +67,7 @@ static int drop(struct auth *auth, const char *role, struct kith_error *err)
 
 int auth_role_drop(struct auth *auth, const char *role, bool force, struct kith_error *err)
 {
-    if (is_builtin(role))
+    if (auth_is_builtin(AUTH_KIND_ROLE, role))
         return error_set(err, KITH_EUNSUPPORTED,
                          "the role[%s] is a default role, which can't be dropped: privilege not "
                          "permitted",
@@ -123,7 +125,7 @@ static bool grant_is(const struct grant *a, const struct grant *b)
            strcmp(a->database, b->database) == 0 && strcmp(a->privilege, b->privilege) == 0;
 }
 
-static bool copy_grant(struct arena *arena, const struct grant *from, struct grant *out)
+bool auth_grant_copy(struct arena *arena, const struct grant *from, struct grant *out)
 {
     *out = (struct grant){ .object = from->object };
     out->role = arena_strndup(arena, from->role, strlen(from->role));
@@ -148,19 +150,38 @@ static int check_grant(const struct auth *auth, const struct grant *grant, struc
     return 0;
 }
 
+static bool find_grant(const struct auth_entry *role, const struct grant *grant, size_t *at)
+{
+    for (*at = 0; *at < role->grant_count; (*at)++)
+        if (grant_is(&role->grants[*at], grant)) return true;
+    return false;
+}
+
+bool auth_entry_grant(struct auth_entry *role, const struct grant *grant)
+{
+    size_t at;
+    if (find_grant(role, grant, &at)) return true;
+    if (role->grant_count == AUTH_GRANTS_MAX) return false;
+    if (role->grant_count == role->grant_room) {
+        const size_t room = role->grant_count * 2 + 1;
+        struct grant *grown = arena_alloc_array(&role->arena, room, sizeof *grown);
+        if (!grown) return false;
+        if (role->grant_count) memcpy(grown, role->grants, role->grant_count * sizeof *grown);
+        role->grants = grown;
+        role->grant_room = room;
+    }
+    if (!auth_grant_copy(&role->arena, grant, &role->grants[role->grant_count])) return false;
+    role->grant_count++;
+    return true;
+}
+
 /* Adds to or takes from a copy of the role; false: no memory, or full. */
 static bool edit_grants(struct auth_entry *role, const struct grant *grant, bool revoke)
 {
-    size_t at = 0;
-    while (at < role->grant_count && !grant_is(&role->grants[at], grant)) at++;
-    const bool there = at < role->grant_count;
-    if (there != revoke) return true;
-    if (revoke) {
-        role->grants[at] = role->grants[--role->grant_count];
-        return true;
-    }
-    return role->grant_count < AUTH_GRANTS_MAX && /* a decoded entry has room for one more */
-           copy_grant(&role->arena, grant, &role->grants[role->grant_count++]);
+    size_t at;
+    if (!revoke) return auth_entry_grant(role, grant);
+    if (find_grant(role, grant, &at)) role->grants[at] = role->grants[--role->grant_count];
+    return true;
 }
 
 static int change_grant(struct auth *auth, const struct grant *grant, bool revoke,
@@ -201,7 +222,7 @@ int auth_grants(struct auth *auth, const char *role, struct arena *arena, struct
     if (!entry) rc = error_set(err, KITH_ENOTFOUND, "%s", no_role);
     else if (!grants) rc = error_set(err, KITH_ENOMEM, "roles: no memory");
     for (size_t i = 0; rc == 0 && i < entry->grant_count; i++)
-        if (!copy_grant(arena, &entry->grants[i], &grants[i]))
+        if (!auth_grant_copy(arena, &entry->grants[i], &grants[i]))
             rc = error_set(err, KITH_ENOMEM, "roles: no memory");
     if (rc == 0) {
         *out = grants;

@@ -265,6 +265,97 @@ static void test_groups(void **state)
     assert_int_equal(auth_group_drop(f->auth, "writers", &err), 0);
 }
 
+static void make_all(struct fixture *f)
+{
+    struct kith_error err = { 0 };
+    const char *const own[] = { "Insert", "CollectionReadOnly" };
+    make_user(f, "ada");
+    assert_int_equal(auth_role_create(f->auth, "r", "text", &err), 0);
+    assert_int_equal(auth_role_member(f->auth, "ada", "r", true, &err), 0);
+    assert_int_equal(auth_group_create(f->auth, "writers", &err), 0);
+    assert_int_equal(auth_group_change(f->auth, "writers", own, 2, true, &err), 0);
+    give(f, "r", "writers", "default", "x", false);
+    give(f, "r", "Delete", "default", "y", false);
+    give(f, "public", "ShowCollections", "*", "*", false);
+}
+
+static void drop_all(struct fixture *f)
+{
+    struct kith_error err = { 0 };
+    give(f, "public", "ShowCollections", "*", "*", true);
+    assert_int_equal(auth_role_drop(f->auth, "r", true, &err), 0);
+    assert_int_equal(auth_group_drop(f->auth, "writers", &err), 0);
+    assert_int_equal(auth_user_drop(f->auth, "ada", &err), 0);
+}
+
+static void expect_all(struct fixture *f, bool there)
+{
+    struct principal who;
+    assert_int_equal(enter(f, "Bearer ada:secret1", true, &who), there ? AUTH_OK : AUTH_WRONG);
+    assert_int_equal(may(f, "ada", "Search", "default", "x"), there);
+    assert_int_equal(may(f, "ada", "Delete", "default", "y"), there);
+    assert_int_equal(may(f, "ada", "ShowCollections", "default", NULL), there);
+    assert_false(may(f, "ada", "Delete", "default", "x"));
+}
+
+/* Everything in it comes back, once; and what is not sound changes nothing. */
+static void test_backup(void **state)
+{
+    struct fixture *f = *state;
+    struct kith_error err = { 0 };
+    struct arena arena;
+    struct auth_backup all, bad;
+    arena_init(&arena);
+    make_all(f);
+    assert_int_equal(auth_backup(f->auth, &arena, &all, &err), 0);
+    assert_true(all.users.count == 1 && all.roles.count == 1 && all.groups.count == 1);
+    assert_memory_equal(all.users.entries[0].password, "pbkdf2-sha256$120000$", 21);
+    assert_int_equal(auth_restore(f->auth, &all, &err), KITH_EEXISTS);
+    drop_all(f);
+
+    struct auth_backup_entry user = all.users.entries[0], twice[2] = { user, user };
+    struct grant grant = all.grants[0];
+    bad = all;
+    bad.users.entries = &user;
+    user.password = "$2a$10$abcdefghijklmnopqrstuv";
+    assert_int_equal(auth_restore(f->auth, &bad, &err), KITH_EINVAL);
+    assert_string_equal(err.text,
+                        "the password of user [ada] is not in a form that can be restored");
+    bad.users = (struct auth_backup_list){ twice, 2 };
+    assert_int_equal(auth_restore(f->auth, &bad, &err), KITH_EEXISTS);
+    bad = all;
+    bad.roles.count = 0; /* of whom the user has one */
+    assert_int_equal(auth_restore(f->auth, &bad, &err), KITH_ENOTFOUND);
+    bad = all;
+    bad.grants = &grant;
+    bad.grant_count = 1;
+    grant.role = "admin";
+    assert_int_equal(auth_restore(f->auth, &bad, &err), KITH_ENOTFOUND);
+    grant = all.grants[0];
+    grant.privilege = "Nonsense";
+    assert_int_equal(auth_restore(f->auth, &bad, &err), KITH_EINVAL);
+
+    int rc = KITH_ENOMEM;
+    for (uint64_t nth = 1; rc && nth < 1000; nth++) {
+        struct kith_names users;
+        assert_int_equal(auth_user_list(f->auth, &users), 0);
+        assert_int_equal(users.count, 1);
+        kith_names_free(&users);
+        alloc_fault_arm(nth, false);
+        rc = auth_restore(f->auth, &all, &err);
+        alloc_fault_disarm();
+        if (rc) assert_int_equal(rc, KITH_ENOMEM);
+    }
+    assert_int_equal(rc, 0);
+    arena_release(&arena);
+    expect_all(f, true);
+    close_all(f);
+    open_all(f);
+    expect_all(f, true);
+    drop_all(f);
+    expect_all(f, false);
+}
+
 /* A change is made whole or not at all. */
 static void test_no_memory(void **state)
 {
@@ -327,6 +418,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_passwords, setup, teardown),
         cmocka_unit_test_setup_teardown(test_roles, setup, teardown),
         cmocka_unit_test_setup_teardown(test_groups, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_backup, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damaged_bytes, setup, teardown),
     };
