@@ -8,7 +8,7 @@
 
 static const char *const objects[] = {"Collection", "Global", "User"}; /* of enum auth_object */
 
-static bool object_of(const char *name, enum auth_object *out)
+bool milvus_grant_object(const char *name, enum auth_object *out)
 {
     for (int i = 0; i < 3; i++) {
         if (strcmp(objects[i], name) != 0) continue;
@@ -47,7 +47,7 @@ MILVUS_HANDLER(OperatePrivilege)
     const WIRE(GrantEntity) *entity = in->entity;
     struct grant grant = {.database = call->database};
     MilvusStatus *refusal;
-    if (!entity || !entity->object || !object_of(entity->object->name, &grant.object)) {
+    if (!entity || !entity->object || !milvus_grant_object(entity->object->name, &grant.object)) {
         refusal = milvus_status(call, MILVUS_PLAIN,
                                 "not found the object type[name: %.100s], "
                                 "supported the object types: [Collection, Global, User]",
@@ -78,7 +78,7 @@ MILVUS_HANDLER(OperatePrivilegeV2)
 
 /* ---- SelectGrant ---- */
 
-static WIRE(GrantEntity) * grant_entity(struct milvus_call *call, const struct grant *from)
+WIRE(GrantEntity) * milvus_grant_entity(struct milvus_call *call, const struct grant *from)
 {
     WIRE(GrantEntity) *out = milvus_message(call, &milvus__proto__milvus__grant_entity__descriptor);
     if (!out) return NULL;
@@ -128,7 +128,7 @@ MILVUS_HANDLER(SelectGrant)
     out->entities = arena_alloc_array(call->arena, count + 1, sizeof *out->entities);
     for (size_t i = 0; out->entities && i < count; i++) {
         if (!asked(in->entity, &grants[i])) continue;
-        WIRE(GrantEntity) *one = grant_entity(call, &grants[i]);
+        WIRE(GrantEntity) *one = milvus_grant_entity(call, &grants[i]);
         if (one) out->entities[out->n_entities++] = one;
     }
 }

@@ -117,6 +117,10 @@ MILVUS_HANDLER(OperatePrivilegeGroup);
 MILVUS_HANDLER(OperatePrivilegeV2);
 MILVUS_HANDLER(SelectGrant);
 
+/* handle_rbac.c */
+MILVUS_HANDLER(BackupRBAC);
+MILVUS_HANDLER(RestoreRBAC);
+
 /* handle_resource_group.c */
 MILVUS_HANDLER(CreateResourceGroup);
 MILVUS_HANDLER(DescribeResourceGroup);

@@ -140,6 +140,10 @@ const char *milvus_database_property(struct milvus_call *call, const char *datab
                                      const char *key);
 /* handle_user.c: a refusal of server/auth.h, whose text is ready to be sent. */
 MilvusStatus *milvus_auth_error(struct milvus_call *call, int rc, const struct kith_error *err);
+/* handle_grant.c. NULL: no memory. false: no such type of object. */
+Milvus__Proto__Milvus__GrantEntity *milvus_grant_entity(struct milvus_call *call,
+                                                        const struct grant *from);
+bool milvus_grant_object(const char *name, enum auth_object *out);
 /* handle_describe.c: the one pair of statistics; NULL: no memory. */
 MilvusPair **milvus_row_count(struct milvus_call *call, uint64_t rows);
 /* handle_database.c: 1 for "default", for others a number made of the name. */

@@ -511,6 +511,36 @@ static void test_users(void **state)
     EXPECT("ListPrivilegeGroups", 0, "", ListPrivilegeGroupsRequest, {0});
 }
 
+/* What was taken out of one server is put into it again, as a client does. */
+static void test_backup(void **state)
+{
+    struct door *door = *state;
+    EXPECT("CreateCredential", 0, "", CreateCredentialRequest, .username = milvus_text("ann"),
+           .password = milvus_text("c2VjcmV0MQ=="));
+    WIRE(RoleEntity) role = MILVUS__PROTO__MILVUS__ROLE_ENTITY__INIT;
+    role.name = milvus_text("r");
+    EXPECT("CreateRole", 0, "", CreateRoleRequest, .entity = &role);
+    EXPECT("OperateUserRole", 0, "", OperateUserRoleRequest, .username = milvus_text("ann"),
+           .role_name = milvus_text("r"));
+    WIRE(BackupRBACMetaRequest) in = MILVUS__PROTO__MILVUS__BACKUP_RBACMETA_REQUEST__INIT;
+    const WIRE(BackupRBACMetaResponse) *out = run(door, "BackupRBAC", &in);
+    expect_status(out->status, 0, "");
+    assert_int_equal(out->rbac_meta->n_users, 1);
+    assert_string_equal(out->rbac_meta->users[0]->roles[0]->name, "r");
+    assert_int_equal(out->rbac_meta->n_grants, 3); /* those of the role public */
+    EXPECT("RestoreRBAC", 65535, "user [ann] already exists", RestoreRBACMetaRequest,
+           .rbac_meta = out->rbac_meta);
+    EXPECT("DeleteCredential", 0, "", DeleteCredentialRequest, .username = milvus_text("ann"));
+    EXPECT("DropRole", 0, "", DropRoleRequest, .role_name = milvus_text("r"));
+    EXPECT("RestoreRBAC", 0, "", RestoreRBACMetaRequest, .rbac_meta = out->rbac_meta);
+    EXPECT("CreateCredential", 65535, "user already exists: ann", CreateCredentialRequest,
+           .username = milvus_text("ann"), .password = milvus_text("c2VjcmV0MQ=="));
+    out->rbac_meta->grants[0]->role = NULL;
+    EXPECT("RestoreRBAC", 1100, "a grant lacks its role, object or privilege",
+           RestoreRBACMetaRequest, .rbac_meta = out->rbac_meta);
+    EXPECT("RestoreRBAC", 0, "", RestoreRBACMetaRequest, {0});
+}
+
 static void test_upkeep(void **state)
 {
     struct door *door = *state;
@@ -573,7 +603,7 @@ int main(void)
         CASE(test_scalar_indexes),  CASE(test_partitions),      CASE(test_aliases),
         CASE(test_databases),       CASE(test_changes),         CASE(test_added_field),
         CASE(test_reopened),        CASE(test_users),           CASE(test_upkeep),
-        CASE(test_deep_messages),
+        CASE(test_deep_messages),     CASE(test_backup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
