@@ -188,7 +188,8 @@ void stream_end(struct conn *conn)
     begin_output(conn);
     offer(conn, nothing, 0, true);
     if (conn->closing) return;
-    stream_close(&conn->stream, false);
+    /* A session that paused has something under way: it hears of the end again when it goes on. */
+    if (!conn->stream.paused) stream_close(&conn->stream, false);
     settle(conn);
 }
 
