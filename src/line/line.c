@@ -13,6 +13,7 @@ static int begin(struct line *line, struct kith_error *err)
     int rc = os_mutex_init(opts->os, &line->lock);
     if (rc) return error_set(err, rc, "the line protocol: no lock");
     if (locked) rc = line_auth_new(opts->os, opts->password, opts->auth_file, &line->auth, err);
+    if (rc == 0 && opts->pooled) rc = line_pool_new(opts->os, opts->workers, &line->pool, err);
     return rc;
 }
 
@@ -33,6 +34,7 @@ int line_new(const struct line_opts *opts, struct line **out, struct kith_error 
 void line_free(struct line *line)
 {
     if (!line) return;
+    line_pool_free(line->pool);
     line_auth_free(line->auth);
     line_commands_release(&line->commands);
     os_mutex_release(&line->lock);

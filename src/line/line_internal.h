@@ -51,7 +51,8 @@ struct line_conn {
     struct stream *stream;
     struct session *session; /* owns; made by the first command */
     void *resp;              /* the Redis door's session; NULL: lines */
-    bool decided, authenticated, idle_armed;
+    bool decided, authenticated;
+    bool checking; /* what is under way is a password, not a batch */
     enum line_state state;
     bool closed, answered, good; /* guard: the lock of line */
     struct buffer password;      /* of the AUTH that is under way */

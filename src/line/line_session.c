@@ -15,6 +15,7 @@
 
 #define QUEUE_WAIT_US 100000
 #define QUEUE_RETRY_US 5000
+#define COPY_BYTES_KEPT 16384u
 
 static int64_t now_us(const struct line_conn *conn) { return os_now_us(conn->line->opts.os); }
 
@@ -105,6 +106,48 @@ static void check_idle(struct line_conn *conn)
     else watch_idle(conn);
 }
 
+/* ---- batches on the pool ---- */
+
+static void run_job(void *arg)
+{
+    struct line_conn *conn = arg;
+    struct line_job *job = &conn->job;
+    const size_t used = line_serve(conn, job->input.data, job->input.len, job->last, &job->output,
+                                   &job->end);
+    memmove(job->input.data, job->input.data + used, job->input.len - used);
+    job->input.len -= used;
+    hand_back(conn);
+}
+
+/* The queue may be full: it is asked again for a tenth of a second, then there is no place. */
+static void submit_job(struct line_conn *conn)
+{
+    struct line *line = conn->line;
+    conn->state = LINE_BUSY;
+    conn->answered = false; /* nobody else has it yet */
+    if (line_pool_submit(line->pool, run_job, conn) == 0) {
+        stream_timer(conn->stream, 0);
+        return;
+    }
+    const int64_t now = now_us(conn);
+    conn->state = LINE_WAITING;
+    conn->retry_us = now + QUEUE_RETRY_US;
+    if (now < conn->give_up_us) {
+        set_timer(conn, conn->retry_us);
+        return;
+    }
+    atomic_fetch_add_explicit(&line->counters.rejected, 1, memory_order_relaxed);
+    say(conn, "ERROR server busy\n");
+    stream_close(conn->stream, false);
+}
+
+static void start_job(struct line_conn *conn)
+{
+    stream_pause(conn->stream);
+    conn->give_up_us = now_us(conn) + QUEUE_WAIT_US;
+    submit_job(conn);
+}
+
 /* ---- passwords ---- */
 
 static void check_password(void *arg)
@@ -116,8 +159,12 @@ static void check_password(void *arg)
 
 static void resume(struct line_conn *conn)
 {
+    conn->checking = false;
+    if (conn->job.input.len) { /* what stood behind a password */
+        start_job(conn);
+        return;
+    }
     conn->state = LINE_READING;
-    conn->active_us = now_us(conn);
     watch_idle(conn);
     stream_resume(conn->stream);
 }
@@ -125,17 +172,18 @@ static void resume(struct line_conn *conn)
 static void start_check(struct line_conn *conn)
 {
     conn->state = LINE_BUSY;
-    conn->answered = false;
+    conn->answered = false; /* nobody else has it yet */
     stream_timer(conn->stream, 0);
     if (line_auth_submit(conn->line->auth, check_password, conn) == 0) return;
     say(conn, "ERROR authentication error: too many passwords are being checked\n");
-    conn->answered = true;
+    conn->active_us = now_us(conn);
     resume(conn);
 }
 
 static void begin_check(struct line_conn *conn)
 {
     stream_pause(conn->stream);
+    conn->checking = true;
     conn->retry_us = line_auth_admit(conn->line->auth, stream_peer(conn->stream));
     if (conn->retry_us <= now_us(conn)) {
         start_check(conn);
@@ -152,6 +200,7 @@ static void end_check(struct line_conn *conn)
     line_auth_note(conn->line->auth, stream_peer(conn->stream), conn->good);
     if (conn->good) conn->authenticated = true;
     say(conn, conn->good ? "OK authenticated\n" : "ERROR invalid password\n");
+    conn->active_us = now_us(conn);
     resume(conn);
 }
 
@@ -189,6 +238,39 @@ static size_t run_here(struct line_conn *conn, const uint8_t *data, size_t len, 
     return end == LINE_END_CLOSE || end == LINE_END_ATTACK ? len : used;
 }
 
+/* Whole lines are copied, for a worker; a session is in the queue at most once. */
+static size_t run_there(struct line_conn *conn, const uint8_t *data, size_t len, bool last)
+{
+    struct buffer *input = &conn->job.input;
+    size_t whole = len;
+    while (!last && whole && data[whole - 1] != '\n') whole--;
+    if (whole == 0) {
+        if (len > LINE_BYTES_MAX) stream_close(conn->stream, false);
+        return 0;
+    }
+    if (input->cap > COPY_BYTES_KEPT && whole <= COPY_BYTES_KEPT) buffer_release(input);
+    buffer_put(input, data, whole);
+    if (buffer_failed(input)) {
+        stream_close(conn->stream, true);
+        return len;
+    }
+    conn->job.last = last;
+    start_job(conn);
+    return whole;
+}
+
+static void end_job(struct line_conn *conn)
+{
+    struct line_job *job = &conn->job;
+    struct buffer *out = stream_output(conn->stream);
+    buffer_put(out, job->output.data, job->output.len);
+    if (buffer_failed(&job->output)) out->failed = true;
+    if (job->output.cap > COPY_BYTES_KEPT) buffer_release(&job->output);
+    else buffer_clear(&job->output);
+    if (job->end == LINE_END_MORE) resume(conn);
+    else obey(conn, job->end);
+}
+
 static bool decide(struct line_conn *conn, uint8_t first)
 {
     struct line *line = conn->line;
@@ -206,7 +288,8 @@ static size_t on_input(void *ctx, const uint8_t *data, size_t len, bool ended)
     if (!conn->decided && len && !decide(conn, data[0])) return len;
     if (conn->resp) return conn->line->resp->input(conn->resp, data, len, ended);
     if (conn->state != LINE_READING) return 0;
-    return run_here(conn, data, len, ended);
+    return conn->line->pool ? run_there(conn, data, len, ended)
+                            : run_here(conn, data, len, ended);
 }
 
 static void on_wake(void *ctx)
@@ -222,11 +305,13 @@ static void on_wake(void *ctx)
     switch (conn->state) {
     case LINE_READING: check_idle(conn); break;
     case LINE_WAITING:
-        if (conn->retry_us <= now_us(conn)) start_check(conn);
-        else set_timer(conn, conn->retry_us);
+        if (conn->retry_us > now_us(conn)) set_timer(conn, conn->retry_us);
+        else if (conn->checking) start_check(conn);
+        else submit_job(conn);
         break;
     case LINE_BUSY:
-        if (answered) end_check(conn);
+        if (answered && conn->checking) end_check(conn);
+        else if (answered) end_job(conn);
         break;
     }
 }
