@@ -88,7 +88,8 @@ static void check_all(struct fixture *f)
     }
 }
 
-/* The probability of adding swings, so the table grows to thousands and shrinks to almost nothing. */
+/* The probability of adding swings, so the table grows to thousands and shrinks to almost
+ * nothing. */
 static void random_operations_agree_with_a_model(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
 /*
- * Deadlines: a million equal ones in bounded steps, how few stay unfreed under steady load, and that
- * the wheel's records stay in proportion whatever is done with deadlines.
+ * Deadlines: a million equal ones in bounded steps, how few stay unfreed under steady load, and
+ * that the wheel's records stay in proportion whatever is done with deadlines.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -108,8 +108,9 @@ static void turn(struct cache *cache, int64_t now)
     while (cache_turn(cache, 1000000) == 0) continue;
 }
 
-/* A lock that is taken and given back, a key that is set and expired again and again, deadlines that
- * move to and fro: none of it may leave more records than there are keys, times two, and 64 K. */
+/* A lock that is taken and given back, a key that is set and expired again and again, deadlines
+ * that move to and fro: none of it may leave more records than there are keys, times two, and 64
+ * K. */
 static void records_stay_in_proportion(void **state)
 {
     (void)state;
