@@ -55,15 +55,29 @@ void info_human(struct info *info, const char *name, uint64_t bytes)
     info_line(info, name, "%.2f%c", value, units[unit]);
 }
 
-static bool is_asked(const struct redis_call *call, size_t section)
+static bool is_asked(const struct redis_call *call, const char *title, bool standard)
 {
-    if (call->argc == 1) return sections[section].standard;
+    if (call->argc == 1) return standard;
     for (size_t i = 1; i < call->argc; i++) {
         if (call_is(call, i, "all") || call_is(call, i, "everything")) return true;
-        if (call_is(call, i, "default") && sections[section].standard) return true;
-        if (call_is(call, i, sections[section].title)) return true;
+        if (call_is(call, i, "default") && standard) return true;
+        if (call_is(call, i, title)) return true;
     }
     return false;
+}
+
+static void put_title(struct buffer *out, const char *title)
+{
+    buffer_printf(out, "%s# %s\r\n", out->len ? "\r\n" : "", title);
+}
+
+/* What another door has to say. */
+static void put_more(const struct redis_call *call, struct buffer *out)
+{
+    const struct redis *redis = call->redis;
+    if (!redis->info_title || !is_asked(call, redis->info_title, true)) return;
+    put_title(out, redis->info_title);
+    redis->info_more(redis->info_more_ctx, out);
 }
 
 void run_info(struct redis_call *call)
@@ -75,12 +89,23 @@ void run_info(struct redis_call *call)
     os_usage(&info.usage);
     info_sample(call->redis);
     for (size_t i = 0; i < SECTION_COUNT; i++) {
-        if (!is_asked(call, i)) continue;
-        buffer_printf(&out, "%s# %s\r\n", out.len ? "\r\n" : "", sections[i].title);
+        if (!is_asked(call, sections[i].title, sections[i].standard)) continue;
+        put_title(&out, sections[i].title);
         sections[i].write(&info);
     }
+    put_more(call, &out);
     resp_verbatim(call->reply, out.data ? (const char *)out.data : "", out.len);
     buffer_release(&out);
+}
+
+void redis_set_info(struct redis *redis, const char *title,
+                    void (*fn)(void *ctx, struct buffer *out), void *ctx)
+{
+    cache_lock(redis->cache);
+    redis->info_title = fn ? title : NULL;
+    redis->info_more = fn;
+    redis->info_more_ctx = ctx;
+    cache_unlock(redis->cache);
 }
 
 /* ---- rates ---- */

@@ -43,6 +43,10 @@ struct cache *redis_cache(struct redis *redis);
 /* fn(ctx) is called, from any thread, when output that waits for the log may go: net_settled(). Set
  * it before the nets start, and NULL before they are freed. */
 void redis_set_settled(struct redis *redis, void (*fn)(void *ctx), void *ctx);
+/* Another door's section of INFO: fn writes "name:value\r\n" lines. Under the keyspace lock. NULL
+ * takes it away. `title` is borrowed. */
+void redis_set_info(struct redis *redis, const char *title,
+                    void (*fn)(void *ctx, struct buffer *out), void *ctx);
 
 /* ---- a session without a socket: the other doors, replay, tests ---- */
 

@@ -110,6 +110,10 @@ struct redis {
     void (*on_settled)(void *ctx); /* nullable: tickets became good in another thread */
     void *on_settled_ctx;
 
+    const char *info_title; /* borrows; of another door's section of INFO; NULL: none */
+    void (*info_more)(void *ctx, struct buffer *out);
+    void *info_more_ctx;
+
     int64_t slow_ns; /* slower commands may be worth a note */
     struct redis_counters counters;
     struct map errors; /* code -> count */
