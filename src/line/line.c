@@ -26,6 +26,7 @@ int line_new(const struct line_opts *opts, struct line **out, struct kith_error 
     line->resp = redis_stream_ops();
     line_commands_init(&line->commands);
     const int rc = begin(line, err);
+    if (rc == 0) redis_set_info(line->redis, "Line", line_write_info, line);
     if (rc == 0) *out = line;
     else line_free(line);
     return rc;
@@ -34,6 +35,7 @@ int line_new(const struct line_opts *opts, struct line **out, struct kith_error 
 void line_free(struct line *line)
 {
     if (!line) return;
+    redis_set_info(line->redis, NULL, NULL, NULL);
     line_pool_free(line->pool);
     line_auth_free(line->auth);
     line_commands_release(&line->commands);

@@ -28,6 +28,7 @@ KITH_NODISCARD int line_new(const struct line_opts *opts, struct line **out,
                             struct kith_error *err);
 /* After the nets, before the redis. NULL is a no-op. */
 void line_free(struct line *line);
+void line_measure(struct line *line); /* sets kith_line_* of opts.metrics */
 /* For net_door.stream and .ctx (the struct line). */
 const struct stream_ops *line_stream_ops(void);
 

@@ -65,5 +65,6 @@ struct line_conn {
 size_t line_serve(struct line_conn *conn, const uint8_t *data, size_t len, bool last,
                   struct buffer *out, enum line_end *end);
 void line_conn_free(struct line_conn *conn);
+void line_write_info(void *line, struct buffer *out); /* line_stats.c */
 
 #endif

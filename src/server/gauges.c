@@ -91,6 +91,7 @@ static void measure(void *ctx)
     measure_process(gauges);
     measure_net(gauges);
     measure_data(gauges);
+    if (gauges->more) gauges->more(gauges->more_ctx);
 }
 
 void gauges_begin(struct gauges *gauges)

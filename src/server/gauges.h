@@ -12,6 +12,8 @@ struct gauges { /* all borrowed */
     struct metrics *metrics;
     struct kith_db *db;
     const struct net *nets[2]; /* borrow; NULL: none */
+    void (*more)(void *ctx); /* nullable: figures of others, measured with these */
+    void *more_ctx;
 };
 /* Sets them before every rendering; `gauges` outlives the last one. */
 void gauges_begin(struct gauges *gauges);
