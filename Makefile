@@ -9,7 +9,7 @@ PREFIX ?= /usr/local
 export JOBS
 
 # What `make check` runs under the thread sanitizer: the rooms that start threads.
-THREADED ?= ^(os|index|log|storage|query|engine|cmd|stress)\.
+THREADED ?= ^(os|index|log|storage|query|engine|cmd|stress)\.|^redis\.(loops|keep|door)$$|^net\.(net|stream)$$
 
 # gcc 12's thread sanitizer does not start where the kernel randomizes addresses over 28 bits.
 FIXED_ADDRESSES = $$(setarch -R true 2>/dev/null && echo setarch -R)
