@@ -115,7 +115,7 @@ static inline enum resp_result read_header(struct resp_parser *parser, const uin
 static enum resp_result begin_array(struct resp_parser *parser, const struct resp_limits *limits,
                                     const uint8_t *data, size_t len, size_t *used)
 {
-    struct header header;
+    struct header header = { 0 };
     const enum resp_result got =
         read_header(parser, data, len, 0, "too big mbulk count string", &header);
     if (got != RESP_COMMAND) return got;
@@ -140,7 +140,7 @@ static inline enum resp_result read_bulk(struct resp_parser *parser,
                                          size_t len)
 {
     const size_t pos = parser->pos;
-    struct header header;
+    struct header header = { 0 };
     if (pos >= len) return RESP_MORE;
     if (data[pos] != '$') {
         char text[40];
