@@ -31,8 +31,8 @@ struct stream_ops {
     /* Output may have to wait: nobody may read what a crash takes back. `ticket` says what for,
      * after each callback that wrote (0: nothing). At the end of the loop's turn, when all that
      * came in was handled, `settle` is called once with the door's ctx and answers up to which
-     * ticket all is well; what waits for a later one is asked about again at the end of the next turn, or after
-     * net_settled(). Both nullable. settle must not wait for a disk. */
+     * ticket all is well; what waits for a later one is asked about again at the end of the next
+     * turn, or after net_settled(). Both nullable. settle must not wait for a disk. */
     uint64_t (*ticket)(void *session);
     uint64_t (*settle)(void *ctx);
 };
