@@ -182,22 +182,43 @@ MILVUS_HANDLER(DropCollectionFunction)
 
 /* ---- AlterCollectionSchema: one field, or a refusal ---- */
 
+enum { DROP_FUNCTION_NAME = 3 }; /* of DropRequest.identifier */
+
+static MilvusStatus *refuse_drop(struct milvus_call *call,
+                                 const WIRE(AlterCollectionSchemaRequest) * in)
+{
+    const WIRE(AlterCollectionSchemaRequest__DropRequest) *drop = in->action->drop_request;
+    MilvusStatus *refusal = need(call, in->collection_name);
+    if (refusal) return refusal;
+    if ((int)drop->identifier_case == DROP_FUNCTION_NAME)
+        return refuse_named(call, in->collection_name, drop->function_name, "droping");
+    return milvus_status(call, MILVUS_UNIMPLEMENTED,
+                         "service unimplemented: fields of a collection cannot be dropped");
+}
+
+static MilvusStatus *alter_schema(struct milvus_call *call,
+                                  const WIRE(AlterCollectionSchemaRequest) * in)
+{
+    const WIRE(AlterCollectionSchemaRequest__Action) *action = in->action;
+    const int op = action ? (int)action->op_case : 0;
+    if (op == MILVUS__PROTO__MILVUS__ALTER_COLLECTION_SCHEMA_REQUEST__ACTION__OP_DROP_REQUEST)
+        return refuse_drop(call, in);
+    if (op != MILVUS__PROTO__MILVUS__ALTER_COLLECTION_SCHEMA_REQUEST__ACTION__OP_ADD_REQUEST)
+        return milvus_status(call, MILVUS_INVALID,
+                             "the action of the request is empty: invalid parameter");
+    const WIRE(AlterCollectionSchemaRequest__AddRequest) *add = action->add_request;
+    if (add->n_func_schema > 0)
+        return no_function(call, "adding", (int)add->func_schema[0]->type);
+    if (add->n_field_infos != 1 || !add->field_infos[0]->field_schema)
+        return milvus_status(call, MILVUS_UNIMPLEMENTED,
+                             "service unimplemented: fields are added one at a time");
+    return add_to(call, in->collection_name, in->collectionid, add->field_infos[0]->field_schema);
+}
+
 MILVUS_HANDLER(AlterCollectionSchema)
 {
     const WIRE(AlterCollectionSchemaRequest) *in = request;
     WIRE(AlterCollectionSchemaResponse) *out = reply;
-    const WIRE(AlterCollectionSchemaRequest__Action) *action = in->action;
-    MilvusStatus *refusal = NULL;
-    const bool add =
-        action &&
-        action->op_case ==
-            MILVUS__PROTO__MILVUS__ALTER_COLLECTION_SCHEMA_REQUEST__ACTION__OP_ADD_REQUEST;
-    if (!add || action->add_request->n_func_schema > 0 || action->add_request->n_field_infos != 1 ||
-        !action->add_request->field_infos[0]->field_schema)
-        refusal = milvus_status(call, MILVUS_UNIMPLEMENTED,
-                                "service unimplemented: a schema is altered by adding one field");
-    else
-        refusal = add_to(call, in->collection_name, in->collectionid,
-                         action->add_request->field_infos[0]->field_schema);
+    MilvusStatus *refusal = alter_schema(call, in);
     out->alter_status = refusal ? refusal : milvus_success(call);
 }

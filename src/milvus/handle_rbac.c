@@ -1,8 +1,9 @@
 /*
  * Users, roles, groups and grants out of one server and into another, over server/auth.h.
  *
- * Passwords leave as what is stored of them (server/auth_backup.c says how), so a backup of a server
- * that derives passwords otherwise cannot be restored here, and is refused by the user's name.
+ * Passwords leave as what is stored of them (server/auth_backup.c says how), so a backup of a
+ * server that derives passwords otherwise cannot be restored here, and is refused by the user's
+ * name.
  */
 #include <string.h>
 

@@ -75,6 +75,9 @@ const MilvusStatus *milvus_reply_status(const ProtobufCMessage *reply)
     const MilvusStatus *status = NULL;
     const ProtobufCFieldDescriptor *field =
         protobuf_c_message_descriptor_get_field_by_name(reply->descriptor, "status");
+    if (!field) /* of AlterCollectionSchema */
+        field =
+            protobuf_c_message_descriptor_get_field_by_name(reply->descriptor, "alter_status");
     if (field && field->type == PROTOBUF_C_TYPE_MESSAGE)
         memcpy(&status, (const char *)reply + field->offset, sizeof status);
     return status;

@@ -474,6 +474,44 @@ static void test_added_field(void **state)
     assert_true(out->update_timestamp > before);
 }
 
+#define SCHEMA(code, reason, ...)                                                        \
+    do {                                                                                 \
+        WIRE(AlterCollectionSchemaRequest__Action) action_ =                             \
+            MILVUS__PROTO__MILVUS__ALTER_COLLECTION_SCHEMA_REQUEST__ACTION__INIT;        \
+        __VA_ARGS__;                                                                     \
+        EXPECT("AlterCollectionSchema", code, reason, AlterCollectionSchemaRequest,      \
+               NAME("c"), .action = &action_);                                           \
+    } while (0)
+
+/* What the engine cannot do is refused by its name. */
+static void test_altered_schema(void **state)
+{
+    struct door *door = *state;
+    WIRE(AlterCollectionSchemaRequest__AddRequest) add =
+        MILVUS__PROTO__MILVUS__ALTER_COLLECTION_SCHEMA_REQUEST__ADD_REQUEST__INIT;
+    WIRE(AlterCollectionSchemaRequest__DropRequest) drop =
+        MILVUS__PROTO__MILVUS__ALTER_COLLECTION_SCHEMA_REQUEST__DROP_REQUEST__INIT;
+    Milvus__Proto__Schema__FunctionSchema function =
+        MILVUS__PROTO__SCHEMA__FUNCTION_SCHEMA__INIT;
+    Milvus__Proto__Schema__FunctionSchema *functions[] = {&function};
+    create(door, "c");
+    SCHEMA(1100, "the action of the request is empty: invalid parameter", (void)0);
+    SCHEMA(10, "service unimplemented: fields are added one at a time", action_.op_case = 1,
+           action_.add_request = &add);
+    function.type = MILVUS__PROTO__SCHEMA__FUNCTION_TYPE__BM25;
+    add.func_schema = functions;
+    add.n_func_schema = 1;
+    SCHEMA(1100, "Currently does not support adding BM25 function: invalid parameter",
+           action_.op_case = 1, action_.add_request = &add);
+    drop.identifier_case = 1;
+    drop.field_name = milvus_text("v");
+    SCHEMA(10, "service unimplemented: fields of a collection cannot be dropped",
+           action_.op_case = 2, action_.drop_request = &drop);
+    drop.identifier_case = 3;
+    drop.function_name = milvus_text("gone");
+    SCHEMA(0, "", action_.op_case = 2, action_.drop_request = &drop);
+}
+
 /* All of it is there after a new start. */
 static void test_reopened(void **state)
 {
@@ -604,6 +642,7 @@ int main(void)
         CASE(test_databases),       CASE(test_changes),         CASE(test_added_field),
         CASE(test_reopened),        CASE(test_users),           CASE(test_upkeep),
         CASE(test_deep_messages),     CASE(test_backup),
+        CASE(test_altered_schema),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
