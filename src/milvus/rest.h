@@ -18,6 +18,7 @@
 
 #include "base/json.h"
 #include "milvus/milvus_internal.h"
+#include "proto/wire.h"
 
 #define REST_BASE "/v2/vectordb/"
 
@@ -54,6 +55,7 @@
     KEY(GROUP_BY_FIELDS, "groupByFields", NULL)                 \
     KEY(GROUPING_FIELD, "groupingField", NULL)                  \
     KEY(GROUP_SIZE, "groupSize", NULL)                          \
+    KEY(HIGHLIGHTER, "highlighter", NULL)                       \
     KEY(ID, "id", NULL)                                         \
     KEY(IDS, "ids", NULL)                                       \
     KEY(ID_TYPE, "idType", NULL)                                \
@@ -263,6 +265,26 @@ bool rest_search_request(struct rest *rest, const struct milvus_collection *coll
 void rest_search_render(struct rest *rest, const struct buffer *reply); /* rest_hits.c */
 bool rest_function_score(struct rest *rest, const struct json_value *value, uint32_t number,
                          struct buffer *out);
+
+/* ---- rest_highlight.c ---- */
+
+#define REST_MARKS_MAX 16u /* fields of one search */
+
+struct rest_mark { /* borrows from the reply */
+    struct kith_str name;
+    struct wire rows; /* what is left of the field's HighlightResult */
+};
+struct rest_marks {
+    struct rest_mark at[REST_MARKS_MAX];
+    size_t count;
+};
+/* A Highlighter message from a body's member; absent: nothing. */
+bool rest_highlighter(struct rest *rest, const struct json_value *value, uint32_t number,
+                      struct buffer *out);
+KITH_NODISCARD int rest_marks_add(struct rest_marks *marks, const struct wire_field *result);
+/* "highlight" of the next hit, with its comma; nothing when nobody asked. */
+KITH_NODISCARD int rest_marks_put(struct rest_marks *marks, struct buffer *out);
+
 void rest_wire_pair(struct buffer *out, uint32_t number, const char *key, const char *value);
 void rest_wire_int_pair(struct buffer *out, uint32_t number, const char *key, int64_t value);
 /* Names, or objects of "field" and "order", as a pair whose value is "a:asc,b"; absent: nothing. */

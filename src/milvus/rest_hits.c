@@ -1,7 +1,7 @@
 /*
  * What a search found, as JSON: SearchResults' bytes are walked in place, ids, scores and columns
- * side by side. Each hit has its key under the key field's name, its distance, and the output
- * fields.
+ * side by side. Each hit has its key under the key field's name, its distance, the output
+ * fields, and what a highlighter marked.
  */
 #include <math.h>
 #include <string.h>
@@ -14,6 +14,7 @@ struct found { /* parts of SearchResultData, borrowed */
     struct wire scores, ids, topks;
     bool text_ids;
     const char *primary;
+    struct rest_marks marks;
 };
 
 static int enter_packed(const struct wire_field *from, struct wire *out)
@@ -51,6 +52,7 @@ static int take_part(struct rest *rest, struct found *found, const struct wire_f
     case 13:
         found->primary = arena_strndup(rest->call.arena, (const char *)field->data, field->len);
         return found->primary ? 0 : KITH_ENOMEM;
+    case 14: return rest_marks_add(&found->marks, field);
     default: return 0;
     }
 }
@@ -99,6 +101,7 @@ static int put_hit(const struct rest *rest, struct found *found, struct buffer *
     rest_key(out, "distance");
     json_write_float(out, isfinite(score) ? score : 0);
     rc = rest_rows_put(found->rows, found->primary, out);
+    if (rc == 0) rc = rest_marks_put(&found->marks, out);
     buffer_put_u8(out, '}');
     return rc;
 }

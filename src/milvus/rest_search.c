@@ -15,7 +15,7 @@ enum { /* fields of SearchRequest and HybridSearchRequest */
     SEARCH_DB = 2, SEARCH_COLLECTION = 3, SEARCH_PARTITIONS = 4, SEARCH_DSL = 5,
     SEARCH_PLACEHOLDER = 6, SEARCH_DSL_TYPE = 7, SEARCH_OUTPUT = 8, SEARCH_PARAMS = 9,
     SEARCH_NQ = 12, SEARCH_LEVEL = 14, SEARCH_DEFAULT_LEVEL = 15, SEARCH_TEMPLATES = 18,
-    SEARCH_FUNCTION_SCORE = 19, SEARCH_IDS = 22,
+    SEARCH_FUNCTION_SCORE = 19, SEARCH_HIGHLIGHTER = 21, SEARCH_IDS = 22,
     HYBRID_REQUESTS = 5, HYBRID_RANK = 6, HYBRID_OUTPUT = 10, HYBRID_LEVEL = 11,
     HYBRID_DEFAULT_LEVEL = 12, HYBRID_FUNCTION_SCORE = 13,
     LIMIT_DEFAULT = 100
@@ -436,6 +436,8 @@ REST_HANDLER(entities_search)
                               rest_consistency(rest, &rest->body));
         (void)rest_function_score(rest, &rest->body.at[REST_FUNCTION_SCORE], SEARCH_FUNCTION_SCORE,
                                   &request);
+        (void)rest_highlighter(rest, &rest->body.at[REST_HIGHLIGHTER], SEARCH_HIGHLIGHTER,
+                               &request);
     }
     milvus_collection_unref(collection);
     ask(rest, "Search", &request);
@@ -492,6 +494,11 @@ static void put_rank(struct rest *rest, struct buffer *out)
 REST_HANDLER(entities_hybrid_search)
 {
     struct buffer request;
+    if (rest_has(&rest->body, REST_HIGHLIGHTER)) {
+        rest_fail(rest, MILVUS_UNIMPLEMENTED,
+                  "service unimplemented: highlighters of a hybrid search");
+        return;
+    }
     struct milvus_collection *collection = rest_collection(rest);
     if (!collection) return;
     buffer_init(&request);

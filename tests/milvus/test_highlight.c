@@ -192,6 +192,29 @@ static void test_refused(void **state)
             MILVUS_INVALID, "analyzer is not enabled on field plain");
 }
 
+#define WITH(highlighter)                                                         \
+    "{'collectionName':'b','data':['red'],'annsField':'s','limit':10,'outputFields':['id']," \
+    "'searchParams':{'order_by_fields':'id'},'highlighter':" highlighter "}"
+
+/* Every hit has its own, also over REST. */
+static void test_rest(void **state)
+{
+    (void)state;
+    has("entities/search",
+        WITH("{'type':'lexical','params':{'highlight_search_text':true,'pre_tags':['['],"
+             "'post_tags':[']'],'fragment_size':8}}"),
+        "'highlight':{'t':['[Red] fox,','[red]!']}},{'id':2,");
+    has("entities/search", WITH("{'params':{'highlight_search_text':true}}"),
+        "'highlight':{'t':['<em>Red</em> fox, <em>red</em>!']}}");
+    has("entities/search", WITH("{'type':'semantic'}"), "semantic highlighters of a search");
+    has("entities/search", WITH("{'type':'other'}"), "unknown type of highlighter: other");
+    has("entities/search", WITH("[]"), "error: highlighter");
+    has("entities/hybrid_search",
+        "{'collectionName':'b','search':[{'data':['red'],'annsField':'s','limit':1}],"
+        "'rerank':{'strategy':'rrf'},'highlighter':{}}",
+        "highlighters of a hybrid search");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +222,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_fragments, setup, teardown),
         cmocka_unit_test_setup_teardown(test_queries, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_rest, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
