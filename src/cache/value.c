@@ -11,13 +11,11 @@
 #include "base/buffer.h"
 #include "cache/cache_internal.h"
 #include "cache/hash.h"
+#include "cache/json_value.h"
 #include "cache/list.h"
 #include "cache/set.h"
 #include "cache/vectors.h"
 #include "cache/zset.h"
-
-/* A type whose file is not part of a program is missing from its table. */
-extern const struct value_ops json_value_ops __attribute__((weak));
 
 static const struct value_ops *const types[VALUE_TYPES] = {
     [VALUE_LIST] = &list_ops,       [VALUE_SET] = &set_ops,   [VALUE_ZSET] = &zset_ops,

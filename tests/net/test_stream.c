@@ -26,7 +26,7 @@
 struct service {
     struct net *net;
     struct os_mutex lock;
-    struct session *asleep; /* guard: lock */
+    struct session *_Atomic asleep; /* set under the lock */
     _Atomic unsigned opened, closed;
     _Atomic bool refuse;
     _Atomic uint64_t written, settled; /* tickets */
