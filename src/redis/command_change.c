@@ -189,18 +189,29 @@ static void on_changing(void *ctx, unsigned db, struct entry *entry)
     if (redis->keep) keep_changing(redis->keep, db, entry);
 }
 
+/* No key's bytes: any key may have changed. */
+static void whole_database_changed(struct redis *redis, unsigned db)
+{
+    if (redis->indexed) redis->indexed(redis->indexed_ctx, db, (struct kith_str){NULL, 0});
+}
+
 static void on_flushing(void *ctx, unsigned db)
 {
     struct redis *redis = ctx;
     if (redis->keep) keep_flushing(redis->keep, db);
     if (redis->interests & INTEREST_WATCH) watch_flushing(redis, db);
     if (redis->interests & INTEREST_TRACKING) redis->flushed = true;
+    if (redis->interests & INTEREST_INDEX) whole_database_changed(redis, db);
 }
 
 void redis_databases_swapped(struct redis *redis, unsigned a, unsigned b)
 {
     if (redis->interests & INTEREST_WATCH) watch_swapped(redis, a, b);
     if (redis->interests & INTEREST_BLOCKED) blocked_databases_changed(redis, a, b);
+    if (redis->interests & INTEREST_INDEX) {
+        whole_database_changed(redis, a);
+        whole_database_changed(redis, b);
+    }
 }
 
 void redis_hook_cache(struct redis *redis)

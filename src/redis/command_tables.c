@@ -6,5 +6,4 @@
 
 #define EMPTY_TABLE(table) const struct command table[] = {{.name = NULL}}
 
-EMPTY_TABLE(search_commands);
 EMPTY_TABLE(scache_commands);

@@ -13,6 +13,7 @@
 #include "redis/conf.h"
 #include "redis/cron.h"
 #include "redis/persist.h"
+#include "redis/search_index.h"
 #include "redis/slowlog.h"
 #include "redis/tracking.h"
 #include "redis/vector_upkeep.h"
@@ -82,6 +83,7 @@ static int make_parts(struct redis *redis, const struct redis_opts *opts)
     if (rc == 0) rc = slowlog_init(redis);
     if (rc == 0) rc = latency_init(redis);
     if (rc == 0) rc = acl_new(redis, &redis->acl);
+    if (rc == 0) rc = search_init(redis);
     return rc;
 }
 
@@ -147,6 +149,7 @@ void redis_free(struct redis *redis)
     offload_release(redis);
     close_sessions(redis);
     persist_close(redis);
+    search_release(redis);
     tracking_release(redis);
     acl_free(redis->acl);
     slowlog_release(redis);

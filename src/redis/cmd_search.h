@@ -1,0 +1,37 @@
+/* Shared by the FT commands. */
+#ifndef KITH_REDIS_CMD_SEARCH_H
+#define KITH_REDIS_CMD_SEARCH_H
+
+#include "redis/search_query.h"
+
+#define SEARCH_PARAMS_MAX 256u
+
+/* FT.SEARCH and FT.AGGREGATE: the index, brought up to date; NULL: the error was answered. */
+struct search_index *search_ready(struct redis_call *call, struct kith_str name);
+/* PARAMS 2k name value ... at argv[at]; *next: behind it. False: answered. */
+bool search_params(struct redis_call *call, size_t at, struct query_param *params, size_t *count,
+                   size_t *next);
+/* Parses and answers what is wrong. Release the query in every case. */
+bool search_parse(struct redis_call *call, const struct search_index *index, struct kith_str text,
+                  const struct query_param *params, size_t count, struct search_query *query);
+/* The text of a field of a hit: a distance, or what the document holds. False: it is not there. */
+bool search_value_text(struct redis_call *call, const struct search_query *query,
+                       const struct search_hit *hit, struct kith_str name, struct buffer *out);
+/* The place of a distance of this name, or SIZE_MAX. */
+size_t search_distance_of(const struct search_query *query, struct kith_str name);
+void search_put_distance(struct buffer *out, double distance);
+/* All fields of the document behind a hit. */
+int search_each_field(struct redis_call *call, const struct search_index *index,
+                      const struct search_hit *hit,
+                      void (*fn)(void *ctx, struct kith_str name, struct kith_str value), void *ctx);
+/* "@name" -> "name" */
+struct kith_str search_bare(struct kith_str name);
+
+void run_ft_create(struct redis_call *call);
+void run_ft_search(struct redis_call *call);
+void run_ft_aggregate(struct redis_call *call);
+void run_ft_info(struct redis_call *call);
+void run_ft_cursor_read(struct redis_call *call);
+void run_ft_cursor_del(struct redis_call *call);
+
+#endif

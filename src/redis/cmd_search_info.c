@@ -1,0 +1,109 @@
+/* FT.INFO. */
+#include <string.h>
+
+#include "redis/cmd_search.h"
+
+static void put(struct resp *reply, const char *name, const char *value)
+{
+    resp_cstr(reply, name);
+    resp_cstr(reply, value);
+}
+
+static void put_number(struct resp *reply, const char *name, uint64_t value)
+{
+    resp_cstr(reply, name);
+    resp_integer(reply, (int64_t)(value & INT64_MAX));
+}
+
+static void put_definition(struct resp *reply, const struct search_index *index)
+{
+    resp_cstr(reply, "index_definition");
+    resp_map(reply, 3);
+    put(reply, "key_type", index->json ? "JSON" : "HASH");
+    resp_cstr(reply, "prefixes");
+    resp_array(reply, index->prefix_count ? index->prefix_count : 1);
+    for (size_t i = 0; i < index->prefix_count; i++) resp_str(reply, index->prefixes[i]);
+    if (!index->prefix_count) resp_cstr(reply, "");
+    put(reply, "default_score", "1");
+}
+
+static void put_vector(struct resp *reply, const struct search_field *field)
+{
+    static const char *const metrics[] = {"", "L2", "IP", "COSINE"};
+    put(reply, "algorithm", field->hnsw ? "HNSW" : "FLAT");
+    put(reply, "data_type", field->element_bytes == 4   ? "FLOAT32"
+                            : field->element_bytes == 8 ? "FLOAT64"
+                            : field->brain              ? "BFLOAT16"
+                                                        : "FLOAT16");
+    put_number(reply, "dim", field->dim);
+    put(reply, "distance_metric", metrics[field->metric]);
+    if (!field->hnsw) return;
+    put_number(reply, "M", (uint64_t)field->m);
+    put_number(reply, "ef_construction", (uint64_t)field->ef_construction);
+}
+
+static void put_field(struct resp *reply, const struct search_field *field)
+{
+    static const char *const types[] = {"TAG", "TEXT", "NUMERIC", "GEO", "VECTOR"};
+    const bool map = reply->version >= 3, vector = field->type == SEARCH_VECTOR;
+    const size_t more = vector ? (field->hnsw ? 6 : 4)
+                               : field->type == SEARCH_TAG || field->type == SEARCH_TEXT;
+    if (map) resp_map(reply, 3 + more + 1);
+    else resp_array(reply, 2 * (3 + more) + field->sortable);
+    resp_cstr(reply, "identifier");
+    resp_str(reply, field->identifier);
+    resp_cstr(reply, "attribute");
+    resp_str(reply, field->name);
+    put(reply, "type", types[field->type]);
+    if (vector) put_vector(reply, field);
+    if (field->type == SEARCH_TEXT) {
+        resp_cstr(reply, "WEIGHT");
+        resp_printf(reply, "%g", field->weight);
+    } else if (field->type == SEARCH_TAG) {
+        resp_cstr(reply, "SEPARATOR");
+        resp_bulk(reply, &field->separator, field->separator ? 1 : 0);
+    }
+    if (map) {
+        resp_cstr(reply, "flags");
+        resp_array(reply, field->sortable);
+    }
+    if (field->sortable) resp_cstr(reply, "SORTABLE");
+}
+
+void run_ft_info(struct redis_call *call)
+{
+    struct resp *reply = call->reply;
+    struct search_index *index = search_find(call->redis, call->argv[1]);
+    uint64_t words = 0, bytes = 0;
+    if (!index) {
+        call_error(call, "Unknown index name");
+        return;
+    }
+    if (search_catch_up(call->redis, index) != 0) {
+        call_no_memory(call);
+        return;
+    }
+    for (size_t i = 0; i < index->count; i++)
+        for (size_t j = 0; j < index->field_count; j++) {
+            const struct search_value *value = &index->docs[i]->values[j];
+            words += value->words ? value->words->count : 0;
+            bytes += value->vector ? index->fields[j].dim * sizeof(float) : 0;
+        }
+    resp_map(reply, 12);
+    put(reply, "index_name", index->name);
+    resp_cstr(reply, "index_options");
+    resp_array(reply, 0);
+    put_definition(reply, index);
+    resp_cstr(reply, "attributes");
+    resp_array(reply, index->field_count);
+    for (size_t i = 0; i < index->field_count; i++) put_field(reply, &index->fields[i]);
+    put_number(reply, "num_docs", index->count);
+    put_number(reply, "max_doc_id", index->count);
+    put_number(reply, "num_terms", words);
+    put_number(reply, "num_records", words);
+    resp_cstr(reply, "vector_index_sz_mb");
+    resp_printf(reply, "%g", (double)bytes / 1048576);
+    put_number(reply, "hash_indexing_failures", index->failures);
+    put_number(reply, "indexing", 0);
+    put(reply, "percent_indexed", "1");
+}

@@ -1,0 +1,462 @@
+/* FT.SEARCH: its options, the order of the hits, and the shape of the reply in both protocols. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "cache/hash.h"
+#include "redis/cmd_search.h"
+
+#define RETURN_MAX 1024u
+
+struct return_field {
+    struct kith_str name, as;
+};
+struct search_request {
+    struct query_param params[SEARCH_PARAMS_MAX];
+    size_t param_count;
+    struct return_field returns[RETURN_MAX];
+    size_t return_count;
+    const struct kith_str *in_keys;
+    size_t in_key_count;
+    bool no_content, with_scores, with_sort_keys, has_returns, by_keys, sorted, descending;
+    struct kith_str sort_by;
+    int64_t offset, limit;
+};
+
+/* ---- options ---- */
+
+static bool take_list(struct redis_call *call, size_t *at, const struct kith_str **items,
+                      size_t *count)
+{
+    int64_t n;
+    if (*at + 1 >= call->argc || !text_integer(call->argv[*at + 1], &n) || n < 0 ||
+        (uint64_t)n > call->argc - *at - 2) {
+        call_error(call, "ERR Bad arguments: a count is expected");
+        return false;
+    }
+    *items = call->argv + *at + 2;
+    *count = (size_t)n;
+    *at += 2 + (size_t)n;
+    return true;
+}
+
+bool search_params(struct redis_call *call, size_t at, struct query_param *params, size_t *count,
+                   size_t *next)
+{
+    const struct kith_str *words;
+    size_t n;
+    *next = at;
+    if (!take_list(call, next, &words, &n)) return false;
+    if (n % 2 || n / 2 > SEARCH_PARAMS_MAX) {
+        call_error(call, "ERR Parameters must be specified in PARAM VALUE pairs");
+        return false;
+    }
+    for (*count = 0; *count < n / 2; (*count)++)
+        params[*count] = (struct query_param){words[2 * *count], words[2 * *count + 1]};
+    return true;
+}
+
+static bool read_returns(struct redis_call *call, size_t *at, struct search_request *request)
+{
+    const struct kith_str *words;
+    size_t n;
+    if (!take_list(call, at, &words, &n)) return false;
+    request->has_returns = true;
+    for (size_t i = 0; i < n; i++) {
+        if (request->return_count == RETURN_MAX) break;
+        struct return_field *field = &request->returns[request->return_count++];
+        field->name = field->as = search_bare(words[i]);
+        if (i + 2 < n && str_is(words[i + 1], "as")) {
+            field->as = words[i + 2];
+            i += 2;
+        }
+    }
+    request->no_content = request->no_content || n == 0;
+    return true;
+}
+
+static bool read_limit(struct redis_call *call, size_t *at, struct search_request *request)
+{
+    if (*at + 2 < call->argc && text_integer(call->argv[*at + 1], &request->offset) &&
+        text_integer(call->argv[*at + 2], &request->limit) && request->offset >= 0 &&
+        request->limit >= 0) {
+        *at += 3;
+        return true;
+    }
+    call_error(call, "ERR LIMIT needs two numbers");
+    return false;
+}
+
+static bool read_flag(const struct redis_call *call, size_t at, struct search_request *request)
+{
+    if (call_is(call, at, "nocontent")) request->no_content = true;
+    else if (call_is(call, at, "withscores")) request->with_scores = true;
+    else if (call_is(call, at, "withsortkeys")) request->with_sort_keys = true;
+    else return call_is(call, at, "verbatim") || call_is(call, at, "nostopwords") ||
+                call_is(call, at, "inorder");
+    return true;
+}
+
+static bool read_sort(struct redis_call *call, size_t *at, struct search_request *request)
+{
+    request->sort_by = search_bare(call->argv[*at + 1]);
+    request->sorted = true;
+    *at += 2;
+    if (*at < call->argc && (call_is(call, *at, "asc") || call_is(call, *at, "desc")))
+        request->descending = call_is(call, (*at)++, "desc");
+    return true;
+}
+
+static bool read_option(struct redis_call *call, size_t *at, struct search_request *request)
+{
+    const struct kith_str *words;
+    size_t n;
+    if (read_flag(call, *at, request)) {
+        (*at)++;
+        return true;
+    }
+    if (call_is(call, *at, "return")) return read_returns(call, at, request);
+    if (call_is(call, *at, "limit")) return read_limit(call, at, request);
+    if (call_is(call, *at, "params"))
+        return search_params(call, *at, request->params, &request->param_count, at);
+    if (call_is(call, *at, "inkeys")) {
+        request->by_keys = true;
+        return take_list(call, at, &request->in_keys, &request->in_key_count);
+    }
+    if (call_is(call, *at, "infields")) return take_list(call, at, &words, &n);
+    if (*at + 1 < call->argc) {
+        if (call_is(call, *at, "sortby")) return read_sort(call, at, request);
+        if (call_is(call, *at, "dialect") || call_is(call, *at, "timeout") ||
+            call_is(call, *at, "slop") || call_is(call, *at, "language") ||
+            call_is(call, *at, "scorer")) {
+            *at += 2;
+            return true;
+        }
+    }
+    call_errorf(call, "ERR Unknown argument `%.*s`", (int)(call->argv[*at].len & 63),
+                call->argv[*at].data);
+    return false;
+}
+
+/* ---- values ---- */
+
+struct kith_str search_bare(struct kith_str name)
+{
+    if (name.len && name.data[0] == '@') return (struct kith_str){name.data + 1, name.len - 1};
+    return name;
+}
+
+size_t search_distance_of(const struct search_query *query, struct kith_str name)
+{
+    for (size_t i = 0; i < query->distance_count; i++)
+        if (query->names[i].len && str_same(query->names[i], name)) return i;
+    return SIZE_MAX;
+}
+
+void search_put_distance(struct buffer *out, double distance)
+{
+    buffer_printf(out, "%.12g", distance);
+}
+
+/* A value of JSON: a string bare, everything else as text. */
+static void put_node(const struct json_node *node, struct buffer *out)
+{
+    if (node->kind == JSON_STRING) buffer_put(out, node->text, node->count);
+    else json_node_write(node, NULL, out);
+}
+
+static bool json_text(struct json_tree *tree, const struct search_field *field,
+                      struct kith_str name, struct buffer *out)
+{
+    struct json_path path;
+    struct json_matches found = {0};
+    if (json_path_parse(field ? field->identifier : name, &path) != NULL) return false;
+    if (json_path_select(&tree->root, &path, path.count, &found) != 0) return false;
+    const bool there = found.count > 0;
+    if (there) put_node(found.items[0].node, out);
+    json_matches_release(&found);
+    return there;
+}
+
+static struct entry *entry_of(struct redis_call *call, const struct search_hit *hit)
+{
+    const struct kith_str key = {hit->doc->key, hit->doc->key_len};
+    return cache_read(call->cache, 0, key, CACHE_NO_TOUCH | CACHE_NO_STATS);
+}
+
+bool search_value_text(struct redis_call *call, const struct search_query *query,
+                       const struct search_hit *hit, struct kith_str name, struct buffer *out)
+{
+    const size_t slot = search_distance_of(query, name);
+    const struct search_field *field = search_field_of(query->index, name);
+    struct hash_field found;
+    if (slot != SIZE_MAX) {
+        search_put_distance(out, hit->distances[slot]);
+        return !isnan(hit->distances[slot]);
+    }
+    if (str_is(name, "__key")) {
+        buffer_put(out, hit->doc->key, hit->doc->key_len);
+        return true;
+    }
+    const struct entry *entry = entry_of(call, hit);
+    if (!entry) return false;
+    if (query->index->json) return json_text(entry_value(entry), field, name, out);
+    if (!hash_get(entry_value(entry), field ? field->identifier : name, &found)) return false;
+    buffer_put(out, found.value.data, found.value.len);
+    return true;
+}
+
+int search_each_field(struct redis_call *call, const struct search_index *index,
+                      const struct search_hit *hit,
+                      void (*fn)(void *ctx, struct kith_str name, struct kith_str value), void *ctx)
+{
+    const struct entry *entry = entry_of(call, hit);
+    struct hash_iter it = {0};
+    struct hash_field field;
+    if (!entry) return 0;
+    if (!index->json) {
+        while (hash_next(entry_value(entry), &it, &field)) fn(ctx, field.name, field.value);
+        return 0;
+    }
+    struct buffer text;
+    buffer_init(&text);
+    json_node_write(&((struct json_tree *)entry_value(entry))->root, NULL, &text);
+    if (!buffer_failed(&text))
+        fn(ctx, str_of("$"), (struct kith_str){(const char *)text.data, text.len});
+    const bool failed = buffer_failed(&text);
+    buffer_release(&text);
+    return failed ? KITH_ENOMEM : 0;
+}
+
+/* ---- order ---- */
+
+struct sort_key {
+    struct search_hit hit;
+    bool there, is_number;
+    double number;
+    char *text; /* owns */
+    size_t len;
+};
+
+static int compare(const struct sort_key *a, const struct sort_key *b)
+{
+    if (a->is_number && b->is_number)
+        return a->number < b->number ? -1 : a->number > b->number;
+    const size_t len = a->len < b->len ? a->len : b->len;
+    const int order = len ? memcmp(a->text, b->text, len) : 0;
+    return order ? order : (a->len > b->len) - (a->len < b->len);
+}
+
+static int ascending(const void *left, const void *right)
+{
+    const struct sort_key *a = left, *b = right;
+    if (a->there != b->there) return a->there ? -1 : 1;
+    return a->there ? compare(a, b) : 0;
+}
+
+static int descending(const void *left, const void *right)
+{
+    const struct sort_key *a = left, *b = right;
+    if (a->there != b->there) return a->there ? -1 : 1;
+    return a->there ? compare(b, a) : 0;
+}
+
+static int make_key(struct redis_call *call, const struct search_query *query,
+                    struct kith_str name, struct sort_key *key)
+{
+    const struct search_field *field = search_field_of(query->index, name);
+    const size_t slot = search_distance_of(query, name);
+    struct buffer text;
+    if (slot != SIZE_MAX) {
+        key->there = key->is_number = true;
+        key->number = key->hit.distances[slot];
+        return 0;
+    }
+    buffer_init(&text);
+    key->there = search_value_text(call, query, &key->hit, name, &text);
+    if (key->there && field && field->type == SEARCH_NUMERIC)
+        key->is_number =
+            text_double((struct kith_str){(const char *)text.data, text.len}, &key->number);
+    key->text = (char *)text.data;
+    key->len = text.len;
+    return buffer_failed(&text) ? KITH_ENOMEM : 0;
+}
+
+static int sort_hits(struct redis_call *call, const struct search_query *query,
+                     const struct search_request *request, struct search_hits *hits)
+{
+    struct sort_key *keys = mem_zalloc_array(hits->count + 1, sizeof *keys);
+    int rc = keys ? 0 : KITH_ENOMEM;
+    size_t made = 0;
+    for (; rc == 0 && made < hits->count; made++) {
+        keys[made].hit = hits->items[made];
+        rc = make_key(call, query, request->sort_by, &keys[made]);
+    }
+    if (rc == 0)
+        qsort(keys, made, sizeof *keys, request->descending ? descending : ascending);
+    for (size_t i = 0; i < made; i++) {
+        if (rc == 0) hits->items[i] = keys[i].hit;
+        struct buffer text = {.data = (uint8_t *)keys[i].text};
+        buffer_release(&text);
+    }
+    mem_free(keys);
+    return rc;
+}
+
+/* ---- the reply ---- */
+
+struct pairs {
+    struct resp *reply;
+    size_t count;
+};
+
+static void put_pair(void *ctx, struct kith_str name, struct kith_str value)
+{
+    struct pairs *pairs = ctx;
+    resp_str(pairs->reply, name);
+    resp_str(pairs->reply, value);
+    pairs->count++;
+}
+
+static void put_value(struct redis_call *call, const struct search_query *query,
+                      const struct search_hit *hit, const struct return_field *field,
+                      struct pairs *pairs)
+{
+    struct buffer text;
+    buffer_init(&text);
+    if (search_value_text(call, query, hit, field->name, &text))
+        put_pair(pairs, field->as, (struct kith_str){(const char *)text.data, text.len});
+    if (buffer_failed(&text)) call->reply->out->failed = true;
+    buffer_release(&text);
+}
+
+static void put_fields(struct redis_call *call, const struct search_query *query,
+                       const struct search_request *request, const struct search_hit *hit)
+{
+    struct pairs pairs = {call->reply, 0};
+    const size_t place = resp_open(call->reply);
+    for (size_t i = 0; request->has_returns && i < request->return_count; i++)
+        put_value(call, query, hit, &request->returns[i], &pairs);
+    for (size_t i = 0; !request->has_returns && i < query->distance_count; i++) {
+        const struct return_field field = {query->names[i], query->names[i]};
+        if (field.name.len) put_value(call, query, hit, &field, &pairs);
+    }
+    if (!request->has_returns &&
+        search_each_field(call, query->index, hit, put_pair, &pairs) != 0)
+        call->reply->out->failed = true;
+    if (call->reply->version >= 3) resp_close(call->reply, place, '%', pairs.count);
+    else resp_close(call->reply, place, '*', pairs.count * 2);
+}
+
+static void put_score(struct redis_call *call, const struct search_hit *hit)
+{
+    if (call->reply->version >= 3) resp_double(call->reply, hit->score);
+    else resp_printf(call->reply, "%.12g", hit->score);
+}
+
+static void put_hit2(struct redis_call *call, const struct search_query *query,
+                     const struct search_request *request, const struct search_hit *hit)
+{
+    resp_bulk(call->reply, hit->doc->key, hit->doc->key_len);
+    if (request->with_scores) put_score(call, hit);
+    if (request->with_sort_keys) resp_null(call->reply);
+    if (!request->no_content) put_fields(call, query, request, hit);
+}
+
+static void put_hit3(struct redis_call *call, const struct search_query *query,
+                     const struct search_request *request, const struct search_hit *hit)
+{
+    resp_map(call->reply, 2u + request->with_scores + !request->no_content);
+    resp_cstr(call->reply, "id");
+    resp_bulk(call->reply, hit->doc->key, hit->doc->key_len);
+    if (request->with_scores) {
+        resp_cstr(call->reply, "score");
+        put_score(call, hit);
+    }
+    if (!request->no_content) {
+        resp_cstr(call->reply, "extra_attributes");
+        put_fields(call, query, request, hit);
+    }
+    resp_cstr(call->reply, "values");
+    resp_array(call->reply, 0);
+}
+
+static void answer(struct redis_call *call, const struct search_query *query,
+                   const struct search_request *request, const struct search_hits *hits)
+{
+    const uint64_t total = hits->count, offset = (uint64_t)request->offset;
+    const size_t first = offset < total ? (size_t)offset : hits->count;
+    const size_t left = hits->count - first;
+    const size_t shown = (uint64_t)request->limit < left ? (size_t)request->limit : left;
+    const bool map = call->reply->version >= 3;
+    if (map) {
+        resp_map(call->reply, 5);
+        resp_cstr(call->reply, "attributes");
+        resp_array(call->reply, 0);
+        resp_cstr(call->reply, "format");
+        resp_cstr(call->reply, "STRING");
+        resp_cstr(call->reply, "results");
+        resp_array(call->reply, shown);
+    } else {
+        resp_array(call->reply, 1 + shown * (1u + request->with_scores + request->with_sort_keys +
+                                             !request->no_content));
+        resp_integer(call->reply, (int64_t)total);
+    }
+    for (size_t i = first; i < first + shown; i++) {
+        if (map) put_hit3(call, query, request, &hits->items[i]);
+        else put_hit2(call, query, request, &hits->items[i]);
+    }
+    if (!map) return;
+    resp_cstr(call->reply, "total_results");
+    resp_integer(call->reply, (int64_t)total);
+    resp_cstr(call->reply, "warning");
+    resp_array(call->reply, 0);
+}
+
+static bool is_asked(void *ctx, const struct search_doc *doc)
+{
+    const struct search_request *request = ctx;
+    const struct kith_str key = {doc->key, doc->key_len};
+    for (size_t i = 0; i < request->in_key_count; i++)
+        if (str_same(request->in_keys[i], key)) return true;
+    return !request->by_keys;
+}
+
+bool search_parse(struct redis_call *call, const struct search_index *index, struct kith_str text,
+                  const struct query_param *params, size_t count, struct search_query *query)
+{
+    const int rc = search_query_parse(index, text, params, count, query);
+    if (rc == 0) return true;
+    if (query->error[0]) call_error(call, query->error);
+    else call_no_memory(call);
+    return false;
+}
+
+static void search_with(struct redis_call *call, struct search_request *request)
+{
+    struct search_query query;
+    struct search_hits hits = {0};
+    request->limit = 10;
+    for (size_t at = 3; at < call->argc;)
+        if (!read_option(call, &at, request)) return;
+    struct search_index *index = search_ready(call, call->argv[1]);
+    if (!index) return;
+    int rc = 0;
+    if (search_parse(call, index, call->argv[2], request->params, request->param_count, &query)) {
+        rc = search_query_run(&query, is_asked, request, &hits);
+        if (rc == 0 && request->sorted) rc = sort_hits(call, &query, request, &hits);
+        if (rc == 0) answer(call, &query, request, &hits);
+        else call_no_memory(call);
+    }
+    search_hits_release(&hits);
+    search_query_release(&query);
+}
+
+void run_ft_search(struct redis_call *call)
+{
+    struct search_request *request = mem_zalloc(sizeof *request);
+    if (!request) call_no_memory(call);
+    else search_with(call, request);
+    mem_free(request);
+}

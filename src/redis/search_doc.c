@@ -1,0 +1,290 @@
+/*
+ * From a hash or a JSON document to what an index keeps of it: tags, words, numbers, places and
+ * vectors. Words are runs of letters, digits and underscores, ASCII in lower case; other characters
+ * of UTF-8 count as letters.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/endian.h"
+#include "cache/hash.h"
+#include "kernel/kernel.h"
+#include "redis/search_index.h"
+
+/* ---- words ---- */
+
+struct word_list { /* pieces that follow each other in `bytes`, each ending where `ends` says */
+    struct buffer bytes, ends;
+};
+
+static void add_word(struct word_list *list, const char *data, size_t len, bool fold)
+{
+    const size_t start = list->bytes.len;
+    buffer_put(&list->bytes, data, len);
+    if (buffer_failed(&list->bytes)) return;
+    for (size_t i = start; fold && i < list->bytes.len; i++)
+        if (list->bytes.data[i] >= 'A' && list->bytes.data[i] <= 'Z')
+            list->bytes.data[i] = (uint8_t)(list->bytes.data[i] + 32);
+    buffer_put_u64(&list->ends, list->bytes.len);
+}
+
+static int take_words(struct word_list *list, struct search_words **out)
+{
+    const size_t count = list->ends.len / 8;
+    struct search_words *words = NULL;
+    struct cursor ends;
+    if (!buffer_failed(&list->bytes) && !buffer_failed(&list->ends))
+        words = mem_alloc(sizeof *words + count * sizeof words->items[0] + list->bytes.len);
+    if (words) {
+        char *bytes = (char *)(words->items + count);
+        size_t start = 0;
+        if (list->bytes.len) memcpy(bytes, list->bytes.data, list->bytes.len);
+        words->count = count;
+        cursor_init(&ends, list->ends.data, list->ends.len);
+        for (size_t i = 0; i < count; i++) {
+            const size_t end = (size_t)cursor_u64(&ends);
+            words->items[i] = (struct kith_str){bytes + start, end - start};
+            start = end;
+        }
+        *out = words;
+    }
+    buffer_release(&list->bytes);
+    buffer_release(&list->ends);
+    return words ? 0 : KITH_ENOMEM;
+}
+
+static bool is_word_byte(unsigned char c)
+{
+    return c >= 0x80 || c == '_' || (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z');
+}
+
+static void split_text(struct word_list *list, struct kith_str text)
+{
+    for (size_t i = 0; i < text.len;) {
+        size_t end = i;
+        while (end < text.len && is_word_byte((unsigned char)text.data[end])) end++;
+        if (end > i) add_word(list, text.data + i, end - i, true);
+        i = end + 1;
+    }
+}
+
+static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+
+static void split_tags(struct word_list *list, struct kith_str text, char separator, bool fold)
+{
+    for (size_t start = 0; start <= text.len;) {
+        size_t end = start;
+        while (end < text.len && (!separator || text.data[end] != separator)) end++;
+        size_t from = start, to = end;
+        while (from < to && is_blank(text.data[from])) from++;
+        while (to > from && is_blank(text.data[to - 1])) to--;
+        if (to > from) add_word(list, text.data + from, to - from, fold);
+        start = end + 1;
+    }
+}
+
+int search_split_text(struct kith_str text, struct search_words **out)
+{
+    struct word_list list = {0};
+    split_text(&list, text);
+    return take_words(&list, out);
+}
+
+int search_split_tags(struct kith_str text, char separator, bool case_sensitive,
+                      struct search_words **out)
+{
+    struct word_list list = {0};
+    split_tags(&list, text, separator, !case_sensitive);
+    return take_words(&list, out);
+}
+
+/* ---- numbers ---- */
+
+bool search_read_geo(struct kith_str text, double *lon, double *lat)
+{
+    size_t at = 0;
+    while (at < text.len && text.data[at] != ',' && text.data[at] != ' ') at++;
+    if (at == text.len) return false;
+    size_t next = at + 1;
+    while (next < text.len && text.data[next] == ' ') next++;
+    return text_double((struct kith_str){text.data, at}, lon) &&
+           text_double((struct kith_str){text.data + next, text.len - next}, lat) &&
+           fabs(*lon) <= 180 && fabs(*lat) <= 90;
+}
+
+double search_geo_distance(double lon1, double lat1, double lon2, double lat2)
+{
+    const double radian = 3.14159265358979323846 / 180, radius = 6372797.560856;
+    const double u = sin((lat2 - lat1) * radian / 2), v = sin((lon2 - lon1) * radian / 2);
+    return 2 * radius * asin(sqrt(u * u + cos(lat1 * radian) * cos(lat2 * radian) * v * v));
+}
+
+void search_read_blob(const struct search_field *field, const char *blob, float *out)
+{
+    struct cursor in;
+    cursor_init(&in, blob, (size_t)field->dim * field->element_bytes);
+    for (uint32_t i = 0; i < field->dim; i++) {
+        if (field->element_bytes == 4) out[i] = cursor_f32(&in);
+        else if (field->element_bytes == 8) out[i] = (float)cursor_f64(&in);
+        else {
+            const uint16_t half = cursor_u16(&in);
+            if (field->brain) kernel_bf16_to_f32(&half, &out[i], 1);
+            else kernel_f16_to_f32(&half, &out[i], 1);
+        }
+    }
+}
+
+double search_vector_distance(const struct search_field *field, const float *a, const float *b)
+{
+    const enum kernel_metric metric = field->metric == KITH_L2   ? KERNEL_L2
+                                      : field->metric == KITH_IP ? KERNEL_DOT
+                                                                 : KERNEL_COSINE;
+    const double distance = (double)kernel_get(metric, KERNEL_F32)->pair(a, b, field->dim);
+    return field->metric == KITH_IP ? 1 + distance : distance;
+}
+
+/* ---- one field; *ok false: it cannot be used ---- */
+
+static int read_text(const struct search_field *field, struct kith_str text,
+                     struct search_value *value, bool *ok)
+{
+    double number;
+    value->there = true;
+    switch (field->type) {
+    case SEARCH_TAG:
+        return search_split_tags(text, field->separator, field->case_sensitive, &value->words);
+    case SEARCH_TEXT: return search_split_text(text, &value->words);
+    case SEARCH_NUMERIC:
+        *ok = text_double(text, &number);
+        if (*ok) value->number = number;
+        return 0;
+    case SEARCH_GEO:
+        *ok = search_read_geo(text, &value->number, &value->latitude);
+        return 0;
+    case SEARCH_VECTOR: break;
+    }
+    *ok = text.len == (size_t)field->dim * field->element_bytes;
+    if (!*ok) return 0;
+    value->vector = mem_alloc_array(field->dim, sizeof *value->vector);
+    if (!value->vector) return KITH_ENOMEM;
+    search_read_blob(field, text.data, value->vector);
+    return 0;
+}
+
+static int read_node_vector(const struct search_field *field, const struct json_node *node,
+                            struct search_value *value, bool *ok)
+{
+    *ok = node->kind == JSON_ARRAY && node->count == field->dim;
+    for (uint32_t i = 0; *ok && i < node->count; i++)
+        *ok = node->items[i].kind == JSON_INT || node->items[i].kind == JSON_DOUBLE;
+    if (!*ok) return 0;
+    value->vector = mem_alloc_array(field->dim, sizeof *value->vector);
+    if (!value->vector) return KITH_ENOMEM;
+    value->there = true;
+    for (uint32_t i = 0; i < field->dim; i++) {
+        const struct json_node *at = &node->items[i];
+        value->vector[i] = at->kind == JSON_INT ? (float)at->integer : (float)at->number;
+    }
+    return 0;
+}
+
+/* Adds the words of one selected node; an array's are those of its strings. */
+static bool add_node(const struct search_field *field, const struct json_node *node,
+                     struct word_list *list)
+{
+    const struct kith_str text = {node->text, node->count};
+    if (node->kind == JSON_NULL) return true;
+    if (node->kind == JSON_ARRAY) {
+        bool ok = true;
+        for (uint32_t i = 0; ok && i < node->count; i++)
+            ok = node->items[i].kind != JSON_ARRAY && add_node(field, &node->items[i], list);
+        return ok;
+    }
+    if (node->kind == JSON_BOOL && field->type == SEARCH_TAG) {
+        split_tags(list, str_of(node->boolean ? "true" : "false"), 0, false);
+        return true;
+    }
+    if (node->kind != JSON_STRING) return false;
+    if (field->type == SEARCH_TEXT) split_text(list, text);
+    else split_tags(list, text, field->separator, !field->case_sensitive);
+    return true;
+}
+
+static int read_node(const struct search_field *field, const struct json_matches *found,
+                     struct search_value *value, bool *ok)
+{
+    const struct json_node *first = found->items[0].node;
+    if (first->kind == JSON_NULL && found->count == 1) return 0;
+    if (field->type == SEARCH_VECTOR) return read_node_vector(field, first, value, ok);
+    if (field->type == SEARCH_NUMERIC) {
+        *ok = first->kind == JSON_INT || first->kind == JSON_DOUBLE;
+        value->there = *ok;
+        if (*ok)
+            value->number = first->kind == JSON_INT ? (double)first->integer : first->number;
+        return 0;
+    }
+    if (field->type == SEARCH_GEO) {
+        *ok = first->kind == JSON_STRING;
+        return *ok ? read_text(field, (struct kith_str){first->text, first->count}, value, ok) : 0;
+    }
+    struct word_list list = {0};
+    for (size_t i = 0; *ok && i < found->count; i++)
+        *ok = add_node(field, found->items[i].node, &list);
+    value->there = true;
+    return take_words(&list, &value->words);
+}
+
+static int read_field(const struct search_index *index, const struct search_field *field,
+                      const struct entry *entry, struct search_value *value, bool *ok)
+{
+    if (!index->json) {
+        struct hash_field found;
+        if (!hash_get(entry_value(entry), field->identifier, &found)) return 0;
+        return read_text(field, found.value, value, ok);
+    }
+    struct json_tree *tree = entry_value(entry);
+    struct json_matches found = {0};
+    int rc = json_path_select(&tree->root, field->path, field->path->count, &found);
+    if (rc == 0 && found.count) rc = read_node(field, &found, value, ok);
+    json_matches_release(&found);
+    return rc;
+}
+
+/* ---- a document ---- */
+
+void search_doc_free(const struct search_index *index, struct search_doc *doc)
+{
+    if (!doc) return;
+    for (size_t i = 0; i < index->field_count; i++) {
+        mem_free(doc->values[i].words);
+        mem_free(doc->values[i].vector);
+    }
+    mem_free(doc->key);
+    mem_free(doc);
+}
+
+int search_doc_read(const struct search_index *index, const struct entry *entry,
+                    struct search_doc **out, bool *unusable)
+{
+    const struct kith_str key = entry_key(entry);
+    bool ok = entry_type(entry) == (index->json ? VALUE_JSON : VALUE_HASH);
+    *out = NULL;
+    *unusable = false;
+    if (!ok) return 0;
+    struct search_doc *doc =
+        mem_zalloc(sizeof *doc + index->field_count * sizeof doc->values[0]);
+    if (!doc) return KITH_ENOMEM;
+    doc->key = mem_strndup(key.data, key.len);
+    doc->key_len = key.len;
+    doc->stale_ms = entry_deadline(entry);
+    if (!index->json && hash_next_deadline(entry_value(entry)) < doc->stale_ms)
+        doc->stale_ms = hash_next_deadline(entry_value(entry));
+    int rc = doc->key ? 0 : KITH_ENOMEM;
+    for (size_t i = 0; rc == 0 && ok && i < index->field_count; i++)
+        rc = read_field(index, &index->fields[i], entry, &doc->values[i], &ok);
+    *unusable = !ok;
+    if (rc == 0 && ok) *out = doc;
+    else search_doc_free(index, doc);
+    return rc;
+}

@@ -1,0 +1,306 @@
+/* See search_index.h: which indexes there are, and how they follow the keyspace. */
+#include "redis/search_index.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "redis/keep.h"
+
+/* ---- documents of an index ---- */
+
+static void remove_doc(struct search_index *index, struct kith_str key)
+{
+    uintptr_t value;
+    if (!map_get(&index->by_key, key.data, key.len, &value)) return;
+    struct search_doc *doc = (struct search_doc *)value;
+    struct search_doc *last = index->docs[--index->count];
+    index->docs[doc->place] = last;
+    last->place = doc->place;
+    map_remove(&index->by_key, key.data, key.len);
+    search_doc_free(index, doc);
+}
+
+static int make_place(struct search_index *index)
+{
+    if (index->count < index->cap) return 0;
+    const size_t cap = index->cap ? index->cap * 2 : 16;
+    struct search_doc **docs = mem_realloc(index->docs, cap * sizeof *docs);
+    if (!docs) return KITH_ENOMEM;
+    index->docs = docs;
+    index->cap = cap;
+    return 0;
+}
+
+static int put_doc(struct search_index *index, struct search_doc *doc)
+{
+    uintptr_t value;
+    struct search_doc *old = NULL;
+    if (map_get(&index->by_key, doc->key, doc->key_len, &value)) old = (struct search_doc *)value;
+    if (!old && make_place(index) != 0) return KITH_ENOMEM;
+    if (map_put(&index->by_key, doc->key, doc->key_len, (uintptr_t)doc) != 0) return KITH_ENOMEM;
+    doc->place = old ? old->place : index->count++;
+    index->docs[doc->place] = doc;
+    search_doc_free(index, old);
+    return 0;
+}
+
+/* Reads one key anew. The key must not lie in the document that goes. */
+static int update(struct redis *redis, struct search_index *index, struct kith_str key)
+{
+    struct search_doc *doc = NULL;
+    bool unusable = false;
+    const struct entry *entry = cache_read(redis->cache, 0, key, CACHE_NO_TOUCH | CACHE_NO_STATS);
+    int rc = entry ? search_doc_read(index, entry, &doc, &unusable) : 0;
+    index->failures += unusable;
+    if (rc == 0 && doc) {
+        rc = put_doc(index, doc);
+        if (rc) search_doc_free(index, doc);
+    } else if (rc == 0) {
+        remove_doc(index, key);
+    }
+    return rc;
+}
+
+static void clear_docs(struct search_index *index)
+{
+    for (size_t i = 0; i < index->count; i++) search_doc_free(index, index->docs[i]);
+    index->count = 0;
+    map_release(&index->by_key);
+    map_init(&index->by_key);
+}
+
+static bool has_prefix(const struct search_index *index, struct kith_str key)
+{
+    for (size_t i = 0; i < index->prefix_count; i++) {
+        const struct kith_str prefix = index->prefixes[i];
+        if (prefix.len == 0 ||
+            (key.len >= prefix.len && memcmp(key.data, prefix.data, prefix.len) == 0))
+            return true;
+    }
+    return index->prefix_count == 0;
+}
+
+/* ---- catching up ---- */
+
+struct scan {
+    const struct search_index *index;
+    struct buffer keys;
+};
+
+static void collect(void *ctx, struct entry *entry)
+{
+    struct scan *scan = ctx;
+    const struct kith_str key = entry_key(entry);
+    if (has_prefix(scan->index, key)) buffer_put_bytes(&scan->keys, key.data, key.len);
+}
+
+static int update_collected(struct redis *redis, struct search_index *index, struct scan *scan)
+{
+    struct cursor in;
+    int rc = buffer_failed(&scan->keys) ? KITH_ENOMEM : 0;
+    cursor_init(&in, scan->keys.data, scan->keys.len);
+    while (rc == 0 && cursor_left(&in)) {
+        struct kith_str key;
+        key.data = (const char *)cursor_bytes(&in, &key.len);
+        rc = key.data ? update(redis, index, key) : KITH_ECORRUPT;
+    }
+    buffer_clear(&scan->keys);
+    return rc;
+}
+
+static int rebuild(struct redis *redis, struct search_index *index)
+{
+    struct scan scan = {.index = index};
+    uint64_t cursor = 0;
+    int rc;
+    clear_docs(index);
+    index->failures = 0;
+    do {
+        cursor = cache_scan(redis->cache, 0, cursor, collect, &scan);
+        rc = update_collected(redis, index, &scan);
+    } while (rc == 0 && cursor);
+    buffer_release(&scan.keys);
+    index->rebuild = rc != 0;
+    return rc;
+}
+
+static void rebuild_all(struct search *search)
+{
+    for (struct search_index *at = search->indexes; at; at = at->next) at->rebuild = true;
+    map_release(&search->pending);
+    map_init(&search->pending);
+}
+
+/* The changed keys go to every index, so that nothing is kept for those that nobody asks. Reading a
+ * key may note it again (its time was over): for that the list is taken out first. */
+static void apply_pending(struct search *search)
+{
+    struct map pending = search->pending;
+    const void *data;
+    uintptr_t value;
+    size_t it = 0, len;
+    map_init(&search->pending);
+    while (map_next(&pending, &it, &data, &len, &value)) {
+        const struct kith_str key = {data, len};
+        for (struct search_index *at = search->indexes; at; at = at->next)
+            if (!at->rebuild && has_prefix(at, key) && update(search->redis, at, key) != 0)
+                at->rebuild = true;
+    }
+    map_release(&pending);
+}
+
+/* Documents whose time, or a field's, is over. Downwards: a removal moves the last one. */
+static int refresh_stale(struct redis *redis, struct search_index *index)
+{
+    const int64_t now = cache_now_ms(redis->cache);
+    int rc = 0;
+    for (size_t i = index->count; rc == 0 && i-- > 0;) {
+        const struct search_doc *doc = index->docs[i];
+        if (doc->stale_ms > now) continue;
+        char *key = mem_strndup(doc->key, doc->key_len);
+        rc = key ? update(redis, index, (struct kith_str){key, doc->key_len}) : KITH_ENOMEM;
+        mem_free(key);
+    }
+    return rc;
+}
+
+int search_catch_up(struct redis *redis, struct search_index *index)
+{
+    int rc = index->rebuild ? rebuild(redis, index) : 0;
+    if (rc) return rc;
+    apply_pending(search_of(redis));
+    if (index->rebuild) rc = rebuild(redis, index);
+    return rc ? rc : refresh_stale(redis, index);
+}
+
+/* redis->indexed. A key without bytes: all of the database may have changed. */
+static void note_change(void *ctx, unsigned db, struct kith_str key)
+{
+    struct search *search = ctx;
+    bool wanted = false;
+    if (db != 0) return;
+    if (!key.data) {
+        rebuild_all(search);
+        return;
+    }
+    for (struct search_index *at = search->indexes; at && !wanted; at = at->next)
+        wanted = has_prefix(at, key);
+    if (!wanted) return;
+    if (search->pending.count >= SEARCH_PENDING_MAX ||
+        map_put(&search->pending, key.data, key.len, 1) != 0)
+        rebuild_all(search);
+}
+
+/* ---- the list ---- */
+
+static void define(void *ctx, struct keep *keep)
+{
+    const struct search *search = search_of(ctx);
+    for (const struct search_index *at = search->indexes; at; at = at->next)
+        keep_definition(keep, 0, at->words, at->word_count);
+    for (const struct search_alias *at = search->aliases; at; at = at->next) {
+        const struct kith_str words[3] = {str_of("FT.ALIASADD"), str_of(at->name),
+                                          str_of(at->index->name)};
+        keep_definition(keep, 0, words, 3);
+    }
+}
+
+int search_init(struct redis *redis)
+{
+    struct search *search = mem_zalloc(sizeof *search);
+    if (!search) return KITH_ENOMEM;
+    search->redis = redis;
+    map_init(&search->pending);
+    redis->indexed = note_change;
+    redis->indexed_ctx = search;
+    redis->define = define;
+    return 0;
+}
+
+void search_index_free(struct search_index *index)
+{
+    if (!index) return;
+    clear_docs(index);
+    map_release(&index->by_key);
+    for (size_t i = 0; i < index->field_count; i++) mem_free(index->fields[i].path);
+    mem_free(index->docs);
+    mem_free(index->fields);
+    mem_free(index->words);
+    mem_free(index->name);
+    mem_free(index);
+}
+
+static void cursor_free(struct search_cursor *cursor)
+{
+    buffer_release(&cursor->rows[0]);
+    mem_free(cursor->ends);
+    mem_free(cursor);
+}
+
+void search_unlink(struct redis *redis, struct search_index *index)
+{
+    struct search *search = search_of(redis);
+    struct search_index **at = &search->indexes;
+    while (*at != index) at = &(*at)->next;
+    *at = index->next;
+    for (struct search_alias **to = &search->aliases; *to;) {
+        struct search_alias *alias = *to;
+        if (alias->index != index) {
+            to = &alias->next;
+            continue;
+        }
+        *to = alias->next;
+        mem_free(alias->name);
+        mem_free(alias);
+    }
+    for (struct search_cursor **to = &search->cursors; *to;) {
+        struct search_cursor *cursor = *to;
+        if (cursor->index != index) {
+            to = &cursor->next;
+            continue;
+        }
+        *to = cursor->next;
+        search->cursor_count--;
+        cursor_free(cursor);
+    }
+    search_index_free(index);
+    if (!search->indexes) redis->interests &= ~(unsigned)INTEREST_INDEX;
+}
+
+void search_link(struct redis *redis, struct search_index *index)
+{
+    struct search *search = search_of(redis);
+    struct search_index **at = &search->indexes;
+    while (*at) at = &(*at)->next;
+    *at = index;
+    redis->interests |= INTEREST_INDEX;
+}
+
+void search_release(struct redis *redis)
+{
+    struct search *search = search_of(redis);
+    if (!search) return;
+    while (search->indexes) search_unlink(redis, search->indexes);
+    map_release(&search->pending);
+    mem_free(search);
+    redis->indexed = NULL;
+    redis->indexed_ctx = NULL;
+}
+
+struct search_index *search_find(struct redis *redis, struct kith_str name)
+{
+    const struct search *search = search_of(redis);
+    for (struct search_index *at = search->indexes; at; at = at->next)
+        if (str_same(str_of(at->name), name)) return at;
+    for (const struct search_alias *at = search->aliases; at; at = at->next)
+        if (str_same(str_of(at->name), name)) return at->index;
+    return NULL;
+}
+
+const struct search_field *search_field_of(const struct search_index *index, struct kith_str name)
+{
+    if (name.len && name.data[0] == '@') name = (struct kith_str){name.data + 1, name.len - 1};
+    for (size_t i = 0; i < index->field_count; i++)
+        if (str_same(index->fields[i].name, name)) return &index->fields[i];
+    return NULL;
+}

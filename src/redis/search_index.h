@@ -1,0 +1,131 @@
+/*
+ * Search indexes of the FT commands: tables derived from the hashes or JSON documents whose keys
+ * begin with a prefix, in database 0.
+ *
+ * What changed is noted by key (redis->indexed) and read anew before the next look, so a search sees
+ * every change before it and a write pays one look at the prefixes. An index is rebuilt from the
+ * keyspace when it is made, after a flush, and when too many changes wait. Nothing of it is on disk
+ * but the command that made it.
+ *
+ * A search looks at every document: exact, whatever the declared algorithm, and never lossy.
+ *
+ * Guard of everything: the keyspace lock.
+ */
+#ifndef KITH_REDIS_SEARCH_INDEX_H
+#define KITH_REDIS_SEARCH_INDEX_H
+
+#include "base/map.h"
+#include "cache/json_path.h"
+#include "redis/redis_internal.h"
+
+#define SEARCH_FIELDS_MAX 256u
+#define SEARCH_PREFIXES_MAX 64u
+#define SEARCH_DIM_MAX 32768u
+#define SEARCH_PENDING_MAX 65536u
+#define SEARCH_CURSORS_MAX 1024u
+
+enum search_type { SEARCH_TAG, SEARCH_TEXT, SEARCH_NUMERIC, SEARCH_GEO, SEARCH_VECTOR };
+
+struct search_field {
+    enum search_type type;
+    struct kith_str identifier, name; /* as in the document; as in queries. Borrow index->words */
+    struct json_path *path;           /* owns; of JSON indexes */
+    char separator;                   /* TAG; 0: none */
+    bool case_sensitive, sortable, no_index;
+    double weight;                    /* TEXT */
+    bool hnsw;                        /* VECTOR from here */
+    enum kith_metric metric;
+    unsigned element_bytes;           /* of a blob: 2, 4, 8 */
+    bool brain;                       /* bfloat16 */
+    uint32_t dim;
+    int64_t m, ef_construction;
+};
+
+struct search_words { /* one allocation */
+    size_t count;
+    struct kith_str items[];
+};
+struct search_value {
+    bool there;
+    double number, latitude;    /* NUMERIC; GEO: longitude and latitude */
+    struct search_words *words; /* owns; tags, or the words of a text in order */
+    float *vector;              /* owns */
+};
+struct search_doc {
+    char *key; /* owns */
+    size_t key_len, place;
+    int64_t stale_ms; /* the key or a field of it ends then */
+    struct search_value values[]; /* one a field */
+};
+
+struct search_index {
+    struct search_index *next;
+    char *name; /* owns */
+    bool json, rebuild, keep_stop_words;
+    struct kith_str *words; /* owns: FT.CREATE as it was typed */
+    size_t word_count;
+    const struct kith_str *prefixes; /* in words; none: every key */
+    size_t prefix_count;
+    struct search_field *fields; /* owns */
+    size_t field_count;
+    struct search_doc **docs; /* owns */
+    size_t count, cap;
+    struct map by_key; /* -> struct search_doc * */
+    uint64_t failures;
+};
+
+struct search_alias {
+    struct search_alias *next;
+    char *name;
+    struct search_index *index;
+};
+
+struct search_cursor { /* rows of an aggregation, as replies */
+    struct search_cursor *next;
+    uint64_t id;
+    struct search_index *index;
+    struct buffer rows[2]; /* unused second: kept for alignment of versions */
+    size_t *ends;          /* owns: where each row ends */
+    size_t count, at, batch;
+};
+
+struct search {
+    struct redis *redis;
+    struct search_index *indexes;
+    struct search_alias *aliases;
+    struct search_cursor *cursors;
+    uint64_t last_cursor;
+    size_t cursor_count;
+    struct map pending; /* keys that changed */
+};
+
+int search_init(struct redis *redis);
+void search_release(struct redis *redis);
+static inline struct search *search_of(struct redis *redis) { return redis->indexed_ctx; }
+
+/* By name or alias; NULL. */
+struct search_index *search_find(struct redis *redis, struct kith_str name);
+void search_index_free(struct search_index *index);
+void search_link(struct redis *redis, struct search_index *index);
+void search_unlink(struct redis *redis, struct search_index *index);
+/* Brings the index up to date with the keyspace. KITH_ENOMEM: it is not. */
+KITH_NODISCARD int search_catch_up(struct redis *redis, struct search_index *index);
+/* "@name" or "name"; NULL. */
+const struct search_field *search_field_of(const struct search_index *index, struct kith_str name);
+
+/* search_doc.c. *out NULL: the document has an unusable field, or is not of the index's type. */
+KITH_NODISCARD int search_doc_read(const struct search_index *index, const struct entry *entry,
+                                   struct search_doc **out, bool *unusable);
+void search_doc_free(const struct search_index *index, struct search_doc *doc);
+/* Lower-case words of a text. */
+KITH_NODISCARD int search_split_text(struct kith_str text, struct search_words **out);
+KITH_NODISCARD int search_split_tags(struct kith_str text, char separator, bool case_sensitive,
+                                     struct search_words **out);
+/* Blob to floats; out has room for dim. */
+void search_read_blob(const struct search_field *field, const char *blob, float *out);
+/* "lon,lat" or "lon lat" */
+bool search_read_geo(struct kith_str text, double *lon, double *lat);
+double search_vector_distance(const struct search_field *field, const float *a, const float *b);
+double search_geo_distance(double lon1, double lat1, double lon2, double lat2); /* metres */
+
+#endif

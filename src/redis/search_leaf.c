@@ -1,0 +1,331 @@
+/* Leaves of a query: words, phrases, and what is asked of a field. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "redis/search_parse.h"
+
+static struct kith_str param_text(struct query_reader *in, int *rc)
+{
+    const struct kith_str name = query_name(in);
+    const struct query_param *param = query_param_of(in, name);
+    if (param) return param->value;
+    (void)snprintf(in->query->error, sizeof in->query->error, "No such parameter `%.*s`",
+                   (int)(name.len > 64 ? 64 : name.len), name.data);
+    *rc = KITH_EINVAL;
+    return (struct kith_str){"", 0};
+}
+
+int query_number(struct query_reader *in, double *out, bool *open)
+{
+    int rc = 0;
+    query_blanks(in);
+    if (open) *open = query_take(in, "(");
+    query_blanks(in);
+    struct kith_str text;
+    if (in->at < in->end && *in->at == '$') {
+        in->at++;
+        text = param_text(in, &rc);
+        if (rc) return rc;
+    } else {
+        const char *start = in->at;
+        while (in->at < in->end && *in->at && !strchr(" \t\r\n,])@|", *in->at)) in->at++;
+        text = (struct kith_str){start, (size_t)(in->at - start)};
+    }
+    if (text.len && text.data[0] == '+') text = (struct kith_str){text.data + 1, text.len - 1};
+    return text_double(text, out) ? 0 : query_fail(in, "Syntax error: a number is expected");
+}
+
+int query_vector(struct query_reader *in, const struct search_field *field, const float **out)
+{
+    int rc = 0;
+    if (!query_take(in, "$")) return query_fail(in, "Syntax error: a parameter is expected");
+    const struct kith_str blob = param_text(in, &rc);
+    const size_t due = (size_t)field->dim * field->element_bytes;
+    if (rc) return rc;
+    if (blob.len != due) {
+        (void)snprintf(in->query->error, sizeof in->query->error,
+                       "Error parsing vector similarity query: query vector blob size (%zu) does "
+                       "not match index's expected size (%zu).",
+                       blob.len, due);
+        return KITH_EINVAL;
+    }
+    float *vector = arena_alloc_array(&in->query->arena, field->dim, sizeof *vector);
+    if (!vector) return KITH_ENOMEM;
+    search_read_blob(field, blob.data, vector);
+    *out = vector;
+    return 0;
+}
+
+/* ---- words ---- */
+
+static bool is_word(char c)
+{
+    const unsigned char u = (unsigned char)c;
+    return u >= 0x80 || u == '_' || (u >= '0' && u <= '9') || ((u | 32) >= 'a' && (u | 32) <= 'z');
+}
+
+/* A run of letters, with escapes taken out, in lower case. */
+static int read_word(struct query_reader *in, struct kith_str *out)
+{
+    char *word = arena_alloc_array(&in->query->arena, (size_t)(in->end - in->at) + 1, 1);
+    size_t len = 0;
+    if (!word) return KITH_ENOMEM;
+    while (in->at < in->end) {
+        if (*in->at == '\\' && in->at + 1 < in->end) in->at++;
+        else if (!is_word(*in->at)) break;
+        const char c = *in->at++;
+        word[len++] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+    }
+    *out = (struct kith_str){word, len};
+    return len ? 0 : query_fail(in, "Syntax error");
+}
+
+/* The words of a text in a row; none: everything matches. */
+static int phrase_of(struct query_reader *in, struct kith_str text, struct query_node **out)
+{
+    struct query_node *node = query_node_new(in, QUERY_PHRASE);
+    struct query_reader words = *in;
+    int rc = node ? 0 : KITH_ENOMEM;
+    words.at = text.data;
+    words.end = text.data + text.len;
+    while (rc == 0 && words.at < words.end) {
+        struct query_word word = {.form = WORD_EXACT};
+        if (!is_word(*words.at) && *words.at != '\\') {
+            words.at++;
+            continue;
+        }
+        if (*words.at == '\\' && words.at + 1 == words.end) break;
+        rc = read_word(&words, &word.text);
+        if (rc == 0) rc = query_word_add(in, node, word);
+    }
+    if (rc == 0 && node->word_count == 0) node->kind = QUERY_ALL;
+    *out = node;
+    return rc;
+}
+
+static int read_phrase(struct query_reader *in, struct query_node **out)
+{
+    const char *start = ++in->at;
+    while (in->at < in->end && *in->at != '"')
+        in->at += *in->at == '\\' && in->at + 1 < in->end ? 2 : 1;
+    if (in->at >= in->end) return query_fail(in, "Syntax error: a quote is not closed");
+    const struct kith_str text = {start, (size_t)(in->at++ - start)};
+    return phrase_of(in, text, out);
+}
+
+static int read_text_word(struct query_reader *in, struct query_node **out)
+{
+    struct query_word word = {.form = WORD_EXACT};
+    struct query_node *node = query_node_new(in, QUERY_WORD);
+    int rc = 0;
+    if (!node) return KITH_ENOMEM;
+    while (in->at < in->end && *in->at == '%' && word.fuzz < 3) {
+        word.fuzz++;
+        in->at++;
+    }
+    const bool open = in->at < in->end && *in->at == '*';
+    if (open) in->at++;
+    if (in->at < in->end && *in->at == '$') {
+        in->at++;
+        const struct kith_str text = param_text(in, &rc);
+        return rc ? rc : phrase_of(in, text, out);
+    }
+    rc = read_word(in, &word.text);
+    if (rc) return rc;
+    const bool more = in->at < in->end && *in->at == '*';
+    if (more) in->at++;
+    for (unsigned i = 0; i < word.fuzz; i++)
+        if (in->at == in->end || *in->at++ != '%') return query_fail(in, "Syntax error");
+    if (word.fuzz) word.form = WORD_FUZZY;
+    else if (open || more)
+        word.form = open && more ? WORD_INFIX : open ? WORD_SUFFIX : WORD_PREFIX;
+    *out = node;
+    return query_word_add(in, node, word);
+}
+
+/* ---- fields ---- */
+
+static int tag_word(struct query_reader *in, struct query_node *node, struct query_word word)
+{
+    char *folded = arena_alloc_array(&in->query->arena, word.text.len + 1, 1);
+    if (!folded) return KITH_ENOMEM;
+    for (size_t i = 0; i < word.text.len; i++) {
+        const char c = word.text.data[i];
+        folded[i] = !node->field->case_sensitive && c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+    }
+    word.text.data = folded;
+    return query_word_add(in, node, word);
+}
+
+/* One tag, up to '|' or '}': escapes taken out, blanks around it too, '*' at its ends. */
+static int read_tag(struct query_reader *in, struct query_node *node)
+{
+    struct query_word word = {.form = WORD_EXACT};
+    char *text = arena_alloc_array(&in->query->arena, (size_t)(in->end - in->at) + 1, 1);
+    size_t len = 0, keep = 0; /* keep: blanks up to here were escaped */
+    bool open = false, more = false;
+    int rc = 0;
+    if (!text) return KITH_ENOMEM;
+    query_blanks(in);
+    if (query_take(in, "$")) {
+        word.text = param_text(in, &rc);
+        return rc ? rc : tag_word(in, node, word);
+    }
+    const bool quoted = query_take(in, "\"");
+    if (!quoted && in->at < in->end && *in->at == '*') {
+        open = true;
+        in->at++;
+    }
+    for (; in->at < in->end && *in->at != (quoted ? '"' : '}') && (quoted || *in->at != '|'); in->at++) {
+        const bool escaped = *in->at == '\\' && in->at + 1 < in->end;
+        if (escaped) in->at++;
+        more = !quoted && !escaped && *in->at == '*';
+        if (more) continue;
+        text[len++] = *in->at;
+        if (escaped) keep = len;
+    }
+    if (quoted && in->at < in->end) in->at++;
+    while (!quoted && len > keep && (text[len - 1] == ' ' || text[len - 1] == '\t')) len--;
+    word.text = (struct kith_str){text, len};
+    if (open || more) word.form = open && more ? WORD_INFIX : open ? WORD_SUFFIX : WORD_PREFIX;
+    return tag_word(in, node, word);
+}
+
+static int read_tags(struct query_reader *in, struct query_node **out)
+{
+    struct query_node *node = query_node_new(in, QUERY_TAG);
+    if (!node) return KITH_ENOMEM;
+    if (in->scope->type != SEARCH_TAG) return query_fail(in, "Expected a TAG field");
+    do {
+        const int rc = read_tag(in, node);
+        if (rc) return rc;
+    } while (query_take(in, "|"));
+    *out = node;
+    return query_take(in, "}") ? 0 : query_fail(in, "Syntax error");
+}
+
+static int read_geo(struct query_reader *in, struct query_node *node)
+{
+    node->kind = QUERY_GEO;
+    int rc = query_number(in, &node->lo, NULL);
+    (void)query_take(in, ",");
+    if (rc == 0) rc = query_number(in, &node->hi, NULL);
+    (void)query_take(in, ",");
+    if (rc == 0) rc = query_number(in, &node->radius, NULL);
+    if (rc) return rc;
+    if (query_take(in, "km")) node->radius *= 1000;
+    else if (query_take(in, "mi")) node->radius *= 1609.344;
+    else if (query_take(in, "ft")) node->radius *= 0.3048;
+    else if (!query_take(in, "m")) return query_fail(in, "Syntax error: a unit is expected");
+    return 0;
+}
+
+static int read_range(struct query_reader *in, struct query_node *node)
+{
+    node->kind = QUERY_RANGE;
+    if (!query_take(in, "VECTOR_RANGE")) return query_fail(in, "Syntax error");
+    if (in->query->distance_count == QUERY_DISTANCES_MAX)
+        return query_fail(in, "Syntax error: too many vector ranges");
+    node->slot = in->query->distance_count++;
+    const int rc = query_number(in, &node->hi, NULL);
+    return rc ? rc : query_vector(in, node->field, &node->vector);
+}
+
+static int read_numbers(struct query_reader *in, struct query_node *node)
+{
+    node->kind = QUERY_NUMBER;
+    int rc = query_number(in, &node->lo, &node->lo_open);
+    (void)query_take(in, ",");
+    query_blanks(in);
+    if (rc == 0 && in->at < in->end && *in->at == ']') node->hi = node->lo;
+    else if (rc == 0) rc = query_number(in, &node->hi, &node->hi_open);
+    return rc;
+}
+
+static int read_square(struct query_reader *in, struct query_node **out)
+{
+    struct query_node *node = query_node_new(in, QUERY_NUMBER);
+    if (!node) return KITH_ENOMEM;
+    *out = node;
+    int rc;
+    if (in->scope->type == SEARCH_GEO) rc = read_geo(in, node);
+    else if (in->scope->type == SEARCH_VECTOR) rc = read_range(in, node);
+    else if (in->scope->type == SEARCH_NUMERIC) rc = read_numbers(in, node);
+    else return query_fail(in, "Expected a NUMERIC, GEO or VECTOR field");
+    if (rc == 0 && !query_take(in, "]")) rc = query_fail(in, "Syntax error");
+    return rc;
+}
+
+/* @n==5; -1: no operator stands here. */
+static int read_comparison(struct query_reader *in, struct query_node **out)
+{
+    static const char *const signs[] = {"==", "!=", ">=", "<=", ">", "<"};
+    size_t sign = 0;
+    while (sign < 6 && !query_take(in, signs[sign])) sign++;
+    if (sign == 6) return -1000;
+    struct query_node *node = query_node_new(in, QUERY_NUMBER);
+    if (!node) return KITH_ENOMEM;
+    if (in->scope->type != SEARCH_NUMERIC) return query_fail(in, "Expected a NUMERIC field");
+    const int rc = query_number(in, &node->lo, NULL);
+    if (rc) return rc;
+    node->hi = node->lo;
+    if (sign == 2 || sign == 4) node->hi = (double)INFINITY;
+    if (sign == 3 || sign == 5) node->lo = -(double)INFINITY;
+    node->lo_open = sign == 4;
+    node->hi_open = sign == 5;
+    *out = node;
+    if (sign != 1) return 0;
+    *out = query_node_new(in, QUERY_NOT);
+    if (!*out) return KITH_ENOMEM;
+    (*out)->first = node;
+    return 0;
+}
+
+static int read_field(struct query_reader *in, struct query_node **out)
+{
+    const struct search_field *before = in->scope;
+    const struct kith_str name = query_name(in);
+    in->scope = search_field_of(in->query->index, name);
+    if (!in->scope) return query_fail(in, "Unknown field");
+    int rc = read_comparison(in, out);
+    if (rc == -1000) {
+        rc = 0;
+        if (!query_take(in, ":")) rc = query_fail(in, "Syntax error");
+        else if (query_take(in, "{")) rc = read_tags(in, out);
+        else if (query_take(in, "[")) rc = read_square(in, out);
+        else if (in->scope->type != SEARCH_TEXT) rc = query_fail(in, "Expected a TEXT field");
+        else rc = query_leaf(in, out);
+    }
+    in->scope = before;
+    return rc;
+}
+
+static int read_missing(struct query_reader *in, struct query_node **out)
+{
+    if (!query_take(in, "@")) return query_fail(in, "Syntax error");
+    const struct kith_str name = query_name(in);
+    const struct search_field *field = search_field_of(in->query->index, name);
+    if (!field) return query_fail(in, "Unknown field");
+    struct query_node *node = query_node_new(in, QUERY_MISSING);
+    if (!node) return KITH_ENOMEM;
+    node->field = field;
+    *out = node;
+    return query_take(in, ")") ? 0 : query_fail(in, "Syntax error");
+}
+
+int query_leaf(struct query_reader *in, struct query_node **out)
+{
+    query_blanks(in);
+    if (query_take(in, "(")) return query_group(in, out);
+    if (query_take(in, "@")) return read_field(in, out);
+    if (query_take(in, "ismissing(")) return read_missing(in, out);
+    if (in->at < in->end && *in->at == '"') return read_phrase(in, out);
+    if (in->at < in->end && *in->at == '*' && (in->at + 1 == in->end || (!is_word(in->at[1]) &&
+                                                                        in->at[1] != '\\'))) {
+        in->at++;
+        *out = query_node_new(in, QUERY_ALL);
+        return *out ? 0 : KITH_ENOMEM;
+    }
+    return read_text_word(in, out);
+}

@@ -1,0 +1,250 @@
+/* See search_query.h. Leaves of fields are in search_leaf.c. */
+#include <stdio.h>
+#include <string.h>
+
+#include "redis/search_parse.h"
+
+int query_fail(struct query_reader *in, const char *what)
+{
+    if (!in->query->error[0]) {
+        const size_t left = (size_t)(in->end - in->at);
+        (void)snprintf(in->query->error, sizeof in->query->error, "%s at offset %zu near %.*s",
+                       what, (size_t)(in->at - in->start), (int)(left > 40 ? 40 : left), in->at);
+    }
+    return KITH_EINVAL;
+}
+
+void query_blanks(struct query_reader *in)
+{
+    while (in->at < in->end && strchr(" \t\r\n", *in->at) && *in->at) in->at++;
+}
+
+bool query_take(struct query_reader *in, const char *text)
+{
+    const size_t len = strlen(text);
+    query_blanks(in);
+    if ((size_t)(in->end - in->at) < len || strncasecmp(in->at, text, len) != 0) return false;
+    in->at += len;
+    return true;
+}
+
+struct query_node *query_node_new(struct query_reader *in, enum query_kind kind)
+{
+    struct query_node *node = arena_alloc_array(&in->query->arena, 1, sizeof *node);
+    if (node) *node = (struct query_node){.kind = kind, .field = in->scope};
+    return node;
+}
+
+int query_word_add(struct query_reader *in, struct query_node *node, struct query_word word)
+{
+    if (node->word_count == node->word_cap) {
+        const size_t cap = node->word_cap ? node->word_cap * 2 : 2;
+        struct query_word *words = arena_alloc_array(&in->query->arena, cap, sizeof *words);
+        if (!words) return KITH_ENOMEM;
+        if (node->word_count) memcpy(words, node->words, node->word_count * sizeof *words);
+        node->words = words;
+        node->word_cap = cap;
+    }
+    node->words[node->word_count++] = word;
+    return 0;
+}
+
+const struct query_param *query_param_of(const struct query_reader *in, struct kith_str name)
+{
+    for (size_t i = 0; i < in->param_count; i++)
+        if (str_same(in->params[i].name, name)) return &in->params[i];
+    return NULL;
+}
+
+struct kith_str query_name(struct query_reader *in)
+{
+    const char *start = in->at;
+    while (in->at < in->end &&
+           (strchr("_.-/$", *in->at) || (*in->at & 0x80) || (*in->at >= '0' && *in->at <= '9') ||
+            ((*in->at | 32) >= 'a' && (*in->at | 32) <= 'z')) &&
+           *in->at)
+        in->at++;
+    return (struct kith_str){start, (size_t)(in->at - start)};
+}
+
+/* ---- => ---- */
+
+static int set_name(struct query_reader *in, struct query_node *node, struct kith_str name)
+{
+    if (node && node->kind == QUERY_RANGE) in->query->names[node->slot] = name;
+    return 0;
+}
+
+/* {$NAME: value; ...}; node: whose. NULL: of the KNN. */
+static int read_attributes(struct query_reader *in, struct query_node *node)
+{
+    while (!query_take(in, "}")) {
+        if (!query_take(in, "$")) return query_fail(in, "Syntax error");
+        const struct kith_str name = query_name(in);
+        if (!query_take(in, ":")) return query_fail(in, "Syntax error");
+        query_blanks(in);
+        struct kith_str value = query_name(in);
+        if (value.len && value.data[0] == '$') {
+            const struct query_param *param =
+                query_param_of(in, (struct kith_str){value.data + 1, value.len - 1});
+            if (!param) return query_fail(in, "No such parameter");
+            value = param->value;
+        }
+        if (value.len == 0) return query_fail(in, "Syntax error");
+        if (str_is(name, "yield_distance_as")) {
+            if (node) set_name(in, node, value);
+            else in->query->names[0] = value;
+        }
+        (void)query_take(in, ";");
+    }
+    return 0;
+}
+
+static int read_knn_option(struct query_reader *in)
+{
+    query_blanks(in);
+    const struct kith_str option = query_name(in);
+    query_blanks(in);
+    (void)query_take(in, "$"); /* EF_RUNTIME $ef: searches are exact, so it is not looked at */
+    const struct kith_str value = query_name(in);
+    if (option.len == 0 || value.len == 0) return query_fail(in, "Syntax error");
+    if (str_is(option, "as")) {
+        in->query->names[0] = value;
+        return 0;
+    }
+    if (str_is(option, "ef_runtime") || str_is(option, "hybrid_policy") ||
+        str_is(option, "batch_size") || str_is(option, "epsilon"))
+        return 0;
+    return query_fail(in, "Syntax error: unknown KNN option");
+}
+
+static int default_name(struct query_reader *in)
+{
+    const struct kith_str field = in->query->knn->name;
+    char *name = arena_alloc_array(&in->query->arena, field.len + 8, 1);
+    if (!name) return KITH_ENOMEM;
+    memcpy(name, "__", 2);
+    memcpy(name + 2, field.data, field.len);
+    memcpy(name + 2 + field.len, "_score", 6);
+    in->query->names[0] = (struct kith_str){name, field.len + 8};
+    return 0;
+}
+
+static int read_knn(struct query_reader *in)
+{
+    double k;
+    int rc;
+    if (!query_take(in, "KNN")) return query_fail(in, "Syntax error");
+    if ((rc = query_number(in, &k, NULL)) != 0) return rc;
+    if (!(k >= 0 && k <= QUERY_K_MAX)) return query_fail(in, "Invalid K");
+    in->query->k = (int64_t)k;
+    if (!query_take(in, "@")) return query_fail(in, "Syntax error");
+    const struct kith_str name = query_name(in);
+    const struct search_field *field = search_field_of(in->query->index, name);
+    if (!field || field->type != SEARCH_VECTOR) return query_fail(in, "Unknown vector field");
+    in->query->knn = field;
+    rc = default_name(in);
+    if (rc == 0) rc = query_vector(in, field, &in->query->vector);
+    while (rc == 0 && !query_take(in, "]")) rc = read_knn_option(in);
+    if (rc == 0 && query_take(in, "=>"))
+        rc = query_take(in, "{") ? read_attributes(in, NULL) : query_fail(in, "Syntax error");
+    return rc;
+}
+
+/* ---- operators ---- */
+
+static int read_union(struct query_reader *in, struct query_node **out);
+
+static bool at_end(struct query_reader *in)
+{
+    query_blanks(in);
+    return in->at == in->end || *in->at == ')' || *in->at == '|' ||
+           (in->at + 1 < in->end && in->at[0] == '=' && in->at[1] == '>');
+}
+
+int query_group(struct query_reader *in, struct query_node **out)
+{
+    if (++in->depth > QUERY_DEPTH_MAX) return query_fail(in, "Syntax error: nested too deep");
+    int rc = read_union(in, out);
+    in->depth--;
+    if (rc == 0 && !query_take(in, ")")) rc = query_fail(in, "Syntax error");
+    return rc;
+}
+
+static int read_unary(struct query_reader *in, struct query_node **out)
+{
+    query_blanks(in);
+    if (in->at < in->end && (*in->at == '-' || *in->at == '~')) {
+        const enum query_kind kind = *in->at++ == '-' ? QUERY_NOT : QUERY_OPTIONAL;
+        struct query_node *node = query_node_new(in, kind);
+        if (!node) return KITH_ENOMEM;
+        if (++in->depth > QUERY_DEPTH_MAX) return query_fail(in, "Syntax error: nested too deep");
+        const int rc = read_unary(in, &node->first);
+        in->depth--;
+        *out = node;
+        return rc;
+    }
+    int rc = query_leaf(in, out);
+    while (rc == 0) { /* attributes, but not the arrow of KNN */
+        const char *before = in->at;
+        if (!query_take(in, "=>") || !query_take(in, "{")) {
+            in->at = before;
+            break;
+        }
+        rc = read_attributes(in, *out);
+    }
+    return rc;
+}
+
+/* Children until `more` says no; one alone stands for itself. */
+static int read_and(struct query_reader *in, struct query_node **out)
+{
+    struct query_node *node = query_node_new(in, QUERY_AND);
+    if (!node) return KITH_ENOMEM;
+    struct query_node **last = &node->first;
+    do {
+        const int rc = read_unary(in, last);
+        if (rc) return rc;
+        last = &(*last)->next;
+    } while (!at_end(in));
+    *out = node->first->next ? node : node->first;
+    return 0;
+}
+
+static int read_union(struct query_reader *in, struct query_node **out)
+{
+    struct query_node *node = query_node_new(in, QUERY_OR);
+    if (!node) return KITH_ENOMEM;
+    struct query_node **last = &node->first;
+    do {
+        const int rc = read_and(in, last);
+        if (rc) return rc;
+        last = &(*last)->next;
+    } while (query_take(in, "|"));
+    *out = node->first->next ? node : node->first;
+    return 0;
+}
+
+int search_query_parse(const struct search_index *index, struct kith_str text,
+                       const struct query_param *params, size_t param_count,
+                       struct search_query *out)
+{
+    struct query_reader in = {.query = out, .start = text.data, .at = text.data,
+                              .end = text.data + text.len, .params = params,
+                              .param_count = param_count};
+    *out = (struct search_query){.index = index, .distance_count = 1};
+    arena_init(&out->arena);
+    query_blanks(&in);
+    if (in.at == in.end) { /* no words: nothing is found */
+        out->root = query_node_new(&in, QUERY_OR);
+        return out->root ? 0 : KITH_ENOMEM;
+    }
+    int rc = read_union(&in, &out->root);
+    if (rc == 0 && query_take(&in, "=>"))
+        rc = query_take(&in, "[") ? read_knn(&in) : query_fail(&in, "Syntax error");
+    query_blanks(&in);
+    if (rc == 0 && in.at != in.end) rc = query_fail(&in, "Syntax error");
+    return rc;
+}
+
+void search_query_release(struct search_query *query) { arena_release(&query->arena); }

@@ -1,0 +1,187 @@
+/*
+ * Search indexes by transcripts: what follows a change at once, every form of query, vectors in
+ * both kinds of documents, replies in both protocols, restarts, and the clients' own queries.
+ */
+#include "redis/door.h"
+
+#include <stdio.h>
+
+#include "redis/redis_internal.h"
+
+static void say(struct session *s, struct buffer *out, size_t argc, const struct kith_str *argv)
+{
+    buffer_init(out);
+    assert_int_equal(session_run(s, argv, argc, out), 0);
+}
+
+/* Words split at '|'; "%v" stands for a vector of two floats. */
+static const char *ask(struct session *s, const char *words, float x, float y)
+{
+    static char text[65536];
+    struct kith_str argv[64];
+    float vector[2] = {x, y};
+    size_t argc = 0;
+    struct buffer out;
+    for (const char *at = words;; at++) {
+        const size_t len = strcspn(at, "^");
+        argv[argc++] = len == 2 && memcmp(at, "%v", 2) == 0
+                           ? (struct kith_str){(const char *)vector, sizeof vector}
+                           : (struct kith_str){at, len};
+        at += len;
+        if (!*at) break;
+    }
+    say(s, &out, argc, argv);
+    assert_true(out.len < sizeof text);
+    if (out.len) memcpy(text, out.data, out.len);
+    text[out.len] = 0;
+    for (size_t i = 0; i < out.len; i++)
+        if (text[i] == 0) text[i] = '0';
+    buffer_release(&out);
+    return text;
+}
+
+#define ASK(s, words, want) assert_string_equal(ask(s, words, 1, 0), want)
+
+static void fill(struct session *s)
+{
+    ASK(s, "FT.CREATE^i^ON^HASH^PREFIX^1^d:^SCHEMA^user^TAG^t^TEXT^n^NUMERIC^SORTABLE^g^GEO^"
+           "v^VECTOR^FLAT^6^TYPE^FLOAT32^DIM^2^DISTANCE_METRIC^L2", "+OK\r\n");
+    (void)ask(s, "HSET^d:1^user^Ann, b-c^t^The quick brown fox^n^1^g^13.36,38.11^v^%v", 1, 0);
+    (void)ask(s, "HSET^d:2^user^bob^t^quick thinking^n^2^v^%v", 0, 1);
+    (void)ask(s, "HSET^d:3^user^ann^n^3.5^v^%v", 3, 0);
+    (void)ask(s, "HSET^other^user^ann", 0, 0);
+}
+
+/* The keys of a query, in order, with blanks between. */
+static void keys_are(struct session *s, const char *query, const char *want)
+{
+    char words[1024], got[256] = "";
+    (void)snprintf(words, sizeof words,
+                   "FT.SEARCH^i^%s^NOCONTENT^PARAMS^4^v^%%v^u^bob^DIALECT^2", query);
+    const char *reply = ask(s, words, 1, 0);
+    if (reply[0] == '-') fail_msg("%s: %s", query, reply);
+    for (const char *at = strstr(reply, "\r\nd:"); at; at = strstr(at + 1, "\r\nd:"))
+        (void)snprintf(got + strlen(got), sizeof got - strlen(got), "%s%c", got[0] ? " " : "", at[4]);
+    if (strcmp(got, want) != 0) fail_msg("%s: got '%s', want '%s'", query, got, want);
+}
+
+static void queries(void **state)
+{
+    (void)state;
+    static const char *const table[][2] = {
+        {"*", "1 2 3"}, {"@user:{ann}", "1 3"}, {"@user:{ANN | bob}", "1 2 3"},
+        {"-@user:{ann}", "2"}, {"@user:{b\\-c}", "1"}, {"@user:{b*}", "1 2"}, {"@user:{$u}", "2"},
+        {"@n:[1 2]", "1 2"}, {"@n:[(1 +inf]", "2 3"}, {"@n==2", "2"}, {"@n>=2", "2 3"},
+        {"@n!=2", "1 3"}, {"@n:[-inf (2]", "1"},
+        {"@g:[13.36 38.12 5 km]", "1"}, {"@g:[13.36 38.12 100 m]", ""},
+        {"quick", "2 1"}, {"@t:(quick fox)", "1"}, {"\"brown fox\"", "1"}, {"\"fox brown\"", ""},
+        {"@t:qui*", "2 1"}, {"*nking", "2"}, {"%quik%", "2 1"}, {"@t:the fox", "1"},
+        {"(@user:{bob}|@n:[3 4]) @n:[2 9]", "2 3"}, {"@n:[1 1] | @n:[2 2]", "1 2"},
+        {"ismissing(@t)", "3"}, {"~fox", "1 2 3"}, {"", ""},
+        {"*=>[KNN 2 @v $v]", "1 2"}, {"(@user:{ann})=>[KNN 5 @v $v AS d]", "1 3"},
+        {"@user:{ann} =>[KNN 1 @v $v EF_RUNTIME 10]=>{$YIELD_DISTANCE_AS: d}", "1"},
+        {"@v:[VECTOR_RANGE 2.5 $v]", "1 2"},
+        {"(@v:[VECTOR_RANGE 9 $v]=>{$YIELD_DISTANCE_AS: d} @user:{ann})", "1 3"},
+    };
+    struct redis *redis = door_open();
+    struct session *s = session_open_local(redis);
+    fill(s);
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        keys_are(s, table[i][0], table[i][1]);
+    session_close_local(s);
+    redis_free(redis);
+}
+
+static void follows(void **state)
+{
+    (void)state;
+    struct redis *redis = door_open();
+    struct session *s = session_open_local(redis);
+    fill(s);
+    keys_are(s, "@user:{ann}", "1 3");
+    EXPECT(s, "HSET d:2 user ann", ":0\r\n");
+    keys_are(s, "@user:{ann}", "1 2 3");
+    EXPECT(s, "DEL d:1", ":1\r\n");
+    EXPECT(s, "HDEL d:2 user", ":1\r\n");
+    keys_are(s, "@user:{ann}", "3");
+    EXPECT(s, "RENAME d:3 e:3", "+OK\r\n");
+    keys_are(s, "@user:{ann}", "");
+    EXPECT(s, "RENAME other d:9", "+OK\r\n");
+    keys_are(s, "@user:{ann}", "9");
+    EXPECT(s, "PEXPIRE d:9 1", ":1\r\n");
+    while (door_reply(s, "EXISTS d:9")[1] == '1') continue;
+    keys_are(s, "@user:{ann}", "");
+    EXPECT(s, "HSET d:4 n text", ":1\r\n"); /* unusable: left out, counted */
+    keys_are(s, "*", "2");
+    assert_non_null(strstr(ask(s, "FT.INFO^i", 0, 0), "hash_indexing_failures\r\n:"));
+    EXPECT(s, "FLUSHALL", "+OK\r\n");
+    keys_are(s, "*", "");
+    session_close_local(s);
+    redis_free(redis);
+}
+
+static void replies(void **state)
+{
+    (void)state;
+    struct redis *redis = door_open();
+    struct session *s = session_open_local(redis);
+    fill(s);
+    ASK(s, "FT.SEARCH^i^*^LIMIT^0^0", "*1\r\n:3\r\n");
+    ASK(s, "FT.SEARCH^i^@user:{ann}=>[KNN 5 @v $v AS d]^RETURN^2^n^d^SORTBY^d^DESC^DIALECT^2^"
+           "PARAMS^2^v^%v",
+        "*5\r\n:2\r\n$3\r\nd:3\r\n*4\r\n$1\r\nn\r\n$3\r\n3.5\r\n$1\r\nd\r\n$1\r\n4\r\n"
+        "$3\r\nd:1\r\n*4\r\n$1\r\nn\r\n$1\r\n1\r\n$1\r\nd\r\n$1\r\n0\r\n");
+    ASK(s, "FT.SEARCH^i^@n:[2 9]^SORTBY^n^DESC^RETURN^1^user^LIMIT^0^1",
+        "*3\r\n:2\r\n$3\r\nd:3\r\n*2\r\n$4\r\nuser\r\n$3\r\nann\r\n");
+    ASK(s, "FT.SEARCH^i^*=>[KNN 1 @v $v]^PARAMS^2^v^abc",
+        "-Error parsing vector similarity query: query vector blob size (3) does not match index's "
+        "expected size (8).\r\n");
+    ASK(s, "FT.SEARCH^none^*", "-none: no such index\r\n");
+    ASK(s, "FT.INFO^none", "-Unknown index name\r\n");
+    ASK(s, "FT.CREATE^i^SCHEMA^a^TAG", "-Index already exists\r\n");
+    ASK(s, "FT._LIST", "*1\r\n$1\r\ni\r\n");
+    assert_non_null(strstr(ask(s, "FT.SEARCH^i^@none:{x}", 0, 0), "-Unknown field"));
+    ASK(s, "FT.ALIASADD^other^i", "+OK\r\n");
+    ASK(s, "FT.SEARCH^other^bob^LIMIT^0^0", "*1\r\n:0\r\n");
+    EXPECT_HAS(s, "HELLO 3", "server");
+    ASK(s, "FT.SEARCH^i^@user:{bob}^RETURN^1^n",
+        "%5\r\n$10\r\nattributes\r\n*0\r\n$6\r\nformat\r\n$6\r\nSTRING\r\n$7\r\nresults\r\n*1\r\n"
+        "%3\r\n$2\r\nid\r\n$3\r\nd:2\r\n$16\r\nextra_attributes\r\n%1\r\n$1\r\nn\r\n$1\r\n2\r\n"
+        "$6\r\nvalues\r\n*0\r\n$13\r\ntotal_results\r\n:1\r\n$7\r\nwarning\r\n*0\r\n");
+    ASK(s, "FT.DROPINDEX^i^DD", "+OK\r\n");
+    EXPECT(s, "DBSIZE", ":1\r\n");
+    session_close_local(s);
+    redis_free(redis);
+}
+
+static void json(void **state)
+{
+    (void)state;
+    struct redis *redis = door_open();
+    struct session *s = session_open_local(redis);
+    ASK(s, "FT.CREATE^i^ON^JSON^PREFIX^1^d:^SCHEMA^$.tags[*]^AS^tags^TAG^$.n^AS^n^NUMERIC^"
+           "$.v^AS^v^VECTOR^HNSW^6^TYPE^FLOAT32^DIM^2^DISTANCE_METRIC^COSINE", "+OK\r\n");
+    ASK(s, "JSON.SET^d:1^$^{\"tags\":[\"a\",\"B\"],\"n\":1,\"v\":[1,0]}", "+OK\r\n");
+    ASK(s, "JSON.SET^d:2^$^{\"tags\":[\"c\"],\"n\":2,\"v\":[0,1]}", "+OK\r\n");
+    keys_are(s, "@tags:{b}", "1");
+    keys_are(s, "*=>[KNN 2 @v $v]", "1 2");
+    ASK(s, "JSON.SET^d:2^$.tags^[\"b\"]", "+OK\r\n");
+    keys_are(s, "@tags:{b}", "1 2");
+    ASK(s, "FT.SEARCH^i^@n:[2 2]^RETURN^2^n^$.tags[0]",
+        "*3\r\n:1\r\n$3\r\nd:2\r\n*4\r\n$1\r\nn\r\n$1\r\n2\r\n$9\r\n$.tags[0]\r\n$1\r\nb\r\n");
+    ASK(s, "FT.SEARCH^i^@n:[2 2]",
+        "*3\r\n:1\r\n$3\r\nd:2\r\n*2\r\n$1\r\n$\r\n$30\r\n{\"tags\":[\"b\"],\"n\":2,\"v\":[0,1]}\r\n");
+    session_close_local(s);
+    redis_free(redis);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(queries),
+        cmocka_unit_test(follows),
+        cmocka_unit_test(replies),
+        cmocka_unit_test(json),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
