@@ -155,6 +155,7 @@ int cmd_serve(int argc, char **argv)
     struct server_config config;
     struct kith_error err = {0};
     int exit_code;
+    if (argc > 1 && strcmp(argv[1], "--ant-cache") == 0) return cmd_ant_cache(argc - 1, argv + 1);
     spec.options = options;
     spec.option_count = fill_options(options);
     if (!cmd_begin(&spec, argc, argv, &flags, &exit_code)) return exit_code;

@@ -27,19 +27,20 @@ const struct cmd_verb *cmd_verbs(size_t *count)
     return verbs;
 }
 
-/* A link with this name is a Redis that scripts can start. */
-static bool is_redis_server(const char *program)
+/* A link named redis-server or ant-cache is one that scripts can start. */
+static bool is_named(const char *program, const char *name)
 {
-    static const char name[] = "redis-server";
-    const size_t len = strlen(program), want = sizeof name - 1;
+    const size_t len = strlen(program), want = strlen(name);
     return len >= want && strcmp(program + len - want, name) == 0;
 }
 
 int main(int argc, char **argv)
 {
     int rc = CMD_USAGE;
-    if (argc > 0 && is_redis_server(argv[0])) {
+    if (argc > 0 && is_named(argv[0], "redis-server")) {
         rc = cmd_redis_server(argc, argv);
+    } else if (argc > 0 && is_named(argv[0], "ant-cache")) {
+        rc = cmd_ant_cache(argc, argv);
     } else if (argc < 2) {
         char help[] = "help";
         char *alone[] = {help, NULL};

@@ -110,6 +110,8 @@ static int gather_redis(struct serve *serve, struct kith_error *err)
     char line[KITH_ERROR_TEXT_MAX];
     int rc = conf_add(conf, "appendonly yes");
     if (rc == 0 && config->insecure) rc = conf_add(conf, "protected-mode no");
+    for (size_t i = 0; rc == 0 && i < 3 && config->redis_directives[i]; i++)
+        rc = conf_add(conf, config->redis_directives[i]);
     if (rc) return error_set(err, rc, "the settings: no memory");
     if (*config->redis_config) rc = conf_read(conf, serve->os, config->redis_config, err);
     if (rc == 0 && *config->redis_password) {

@@ -27,6 +27,8 @@ struct server_config {
     bool insecure, auth;
     uint64_t milvus_port, ops_port, redis_port; /* 0: off; CONFIG_PORT_AUTO */
     const char *redis_password, *redis_config; /* "": none */
+    /* Lines of a redis.conf behind the defaults; borrowed, NULL: none. No settings. */
+    const char *redis_directives[3];
     uint64_t line_port; /* 0: off */
     const char *line_password, *line_auth_file; /* "": none */
     uint64_t line_idle_timeout_s, line_pooled, line_workers;

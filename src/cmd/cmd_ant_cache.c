@@ -1,0 +1,126 @@
+/*
+ * kith serve --ant-cache, and a link to kith that is named ant-cache: the door of the line protocol
+ * alone, started with the flags and the JSON file of Ant-Cache.
+ *
+ * Its intervals become ours: a snapshot each atd_interval if something changed, the log synced each
+ * second. Its files are never written; `kith import ant` reads them.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/cmd.h"
+#include "cmd/serve.h"
+#include "line/ant_config.h"
+
+static int usage(void)
+{
+    printf("Usage: kith serve --ant-cache [flags]\n\n"
+           "  -config FILE          settings as JSON; config.json if that is there\n"
+           "  -host ADDRESS         localhost\n"
+           "  -port PORT            8890\n"
+           "  -server MODE          single-goroutine or pooled-goroutine\n"
+           "  -workers N            200, of the pool\n"
+           "  -atd FILE             \"\": no snapshots\n"
+           "  -acl FILE             \"\": no log\n"
+           "  -atd-interval TIME    1h, between snapshots\n"
+           "  -acl-interval TIME    1s, between syncs of the log\n"
+           "  -insecure             listen beyond this machine without a password\n"
+           "  -query                print the settings that would be used, and stop\n\n"
+           "Data are kept in kith-data, in kith's own formats.\n");
+    return CMD_OK;
+}
+
+/* Settings of ours, by name. */
+static int translate(const struct ant_config *ant, struct server_config *config,
+                     struct kith_error *err)
+{
+    char port[16], workers[16];
+    (void)snprintf(port, sizeof port, "%llu", (unsigned long long)ant->port);
+    (void)snprintf(workers, sizeof workers, "%llu", (unsigned long long)ant->workers);
+    const char *const host = strcmp(ant->host, "localhost") ? ant->host : "127.0.0.1";
+    const char *const pairs[][2] = {
+        { "bind", host },
+        { "milvus.port", "0" },
+        { "redis.port", "0" },
+        { "ops.port", "0" },
+        { "line.port", port },
+        { "line.password", ant->password },
+        { "line.workers", workers },
+        { "line.mode", ant->pooled ? "pooled" : "single" },
+        { "insecure", ant->insecure ? "true" : "false" },
+    };
+    int rc = config_init(config, err);
+    if (rc == 0) rc = config_environment(config, err);
+    for (size_t i = 0; rc == 0 && i < sizeof pairs / sizeof pairs[0]; i++)
+        rc = config_set(config, pairs[i][0], pairs[i][1], err);
+    return rc ? rc : config_check(config, err);
+}
+
+static void keep_as(const struct ant_config *ant, struct server_config *config, char save[64])
+{
+    const long long seconds = (long long)ant->atd_interval_ms / 1000;
+    if (!*ant->atd_file || seconds <= 0) (void)snprintf(save, 64, "save \"\"");
+    else (void)snprintf(save, 64, "save %lld 1", seconds);
+    config->redis_directives[0] = save;
+    config->redis_directives[1] = *ant->acl_file ? "appendonly yes" : "appendonly no";
+    config->redis_directives[2] = ant->acl_interval_ms > 0 ? "appendfsync everysec"
+                                                            : "appendfsync always";
+}
+
+static int serve(struct server_config *config)
+{
+    struct serve serve;
+    struct kith_error err = { 0 };
+    os_signals_hold();
+    const int rc = serve_open(&serve, os_real(), config, &err);
+    if (rc == 0) {
+        printf("ready: line %s:%u\n", serve.doors[0].bind, net_port(serve.net, 0));
+        (void)fflush(stdout);
+        os_service_notify("READY=1");
+        while (os_signal_wait() == OS_SIGNAL_RELOAD) continue;
+        os_service_notify("STOPPING=1");
+    }
+    serve_close(&serve);
+    return rc ? cmd_fail("serve", &err) : CMD_OK;
+}
+
+static int print_settings(const struct ant_config *ant)
+{
+    struct buffer out;
+    buffer_init(&out);
+    ant_config_write(ant, &out);
+    if (out.len) fwrite(out.data, 1, out.len, stdout);
+    buffer_release(&out);
+    return CMD_OK;
+}
+
+static int start(const struct ant_config *ant)
+{
+    struct server_config config = { 0 };
+    struct kith_error err = { 0 };
+    char save[64];
+    int exit_code;
+    if (ant->cli) return cmd_usage("serve", "-cli: there is no prompt here yet");
+    if (ant->compression)
+        fprintf(stderr, "kith: compression is not there yet: values stay as they are\n");
+    const int rc = translate(ant, &config, &err);
+    keep_as(ant, &config, save);
+    exit_code = rc ? cmd_usage("serve", "%s", err.text) : serve(&config);
+    config_release(&config);
+    return exit_code;
+}
+
+int cmd_ant_cache(int argc, char **argv)
+{
+    struct ant_config ant = { 0 };
+    struct kith_error err = { 0 };
+    int exit_code;
+    const int rc = ant_config_gather(&ant, os_real(), argv + 1, argc - 1, &err);
+    if (ant.notes.len) fwrite(ant.notes.data, 1, ant.notes.len, stderr);
+    if (rc) exit_code = cmd_usage("serve", "%s", err.text);
+    else if (ant.help) exit_code = usage();
+    else if (ant.query) exit_code = print_settings(&ant);
+    else exit_code = start(&ant);
+    ant_config_release(&ant);
+    return exit_code;
+}

@@ -1,0 +1,223 @@
+/*
+ * The line protocol over TCP, in both modes: pipelines in order, half-closed peers, passwords, RESP
+ * on the same port, the idle clock, peers that go away in the middle.
+ */
+#include "line_door.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "net/net.h"
+#include "server/metrics.h"
+
+struct service {
+    struct redis *redis;
+    struct line *line;
+    struct net *net;
+    struct net_door door;
+    uint16_t port;
+};
+
+static void on_settled(void *net) { net_settled(net); }
+
+static void start(struct service *service, const struct line_opts *extra)
+{
+    struct kith_error err = { 0 };
+    const struct redis_opts redis = { .os = os_real(), .workers = 1 };
+    struct line_opts opts = *extra;
+    *service = (struct service){ .net = NULL };
+    if (redis_new(&redis, &service->redis, &err)) fail_msg("%s", err.text);
+    opts.os = os_real();
+    opts.redis = service->redis;
+    if (line_new(&opts, &service->line, &err)) fail_msg("%s", err.text);
+    service->door = (struct net_door){ .name = "line", .bind = "127.0.0.1", .fd = -1,
+                                       .stream = line_stream_ops(), .ctx = service->line };
+    const struct net_opts net = { .os = os_real(), .doors = &service->door, .door_count = 1,
+                                  .limits = { .loops = 2, .workers = 1 } };
+    if (net_new(&net, &service->net, &err)) fail_msg("%s", err.text);
+    redis_set_settled(service->redis, on_settled, service->net);
+    if (net_start(service->net, &err)) fail_msg("%s", err.text);
+    service->port = net_port(service->net, 0);
+}
+
+static void stop(struct service *service)
+{
+    net_stop(service->net, 100);
+    redis_set_settled(service->redis, NULL, NULL);
+    line_free(service->line);
+    redis_free(service->redis);
+    net_free(service->net);
+}
+
+static int dial(const struct service *service)
+{
+    const int fd = socket(AF_INET, SOCK_STREAM, 0);
+    const struct timeval patience = { .tv_sec = 10 };
+    const struct sockaddr_in address = { .sin_family = AF_INET,
+                                         .sin_port = htons(service->port),
+                                         .sin_addr = { htonl(INADDR_LOOPBACK) } };
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
+    assert_int_equal(connect(fd, (const void *)&address, sizeof address), 0);
+    return fd;
+}
+
+static void put(int fd, const char *text)
+{
+    assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
+}
+
+static void expect(int fd, const char *want)
+{
+    static char got[65536];
+    size_t len = 0;
+    while (len < strlen(want)) {
+        const ssize_t more = recv(fd, got + len, strlen(want) - len, 0);
+        if (more <= 0) break;
+        len += (size_t)more;
+    }
+    got[len] = 0;
+    assert_string_equal(got, want);
+}
+
+/* Closed by the server, with nothing more said. */
+static void expect_end(int fd)
+{
+    char byte;
+    assert_true(recv(fd, &byte, 1, 0) <= 0);
+    close(fd);
+}
+
+static void talk(const struct service *service, const char *sent, const char *want)
+{
+    const int fd = dial(service);
+    put(fd, sent);
+    assert_int_equal(shutdown(fd, SHUT_WR), 0);
+    expect(fd, want);
+    expect_end(fd);
+}
+
+static const struct line_opts modes[] = {
+    { .idle_timeout_s = 30 },
+    { .idle_timeout_s = 30, .pooled = true, .workers = 8 },
+};
+
+static void both_modes(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct service service;
+        start(&service, &modes[i]);
+        talk(&service, "SET a 1\nGET a\nset b 1\r\nSETS l x y\nGET l\nSET a 2", "OK\n1\nOK\nOK\n[x y]\n");
+        talk(&service, "GET a", "1\n");
+        talk(&service, "*2\r\n$3\r\nGET\r\n$1\r\na\r\n", "$1\r\n1\r\n");
+        talk(&service, "SET a 3\nPOST / HTTP/1.1\r\nHost: x\r\n\r\n", "");
+        const int fd = dial(&service);
+        put(fd, "GE");
+        os_sleep_us(os_real(), 20000);
+        put(fd, "T a\r");
+        put(fd, "\nGET a\n");
+        expect(fd, "3\n3\n");
+        close(fd);
+        stop(&service);
+    }
+}
+
+static void long_pipelines(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct service service;
+        struct buffer sent, want;
+        start(&service, &modes[i]);
+        buffer_init(&sent);
+        buffer_init(&want);
+        for (unsigned k = 0; k < 3000; k++) {
+            buffer_printf(&sent, "SET k%u v%u\nGET k%u\n", k % 50, k, k % 50);
+            buffer_printf(&want, "OK\nv%u\n", k);
+        }
+        buffer_put_u8(&sent, 0);
+        buffer_put_u8(&want, 0);
+        talk(&service, (const char *)sent.data, (const char *)want.data);
+        buffer_release(&sent);
+        buffer_release(&want);
+        stop(&service);
+    }
+}
+
+static void passwords(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct service service;
+        struct line_opts opts = modes[i];
+        opts.password = "secret";
+        start(&service, &opts);
+        talk(&service, "GET a\nAUTH wrong\nGET a\nAUTH secret\nSET a 1\nGET a\nAUTH secret",
+             "ERROR authentication required\nERROR invalid password\n"
+             "ERROR authentication required\nOK authenticated\nOK\n1\nOK authenticated\n");
+        const int gone = dial(&service); /* goes away while its password is looked at */
+        put(gone, "AUTH secret\nSET a 2\n");
+        close(gone);
+        stop(&service);
+    }
+    assert_int_equal(line_auth_delay_ms(1), 0);
+    assert_int_equal(line_auth_delay_ms(2), 100);
+    assert_int_equal(line_auth_delay_ms(3), 200);
+    assert_int_equal(line_auth_delay_ms(1000), 10000);
+}
+
+/* What comes slowly does not restart the clock, nor do empty lines. */
+static void idle_clock(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct service service;
+        struct line_opts opts = modes[i];
+        opts.idle_timeout_s = 1;
+        start(&service, &opts);
+        const int64_t begin = os_now_us(os_real());
+        const int fd = dial(&service);
+        put(fd, "GET a\n");
+        expect(fd, "NULL\n");
+        for (int k = 0; k < 4; k++) {
+            put(fd, k < 2 ? "\n" : "S");
+            os_sleep_us(os_real(), 200000);
+        }
+        expect_end(fd);
+        const int64_t took = os_now_us(os_real()) - begin;
+        assert_true(took > 900000 && took < 5000000);
+        stop(&service);
+    }
+}
+
+static void counters(void **state)
+{
+    struct service service;
+    struct buffer info;
+    (void)state;
+    start(&service, &modes[1]);
+    talk(&service, "SET a 1\nGET a\n", "OK\n1\n");
+    talk(&service, "*2\r\n$4\r\nINFO\r\n$7\r\nmetrics\r\n", "$0\r\n\r\n");
+    buffer_init(&info);
+    line_write_info(service.line, &info);
+    buffer_put_u8(&info, 0);
+    const char *text = (const char *)info.data;
+    assert_non_null(strstr(text, "mode:pooled\r\ntotal_connections:2\r\n"));
+    assert_non_null(strstr(text, "requests:2\r\nresponses:2\r\nrejected:0\r\n"));
+    assert_non_null(strstr(text, "min_workers:2\r\nmax_workers:16\r\n"));
+    buffer_release(&info);
+    stop(&service);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(both_modes), cmocka_unit_test(long_pipelines),
+        cmocka_unit_test(passwords),  cmocka_unit_test(idle_clock),
+        cmocka_unit_test(counters),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
