@@ -198,7 +198,7 @@ struct net {
     struct net_opts opts;
     struct net_limits limits; /* resolved */
     struct loop *loops;
-    unsigned loop_count;
+    _Atomic unsigned loop_count; /* those below it are made */
     unsigned loops_running;
     int *fds;        /* a listening socket a door; owns */
     uint16_t *ports;

@@ -51,7 +51,18 @@ static void take(void *ctx, const struct effect *effects, size_t count)
 static void settled(void *ctx)
 {
     struct redis *redis = ctx;
+    os_mutex_lock(&redis->settled_lock);
     if (redis->on_settled) redis->on_settled(redis->on_settled_ctx);
+    os_mutex_unlock(&redis->settled_lock);
+}
+
+/* Returns when no call of the one before is under way any more. */
+void redis_set_settled(struct redis *redis, void (*fn)(void *ctx), void *ctx)
+{
+    os_mutex_lock(&redis->settled_lock);
+    redis->on_settled = fn;
+    redis->on_settled_ctx = ctx;
+    os_mutex_unlock(&redis->settled_lock);
 }
 
 int redis_keep_open(struct redis *redis, const char *dir, bool logging, bool recover,

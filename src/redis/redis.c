@@ -104,6 +104,7 @@ static int open_parts(struct redis *redis, const struct redis_opts *opts, struct
 {
     char folder[OS_PATH_MAX];
     int rc = make_parts(redis, opts);
+    if (rc == 0) rc = os_mutex_init(redis->os, &redis->settled_lock);
     if (rc) return error_set(err, rc, "redis: no memory");
     rc = conf_apply(redis, opts->directives, opts->directive_count, err);
     if (rc == 0) rc = load_users(redis, err);
@@ -164,17 +165,10 @@ void redis_free(struct redis *redis)
     map64_release(&redis->session_ids);
     arena_release(&redis->effect_words);
     buffer_release(&redis->scratch);
+    os_mutex_release(&redis->settled_lock);
     mem_free(redis->effects);
     mem_free(redis->config_file);
     mem_free(redis);
-}
-
-void redis_set_settled(struct redis *redis, void (*fn)(void *ctx), void *ctx)
-{
-    cache_lock(redis->cache);
-    redis->on_settled = fn;
-    redis->on_settled_ctx = ctx;
-    cache_unlock(redis->cache);
 }
 
 struct cache *redis_cache(struct redis *redis) { return redis->cache; }

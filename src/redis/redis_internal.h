@@ -107,7 +107,8 @@ struct redis {
 
     struct keep *keep; /* owns; NULL: nothing is on disk (keep_bind.h) */
     void (*define)(void *ctx, struct keep *keep); /* nullable: commands that make search indexes */
-    void (*on_settled)(void *ctx); /* nullable: tickets became good in another thread */
+    struct os_mutex settled_lock;  /* a leaf; held while it is called */
+    void (*on_settled)(void *ctx); /* guard: settled_lock; nullable: tickets became good */
     void *on_settled_ctx;
 
     const char *info_title; /* borrows; of another door's section of INFO; NULL: none */
