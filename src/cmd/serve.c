@@ -176,7 +176,7 @@ static int open_line(struct serve *serve, struct kith_error *err)
         .os = serve->os,
         .redis = serve->redis.redis,
         .metrics = serve->metrics,
-        .password = config->line_password,
+        .password = *config->line_password ? config->line_password : config->redis_password,
         .auth_file = *config->line_auth_file ? config->line_auth_file : NULL,
         .idle_timeout_s = (unsigned)config->line_idle_timeout_s,
         .pooled = config->line_pooled == 1,

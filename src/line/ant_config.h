@@ -1,6 +1,7 @@
 /*
- * How Ant-Cache is started: single-dash flags and a JSON file, as settings of ours. A flag wins over
- * the file, the file over the default; a missing default file is fine, a missing named one is not.
+ * How Ant-Cache is started: single-dash flags and a JSON file, as settings of ours. A flag wins
+ * over the file, the file over the default; a missing default file is fine, a missing named one is
+ * not.
  */
 #ifndef KITH_LINE_ANT_CONFIG_H
 #define KITH_LINE_ANT_CONFIG_H

@@ -12,6 +12,10 @@ static int begin(struct line *line, struct kith_error *err)
     const bool locked = (opts->password && *opts->password) || opts->auth_file;
     int rc = os_mutex_init(opts->os, &line->lock);
     if (rc) return error_set(err, rc, "the line protocol: no lock");
+    if (!locked && !redis_is_open(line->redis))
+        return error_set(err, KITH_EINVAL,
+                         "Redis clients need a password and the line protocol has none: set "
+                         "line.password");
     if (locked) rc = line_auth_new(opts->os, opts->password, opts->auth_file, &line->auth, err);
     if (rc == 0 && opts->pooled) rc = line_pool_new(opts->os, opts->workers, &line->pool, err);
     return rc;

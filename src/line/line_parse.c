@@ -57,7 +57,10 @@ static size_t blank3(const uint8_t *at)
 
 static bool is_blank(uint8_t c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
-static bool is_blank2(const uint8_t *at) { return at[0] == 0xc2 && (at[1] == 0x85 || at[1] == 0xa0); }
+static bool is_blank2(const uint8_t *at)
+{
+    return at[0] == 0xc2 && (at[1] == 0x85 || at[1] == 0xa0);
+}
 
 static size_t blank_in_front(const uint8_t *data, size_t len)
 {

@@ -277,7 +277,10 @@ static bool decide(struct line_conn *conn, uint8_t first)
     conn->decided = true;
     if (first != '*') return true;
     stream_timer(conn->stream, 0);
-    conn->resp = line->resp->open(line->redis, conn->stream);
+    /* RESP must not be the way around the password of lines. */
+    if (line->auth && redis_is_open(line->redis))
+        say(conn, "-NOAUTH this port has a password and Redis clients have none: set one\r\n");
+    else conn->resp = line->resp->open(line->redis, conn->stream);
     if (!conn->resp) stream_close(conn->stream, false);
     return conn->resp != NULL;
 }

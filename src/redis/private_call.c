@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "redis/acl.h"
 #include "redis/redis_internal.h"
 #include "redis/slowlog.h"
 
@@ -91,6 +92,14 @@ void private_flushed(struct redis_call *call)
 {
     call->changes++;
     call->redis->dirty++;
+}
+
+bool redis_is_open(struct redis *redis)
+{
+    cache_lock(redis->cache);
+    const bool open = acl_default_is_open(redis->acl);
+    cache_unlock(redis->cache);
+    return open;
 }
 
 bool redis_is_crowded(struct redis *redis)

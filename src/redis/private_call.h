@@ -1,7 +1,7 @@
 /*
  * Commands of other doors. They run as those of clients do (under the keyspace lock, with room made
- * first, logged, counted, seen by WATCH, notifications, tracking and blocked clients), but no client
- * can name them, and what they write is the other door's form, not RESP (CMD_RAW_REPLY).
+ * first, logged, counted, seen by WATCH, notifications, tracking and blocked clients), but no
+ * client can name them, and what they write is the other door's form, not RESP (CMD_RAW_REPLY).
  */
 #ifndef KITH_REDIS_PRIVATE_CALL_H
 #define KITH_REDIS_PRIVATE_CALL_H
@@ -27,6 +27,8 @@ const char *private_run(struct session *session, struct command_entry *entry,
 /* The whole database was emptied by fn. */
 void private_flushed(struct redis_call *call);
 
+/* Whoever connects is the default user, without a password. Takes the keyspace lock. */
+bool redis_is_open(struct redis *redis);
 /* maxclients is reached. Takes the keyspace lock. */
 bool redis_is_crowded(struct redis *redis);
 

@@ -346,7 +346,8 @@ static int check_ports(const struct server_config *config, struct kith_error *er
 
 static int check_line(const struct server_config *config, struct kith_error *err)
 {
-    const bool open = !*config->line_password && !*config->line_auth_file;
+    const bool open =
+        !*config->line_password && !*config->line_auth_file && !*config->redis_password;
     if (!config->line_port || is_loopback(config->bind) || config->insecure || !open) return 0;
     return error_set(err, KITH_EINVAL,
                      "refusing to listen on %s for the line protocol without a password: use "

@@ -23,6 +23,22 @@ struct service {
 
 static void on_settled(void *net) { net_settled(net); }
 
+/* A door without a password is none beside one that has it. */
+static void no_way_around(void **state)
+{
+    static const char *const directives[] = { "requirepass secret" };
+    struct redis *redis;
+    struct line *line;
+    struct kith_error err = { 0 };
+    const struct redis_opts opts = { .os = os_real(), .workers = 1, .directives = directives,
+                                     .directive_count = 1 };
+    (void)state;
+    assert_int_equal(redis_new(&opts, &redis, &err), 0);
+    const struct line_opts open = { .os = os_real(), .redis = redis };
+    assert_int_equal(line_new(&open, &line, &err), KITH_EINVAL);
+    redis_free(redis);
+}
+
 static void start(struct service *service, const struct line_opts *extra)
 {
     struct kith_error err = { 0 };
@@ -158,6 +174,8 @@ static void passwords(void **state)
         talk(&service, "GET a\nAUTH wrong\nGET a\nAUTH secret\nSET a 1\nGET a\nAUTH secret",
              "ERROR authentication required\nERROR invalid password\n"
              "ERROR authentication required\nOK authenticated\nOK\n1\nOK authenticated\n");
+        talk(&service, "*1\r\n$4\r\nPING\r\n",
+             "-NOAUTH this port has a password and Redis clients have none: set one\r\n");
         const int gone = dial(&service); /* goes away while its password is looked at */
         put(gone, "AUTH secret\nSET a 2\n");
         close(gone);
@@ -217,7 +235,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_modes), cmocka_unit_test(long_pipelines),
         cmocka_unit_test(passwords),  cmocka_unit_test(idle_clock),
-        cmocka_unit_test(counters),
+        cmocka_unit_test(counters),   cmocka_unit_test(no_way_around),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
