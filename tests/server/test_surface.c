@@ -229,7 +229,7 @@ static void test_not_in_the_table(void **state)
         "/milvus.proto.milvus.MilvusService/search", "/milvus.proto.milvus.MilvusService/Searc",
         "/milvus.proto.milvus.MilvusService/Search/", "/milvus.proto.milvus.MilvusService/",
         "/milvus.proto.milvus.MilvusService", "/", "/Search", "//Search",
-        "/milvus.proto.milvus.MilvusService/RestoreRBAC",
+        "/milvus.proto.milvus.MilvusService/CreateReplicateStream",
         "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
         "/grpc.channelz.v1.Channelz/GetServers", "/grpc.health.v1.Health/Watch"
     };
