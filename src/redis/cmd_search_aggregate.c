@@ -1,4 +1,405 @@
+/*
+ * FT.AGGREGATE: the hits of a query as a table of texts, through LOAD, GROUPBY, SORTBY and LIMIT in
+ * the order in which they are written. A column that a step names is loaded when it is not there.
+ * APPLY and FILTER are refused. Rows that a cursor has not given yet wait as written replies.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
 #include "redis/cmd_search.h"
-void run_ft_aggregate(struct redis_call *call) { call_error(call, "ERR not supported"); }
-void run_ft_cursor_read(struct redis_call *call) { call_error(call, "Cursor not found"); }
-void run_ft_cursor_del(struct redis_call *call) { call_error(call, "Cursor not found"); }
+#include "redis/search_table.h"
+
+#define CURSOR_ROWS 1000
+
+struct aggregation {
+    struct redis_call *call;
+    struct search_table table;
+    struct query_param params[SEARCH_PARAMS_MAX];
+    size_t param_count, steps;
+    bool cursor;
+    int64_t batch;
+};
+
+static bool fail(struct aggregation *run, const char *what)
+{
+    if (!run->call->failed) call_error(run->call, what);
+    return false;
+}
+
+static bool done(struct aggregation *run, int rc)
+{
+    if (rc == KITH_ELIMIT) return fail(run, "ERR too many columns");
+    if (rc && !run->call->failed) call_no_memory(run->call);
+    return rc == 0;
+}
+
+/* A count of words at argv[*at + 1], all of which are there; *at goes behind it. */
+static bool read_count(struct aggregation *run, size_t *at, size_t *count)
+{
+    struct redis_call *call = run->call;
+    int64_t n;
+    if (*at + 1 >= call->argc || !text_integer(call->argv[*at + 1], &n) || n < 0 ||
+        (uint64_t)n > call->argc - *at - 2)
+        return fail(run, "ERR Bad arguments: a count is expected");
+    *count = (size_t)n;
+    *at += 2;
+    return true;
+}
+
+/* ---- steps ---- */
+
+static bool run_load(struct aggregation *run, size_t *at)
+{
+    struct redis_call *call = run->call;
+    size_t count, column;
+    if (*at + 1 < call->argc && call_is(call, *at + 1, "*")) {
+        *at += 2;
+        return done(run, search_table_load_all(&run->table, call));
+    }
+    if (!read_count(run, at, &count)) return false;
+    for (const size_t end = *at + count; *at < end; (*at)++) {
+        const struct kith_str name = search_bare(call->argv[*at]);
+        if (!done(run, search_table_column(&run->table, call, name, &column))) return false;
+        if (*at + 2 < end && call_is(call, *at + 1, "as")) {
+            run->table.names[column] = call->argv[*at + 2];
+            *at += 2;
+        }
+    }
+    return true;
+}
+
+static bool read_reducer(struct aggregation *run, size_t *at, struct search_reducer *reducer)
+{
+    static const char *const names[] = {"count", "count_distinct", "sum", "min", "max",
+                                        "avg",   "tolist",         "first_value"};
+    struct redis_call *call = run->call;
+    size_t count, kind = 0;
+    if (++*at >= call->argc) return fail(run, "ERR REDUCE needs a function");
+    while (kind < 8 && !call_is(call, *at, names[kind])) kind++;
+    if (kind == 8) return fail(run, "ERR No such reducer");
+    *reducer = (struct search_reducer){.kind = (enum search_reduction)kind,
+                                       .name = call->argv[*at]};
+    if (!read_count(run, at, &count)) return false;
+    if (kind && count == 0) return fail(run, "ERR Bad arguments for REDUCE");
+    if (kind && !done(run, search_table_column(&run->table, call, search_bare(call->argv[*at]),
+                                               &reducer->column)))
+        return false;
+    *at += count;
+    if (*at + 1 < call->argc && call_is(call, *at, "as")) {
+        reducer->name = call->argv[*at + 1];
+        *at += 2;
+    }
+    return true;
+}
+
+static bool run_group(struct aggregation *run, size_t *at)
+{
+    struct redis_call *call = run->call;
+    struct search_reducer reducers[SEARCH_COLUMNS_MAX];
+    size_t keys[SEARCH_COLUMNS_MAX], key_count, count = 0;
+    if (!read_count(run, at, &key_count)) return false;
+    if (key_count > SEARCH_COLUMNS_MAX / 2) return done(run, KITH_ELIMIT);
+    for (size_t i = 0; i < key_count; i++, (*at)++)
+        if (!done(run, search_table_column(&run->table, call, search_bare(call->argv[*at]),
+                                           &keys[i])))
+            return false;
+    while (*at < call->argc && call_is(call, *at, "reduce")) {
+        if (count == SEARCH_COLUMNS_MAX / 2) return done(run, KITH_ELIMIT);
+        if (!read_reducer(run, at, &reducers[count++])) return false;
+    }
+    return done(run, search_table_group(&run->table, keys, key_count, reducers, count));
+}
+
+static bool run_sort(struct aggregation *run, size_t *at)
+{
+    struct redis_call *call = run->call;
+    size_t columns[8], column_count = 0, count;
+    bool down[8];
+    int64_t most;
+    if (!read_count(run, at, &count)) return false;
+    for (const size_t end = *at + count; *at < end; (*at)++) {
+        if (column_count == 8) return fail(run, "ERR too many sort keys");
+        if (!done(run, search_table_column(&run->table, call, search_bare(call->argv[*at]),
+                                           &columns[column_count])))
+            return false;
+        down[column_count] = false;
+        if (*at + 1 < end && (call_is(call, *at + 1, "asc") || call_is(call, *at + 1, "desc")))
+            down[column_count] = call_is(call, ++*at, "desc");
+        column_count++;
+    }
+    search_table_sort(&run->table, columns, down, column_count);
+    if (*at + 1 < call->argc && call_is(call, *at, "max")) {
+        if (!text_integer(call->argv[*at + 1], &most) || most < 0)
+            return fail(run, "ERR MAX needs a number");
+        if ((uint64_t)most < run->table.count) run->table.count = (size_t)most;
+        *at += 2;
+    }
+    return true;
+}
+
+static bool run_limit(struct aggregation *run, size_t *at)
+{
+    struct redis_call *call = run->call;
+    struct search_table *table = &run->table;
+    int64_t offset, count;
+    if (*at + 2 >= call->argc || !text_integer(call->argv[*at + 1], &offset) ||
+        !text_integer(call->argv[*at + 2], &count) || offset < 0 || count < 0)
+        return fail(run, "ERR LIMIT needs two numbers");
+    *at += 3;
+    const size_t skip = (uint64_t)offset < table->count ? (size_t)offset : table->count;
+    memmove(table->rows, table->rows + skip, (table->count - skip) * sizeof *table->rows);
+    table->count -= skip;
+    if ((uint64_t)count < table->count) table->count = (size_t)count;
+    return true;
+}
+
+static bool read_cursor(struct aggregation *run, size_t *at)
+{
+    struct redis_call *call = run->call;
+    int64_t number;
+    run->cursor = true;
+    ++*at;
+    while (*at + 1 < call->argc && (call_is(call, *at, "count") || call_is(call, *at, "maxidle"))) {
+        if (!text_integer(call->argv[*at + 1], &number) || number <= 0)
+            return fail(run, "ERR Bad arguments for WITHCURSOR");
+        if (call_is(call, *at, "count")) run->batch = number;
+        *at += 2;
+    }
+    return true;
+}
+
+static bool run_step(struct aggregation *run, size_t *at)
+{
+    struct redis_call *call = run->call;
+    size_t ignored;
+    if (call_is(call, *at, "load")) return run_load(run, at);
+    if (call_is(call, *at, "groupby")) return run_group(run, at);
+    if (call_is(call, *at, "sortby")) return run_sort(run, at);
+    if (call_is(call, *at, "limit")) return run_limit(run, at);
+    if (call_is(call, *at, "withcursor")) return read_cursor(run, at);
+    if (call_is(call, *at, "params"))
+        return search_params(call, *at, run->params, &ignored, at);
+    if (call_is(call, *at, "dialect") || call_is(call, *at, "timeout")) *at += 2;
+    else if (call_is(call, *at, "verbatim")) ++*at;
+    else return fail(run, call_is(call, *at, "apply") || call_is(call, *at, "filter")
+                              ? "ERR APPLY and FILTER are not supported"
+                              : "ERR Unknown argument in FT.AGGREGATE");
+    return true;
+}
+
+/* ---- rows out ---- */
+
+static void put_cell(struct resp *reply, const struct search_cell *cell)
+{
+    if (!cell->list) {
+        resp_str(reply, cell->text);
+        return;
+    }
+    resp_array(reply, cell->list_count);
+    for (size_t i = 0; i < cell->list_count; i++) resp_str(reply, cell->list[i]);
+}
+
+static void put_row(struct resp *reply, const struct search_table *table, size_t row)
+{
+    const bool map = reply->version >= 3;
+    size_t pairs = 0;
+    if (map) {
+        resp_map(reply, 2);
+        resp_cstr(reply, "extra_attributes");
+    }
+    const size_t place = resp_open(reply);
+    for (size_t i = 0; i < table->columns; i++) {
+        const struct search_cell *cell = &table->rows[row]->cells[i];
+        if (!cell->text.data && !cell->list) continue;
+        resp_str(reply, table->names[i]);
+        put_cell(reply, cell);
+        pairs++;
+    }
+    if (map) resp_close(reply, place, '%', pairs);
+    else resp_close(reply, place, '*', 2 * pairs);
+    if (!map) return;
+    resp_cstr(reply, "values");
+    resp_array(reply, 0);
+}
+
+static void put_rows(struct resp *reply, const uint8_t *data, size_t len, size_t count,
+                     size_t total)
+{
+    const bool map = reply->version >= 3;
+    if (map) {
+        resp_map(reply, 5);
+        resp_cstr(reply, "attributes");
+        resp_array(reply, 0);
+        resp_cstr(reply, "format");
+        resp_cstr(reply, "STRING");
+        resp_cstr(reply, "results");
+        resp_array(reply, count);
+    } else {
+        resp_array(reply, 1 + count);
+        resp_integer(reply, (int64_t)total);
+    }
+    if (len) buffer_put(reply->out, data, len);
+    if (!map) return;
+    resp_cstr(reply, "total_results");
+    resp_integer(reply, (int64_t)total);
+    resp_cstr(reply, "warning");
+    resp_array(reply, 0);
+}
+
+static struct search_cursor *write_rows(struct aggregation *run, struct search_index *index)
+{
+    const struct search_table *table = &run->table;
+    struct search_cursor *cursor = mem_zalloc(sizeof *cursor);
+    if (cursor) cursor->ends = mem_alloc_array(table->count + 1, sizeof *cursor->ends);
+    if (!cursor || !cursor->ends) {
+        mem_free(cursor);
+        return NULL;
+    }
+    struct resp reply = {&cursor->rows, run->call->reply->version};
+    for (size_t i = 0; i < table->count; i++) {
+        put_row(&reply, table, i);
+        cursor->ends[i] = cursor->rows.len;
+    }
+    cursor->index = index;
+    cursor->version = reply.version;
+    cursor->count = table->count;
+    cursor->batch = (size_t)run->batch;
+    if (!buffer_failed(&cursor->rows)) return cursor;
+    search_cursor_free(cursor);
+    return NULL;
+}
+
+/* The next rows; at the end the cursor has no more. */
+static void put_batch(struct resp *reply, struct search_cursor *cursor, size_t most)
+{
+    const size_t left = cursor->count - cursor->at, count = left < most ? left : most;
+    const size_t from = cursor->at ? cursor->ends[cursor->at - 1] : 0;
+    const size_t end = cursor->at + count ? cursor->ends[cursor->at + count - 1] : 0;
+    const uint8_t *data = cursor->rows.data ? cursor->rows.data + from : NULL;
+    put_rows(reply, data, end - from, count, cursor->count);
+    cursor->at += count;
+}
+
+static void unlink_cursor(struct search *search, struct search_cursor *cursor)
+{
+    struct search_cursor **at = &search->cursors;
+    while (*at != cursor) at = &(*at)->next;
+    *at = cursor->next;
+    search->cursor_count--;
+    search_cursor_free(cursor);
+}
+
+/* The newest stands first; past the limit the oldest goes. */
+static void link_cursor(struct search *search, struct search_cursor *cursor)
+{
+    cursor->id = ++search->last_cursor;
+    cursor->next = search->cursors;
+    search->cursors = cursor;
+    if (++search->cursor_count <= SEARCH_CURSORS_MAX) return;
+    while (cursor->next) cursor = cursor->next;
+    unlink_cursor(search, cursor);
+}
+
+static void answer(struct aggregation *run, struct search_index *index)
+{
+    struct redis_call *call = run->call;
+    struct search_cursor *cursor = write_rows(run, index);
+    if (!cursor) {
+        call_no_memory(call);
+        return;
+    }
+    if (run->cursor) resp_array(call->reply, 2);
+    put_batch(call->reply, cursor, run->cursor ? cursor->batch : cursor->count);
+    if (cursor->at == cursor->count) {
+        search_cursor_free(cursor);
+        if (run->cursor) resp_integer(call->reply, 0);
+        return;
+    }
+    link_cursor(search_of(call->redis), cursor);
+    resp_integer(call->reply, (int64_t)cursor->id);
+}
+
+/* PARAMS may stand behind the query that uses them. */
+static bool find_params(struct aggregation *run)
+{
+    size_t next;
+    for (size_t at = 3; at < run->call->argc; at++)
+        if (call_is(run->call, at, "params"))
+            return search_params(run->call, at, run->params, &run->param_count, &next);
+    return true;
+}
+
+static void aggregate(struct aggregation *run, struct search_index *index)
+{
+    struct redis_call *call = run->call;
+    struct search_query query;
+    struct search_hits hits = {0};
+    if (!search_parse(call, index, call->argv[2], run->params, run->param_count, &query)) {
+        search_query_release(&query);
+        return;
+    }
+    int rc = search_query_run(&query, NULL, NULL, &hits);
+    if (rc == 0) rc = search_table_init(&run->table, &query, &hits, call->argc);
+    bool ok = done(run, rc);
+    for (size_t at = 3; ok && at < call->argc;) ok = run_step(run, &at);
+    if (ok) answer(run, index);
+    search_table_release(&run->table);
+    search_hits_release(&hits);
+    search_query_release(&query);
+}
+
+void run_ft_aggregate(struct redis_call *call)
+{
+    struct search_index *index = search_ready(call, call->argv[1]);
+    struct aggregation *run = index ? mem_zalloc(sizeof *run) : NULL;
+    if (!index) return;
+    if (!run) {
+        call_no_memory(call);
+        return;
+    }
+    run->call = call;
+    run->batch = CURSOR_ROWS;
+    if (find_params(run)) aggregate(run, index);
+    mem_free(run);
+}
+
+/* ---- FT.CURSOR ---- */
+
+static struct search_cursor *find_cursor(struct redis_call *call)
+{
+    const struct search_index *index = search_find(call->redis, call->argv[2]);
+    struct search_cursor *at = search_of(call->redis)->cursors;
+    int64_t id = 0;
+    if (!text_integer(call->argv[3], &id)) at = NULL;
+    while (at && (at->id != (uint64_t)id || at->index != index ||
+                  (at->version >= 3) != (call->reply->version >= 3)))
+        at = at->next;
+    if (!at) call_errorf(call, "Cursor not found, id: %lld", (long long)id);
+    return at;
+}
+
+void run_ft_cursor_read(struct redis_call *call)
+{
+    struct search_cursor *cursor = find_cursor(call);
+    int64_t count = cursor ? (int64_t)cursor->batch : 0;
+    if (!cursor) return;
+    if (call->argc == 6 && call_is(call, 4, "count") &&
+        (!text_integer(call->argv[5], &count) || count <= 0)) {
+        call_error(call, "ERR Bad value for COUNT");
+        return;
+    }
+    resp_array(call->reply, 2);
+    put_batch(call->reply, cursor, (size_t)count);
+    const bool over = cursor->at == cursor->count;
+    resp_integer(call->reply, over ? 0 : (int64_t)cursor->id);
+    if (over) unlink_cursor(search_of(call->redis), cursor);
+}
+
+void run_ft_cursor_del(struct redis_call *call)
+{
+    struct search_cursor *cursor = find_cursor(call);
+    if (!cursor) return;
+    unlink_cursor(search_of(call->redis), cursor);
+    resp_ok(call->reply);
+}

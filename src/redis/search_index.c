@@ -230,9 +230,9 @@ void search_index_free(struct search_index *index)
     mem_free(index);
 }
 
-static void cursor_free(struct search_cursor *cursor)
+void search_cursor_free(struct search_cursor *cursor)
 {
-    buffer_release(&cursor->rows[0]);
+    buffer_release(&cursor->rows);
     mem_free(cursor->ends);
     mem_free(cursor);
 }
@@ -261,7 +261,7 @@ void search_unlink(struct redis *redis, struct search_index *index)
         }
         *to = cursor->next;
         search->cursor_count--;
-        cursor_free(cursor);
+        search_cursor_free(cursor);
     }
     search_index_free(index);
     if (!search->indexes) redis->interests &= ~(unsigned)INTEREST_INDEX;

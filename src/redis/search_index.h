@@ -84,8 +84,9 @@ struct search_cursor { /* rows of an aggregation, as replies */
     struct search_cursor *next;
     uint64_t id;
     struct search_index *index;
-    struct buffer rows[2]; /* unused second: kept for alignment of versions */
-    size_t *ends;          /* owns: where each row ends */
+    struct buffer rows;    /* as written for this protocol */
+    unsigned version;
+    size_t *ends;          /* owns: where each row ends in rows */
     size_t count, at, batch;
 };
 
@@ -105,6 +106,7 @@ static inline struct search *search_of(struct redis *redis) { return redis->inde
 
 /* By name or alias; NULL. */
 struct search_index *search_find(struct redis *redis, struct kith_str name);
+void search_cursor_free(struct search_cursor *cursor);
 void search_index_free(struct search_index *index);
 void search_link(struct redis *redis, struct search_index *index);
 void search_unlink(struct redis *redis, struct search_index *index);

@@ -175,6 +175,26 @@ static void json(void **state)
     redis_free(redis);
 }
 
+static void aggregates(void **state)
+{
+    (void)state;
+    struct redis *redis = door_open();
+    struct session *s = session_open_local(redis);
+    fill(s);
+    ASK(s, "FT.AGGREGATE^i^*^GROUPBY^1^@user^REDUCE^COUNT^0^AS^c^REDUCE^MAX^1^@n^AS^m^SORTBY^2^@m^"
+           "DESC^LIMIT^0^2",
+        "*3\r\n:2\r\n*6\r\n$4\r\nuser\r\n$3\r\nann\r\n$1\r\nc\r\n$1\r\n1\r\n$1\r\nm\r\n$3\r\n3.5\r\n"
+        "*6\r\n$4\r\nuser\r\n$3\r\nbob\r\n$1\r\nc\r\n$1\r\n1\r\n$1\r\nm\r\n$1\r\n2\r\n");
+    ASK(s, "FT.AGGREGATE^i^*^LOAD^1^@__key^WITHCURSOR^COUNT^2",
+        "*2\r\n*3\r\n:3\r\n*2\r\n$5\r\n__key\r\n$3\r\nd:1\r\n*2\r\n$5\r\n__key\r\n$3\r\nd:2\r\n:1\r\n");
+    ASK(s, "FT.CURSOR^READ^i^1", "*2\r\n*2\r\n:3\r\n*2\r\n$5\r\n__key\r\n$3\r\nd:3\r\n:0\r\n");
+    ASK(s, "FT.CURSOR^READ^i^1", "-Cursor not found, id: 1\r\n");
+    ASK(s, "FT.AGGREGATE^i^@n:[1 2]^GROUPBY^0^REDUCE^TOLIST^1^@user^AS^u^REDUCE^SUM^1^@n^AS^s",
+        "*2\r\n:1\r\n*4\r\n$1\r\nu\r\n*2\r\n$8\r\nAnn, b-c\r\n$3\r\nbob\r\n$1\r\ns\r\n$1\r\n3\r\n");
+    session_close_local(s);
+    redis_free(redis);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +202,7 @@ int main(void)
         cmocka_unit_test(follows),
         cmocka_unit_test(replies),
         cmocka_unit_test(json),
+        cmocka_unit_test(aggregates),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
