@@ -33,6 +33,8 @@ redis_py | redisvl)
       skip "$client could not be installed"
     cp "$here/python/$client.txt" "$home/installed.txt"
   fi
+  # A file named as the package it imports would hide it.
+  [ "$client" = redisvl ] && client=redisvl_index
   exec "$home/venv/bin/python" -B "$here/python/$client.py" "$kith"
   ;;
 redis_cli)

@@ -1,0 +1,152 @@
+"""End to end through redisvl: redisvl_index.py KITH. Indexes over hashes and JSON documents, with
+the queries that its users write; what comes back is compared with a count by hand."""
+
+import math
+import sys
+
+import redis
+from redisvl.index import SearchIndex
+from redisvl.query import CountQuery, FilterQuery, VectorQuery, VectorRangeQuery
+from redisvl.query.filter import Num, Tag, Text
+from redisvl.redis.utils import array_to_buffer
+
+from own_server import Server, Steps, equal, holds
+
+steps = Steps()
+COUNT = 60
+KINDS = ("bird", "cat", "dog")
+
+
+def vector(i):
+    return [math.cos(i / 10), math.sin(i / 10), 0.25, 0.0]
+
+
+def schema(storage, algorithm):
+    name = f"{storage}-{algorithm}"
+    return {
+        "index": {"name": name, "prefix": name, "storage_type": storage},
+        "fields": [
+            {"name": "name", "type": "tag"},
+            {"name": "kind", "type": "tag"},
+            {"name": "age", "type": "numeric"},
+            {"name": "text", "type": "text"},
+            {"name": "vector", "type": "vector",
+             "attrs": {"dims": 4, "algorithm": algorithm, "distance_metric": "cosine",
+                       "datatype": "float32"}},
+        ],
+    }
+
+
+def rows(storage):
+    for i in range(COUNT):
+        yield {"name": f"r{i}", "kind": KINDS[i % 3], "age": i,
+               "text": f"the {KINDS[i % 3]} number {i}",
+               "vector": vector(i) if storage == "json" else array_to_buffer(vector(i), "float32")}
+
+
+def ids(results):
+    return [row["name"] for row in results]
+
+
+def nearest(of, keep=lambda i: True):
+    def distance(i):
+        a, b = vector(of), vector(i)
+        dot = sum(x * y for x, y in zip(a, b))
+        return 1 - dot / math.sqrt(sum(x * x for x in a) * sum(x * x for x in b))
+    return sorted((distance(i), f"r{i}") for i in range(COUNT) if keep(i))
+
+
+def search(index):
+    got = index.query(VectorQuery(vector=vector(20), vector_field_name="vector", num_results=5,
+                                  return_fields=["name", "kind", "age"]))
+    wanted = nearest(20)[:5]
+    equal(set(ids(got)), {name for _, name in wanted})
+    equal(got[0]["name"], "r20")
+    equal(got[0]["id"], f"{index.prefix}:r20")
+    for row, (distance, _) in zip(got, wanted):
+        holds(abs(float(row["vector_distance"]) - distance) < 1e-4, f"{row} {distance}")
+
+
+def filtered(index):
+    condition = (Tag("kind") == "dog") & (Num("age") >= 30)
+    got = index.query(VectorQuery(vector=vector(20), vector_field_name="vector", num_results=4,
+                                  return_fields=["name", "kind", "age"], filter_expression=condition))
+    wanted = nearest(20, lambda i: i % 3 == 2 and i >= 30)[:4]
+    equal(ids(got), [name for _, name in wanted])
+    equal({row["kind"] for row in got}, {"dog"})
+
+
+def ranged(index):
+    within = [pair for pair in nearest(20) if pair[0] <= 0.02]
+    got = index.query(VectorRangeQuery(vector=vector(20), vector_field_name="vector",
+                                       distance_threshold=0.02, num_results=COUNT,
+                                       return_fields=["name"]))
+    equal(set(ids(got)), {name for _, name in within})
+
+
+def without_vectors(index):
+    got = index.query(FilterQuery(filter_expression=Num("age") < 6, return_fields=["name", "age"],
+                                  num_results=10))
+    equal(set(ids(got)), {f"r{i}" for i in range(6)})
+    got = index.query(FilterQuery(filter_expression=Text("text") % "cat", return_fields=["name"],
+                                  num_results=COUNT))
+    equal(set(ids(got)), {f"r{i}" for i in range(1, COUNT, 3)})
+    equal(index.query(CountQuery(filter_expression=Tag("kind") == ["cat", "dog"])), 40)
+    equal(index.query(CountQuery(filter_expression=Tag("kind") != "cat")), 40)
+    got = index.query(FilterQuery(filter_expression=Tag("kind") == "bird", num_results=3,
+                                  return_fields=["name"], sort_by="age"))
+    equal(ids(got), ["r0", "r3", "r6"])
+    pages = list(index.paginate(FilterQuery(filter_expression=Tag("kind") == "bird",
+                                            return_fields=["name"]), page_size=8))
+    equal([len(page) for page in pages], [8, 8, 4])
+
+
+def changed(index):
+    key = index.load([{**list(rows(index.schema.index.storage_type.value))[7], "kind": "fish"}],
+                     id_field="name")
+    equal(key, [f"{index.prefix}:r7"])
+    equal(index.query(CountQuery(filter_expression=Tag("kind") == "fish")), 1)
+    equal(index.query(CountQuery(filter_expression=Tag("kind") == "cat")), 19)
+    equal(index.drop_keys(f"{index.prefix}:r7"), 1)
+    equal(index.query(CountQuery()), COUNT - 1)
+    equal(index.fetch("r8")["kind"], "dog")
+
+
+def everything(client, storage, algorithm):
+    index = SearchIndex.from_dict(schema(storage, algorithm), redis_client=client)
+    index.create(overwrite=True)
+    equal(index.exists(), True)
+    equal(len(index.load(list(rows(storage)), id_field="name")), COUNT)
+    equal(int(index.info()["num_docs"]), COUNT)
+    for part in (search, filtered, ranged, without_vectors, changed):
+        steps.run(f"{storage} {algorithm} {part.__name__}", part, index)
+    index.delete(drop=True)
+    equal(index.exists(), False)
+    equal(client.dbsize(), 0)
+
+
+def restart(server):
+    server.start(log=True)
+    client = redis.Redis(port=server.port)
+    index = SearchIndex.from_dict(schema("hash", "hnsw"), redis_client=client)
+    index.create()
+    index.load(list(rows("hash")), id_field="name")
+    equal(server.stop(), 0)
+    server.start(log=True)
+    index = SearchIndex.from_existing("hash-hnsw", redis_client=client)
+    equal(index.query(CountQuery()), COUNT)
+    search(index)
+
+
+with Server(sys.argv[1]) as own:
+    own.start()
+    # Without a protocol redis-py speaks RESP3 and gives the shapes that redisvl knows.
+    for resp in (2, None):
+        with redis.Redis(port=own.port, protocol=resp) as r:
+            for kind in ("hash", "json"):
+                for graph in ("flat", "hnsw"):
+                    steps.run(f"RESP{resp or 3} {kind} {graph}", everything, r, kind, graph)
+    equal(own.stop(), 0)
+    steps.run("a restart with the log", restart, own)
+    status = steps.summary("redisvl")
+sys.exit(status)
