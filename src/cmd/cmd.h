@@ -32,6 +32,7 @@ const struct cmd_verb *cmd_verbs(size_t *count); /* main.c */
 int cmd_run_verb(int argc, char **argv);
 
 int cmd_import(int argc, char **argv);
+int cmd_import_ant(int argc, char **argv); /* behind `import ant` */
 int cmd_serve(int argc, char **argv);
 int cmd_redis_server(int argc, char **argv);
 int cmd_ant_cache(int argc, char **argv); /* behind `serve --ant-cache`, or by a link's name */

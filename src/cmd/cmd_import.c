@@ -432,6 +432,7 @@ int cmd_import(int argc, char **argv)
     struct job job = {.line = &line};
     struct kith_error err = {0};
     int exit_code;
+    if (argc > 1 && !strcmp(argv[1], "ant")) return cmd_import_ant(argc - 1, argv + 1);
     if (!cmd_begin(&spec, argc, argv, &line, &exit_code)) return exit_code;
     if ((exit_code = check_usage(&line, &job))) return exit_code;
     job.start_us = os_now_us(os_real());

@@ -1,0 +1,256 @@
+/*
+ * kith import ant: the files of an Ant-Cache into a keyspace, while no server runs on it.
+ *
+ * The snapshot first, then what the log says after the snapshot's time. What has expired is left
+ * out; a time to live counts from when it was written. A line that cannot be told apart is counted,
+ * not guessed. FLUSHALL was never logged there: keys that it removed may come back.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/buffer.h"
+#include "cmd/args.h"
+#include "cmd/cmd.h"
+#include "line/ant_files.h"
+#include "net/net_internal.h"
+#include "redis/redis.h"
+
+#define FILE_BYTES_MAX (UINT64_C(4) << 30)
+#define UNPACKED_BYTES_MAX ((size_t)16 << 30)
+
+struct ant_line_flags {
+    const char *atd, *acl, *data;
+    bool first_bar, partial;
+};
+
+static const struct args_option options[] = {
+    {.name = "atd", .kind = ARGS_TEXT, .value = "FILE", .help = "a snapshot",
+     .offset = offsetof(struct ant_line_flags, atd)},
+    {.name = "acl", .kind = ARGS_TEXT, .value = "FILE", .help = "an append log",
+     .offset = offsetof(struct ant_line_flags, acl)},
+    {.name = "data", .kind = ARGS_TEXT, .value = "DIR", .help = "the server's; kith-data",
+     .offset = offsetof(struct ant_line_flags, data)},
+    {.name = "first-bar", .kind = ARGS_FLAG,
+     .help = "split an ambiguous line of the log at its first bar",
+     .offset = offsetof(struct ant_line_flags, first_bar)},
+    {.name = "partial", .kind = ARGS_FLAG, .help = "keep what came before damage",
+     .offset = offsetof(struct ant_line_flags, partial)},
+};
+
+static const struct args_spec spec = {
+    .verb = "import ant",
+    .summary = "read the files of an Ant-Cache into the keyspace of a server that is stopped",
+    .example = "kith import ant --atd cache.atd --acl cache.acl --data kith-data",
+    .options = options,
+    .option_count = sizeof options / sizeof *options,
+};
+
+struct ant_import {
+    const struct ant_line_flags *flags;
+    struct redis *redis;     /* owns */
+    struct session *session; /* owns */
+    struct kith_str *words;  /* owns */
+    size_t word_cap;
+    int64_t now_ms, saved_s;
+    unsigned long long items, expired, changes, ambiguous, bad, refused;
+};
+
+/* ---- into the keyspace ---- */
+
+static int run(struct ant_import *job, const struct kith_str *argv, size_t argc)
+{
+    struct buffer reply;
+    buffer_init(&reply);
+    const int rc = session_run(job->session, argv, argc, &reply);
+    if (rc == 0 && reply.len && reply.data[0] == '-') job->refused++;
+    buffer_release(&reply);
+    return rc;
+}
+
+static struct kith_str word(const char *text) { return (struct kith_str){text, strlen(text)}; }
+
+static int put(struct ant_import *job, const struct ant_item *item)
+{
+    static const char *const names[] = {"", "SET", "RPUSH", "HSET"};
+    char digits[24];
+    const int64_t deadline_ms = item->expiry_ns / 1000000;
+    if (item->expiry_ns > 0 && deadline_ms <= job->now_ms) {
+        const struct kith_str gone[] = {word("DEL"), item->key}; /* it had taken the place */
+        job->expired++;
+        return run(job, gone, 2);
+    }
+    if (item->count + 2 > job->word_cap) {
+        struct kith_str *fresh = mem_realloc(job->words, (item->count + 2) * sizeof *fresh);
+        if (!fresh) return KITH_ENOMEM;
+        job->words = fresh;
+        job->word_cap = item->count + 2;
+    }
+    job->items++;
+    job->words[0] = word("DEL");
+    job->words[1] = item->key;
+    int rc = run(job, job->words, 2);
+    job->words[0] = word(names[item->kind]);
+    for (size_t i = 0; i < item->count; i++) job->words[i + 2] = item->words[i];
+    if (rc == 0 && item->count) rc = run(job, job->words, item->count + 2);
+    (void)snprintf(digits, sizeof digits, "%lld", (long long)deadline_ms);
+    const struct kith_str expire[] = {word("PEXPIREAT"), item->key, word(digits)};
+    return rc == 0 && item->expiry_ns > 0 ? run(job, expire, 3) : rc;
+}
+
+static int put_item(void *ctx, const struct ant_item *item) { return put(ctx, item); }
+
+/* ---- files ---- */
+
+static int read_whole(const char *path, struct buffer *out, struct kith_error *err)
+{
+    struct os_file *file;
+    uint64_t size = 0;
+    size_t got = 0;
+    int rc = os_open(os_real(), path, OS_READ, &file, err);
+    if (rc) return rc;
+    rc = os_size(file, &size, err);
+    if (rc == 0 && size > FILE_BYTES_MAX) rc = error_set(err, KITH_ELIMIT, "%s: too large", path);
+    uint8_t *room = rc == 0 && size ? buffer_extend(out, (size_t)size) : NULL;
+    if (rc == 0 && size && !room) rc = error_set(err, KITH_ENOMEM, "%s: no memory", path);
+    if (room) rc = os_pread(file, room, (size_t)size, 0, &got, err);
+    if (room && rc == 0) out->len = got;
+    os_close(file);
+    return rc;
+}
+
+static int read_snapshot(struct ant_import *job, const char *path, struct kith_error *err)
+{
+    struct buffer packed, plain;
+    const struct ant_sink sink = {put_item, job};
+    buffer_init(&packed);
+    buffer_init(&plain);
+    int rc = read_whole(path, &packed, err);
+    if (rc == 0) {
+        rc = net_gunzip(packed.data, packed.len, UNPACKED_BYTES_MAX, &plain);
+        if (rc && !(rc == KITH_EINVAL && job->flags->partial && plain.len))
+            error_set(err, rc, "%s: no whole gzip stream", path);
+        else rc = ant_atd_read(plain.data, plain.len, &sink, &job->saved_s, err);
+        if (rc == KITH_ECORRUPT && job->flags->partial) rc = 0;
+    }
+    buffer_release(&packed);
+    buffer_release(&plain);
+    return rc;
+}
+
+/* "a b" or "k:v k2:v2" as words; returns how many, at most max. */
+static size_t split(const struct ant_change *change, struct kith_str *out, size_t max)
+{
+    const char *at = change->value.data, *end = at + change->value.len;
+    size_t count = 0;
+    if (change->value_kind == ANT_STRING) {
+        out[0] = change->value;
+        return 1;
+    }
+    while (at < end && count + 2 <= max) {
+        const char *stop = memchr(at, ' ', (size_t)(end - at));
+        if (!stop) stop = end;
+        const char *colon = change->value_kind == ANT_OBJECT
+                                ? memchr(at, ':', (size_t)(stop - at)) : NULL;
+        out[count++] = (struct kith_str){at, (size_t)((colon ? colon : stop) - at)};
+        if (colon) out[count++] = (struct kith_str){colon + 1, (size_t)(stop - colon - 1)};
+        else if (change->value_kind == ANT_OBJECT) out[count++] = (struct kith_str){"", 0};
+        at = stop + 1;
+    }
+    return count;
+}
+
+static bool is_there(struct ant_import *job, struct kith_str key)
+{
+    const struct kith_str argv[] = {word("EXISTS"), key};
+    struct buffer reply;
+    buffer_init(&reply);
+    const int rc = session_run(job->session, argv, 2, &reply);
+    const bool there = rc == 0 && reply.len > 1 && reply.data[1] == '1';
+    buffer_release(&reply);
+    return there;
+}
+
+static int apply(struct ant_import *job, const struct ant_change *change)
+{
+    struct ant_item item = {.kind = change->value_kind, .key = change->key};
+    if (change->unix_ns / 1000000000 < job->saved_s) return 0;
+    job->changes++;
+    if (change->kind == ANT_REMOVE) {
+        const struct kith_str argv[] = {word("DEL"), change->key};
+        return run(job, argv, 2);
+    }
+    if (change->kind == ANT_PUT_NEW && is_there(job, change->key)) return 0;
+    const size_t most = change->value.len * 2 + 2;
+    struct kith_str *words = mem_alloc_array(most, sizeof *words);
+    if (!words) return KITH_ENOMEM;
+    item.words = words;
+    item.count = split(change, words, most);
+    if (change->ttl_ns > 0)
+        item.expiry_ns = change->ttl_ns > INT64_MAX - change->unix_ns
+                             ? INT64_MAX : change->unix_ns + change->ttl_ns;
+    const int rc = put(job, &item);
+    mem_free(words);
+    return rc;
+}
+
+static int read_log(struct ant_import *job, const char *path, struct kith_error *err)
+{
+    struct buffer text;
+    buffer_init(&text);
+    int rc = read_whole(path, &text, err);
+    const char *at = (const char *)text.data, *end = at + text.len;
+    while (rc == 0 && at < end) {
+        struct ant_change change;
+        const char *lf = memchr(at, '\n', (size_t)(end - at));
+        const size_t len = (size_t)((lf ? lf : end) - at);
+        switch (ant_acl_line(at, len, job->flags->first_bar, &change)) {
+        case ANT_LINE_GOOD: rc = apply(job, &change); break;
+        case ANT_LINE_AMBIGUOUS: job->ambiguous++; break;
+        case ANT_LINE_BAD: job->bad += len > 0; break;
+        }
+        if (rc) error_set(err, rc, "%s: no memory", path);
+        at += len + 1;
+    }
+    buffer_release(&text);
+    return rc;
+}
+
+static int begin(struct ant_import *job, struct kith_error *err)
+{
+    static const char *const directives[] = {"appendonly yes", "appendfsync no"};
+    const char *data = job->flags->data ? job->flags->data : "kith-data";
+    char dir[OS_PATH_MAX];
+    if (snprintf(dir, sizeof dir, "%s/keyspace", data) >= (int)sizeof dir)
+        return error_set(err, KITH_EINVAL, "the path of the data is too long");
+    int rc = os_mkdir(os_real(), data, err);
+    if (rc && rc != KITH_EEXISTS) return rc;
+    const struct redis_opts opts = {.os = os_real(), .dir = dir, .workers = 1,
+                                    .directives = directives, .directive_count = 2};
+    rc = redis_new(&opts, &job->redis, err);
+    if (rc) return rc;
+    job->now_ms = os_wall_ms(os_real());
+    job->session = session_open_local(job->redis);
+    return job->session ? 0 : error_set(err, KITH_ENOMEM, "no memory");
+}
+
+int cmd_import_ant(int argc, char **argv)
+{
+    struct ant_line_flags flags = {0};
+    struct ant_import job = {.flags = &flags};
+    struct kith_error err = {0};
+    int exit_code;
+    if (!cmd_begin(&spec, argc, argv, &flags, &exit_code)) return exit_code;
+    if (!flags.atd && !flags.acl) return cmd_usage("import ant", "neither --atd nor --acl");
+    int rc = begin(&job, &err);
+    if (rc == 0 && flags.atd) rc = read_snapshot(&job, flags.atd, &err);
+    if (rc == 0 && flags.acl) rc = read_log(&job, flags.acl, &err);
+    session_close_local(job.session);
+    redis_free(job.redis);
+    mem_free(job.words);
+    printf("%llu values, %llu expired before, %llu changes of the log; skipped: %llu ambiguous and "
+           "%llu unreadable lines, %llu refused\n",
+           job.items, job.expired, job.changes, job.ambiguous, job.bad, job.refused);
+    if (flags.acl) printf("FLUSHALL was never logged: keys that it removed may be here again\n");
+    return rc ? cmd_fail("import ant", &err) : CMD_OK;
+}
