@@ -1,6 +1,6 @@
 /*
- * Ant-Cache's flags and JSON: values, precedence, durations, what is refused, and a password that is
- * never shown.
+ * Ant-Cache's flags and JSON: values, precedence, durations, what is refused, and a password that
+ * is never shown.
  */
 #include <setjmp.h>
 #include <stdarg.h>

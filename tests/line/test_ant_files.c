@@ -81,7 +81,8 @@ static enum ant_line line(const char *text, bool first_bar, char out[128])
 static void logs(void **state)
 {
     static const char *const bad[] = { "", "|", "1|SET|k", "1|SET|k|0", "x|SET|k|v|0",
-                                       "1|NOPE|k|v|0", "1|SET|k|v|", "1|SET|k|v|99999999999999999999" };
+                                       "1|NOPE|k|v|0", "1|SET|k|v|",
+                                       "1|SET|k|v|99999999999999999999" };
     char out[128];
     (void)state;
     assert_int_equal(line("17|SET|k|v w|5", false, out), ANT_LINE_GOOD);

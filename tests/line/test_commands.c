@@ -191,7 +191,8 @@ static void requests_in_order(void **state)
     buffer_init(&sent);
     buffer_init(&want);
     for (unsigned i = 0; i < 500; i++) {
-        buffer_printf(&sent, "SET k%u \"v %u\"\nGET k%u\n%s", i % 7, i, i % 7, i % 3 ? "" : "GET\n");
+        buffer_printf(&sent, "SET k%u \"v %u\"\nGET k%u\n%s", i % 7, i, i % 7,
+                      i % 3 ? "" : "GET\n");
         buffer_printf(&want, "OK\nv %u\n%s", i, i % 3 ? "" : "ERROR GET requires key\n");
     }
     buffer_put_u8(&want, 0);
@@ -203,6 +204,36 @@ static void requests_in_order(void **state)
     line_door_close(&door);
 }
 
+/* Every allocation fails once: the answer is whole, OK or an error, and the old value stays with an
+ * error. */
+static void without_memory(void **state)
+{
+    static const char sent[] = "SETX k a 1 b 2 c \"3 4\"\nGET k\n";
+    static const char done[] = "OK\n{\"a\":\"1\",\"b\":\"2\",\"c\":\"3 4\"}\n";
+    unsigned survived = 0;
+    (void)state;
+    for (uint64_t n = 1; n < 60; n++) {
+        struct line_door door;
+        struct buffer out;
+        enum line_end end;
+        line_door_open(&door, NULL);
+        LINES(&door, "SET k old\n", "OK\n");
+        buffer_init(&out);
+        assert_int_equal(buffer_reserve(&out, 4096), 0);
+        alloc_fault_arm(n, false);
+        (void)line_serve(door.conn, (const uint8_t *)sent, sizeof sent - 1, false, &out, &end);
+        alloc_fault_disarm();
+        const bool whole = out.len == sizeof done - 1 && !memcmp(out.data, done, out.len);
+        if (!whole && out.len > 5 && !memcmp(out.data, "ERROR", 5))
+            LINES(&door, "GET k\n", "old\n");
+        else if (!whole) assert_true(end == LINE_END_CLOSE || out.len > 2);
+        survived += whole;
+        buffer_release(&out);
+        line_door_close(&door);
+    }
+    assert_true(survived > 30);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -210,7 +241,7 @@ int main(void)
         cmocka_unit_test(json_escapes),       cmocka_unit_test(replacing_is_whole),
         cmocka_unit_test(others_are_told),    cmocka_unit_test(cut_off_lines),
         cmocka_unit_test(long_lines),         cmocka_unit_test(passwords),
-        cmocka_unit_test(requests_in_order),
+        cmocka_unit_test(requests_in_order),  cmocka_unit_test(without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

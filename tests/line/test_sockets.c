@@ -126,7 +126,8 @@ static void both_modes(void **state)
     for (size_t i = 0; i < 2; i++) {
         struct service service;
         start(&service, &modes[i]);
-        talk(&service, "SET a 1\nGET a\nset b 1\r\nSETS l x y\nGET l\nSET a 2", "OK\n1\nOK\nOK\n[x y]\n");
+        talk(&service, "SET a 1\nGET a\nset b 1\r\nSETS l x y\nGET l\nSET a 2",
+             "OK\n1\nOK\nOK\n[x y]\n");
         talk(&service, "GET a", "1\n");
         talk(&service, "*2\r\n$3\r\nGET\r\n$1\r\na\r\n", "$1\r\n1\r\n");
         talk(&service, "SET a 3\nPOST / HTTP/1.1\r\nHost: x\r\n\r\n", "");
