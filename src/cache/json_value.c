@@ -252,7 +252,9 @@ static int read_children(struct reading *reading, const struct json_value *value
         } else {
             struct json_node child;
             rc = read_node(reading, &item, &child);
-            if (rc == 0) rc = json_node_append(reading->heap, out, &child);
+            if (rc) break;
+            rc = json_node_append(reading->heap, out, &child);
+            if (rc) json_node_release(reading->heap, &child);
         }
         if (rc) break;
     }

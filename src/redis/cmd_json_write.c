@@ -25,7 +25,8 @@ static bool read_value(struct redis_call *call, struct kith_str text, struct jso
 static bool add_document(struct redis_call *call, struct kith_str key, struct json_node *root)
 {
     struct json_tree *tree = json_tree_new(cache_heap(call->cache), root);
-    if (tree && cache_add(call->cache, call->db, key, VALUE_JSON, tree, CACHE_NO_DEADLINE, NULL) == 0)
+    if (tree && cache_add(call->cache, call->db, key, VALUE_JSON, tree, CACHE_NO_DEADLINE,
+                          NULL) == 0)
         return true;
     call_no_memory(call);
     return false;

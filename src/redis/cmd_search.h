@@ -11,6 +11,8 @@ struct search_index *search_ready(struct redis_call *call, struct kith_str name)
 /* PARAMS 2k name value ... at argv[at]; *next: behind it. False: answered. */
 bool search_params(struct redis_call *call, size_t at, struct query_param *params, size_t *count,
                    size_t *next);
+/* The user may use every key that the index may hold; false: answered. */
+bool search_allowed(struct redis_call *call, const struct search_index *index, bool write);
 /* Parses and answers what is wrong. Release the query in every case. */
 bool search_parse(struct redis_call *call, const struct search_index *index, struct kith_str text,
                   const struct query_param *params, size_t count, struct search_query *query);
@@ -23,7 +25,8 @@ void search_put_distance(struct buffer *out, double distance);
 /* All fields of the document behind a hit. */
 int search_each_field(struct redis_call *call, const struct search_index *index,
                       const struct search_hit *hit,
-                      void (*fn)(void *ctx, struct kith_str name, struct kith_str value), void *ctx);
+                      void (*fn)(void *ctx, struct kith_str name, struct kith_str value),
+                      void *ctx);
 /* "@name" -> "name" */
 struct kith_str search_bare(struct kith_str name);
 

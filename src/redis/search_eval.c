@@ -187,7 +187,8 @@ static double score(const struct search_index *index, const struct query_node *n
     if (node->kind == QUERY_NOT) return 0;
     if (node->kind == QUERY_WORD || node->kind == QUERY_PHRASE) {
         const double often = count_text(index, node, doc);
-        const double rare = ((double)index->count - node->documents + 0.5) / (node->documents + 0.5);
+        const double others = (double)index->count - node->documents;
+        const double rare = (others + 0.5) / (node->documents + 0.5);
         const double norm = 1 - 0.75 + 0.75 * doc_length(index, doc) / mean;
         return log(1 + rare) * often * 2.2 / (often + 1.2 * norm);
     }
@@ -237,8 +238,9 @@ static int by_score(const void *left, const void *right)
     return compare_keys(a->doc, b->doc);
 }
 
-int search_query_run(struct search_query *query, bool (*accept)(void *ctx, const struct search_doc *doc),
-               void *ctx, struct search_hits *out)
+int search_query_run(struct search_query *query,
+                     bool (*accept)(void *ctx, const struct search_doc *doc), void *ctx,
+                     struct search_hits *out)
 {
     const struct search_index *index = query->index;
     struct search_hits hits = {.items = mem_alloc_array(index->count + 1, sizeof *hits.items)};

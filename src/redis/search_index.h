@@ -2,10 +2,10 @@
  * Search indexes of the FT commands: tables derived from the hashes or JSON documents whose keys
  * begin with a prefix, in database 0.
  *
- * What changed is noted by key (redis->indexed) and read anew before the next look, so a search sees
- * every change before it and a write pays one look at the prefixes. An index is rebuilt from the
- * keyspace when it is made, after a flush, and when too many changes wait. Nothing of it is on disk
- * but the command that made it.
+ * What changed is noted by key (redis->indexed) and read anew before the next look, so a search
+ * sees every change before it and a write pays one look at the prefixes. An index is rebuilt from
+ * the keyspace when it is made, after a flush, and when too many changes wait. Nothing of it is on
+ * disk but the command that made it.
  *
  * A search looks at every document: exact, whatever the declared algorithm, and never lossy.
  *

@@ -177,7 +177,8 @@ static int read_tag(struct query_reader *in, struct query_node *node)
         open = true;
         in->at++;
     }
-    for (; in->at < in->end && *in->at != (quoted ? '"' : '}') && (quoted || *in->at != '|'); in->at++) {
+    for (const char end = quoted ? '"' : '}'; in->at < in->end; in->at++) {
+        if (*in->at == end || (!quoted && *in->at == '|')) break;
         const bool escaped = *in->at == '\\' && in->at + 1 < in->end;
         if (escaped) in->at++;
         more = !quoted && !escaped && *in->at == '*';

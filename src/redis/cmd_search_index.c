@@ -2,6 +2,19 @@
 #include "redis/cmd_search.h"
 
 #include "base/alloc.h"
+#include "redis/acl.h"
+
+bool search_allowed(struct redis_call *call, const struct search_index *index, bool write)
+{
+    const struct acl_user *user = call->session ? call->session->user : NULL;
+    bool allowed = index->prefix_count > 0 ||
+                   acl_may_use_prefix(user, (struct kith_str){"", 0}, true, write);
+    for (size_t i = 0; i < index->prefix_count && allowed; i++)
+        allowed = acl_may_use_prefix(user, index->prefixes[i], true, write);
+    if (!allowed)
+        call_error(call, "NOPERM User does not have the required permissions to query the index");
+    return allowed;
+}
 
 struct search_index *search_ready(struct redis_call *call, struct kith_str name)
 {
@@ -11,6 +24,7 @@ struct search_index *search_ready(struct redis_call *call, struct kith_str name)
                     name.data);
         return NULL;
     }
+    if (!search_allowed(call, index, false)) return NULL;
     if (search_catch_up(call->redis, index) == 0) return index;
     call_no_memory(call);
     return NULL;
@@ -20,7 +34,7 @@ static struct search_index *known(struct redis_call *call, struct kith_str name)
 {
     struct search_index *index = search_find(call->redis, name);
     if (!index) call_error(call, "Unknown index name");
-    return index;
+    return index && search_allowed(call, index, false) ? index : NULL;
 }
 
 static void note_definition(struct redis_call *call)
@@ -52,7 +66,9 @@ static bool delete_documents(struct redis_call *call, struct search_index *index
         const struct kith_str key = {index->docs[i]->key, index->docs[i]->key_len};
         struct entry *entry = cache_write(call->cache, 0, key);
         if (!entry) continue;
-        call_logf(call, "DEL %S", &key);
+        const struct kith_str words[2] = {str_of("DEL"), key};
+        call_log_nothing(call);
+        redis_effect(call->redis, 0, words, 2); /* whatever the client's database is */
         cache_remove(call->cache, 0, entry, REMOVED_DELETED);
         call_changed_in(call, 0, key, EVENT_GENERIC, "del");
     }
@@ -67,7 +83,8 @@ static void run_ft_dropindex(struct redis_call *call)
         return;
     }
     struct search_index *index = known(call, call->argv[1]);
-    if (!index || (delete && !delete_documents(call, index))) return;
+    if (!index || (delete && !search_allowed(call, index, true))) return;
+    if (delete && !delete_documents(call, index)) return;
     const struct kith_str words[2] = {str_of("FT.DROPINDEX"), call->argv[1]};
     call_log(call, words, 2);
     call->redis->dirty++;
