@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/rng.h"
 #include "redis/scache_guard.h"
 
@@ -209,6 +210,40 @@ static void test_parts_go(void **state)
     redis_free(redis);
 }
 
+/* The n-th allocation fails, for every n: no wrong answer, and the door goes on. */
+static void test_memory(void **state)
+{
+    (void)state;
+    static const char transcript[] =
+        "SCACHE.SET c 'how to enable 2FA' yes VALUES 2 1 0 TTL 100 ATTR '{\"a\":1}'\r\n"
+        "SCACHE.GET c 'how to enable 2FA' FILTER '.a == 1'\r\n"
+        "SCACHE.GET c 'enable 2FA' VALUES 2 1 0 FILTER '.a == 1'\r\n"
+        "SCACHE.GET c 'disable 2FA' VALUES 2 1 0\r\nSCACHE.STATS c\r\n"
+        "SCACHE.SET c 'how to enable 2FA' yes\r\n";
+    struct redis *redis = door_open();
+    struct session *s = session_open_local(redis);
+    bool reached = true;
+    for (uint64_t n = 1; reached && n < 5000; n++) {
+        struct buffer out;
+        buffer_init(&out);
+        struct session *other = session_open_local(redis);
+        alloc_fault_arm(n, false);
+        const int rc = session_feed(other, transcript, sizeof transcript - 1, &out);
+        reached = alloc_fault_count() >= n;
+        alloc_fault_disarm();
+        assert_true(rc == 0 || reached);
+        buffer_release(&out);
+        session_close_local(other);
+        EXPECT(s, "SCACHE.GET c 'disable 2FA' VALUES 2 1 0", "$-1\r\n");
+        EXPECT_HAS(s, "SCACHE.SET c 'how to enable 2FA' yes VALUES 2 1 0", "$32\r\n");
+        EXPECT_HAS(s, "SCACHE.GET c 'enable 2FA' VALUES 2 1 0", "$3\r\nyes\r\n");
+        EXPECT(s, "FLUSHALL", "+OK\r\n");
+    }
+    assert_false(reached);
+    session_close_local(s);
+    redis_free(redis);
+}
+
 static int remove_one(const char *path, const struct stat *info, int type, struct FTW *at)
 {
     (void)info, (void)type, (void)at;
@@ -261,7 +296,7 @@ int main(void)
         cmocka_unit_test(test_guard),    cmocka_unit_test(test_guard_random),
         cmocka_unit_test(test_exact),    cmocka_unit_test(test_semantic),
         cmocka_unit_test(test_errors),   cmocka_unit_test(test_parts_go),
-        cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_memory),   cmocka_unit_test(test_restart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
