@@ -101,6 +101,8 @@ enum acl_denial acl_check(const struct redis *redis, const struct acl_user *user
                           size_t argc, size_t *place);
 bool acl_may_use_channel(const struct acl_user *user, struct kith_str channel, bool literal);
 bool acl_may_use_key(const struct acl_user *user, struct kith_str key, bool read, bool write);
+/* Every key that begins so: for what reads keys that no argument names. user: nullable, who may. */
+bool acl_may_use_prefix(const struct acl_user *user, struct kith_str prefix, bool read, bool write);
 /* The answer to what was denied; also written into ACL LOG. */
 void acl_refusal(struct session *session, const struct command_entry *entry, enum acl_denial why,
                  const struct kith_str *argv, size_t place, char text[256]);

@@ -127,6 +127,32 @@ bool acl_may_use_key(const struct acl_user *user, struct kith_str key, bool read
     return false;
 }
 
+/* The pattern is a text and a star, and the text begins the prefix. */
+static bool covers(const struct acl_pattern *pattern, struct kith_str prefix)
+{
+    const size_t stem = pattern->len - 1;
+    if (pattern->len == 0 || pattern->text[stem] != '*' || stem > prefix.len) return false;
+    for (size_t i = 0; i < stem; i++)
+        if (memchr("*?[\\", pattern->text[i], 4) || pattern->text[i] != prefix.data[i])
+            return false;
+    return true;
+}
+
+bool acl_may_use_prefix(const struct acl_user *user, struct kith_str prefix, bool read, bool write)
+{
+    if (!user || user->unlimited) return true;
+    for (size_t i = 0; i < user->selector_count; i++) {
+        const struct acl_selector *selector = user->selectors[i];
+        if (selector->all_keys) return true;
+        for (size_t k = 0; k < selector->key_count; k++) {
+            const struct acl_pattern *pattern = &selector->keys[k];
+            if ((read && !pattern->read) || (write && !pattern->write)) continue;
+            if (covers(pattern, prefix)) return true;
+        }
+    }
+    return false;
+}
+
 /* ---- answers ---- */
 
 void acl_denial_text(const struct acl_user *user, const struct command_entry *entry,

@@ -15,6 +15,7 @@
 
 #include "base/alloc.h"
 #include "net/stream.h"
+#include "redis/acl.h"
 
 #define SERVED_MAX 100000u /* a bound against two that feed each other for ever */
 
@@ -230,11 +231,29 @@ static bool has_fitting_value(struct redis *redis, const struct wait_queue *queu
     return true;
 }
 
+/* His rights may have been taken away while he waited. */
+static bool is_refused(struct session *session, const struct redis_call *call)
+{
+    const struct command_entry *entry = session->blocked->entry;
+    char text[256];
+    size_t place;
+    if (!session->user || session->user->unlimited) return false;
+    const enum acl_denial why =
+        acl_check(session->redis, session->user, entry, call->argv, call->argc, &place);
+    if (why == ACL_ALLOWED) return false;
+    acl_refusal(session, entry, why, call->argv, place, text);
+    redis_count_error(session->redis, text, strlen(text));
+    resp_error(&session->reply, text);
+    blocked_leave(session);
+    return true;
+}
+
 static void serve(struct session *session)
 {
     struct redis *redis = session->redis;
     struct blocked *blocked = session->blocked;
     struct redis_call call = call_again(session);
+    if (is_refused(session, &call)) return;
     blocked->waits_on = false;
     redis_call_run(redis, session, blocked->entry, &call);
     if (!blocked->waits_on) blocked_leave(session);

@@ -371,6 +371,7 @@ static struct search_cursor *find_cursor(struct redis_call *call)
     const struct search_index *index = search_find(call->redis, call->argv[2]);
     struct search_cursor *at = search_of(call->redis)->cursors;
     int64_t id = 0;
+    if (index && !search_allowed(call, index, false)) return NULL;
     if (!text_integer(call->argv[3], &id)) at = NULL;
     while (at && (at->id != (uint64_t)id || at->index != index ||
                   (at->version >= 3) != (call->reply->version >= 3)))

@@ -135,6 +135,7 @@ static void run_ft_aliasdel(struct redis_call *call)
         call_error(call, "Alias does not exist");
         return;
     }
+    if (!search_allowed(call, alias->index, false)) return;
     *at = alias->next;
     mem_free(alias->name);
     mem_free(alias);

@@ -79,6 +79,7 @@ void run_ft_info(struct redis_call *call)
         call_error(call, "Unknown index name");
         return;
     }
+    if (!search_allowed(call, index, false)) return;
     if (search_catch_up(call->redis, index) != 0) {
         call_no_memory(call);
         return;

@@ -17,7 +17,9 @@
 #include "cache/list.h"
 #include "cache/set.h"
 #include "cache/zset.h"
+#include "redis/acl.h"
 #include "redis/member_args.h"
+#include "redis/session.h"
 
 struct sort_item {
     struct kith_str text;
@@ -73,6 +75,19 @@ static bool sort_option(struct sort *sort, size_t *arg, bool may_store)
     return true;
 }
 
+/* The keys that a pattern names are not among the words that were checked: who uses one must be
+ * allowed to read every key. */
+static bool patterns_allowed(struct sort *sort)
+{
+    const struct session *session = sort->call->session;
+    const bool by = sort->by.data && !sort->unsorted;
+    if (!(by || sort->get_count) || !session) return true;
+    if (acl_may_use_prefix(session->user, (struct kith_str){ "", 0 }, true, false)) return true;
+    call_errorf(sort->call, "ERR %s option of SORT denied due to insufficient ACL permissions.",
+                by ? "BY" : "GET");
+    return false;
+}
+
 static bool sort_options(struct sort *sort, bool may_store)
 {
     sort->gets = arena_alloc_array(&sort->arena, sort->call->argc, sizeof *sort->gets);
@@ -83,7 +98,7 @@ static bool sort_options(struct sort *sort, bool may_store)
     for (size_t arg = 2; arg < sort->call->argc;) {
         if (!sort_option(sort, &arg, may_store)) return false;
     }
-    return true;
+    return patterns_allowed(sort);
 }
 
 /* ---- members ---- */
