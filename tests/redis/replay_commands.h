@@ -78,6 +78,16 @@ static const char *const replay_templates[] = {
     "JSON.MERGE %j $ {\"a\":null,\"z\":3}", "JSON.MERGE %j $.b {\"q\":1}", "JSON.DEL %j $.a",
     "JSON.DEL %j $..a", "JSON.FORGET %j $.b", "JSON.FORGET %j", "JSON.NUMINCRBY %j $.a %f",
     "JSON.NUMINCRBY %j $..a 1", "JSON.ARRAPPEND %j $.b %i \"t\"", "JSON.ARRAPPEND %j $..b 1.0",
+    /* indexes: their definitions are kept, and DD removes keys of database 0 */
+    "FT.CREATE i1 ON HASH PREFIX 1 h1 SCHEMA m1 TAG", "FT.DROPINDEX i1 DD", "FT.DROPINDEX i1",
+    "FT.CREATE i2 ON JSON PREFIX 1 j SCHEMA $.a AS a NUMERIC", "FT.DROPINDEX i2",
+    "FT.ALIASADD x i1", "FT.ALIASUPDATE x i2", "FT.ALIASDEL x",
+    /* the semantic cache; its keys begin with its name */
+    "SCACHE.SET c %n %w", "SCACHE.SET c %n %w VALUES 2 %f %f", "SCACHE.SET c %n %w TTL %E",
+    "SCACHE.SET c %n %w VALUES 2 %f %f TTL %E ATTR {\"a\":1}", "SCACHE.GET c %n",
+    "SCACHE.GET c %n VALUES 2 %f %f",
+    "SCACHE.DEL c 8b3b92f140bc40a526eb36f3bcea4819", /* of the prompt 1 */
+    "SCACHE.DEL c FALSEHIT 9448bfc9c56e8baca8dfd38cf507b6ad",
 };
 #define REPLAY_TEMPLATES (sizeof replay_templates / sizeof *replay_templates)
 
@@ -88,7 +98,7 @@ static const char *const replay_makers[] = {
     "ZADD %z %f %m %f %m %i %m", "ZADD %z %i %w", "VADD v0 VALUES 3 %f %f %f %m",
     "VADD v1 VALUES 3 %f %f %f %m NOQUANT", "JSON.SET %j $ {\"a\":1,\"b\":[1,2],\"c\":\"x\"}",
     "JSON.SET %j $ {\"a\":2.5,\"b\":[1,{\"a\":3}],\"c\":\"x\"}",
-    "PEXPIRE %k %D", "HPEXPIRE %h %D FIELDS 2 %m %m",
+    "PEXPIRE %k %D", "HPEXPIRE %h %D FIELDS 2 %m %m", "SCACHE.SET c %n %w VALUES 2 %f %f",
 };
 #define REPLAY_MAKERS (sizeof replay_makers / sizeof *replay_makers)
 

@@ -7,6 +7,7 @@
 
 #include "redis/door.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -30,14 +31,8 @@ struct dump {
     unsigned db;
 };
 
-static void note(void *ctx, struct entry *entry)
+static struct item *new_item(struct dump *dump)
 {
-    struct dump *dump = ctx;
-    const struct kith_str key = entry_key(entry);
-    for (size_t i = 0; i < dump->count; i++)
-        if (dump->items[i].db == dump->db && strlen(dump->items[i].key) == key.len &&
-            !memcmp(dump->items[i].key, key.data, key.len))
-            return; /* a scan may say it twice */
     if (dump->count == dump->cap) {
         dump->cap = dump->cap ? 2 * dump->cap : 64;
         dump->items = realloc(dump->items, dump->cap * sizeof *dump->items);
@@ -46,6 +41,19 @@ static void note(void *ctx, struct entry *entry)
     struct item *item = &dump->items[dump->count++];
     memset(item, 0, sizeof *item);
     item->db = dump->db;
+    item->deadline = CACHE_NO_DEADLINE;
+    return item;
+}
+
+static void note(void *ctx, struct entry *entry)
+{
+    struct dump *dump = ctx;
+    const struct kith_str key = entry_key(entry);
+    for (size_t i = 0; i < dump->count; i++)
+        if (dump->items[i].db == dump->db && strlen(dump->items[i].key) == key.len &&
+            !memcmp(dump->items[i].key, key.data, key.len))
+            return; /* a scan may say it twice */
+    struct item *item = new_item(dump);
     (void)snprintf(item->key, sizeof item->key, "%.*s", (int)key.len, key.data);
     item->type = entry_type(entry);
     item->deadline = entry_deadline(entry);
@@ -102,7 +110,7 @@ static void take_fields(struct session *session, struct item *item)
 {
     char text[128];
     ask(session, item, "HGETALL", "");
-    qsort(item->parts, item->count / 2, 2 * sizeof *item->parts, by_text);
+    if (item->count) qsort(item->parts, item->count / 2, 2 * sizeof *item->parts, by_text);
     item->deadlines = calloc(item->count / 2 + 1, sizeof *item->deadlines);
     assert_non_null(item->deadlines);
     for (size_t i = 0; i < item->count / 2; i++) {
@@ -147,7 +155,8 @@ static void take_value(struct session *session, struct item *item)
     if (item->type == VALUE_HASH) take_fields(session, item);
     else if (item->type == VALUE_VECTORS) take_vectors(session, item);
     else ask(session, item, questions[item->type], more);
-    if (item->type == VALUE_SET) qsort(item->parts, item->count, sizeof *item->parts, by_text);
+    if (item->type == VALUE_SET && item->count)
+        qsort(item->parts, item->count, sizeof *item->parts, by_text);
 }
 
 static int by_key(const void *a, const void *b)
@@ -177,6 +186,10 @@ static void take_dump(struct session *session, struct dump *dump)
         take_value(session, &dump->items[i]);
     }
     (void)door_reply(session, "SELECT 0");
+    dump->db = UINT_MAX; /* behind all keys: the indexes */
+    struct item *indexes = new_item(dump);
+    ask(session, indexes, "FT._LIST", "");
+    if (indexes->count) qsort(indexes->parts, indexes->count, sizeof *indexes->parts, by_text);
 }
 
 static void free_dump(struct dump *dump)
