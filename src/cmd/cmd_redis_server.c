@@ -274,9 +274,9 @@ static void close_all(struct running *run)
     if (run->net) net_stop(run->net, STOP_MS);
     if (run->pidfile_written && settings->pidfile)
         (void)!os_unlink(run->os, settings->pidfile, NULL);
-    if (run->net && settings->unixsocket) (void)!os_unlink(run->os, settings->unixsocket, NULL);
-    redis_door_close(&run->door); /* its log may still tell the net that it has settled */
-    net_free(run->net);
+    if (run->door.redis) redis_set_settled(run->door.redis, NULL, NULL);
+    net_free(run->net); /* the paths of its doors are the settings' */
+    redis_door_close(&run->door);
     if (run->logger) say(run, LOG_WARNING, "Redis is now ready to exit, bye bye...");
     logger_free(run->logger);
     os_log_close(run->log_fd);

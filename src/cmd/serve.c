@@ -351,8 +351,9 @@ void serve_close(struct serve *serve)
     if (serve->net) net_stop(serve->net, (unsigned)serve->config->grace_s * 1000);
     if (serve->ops_net) net_stop(serve->ops_net, OPS_GRACE_MS);
     line_free(serve->line);
-    redis_door_close(&serve->redis); /* its log may still tell the net that it has settled */
-    net_free(serve->net);
+    if (serve->redis.redis) redis_set_settled(serve->redis.redis, NULL, NULL);
+    net_free(serve->net); /* the paths of its doors are the settings' */
+    redis_door_close(&serve->redis);
     net_free(serve->ops_net);
     milvus_free(serve->milvus);
     metrics_free(serve->metrics);
