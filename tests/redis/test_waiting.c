@@ -82,9 +82,9 @@ static void test_watch(void **state)
     EXPECT(room->a, "WATCH k\r\nMULTI", "+OK\r\n+OK\r\n");
     EXPECT(room->b, "SWAPDB 0 1", "+OK\r\n");
     EXPECT(room->a, "EXEC", "*-1\r\n");
-    EXPECT(room->b, "SET soon 1 PX 1", "+OK\r\n");
+    EXPECT(room->b, "SET soon 1 PX 200", "+OK\r\n");
     EXPECT(room->a, "WATCH soon\r\nMULTI", "+OK\r\n+OK\r\n");
-    os_sleep_us(os_real(), 5000);
+    os_sleep_us(os_real(), 205000);
     EXPECT(room->a, "EXEC", "*-1\r\n");
 }
 
