@@ -122,8 +122,7 @@ void conn_watch(struct conn *conn)
 void conn_watch_soon(struct conn *conn)
 {
     const uint64_t patience = (uint64_t)conn->loop->net->limits.request_timeout_s * 1000;
-    if (conn->closing || uv_is_active((const uv_handle_t *)&conn->timer)) return;
-    (void)uv_timer_start(&conn->timer, on_timer, patience, 0);
+    if (!conn->closing) set_timer(conn, patience); /* one of a longer patience may still run */
 }
 
 void conn_timer(struct conn *conn, unsigned seconds)
