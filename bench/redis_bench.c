@@ -92,7 +92,7 @@ static struct server start_redis(const char *name, const char *program, const ch
 static char *fresh_dir(void)
 {
     static char path[64];
-    (void)snprintf(path, sizeof path, "/tmp/redis-bench-XXXXXX");
+    (void)snprintf(path, sizeof path, "/tmp/kith-bench-XXXXXX");
     if (!mkdtemp(path)) die("no directory in /tmp");
     return path;
 }
