@@ -11,40 +11,6 @@ static const char *pop_word(bool tail) { return tail ? "RPOP" : "LPOP"; }
 
 /* ---- LMPOP ---- */
 
-struct mpop {
-    size_t first_key, key_count;
-    bool tail;
-    int64_t count;
-};
-
-/* numkeys stands in argv[arg]. */
-static bool mpop_args(struct redis_call *call, size_t arg, struct mpop *out)
-{
-    *out = (struct mpop){ .first_key = arg + 1, .count = 1 };
-    if (!call_numkeys(call, arg, &out->key_count, "ERR numkeys should be greater than 0")) {
-        return false;
-    }
-    size_t at = arg + 1 + out->key_count;
-    bool counted = false;
-    out->tail = call_is(call, at, "RIGHT");
-    if (!out->tail && !call_is(call, at, "LEFT")) {
-        call_syntax_error(call);
-        return false;
-    }
-    for (at++; at < call->argc; at += 2) {
-        if (counted || !call_is(call, at, "COUNT") || at + 1 == call->argc) {
-            call_syntax_error(call);
-            return false;
-        }
-        counted = true;
-        if (!call_bounded(call, at + 1, 1, INT64_MAX, &out->count,
-                          "ERR count should be greater than 0")) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* The first of the keys that is there; NULL: none, or call->failed. */
 static struct entry *first_list(struct redis_call *call, size_t first_key, size_t count,
                                 size_t *found)
@@ -67,15 +33,15 @@ static bool mpop(struct redis_call *call, const struct mpop *how)
     const struct kith_str key = call->argv[arg];
     resp_array(call->reply, 2);
     resp_str(call->reply, key);
-    list_take(call, entry, key, how->tail, (uint64_t)how->count);
-    call_logf(call, "%s %S %I", pop_word(how->tail), &key, how->count);
+    list_take(call, entry, key, how->second, (uint64_t)how->count);
+    call_logf(call, "%s %S %I", pop_word(how->second), &key, how->count);
     return true;
 }
 
 void run_lmpop(struct redis_call *call)
 {
     struct mpop how;
-    if (!mpop_args(call, 1, &how)) return;
+    if (!call_mpop(call, 1, "LEFT", "RIGHT", &how)) return;
     if (!mpop(call, &how)) resp_null_array(call->reply);
 }
 
@@ -84,12 +50,11 @@ void run_blmpop(struct redis_call *call)
     struct mpop how;
     int64_t deadline_us;
     if (!call_timeout(call, 1, &deadline_us)) return;
-    if (!mpop_args(call, 2, &how) || mpop(call, &how)) return;
+    if (!call_mpop(call, 2, "LEFT", "RIGHT", &how) || mpop(call, &how)) return;
     if (!call_block(call, call->argv + how.first_key, how.key_count, deadline_us)) {
         resp_null_array(call->reply);
     }
 }
-
 
 /* ---- BLPOP ---- */
 

@@ -97,40 +97,6 @@ static void blocking_pop(struct redis_call *call, bool max)
 void run_bzpopmin(struct redis_call *call) { blocking_pop(call, false); }
 void run_bzpopmax(struct redis_call *call) { blocking_pop(call, true); }
 
-struct mpop {
-    size_t first_key, key_count;
-    bool max;
-    int64_t count;
-};
-
-/* numkeys stands in argv[arg]. */
-static bool mpop_args(struct redis_call *call, size_t arg, struct mpop *out)
-{
-    *out = (struct mpop){ .first_key = arg + 1, .count = 1 };
-    if (!call_numkeys(call, arg, &out->key_count, "ERR numkeys should be greater than 0")) {
-        return false;
-    }
-    size_t at = arg + 1 + out->key_count;
-    bool counted = false;
-    out->max = call_is(call, at, "MAX");
-    if (!out->max && !call_is(call, at, "MIN")) {
-        call_syntax_error(call);
-        return false;
-    }
-    for (at++; at < call->argc; at += 2) {
-        if (counted || !call_is(call, at, "COUNT") || at + 1 == call->argc) {
-            call_syntax_error(call);
-            return false;
-        }
-        counted = true;
-        if (!call_bounded(call, at + 1, 1, INT64_MAX, &out->count,
-                          "ERR count should be greater than 0")) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* false: nothing was there. */
 static bool mpop(struct redis_call *call, const struct mpop *how)
 {
@@ -144,16 +110,16 @@ static bool mpop(struct redis_call *call, const struct mpop *how)
     resp_array(call->reply, 2);
     resp_str(call->reply, key);
     resp_array(call->reply, (size_t)gone);
-    write_ends(call, zset_seen(entry), how->max, gone, SHAPE_PAIRS);
-    take_away(call, entry, key, how->max, gone);
-    call_logf(call, "%s %S %I", pop_word(how->max), &key, how->count);
+    write_ends(call, zset_seen(entry), how->second, gone, SHAPE_PAIRS);
+    take_away(call, entry, key, how->second, gone);
+    call_logf(call, "%s %S %I", pop_word(how->second), &key, how->count);
     return true;
 }
 
 void run_zmpop(struct redis_call *call)
 {
     struct mpop how;
-    if (mpop_args(call, 1, &how) && !mpop(call, &how)) resp_null_array(call->reply);
+    if (call_mpop(call, 1, "MIN", "MAX", &how) && !mpop(call, &how)) resp_null_array(call->reply);
 }
 
 void run_bzmpop(struct redis_call *call)
@@ -161,7 +127,7 @@ void run_bzmpop(struct redis_call *call)
     struct mpop how;
     int64_t deadline_us;
     if (!call_timeout(call, 1, &deadline_us)) return;
-    if (!mpop_args(call, 2, &how) || mpop(call, &how)) return;
+    if (!call_mpop(call, 2, "MIN", "MAX", &how) || mpop(call, &how)) return;
     if (!call_block(call, call->argv + how.first_key, how.key_count, deadline_us)) {
         resp_null_array(call->reply);
     }

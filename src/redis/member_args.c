@@ -204,3 +204,31 @@ bool sample_takes(struct rng *rng, uint64_t left, uint64_t want)
 {
     return want > 0 && rng_below(rng, left) < want;
 }
+
+bool call_mpop(struct redis_call *call, size_t arg, const char *first, const char *second,
+               struct mpop *out)
+{
+    *out = (struct mpop){ .first_key = arg + 1, .count = 1 };
+    if (!call_numkeys(call, arg, &out->key_count, "ERR numkeys should be greater than 0")) {
+        return false;
+    }
+    size_t at = arg + 1 + out->key_count;
+    bool counted = false;
+    out->second = call_is(call, at, second);
+    if (!out->second && !call_is(call, at, first)) {
+        call_syntax_error(call);
+        return false;
+    }
+    for (at++; at < call->argc; at += 2) {
+        if (counted || !call_is(call, at, "COUNT") || at + 1 == call->argc) {
+            call_syntax_error(call);
+            return false;
+        }
+        counted = true;
+        if (!call_bounded(call, at + 1, 1, INT64_MAX, &out->count,
+                          "ERR count should be greater than 0")) {
+            return false;
+        }
+    }
+    return true;
+}

@@ -56,4 +56,14 @@ void call_partial(struct redis_call *call, size_t done);
  * 3.4.2, algorithm S). Every subset is equally likely. */
 bool sample_takes(struct rng *rng, uint64_t left, uint64_t want);
 
+/* What LMPOP, ZMPOP and their blocking forms say: numkeys in argv[arg], keys, one of two words, and
+ * perhaps COUNT. false: the error was answered. */
+struct mpop {
+    size_t first_key, key_count;
+    bool second; /* it was the second word */
+    int64_t count;
+};
+bool call_mpop(struct redis_call *call, size_t arg, const char *first, const char *second,
+               struct mpop *out);
+
 #endif

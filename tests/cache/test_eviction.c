@@ -1,6 +1,6 @@
 /*
  * Eviction: each policy keeps the limit and takes only what it may; and hit rates on skewed traces,
- * beside those of the method of Redis with 10 samples (simulated here) and of exact LRU.
+ * beside those of the method of Redis with 10 samples, simulated here.
  */
 #include <math.h>
 #include <setjmp.h>
