@@ -246,12 +246,12 @@ static int open_all(struct running *run, struct kith_error *err)
 
 /* ---- running and closing ---- */
 
-/* A second signal does not wait for anything. */
+/* A second signal does not wait for anything. The thread outlives whatever main frees. */
 static void watch_second(void *arg)
 {
-    const struct running *run = arg; /* its os lives as long as the process */
-    const struct os *os = run->os;
+    const struct os *os = os_real();
     const int64_t first_us = os_now_us(os);
+    (void)arg;
     for (;;) { /* one that comes at once is the first again: to the process and to its group */
         const enum os_signal signal = os_signal_wait();
         if (signal != OS_SIGNAL_RELOAD && os_now_us(os) - first_us > SECOND_SIGNAL_US) break;
@@ -265,7 +265,7 @@ static void wait_for_stop(struct running *run)
     while (os_signal_wait() == OS_SIGNAL_RELOAD) continue;
     say(run, LOG_INFO, "Received SIGTERM scheduling shutdown...");
     say(run, LOG_INFO, "User requested shutdown...");
-    if (os_thread_start(run->os, "signals", 0, watch_second, run, &watcher, NULL)) return;
+    if (os_thread_start(run->os, "signals", 0, watch_second, NULL, &watcher, NULL)) return;
 }
 
 static void close_all(struct running *run)

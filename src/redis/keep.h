@@ -88,6 +88,7 @@ KITH_NODISCARD int keep_save(struct keep *keep, struct kith_error *err);
 
 struct keep_info {
     bool logging, saving, log_failed, save_failed;
+    bool between_logs; /* the next one was not reached: a snapshot tries again */
     uint64_t log_bytes;      /* of all logs of `current` */
     uint64_t log_base_bytes; /* the size of the last snapshot: for rewriting */
     uint64_t pending_bytes;

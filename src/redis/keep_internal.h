@@ -68,6 +68,7 @@ struct keep {
     bool missed;            /* guard: lock; somebody came meanwhile and did not wait */
     bool sync_due;          /* guard: lock; `everysec`: something was appended since */
     bool syncing;           /* guard: lock; the syncer uses log.file without the turn */
+    bool replacing;         /* guard: lock; who has the turn may close log.file: no `syncing` */
 
     struct keep_log log;
     struct buffer group;    /* sealed and not written yet */

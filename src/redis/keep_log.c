@@ -224,17 +224,39 @@ uint64_t keep_settle(struct keep *keep)
     return keep->written;
 }
 
-int keep_wait(struct keep *keep, uint64_t ticket)
+static int wait_for_sync(struct keep *keep, uint64_t ticket)
 {
-    const bool always = keep->policy == FSYNC_ALWAYS;
     int rc = 0;
-    if (!always && keep->written < ticket) rc = keep_write(keep);
     os_mutex_lock(&keep->lock);
-    while (rc == 0 && always && keep->synced < ticket)
+    while (rc == 0 && keep->synced < ticket)
         rc = keep->sync_failed || keep->stopping
                  ? KITH_EIO
                  : os_cond_wait(&keep->done, &keep->lock, OS_FOREVER);
     os_mutex_unlock(&keep->lock);
+    return rc;
+}
+
+/* What stands behind a cut can only be written when the saver has opened the next file. */
+static int wait_for_file(struct keep *keep)
+{
+    int rc = 0;
+    os_mutex_lock(&keep->lock);
+    while (rc == 0 && keep->cut_due)
+        rc = keep->sync_failed || keep->stopping || !keep->saver_running
+                 ? KITH_EIO
+                 : os_cond_wait(&keep->done, &keep->lock, OS_FOREVER);
+    os_mutex_unlock(&keep->lock);
+    return rc;
+}
+
+int keep_wait(struct keep *keep, uint64_t ticket)
+{
+    if (keep->policy == FSYNC_ALWAYS) return wait_for_sync(keep, ticket);
+    int rc = 0;
+    while (rc == 0 && keep->written < ticket) {
+        rc = keep_write(keep);
+        if (rc == 0 && keep->written < ticket) rc = wait_for_file(keep);
+    }
     return rc;
 }
 
@@ -244,12 +266,16 @@ void keep_take_turn(struct keep *keep)
 {
     (void)take_turn(keep, true);
     os_mutex_lock(&keep->lock);
+    keep->replacing = true;
     while (keep->syncing) (void)os_cond_wait(&keep->done, &keep->lock, OS_FOREVER);
     os_mutex_unlock(&keep->lock);
 }
 
 void keep_end_turn(struct keep *keep)
 {
+    os_mutex_lock(&keep->lock);
+    keep->replacing = false;
+    os_mutex_unlock(&keep->lock);
     end_turn(keep);
     os_mutex_lock(&keep->lock);
     os_cond_broadcast(&keep->work);
@@ -316,6 +342,7 @@ static void sync_later(struct keep *keep)
     os_mutex_unlock(&keep->lock);
     if (keep->write_failed && keep_write(keep) == 0) tell(keep);
     os_mutex_lock(&keep->lock);
+    while (keep->replacing) (void)os_cond_wait(&keep->done, &keep->lock, OS_FOREVER);
     keep->syncing = keep->log.file && !keep->sync_failed;
     const bool sync = keep->syncing;
     const uint64_t written = keep->written;

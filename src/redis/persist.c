@@ -103,7 +103,9 @@ void persist_turn(struct redis *redis)
     follow_settings(redis, &due);
     keep_info_get(redis->keep, &info);
     if (info.saving) return;
-    if (due.settings.appendonly) {
+    if (info.between_logs) {
+        begin_save(redis, "the append log has no next file yet");
+    } else if (due.settings.appendonly) {
         if (log_is_long(&due, &info)) begin_save(redis, "the append log has grown");
     } else if (save_point_reached(&due, &info)) {
         begin_save(redis, "a save point is reached");
