@@ -200,6 +200,13 @@ KITH_API KITH_MUST_CHECK int kith_alias_drop(struct kith_db *db, const char *dat
 KITH_API KITH_MUST_CHECK int kith_field_add(struct kith_collection *collection,
                                             const struct kith_field *field,
                                             struct kith_error *err);
+/* The field is gone for every read and write that begins after; its indexes go with it. Files keep
+ * its values until compaction writes them anew. Its name may be given to another field, which is a
+ * new one; of its number nothing is used again, and fields that were ever there count towards the
+ * limit of a schema. KITH_EINVAL: a key, the dynamic field, or one that a function reads or fills;
+ * KITH_ENOTFOUND. */
+KITH_API KITH_MUST_CHECK int kith_field_drop(struct kith_collection *collection, const char *field,
+                                             struct kith_error *err);
 /* Removes all rows and keeps schema, partitions, indexes and aliases. */
 KITH_API KITH_MUST_CHECK int kith_collection_truncate(struct kith_collection *collection,
                                                       const struct kith_call *call,

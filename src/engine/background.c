@@ -122,12 +122,21 @@ static bool due_unindex(const struct kith_collection *collection, const struct v
     return false;
 }
 
+/* Bytes of fields that were dropped. */
+static bool has_dropped(const struct schema *schema, const struct segment *segment)
+{
+    for (size_t f = 0; f < schema->field_count; f++)
+        if (schema->fields[f].dropped && segment_stores(segment, f)) return true;
+    return false;
+}
+
 static bool is_compact(const struct kith_collection *collection, const struct version *version)
 {
     const size_t fields = version->schema->field_count;
     for (size_t i = 0; i < version->sealed; i++) {
         const struct segment *segment = version->segments[i];
         if (gone_rows(collection, segment) || !segment_holds(segment, fields - 1)) return false;
+        if (has_dropped(version->schema, segment)) return false;
     }
     return version->sealed <= 1;
 }

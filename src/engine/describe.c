@@ -108,7 +108,7 @@ static int describe_indexes(struct kith_collection *collection, const struct vie
     if (!info->indexes) return KITH_ENOMEM;
     int rc = 0;
     for (size_t f = 0; rc == 0 && f < schema->field_count; f++) {
-        if (!type_is_vector(schema->fields[f].type)) continue;
+        if (!type_is_vector(schema->fields[f].type) || schema->fields[f].dropped) continue;
         rc = describe_index(schema, view, f, manifest_index_of(manifest, f),
                             &info->indexes[info->index_count++]);
     }

@@ -154,14 +154,16 @@ static struct entry *entry_add(struct reloading *reloading, uint64_t id)
     return entry;
 }
 
-/* Fields were added, or a metric was set. Its segments are opened anew then, of the new schema. */
+/* Fields were added or dropped, or a metric was set. Its segments are opened anew then, of the new
+ * schema. */
 static bool is_wider(const struct entry *entry)
 {
     const struct schema *old = entry->old->schema;
     const struct schema *made = &entry->made->manifest.schema;
     bool differs = made->field_count > old->field_count;
     for (size_t i = 0; !differs && i < old->field_count; i++)
-        differs = made->fields[i].metric != old->fields[i].metric;
+        differs = made->fields[i].metric != old->fields[i].metric ||
+                  made->fields[i].dropped != old->fields[i].dropped;
     return differs;
 }
 

@@ -63,7 +63,7 @@ static const char *own_kind(const struct manifest *manifest, size_t field)
 {
     const struct schema_field *f = &manifest->schema.fields[field];
     const struct manifest_index *index = manifest_find_index(manifest, (uint32_t)field);
-    if (index && strcmp(index->kind, INDEX_KIND_FLAT) == 0) return NULL;
+    if (f->dropped || (index && strcmp(index->kind, INDEX_KIND_FLAT) == 0)) return NULL;
     if (f->type == KITH_VARCHAR && is_text_input(&manifest->schema, field)) return INDEX_KIND_TEXT;
     if (!type_is_vector(f->type)) return NULL;
     if (f->type != KITH_SPARSE_VECTOR) return INDEX_KIND_GRAPH;

@@ -140,6 +140,7 @@ static int fill_named(struct filling *filling, const char *name, struct kith_err
     if (strcmp(name, "*") == 0) {
         for (size_t f = 0; rc == 0 && f < filling->schema->field_count; f++)
             if (!type_is_vector(filling->schema->fields[f].type) &&
+                !filling->schema->fields[f].dropped &&
                 !has_column(filling, filling->schema->fields[f].name))
                 rc = fill_field(filling, f);
         return rc;

@@ -69,7 +69,7 @@ static int find_field(struct search_call *search, struct kith_error *err)
                              name);
     }
     for (size_t f = 0; !(name && *name) && f < schema->field_count; f++) {
-        if (!type_is_vector(schema->fields[f].type)) continue;
+        if (!type_is_vector(schema->fields[f].type) || schema->fields[f].dropped) continue;
         if (found != SIZE_MAX)
             return error_set(err, KITH_EINVAL,
                              "the collection has several vector fields; name one");

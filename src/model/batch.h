@@ -4,10 +4,11 @@
  * and what a growing segment takes, so replay and insert are one path.
  *
  * Encoded form (little-endian; docs/formats/wal.md refers here):
- *   u32 rows · u32 columns · per column: u8 type · u8 has_valid · u16 0 · u32 dim ·
- *     [has_valid: rows bytes of 0/1] · fixed: rows * width bytes, or
+ *   u32 rows · u32 columns · per column: u8 type · u8 kind · u16 0 · u32 dim ·
+ *     [kind 1: rows bytes of 0/1] · fixed: rows * width bytes, or
  *     variable: rows x u32 length, then the bytes of all rows
- *   columns in schema order. The output of a function has a head and nothing else: data is NULL.
+ *   columns in schema order. The output of a function (kind 0) and a dropped field (kind 2) have a
+ *   head and nothing else: data is NULL. Values of before a field was dropped are passed over.
  */
 #ifndef KITH_MODEL_BATCH_H
 #define KITH_MODEL_BATCH_H

@@ -128,6 +128,7 @@ static bool is_field_name(const struct schema *schema, const struct json_value *
     if (!key->has_escapes) return schema_find(schema, key->text + 1, key->len - 2) != SIZE_MAX;
     for (size_t i = 0; i < schema->field_count; i++) { /* "$meta" is among them */
         const char *const name = schema->fields[i].name;
+        if (schema->fields[i].dropped) continue;
         if (json_string_equals(key, name, strlen(name))) return true;
     }
     return false;

@@ -23,11 +23,15 @@ static void encode_texts(const struct kith_str *texts, size_t rows, struct buffe
     }
 }
 
+/* The second byte of a column: what follows its head. */
+enum { COLUMN_FULL = 0, COLUMN_NULLS = 1, COLUMN_DROPPED = 2 };
+
 static void encode_column(const struct schema_field *field, const struct kith_column *column,
                           size_t rows, struct buffer *out)
 {
+    const int kind = field->dropped ? COLUMN_DROPPED : column->valid ? COLUMN_NULLS : COLUMN_FULL;
     buffer_put_u8(out, (uint8_t)field->type);
-    buffer_put_u8(out, column->valid ? 1 : 0);
+    buffer_put_u8(out, (uint8_t)kind);
     buffer_put_u16(out, 0);
     buffer_put_u32(out, field->dim);
     if (rows == 0 || !schema_field_stored(field)) return;
@@ -98,6 +102,17 @@ static int decode_valid(size_t rows, struct cursor *cur, struct kith_column *out
     return 0;
 }
 
+/* The cells as the record has them. */
+static int decode_raw(const struct schema_field *field, size_t rows, bool nulls,
+                      struct cursor *cur, struct arena *arena, struct kith_column *raw,
+                      struct kith_error *err)
+{
+    const int rc = nulls ? decode_valid(rows, cur, raw, err) : 0;
+    if (rc) return rc;
+    return field->width > 0 ? decode_cells(field, rows, cur, arena, raw, err)
+                            : decode_texts(rows, cur, arena, raw, err);
+}
+
 static int decode_column(const struct schema *schema, size_t number, size_t rows,
                          struct cursor *cur, struct arena *arena, struct kith_column *out,
                          struct kith_error *err)
@@ -105,22 +120,22 @@ static int decode_column(const struct schema *schema, size_t number, size_t rows
     const struct schema_field *const field = &schema->fields[number];
     struct kith_column raw = {0};
     const uint8_t type = cursor_u8(cur);
-    const uint8_t has_valid = cursor_u8(cur);
+    const uint8_t kind = cursor_u8(cur);
     const uint16_t zero = cursor_u16(cur);
     const uint32_t dim = cursor_u32(cur);
     if (cursor_failed(cur)) return corrupt(cur, "the head of a column breaks off", err);
-    if (type != (uint8_t)field->type || dim != field->dim || has_valid > 1 || zero != 0) {
+    if (type != (uint8_t)field->type || dim != field->dim || zero != 0 ||
+        kind > (field->dropped ? COLUMN_DROPPED : COLUMN_NULLS)) {
         return corrupt(cur, "a column is not of its field's shape, ending", err);
     }
-    if (!schema_field_stored(field)) { /* nothing is stored: the engine fills it */
-        *out = (struct kith_column){.field = field->name, .type = field->type};
-        return has_valid ? corrupt(cur, "a column has nulls and no rows, ending", err) : 0;
+    *out = (struct kith_column){.field = field->name, .type = field->type};
+    if (kind == COLUMN_DROPPED) return 0;
+    if (!field->dropped && !schema_field_stored(field)) { /* the engine fills it */
+        return kind == COLUMN_NULLS ? corrupt(cur, "a column has nulls and no rows, ending", err)
+                                    : 0;
     }
-    int rc = has_valid ? decode_valid(rows, cur, &raw, err) : 0;
-    if (rc) return rc;
-    rc = field->width > 0 ? decode_cells(field, rows, cur, arena, &raw, err)
-                          : decode_texts(rows, cur, arena, &raw, err);
-    if (rc) return rc;
+    int rc = decode_raw(field, rows, kind == COLUMN_NULLS, cur, arena, &raw, err);
+    if (rc || field->dropped) return rc; /* written before it was dropped: passed over */
     rc = batch_take_column(schema, number, &raw, rows, arena, out, err);
     return rc && rc != KITH_ENOMEM ? error_wrap(err, KITH_ECORRUPT, "batch") : rc;
 }
@@ -145,10 +160,12 @@ int batch_decode(const struct schema *schema, struct cursor *cur, struct arena *
         return corrupt(cur, "rows or columns are not as they can be, before", err);
     }
     const size_t fields = schema->field_count;
+    struct schema then = *schema; /* a dynamic key may have the name of a field that came later */
+    then.field_count = count;
     struct kith_column *const columns = arena_alloc_array(arena, fields, sizeof *columns);
     if (!columns) return error_set(err, KITH_ENOMEM, "no memory for a batch");
     for (size_t i = 0; i < fields; i++) {
-        const int rc = i < count ? decode_column(schema, i, rows, cur, arena, &columns[i], err)
+        const int rc = i < count ? decode_column(&then, i, rows, cur, arena, &columns[i], err)
                                  : batch_missing_column(schema, i, rows, arena, &columns[i], err);
         if (rc) return rc;
     }

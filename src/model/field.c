@@ -352,11 +352,27 @@ int field_from_public(const struct kith_field *given, size_t number, struct sche
     return copy_default(out, &given->default_value, err);
 }
 
-void field_release(struct schema_field *field)
+static void release_default(struct schema_field *field)
 {
     char *text;
     memcpy(&text, &field->default_value.s.data, sizeof text); /* owned here, const in the type */
     mem_free(text);
+    field->default_value = (struct kith_value){0};
+}
+
+void field_drop(struct schema_field *field)
+{
+    release_default(field);
+    mem_free(field->analyzer);
+    field->analyzer = NULL;
+    field->enable_match = false;
+    field->flags = 0;
+    field->dropped = true;
+}
+
+void field_release(struct schema_field *field)
+{
+    release_default(field);
     mem_free(field->name);
     mem_free(field->analyzer);
     memset(field, 0, sizeof *field);

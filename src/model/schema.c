@@ -3,8 +3,9 @@
  * partition key, and the hidden field of a dynamic schema. Rules of one field are in field.c, those
  * of functions in schema_function.c.
  *
- * schema_from_public is the only way to make a schema: schema_decode builds the public form and
- * comes through here too, so nothing read from a file is less checked than what a caller gives.
+ * schema_from_public is the only way to make a schema: schema_decode and the edits of
+ * schema_edit.c build the public form and come through here too, so nothing read from a file is
+ * less checked than what a caller gives.
  * Structs of callers are read with their own `size`, and as zero past it.
  */
 #include "model/schema.h"
@@ -20,8 +21,7 @@
 
 #define KEY_PARTITIONS_DEFAULT 16
 
-/* Copies a versioned struct: what the caller's version does not have is zero. */
-static void copy_sized(void *to, size_t to_size, const void *from, size_t from_size)
+void schema_copy_sized(void *to, size_t to_size, const void *from, size_t from_size)
 {
     memset(to, 0, to_size);
     memcpy(to, from, from_size < to_size ? from_size : to_size);
@@ -32,7 +32,7 @@ static int read_field(const struct kith_schema *given, size_t number, struct kit
 {
     const size_t size = given->fields[0].size; /* the caller's stride */
     const char *const at = (const char *)given->fields + number * size;
-    copy_sized(out, sizeof *out, at, size);
+    schema_copy_sized(out, sizeof *out, at, size);
     if (out->size == size) return 0;
     return error_set(err, KITH_EINVAL, "field number %zu: its size is not that of the first field",
                      number);
@@ -59,7 +59,8 @@ static int add_hidden(struct schema *out, struct kith_error *err)
     return error_set(err, KITH_ENOMEM, "no memory for a schema");
 }
 
-static int add_fields(const struct kith_schema *given, struct schema *out, struct kith_error *err)
+static int add_fields(const struct kith_schema *given, const bool *dropped, struct schema *out,
+                      struct kith_error *err)
 {
     for (size_t i = 0; i < given->field_count; i++) {
         struct kith_field field;
@@ -73,6 +74,7 @@ static int add_fields(const struct kith_schema *given, struct schema *out, struc
         out->field_count++;
         rc = field_from_public(&field, i, &out->fields[out->field_count - 1], err);
         if (rc) return rc;
+        if (dropped && dropped[i]) field_drop(&out->fields[i]);
     }
     return given->dynamic && out->meta == SIZE_MAX ? add_hidden(out, err) : 0;
 }
@@ -84,6 +86,7 @@ static int check_names_differ(const struct schema *schema, struct kith_error *er
     int rc = 0;
     for (size_t i = 0; i < schema->field_count && rc == 0; i++) {
         const char *const name = schema->fields[i].name;
+        if (schema->fields[i].dropped) continue;
         if (map_get(&names, name, strlen(name), NULL)) {
             rc = error_set(err, KITH_EINVAL, "field '%s' is there twice", name);
         } else if (map_put(&names, name, strlen(name), i)) {
@@ -114,7 +117,7 @@ static int check_vector_count(const struct schema *schema, struct kith_error *er
 {
     size_t count = 0;
     for (size_t i = 0; i < schema->field_count; i++) {
-        if (type_is_vector(schema->fields[i].type)) count++;
+        count += type_is_vector(schema->fields[i].type) && !schema->fields[i].dropped;
     }
     if (count <= LIMIT_VECTOR_FIELDS) return 0;
     return error_set(err, KITH_ELIMIT, "%zu vector fields, and at most %d are allowed", count,
@@ -183,7 +186,8 @@ static int check_counts(const struct kith_schema *given, struct kith_error *err)
     return error_set(err, KITH_EINVAL, "there is no on_duplicate policy %u", duplicate);
 }
 
-static int fill(const struct kith_schema *given, struct schema *out, struct kith_error *err)
+static int fill(const struct kith_schema *given, const bool *dropped, struct schema *out,
+                struct kith_error *err)
 {
     int rc = check_counts(given, err);
     if (rc) return rc;
@@ -194,7 +198,7 @@ static int fill(const struct kith_schema *given, struct schema *out, struct kith
     out->fields = mem_zalloc_array(given->field_count + 1, sizeof *out->fields);
     if (!out->fields) return error_set(err, KITH_ENOMEM, "no memory for a schema");
     if ((rc = copy_description(given->description, out, err)) != 0) return rc;
-    if ((rc = add_fields(given, out, err)) != 0) return rc;
+    if ((rc = add_fields(given, dropped, out, err)) != 0) return rc;
     if (out->field_count > LIMIT_FIELDS) {
         return error_set(err, KITH_ELIMIT, "%d fields and \"%s\": at most %d are allowed",
                          LIMIT_FIELDS, SCHEMA_META_FIELD, LIMIT_FIELDS);
@@ -203,7 +207,8 @@ static int fill(const struct kith_schema *given, struct schema *out, struct kith
     return functions_from_public(given, out, err);
 }
 
-int schema_from_public(const struct kith_schema *given, struct schema *out, struct kith_error *err)
+int schema_from_public_dropped(const struct kith_schema *given, const bool *dropped,
+                               struct schema *out, struct kith_error *err)
 {
     if (!given || given->size < offsetof(struct kith_schema, description)) {
         return error_set(err, KITH_EINVAL,
@@ -211,8 +216,8 @@ int schema_from_public(const struct kith_schema *given, struct schema *out, stru
     }
     struct kith_schema known;
     struct schema made = {0};
-    copy_sized(&known, sizeof known, given, given->size);
-    int rc = fill(&known, &made, err);
+    schema_copy_sized(&known, sizeof known, given, given->size);
+    int rc = fill(&known, dropped, &made, err);
     if (rc) {
         schema_release(&made);
         return rc;
@@ -221,93 +226,15 @@ int schema_from_public(const struct kith_schema *given, struct schema *out, stru
     return 0;
 }
 
+int schema_from_public(const struct kith_schema *given, struct schema *out, struct kith_error *err)
+{
+    return schema_from_public_dropped(given, NULL, out, err);
+}
+
 bool schema_field_fillable(const struct schema_field *field)
 {
-    return (field->flags & (unsigned)KITH_FIELD_NULLABLE) != 0 || field->default_value.type != 0;
-}
-
-static int check_added(const struct schema *schema, const struct kith_field *field,
-                       struct kith_error *err)
-{
-    if (!name_valid(field->name)) {
-        return error_set(err, KITH_EINVAL, "a field's name is 1 to %d bytes of UTF-8",
-                         LIMIT_NAME_BYTES);
-    }
-    if (schema_find(schema, field->name, strlen(field->name)) != SIZE_MAX) {
-        return error_set(err, KITH_EEXISTS, "field '%s' already exists", field->name);
-    }
-    if (field->flags & ~(unsigned)KITH_FIELD_NULLABLE) {
-        return error_set(err, KITH_EINVAL, "field '%s': a key cannot be added", field->name);
-    }
-    const bool nullable = field->flags != 0;
-    if (nullable || (field->default_value.type && !type_is_vector(field->type))) return 0;
-    return error_set(err, KITH_EINVAL, "added field '%s' must be nullable%s", field->name,
-                     type_is_vector(field->type) ? "" : " or have a default value");
-}
-
-/* The public form does not say which metrics are open. */
-static void copy_open(const struct schema *from, struct schema *to)
-{
-    for (size_t i = 0; i < from->field_count; i++) {
-        to->fields[i].metric_open = from->fields[i].metric_open;
-    }
-}
-
-int schema_set_metric(const struct schema *schema, size_t number, enum kith_metric metric,
-                      struct schema *out, struct kith_error *err)
-{
-    const struct schema_field *const field = &schema->fields[number];
-    if (!field->metric_open) {
-        return error_set(err, KITH_EINVAL, "the metric of field '%s' is %s, set by its schema",
-                         field->name, metric_name(field->metric));
-    }
-    struct kith_schema given = {0};
-    if (schema_to_public(schema, &given)) {
-        return error_set(err, KITH_ENOMEM, "no memory for a schema");
-    }
-    struct kith_field *const fields = (struct kith_field *)(uintptr_t)given.fields; /* our copy */
-    fields[number].metric = metric;
-    const int rc = schema_from_public(&given, out, err);
-    if (!rc) copy_open(schema, out);
-    schema_public_release(&given);
-    return rc;
-}
-
-/* `wide` has room for all fields of `old`, and the new one. */
-static int widen(const struct kith_schema *old, const struct kith_field *field,
-                 struct kith_field *wide, struct schema *out, struct kith_error *err)
-{
-    memcpy(wide, old->fields, old->field_count * sizeof *wide);
-    wide[old->field_count] = *field;
-    struct kith_schema given = *old;
-    given.fields = wide;
-    given.field_count++;
-    return schema_from_public(&given, out, err);
-}
-
-int schema_add_field(const struct schema *schema, const struct kith_field *given,
-                     struct schema *out, struct kith_error *err)
-{
-    if (!given || given->size < offsetof(struct kith_field, flags)) {
-        return error_set(err, KITH_EINVAL, "set the size of a field to sizeof(struct kith_field)");
-    }
-    struct kith_field field;
-    copy_sized(&field, sizeof field, given, given->size);
-    field.size = sizeof field;
-    int rc = check_added(schema, &field, err);
-    if (rc) return rc;
-    struct kith_schema old = {0};
-    struct kith_field *const wide = mem_zalloc_array(schema->field_count + 1, sizeof *wide);
-    rc = wide ? schema_to_public(schema, &old) : KITH_ENOMEM;
-    if (rc) {
-        mem_free(wide);
-        return error_set(err, rc, "no memory for a schema");
-    }
-    rc = widen(&old, &field, wide, out, err);
-    if (!rc) copy_open(schema, out);
-    schema_public_release(&old);
-    mem_free(wide);
-    return rc;
+    return field->dropped || (field->flags & (unsigned)KITH_FIELD_NULLABLE) != 0 ||
+           field->default_value.type != 0;
 }
 
 void schema_release(struct schema *schema)
@@ -323,6 +250,7 @@ size_t schema_find(const struct schema *schema, const char *name, size_t len)
 {
     for (size_t i = 0; i < schema->field_count; i++) {
         const char *const have = schema->fields[i].name;
+        if (schema->fields[i].dropped) continue;
         if (strlen(have) == len && memcmp(have, name, len) == 0) return i;
     }
     return SIZE_MAX;

@@ -30,6 +30,9 @@ struct schema_field {
     bool enable_match;
     /* Output of a BM25 function: nothing is stored in it, SIZE_MAX: no; else the input field. */
     size_t bm25_of;
+    /* It was dropped: it keeps its number and type, which older files and log records have, and
+     * nothing else. No name finds it, nobody is shown it, and nothing is stored in it any more. */
+    bool dropped;
 };
 
 struct schema_function {
@@ -63,12 +66,17 @@ void schema_encode(const struct schema *schema, struct buffer *out);
 KITH_NODISCARD int schema_decode(struct cursor *cur, struct schema *out, struct kith_error *err);
 /* Wherever the hidden field stands: what somebody who knows the names would call the same. */
 bool schema_equal(const struct schema *a, const struct schema *b);
-/* Whether `wider` is `schema`, or `schema` with fields added, or with metrics that were open. */
+/* Whether `wider` is `schema`, or `schema` with fields added or dropped, or with metrics that were
+ * open. */
 bool schema_extends(const struct schema *wider, const struct schema *schema);
 /* A copy with one more field, its last. KITH_EEXISTS: there is one of this name; KITH_EINVAL: rows
  * that lack it would have no value, or it is a key; else as schema_from_public. */
 KITH_NODISCARD int schema_add_field(const struct schema *schema, const struct kith_field *field,
                                     struct schema *out, struct kith_error *err);
+/* A copy in which this field is dropped. KITH_EINVAL: a key, the hidden field, or one that a
+ * function reads or fills. */
+KITH_NODISCARD int schema_drop_field(const struct schema *schema, size_t field, struct schema *out,
+                                     struct kith_error *err);
 /* A copy in which a vector field whose metric is open has this one. KITH_EINVAL: it has its own. */
 KITH_NODISCARD int schema_set_metric(const struct schema *schema, size_t field,
                                      enum kith_metric metric, struct schema *out,
@@ -77,19 +85,22 @@ KITH_NODISCARD int schema_set_metric(const struct schema *schema, size_t field,
 bool schema_field_fillable(const struct schema_field *field);
 /* A copy in the public form; free with schema_public_release. */
 KITH_NODISCARD int schema_to_public(const struct schema *schema, struct kith_schema *out);
+/* The same with the fields that were dropped, so that numbers stay. */
+KITH_NODISCARD int schema_to_public_whole(const struct schema *schema, struct kith_schema *out);
 void schema_public_release(struct kith_schema *schema);
 
-/* SIZE_MAX when there is none. */
+/* SIZE_MAX when there is none, or none any more. */
 size_t schema_find(const struct schema *schema, const char *name, size_t len);
 static inline const struct schema_field *schema_primary(const struct schema *schema)
 {
     return &schema->fields[schema->primary];
 }
 
-/* false: the output of a function, of which neither batches nor segments hold anything. */
+/* false: dropped, or the output of a function: batches and segments from now on hold nothing of
+ * it. */
 static inline bool schema_field_stored(const struct schema_field *field)
 {
-    return field->metric != KITH_BM25;
+    return !field->dropped && field->metric != KITH_BM25;
 }
 
 bool type_is_vector(enum kith_type type);

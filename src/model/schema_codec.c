@@ -4,7 +4,8 @@
  *
  *   size   meaning
  *   1      version: 1, or 2 when a field has an analyzer or there is a function, or 3 when there
- *          are fields behind the hidden one, which were added later
+ *          are fields behind the hidden one, which were added later, or 4 when fields were
+ *          dropped
  *   1      on_duplicate, resolved (1..4)
  *   1      dynamic, 0 or 1; the hidden field itself is not written
  *   1      0
@@ -30,6 +31,10 @@
  *     per function: bytes name, 1 kind, 4 number of its input field, 4 of its output field
  *   version 3, which has all of version 2:
  *     4      fields before the hidden one
+ *   version 4, which has all of version 3, with 0xFFFFFFFF when no field is behind the hidden one:
+ *     4      fields that were dropped
+ *     4      the number of each, ascending, the hidden field counted; they have no flags, default
+ *            or analyzer any more
  *
  * Decoding makes the public form in an arena and hands it to schema_from_public, so that the rules
  * are in one place. What breaks one is a corrupt schema: KITH_ECORRUPT.
@@ -39,12 +44,15 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "model/field_internal.h"
 #include "model/limits.h"
 
 #define SCHEMA_VERSION       1
 #define SCHEMA_VERSION_TEXTS 2 /* analyzers and functions */
 #define SCHEMA_VERSION_ADDED 3 /* fields behind the hidden one */
+#define SCHEMA_VERSION_DROPPED 4
 
+#define HIDDEN_LAST        UINT32_MAX
 #define METRIC_OPEN        128u
 #define FIELD_HAS_ANALYZER 1u
 #define FIELD_MATCHES      2u
@@ -72,11 +80,17 @@ static void encode_default(const struct kith_value *value, struct buffer *out)
     }
 }
 
+static bool is_behind_hidden(const struct schema *schema)
+{
+    return schema->meta != SIZE_MAX && schema->meta + 1 < schema->field_count;
+}
+
 static uint8_t version_of(const struct schema *schema)
 {
-    if (schema->meta != SIZE_MAX && schema->meta + 1 < schema->field_count) {
-        return SCHEMA_VERSION_ADDED;
+    for (size_t i = 0; i < schema->field_count; i++) {
+        if (schema->fields[i].dropped) return SCHEMA_VERSION_DROPPED;
     }
+    if (is_behind_hidden(schema)) return SCHEMA_VERSION_ADDED;
     bool texts = schema->function_count > 0;
     for (size_t i = 0; i < schema->field_count; i++) texts |= schema->fields[i].analyzer != NULL;
     return texts ? SCHEMA_VERSION_TEXTS : SCHEMA_VERSION;
@@ -115,6 +129,16 @@ static void encode_functions(const struct schema *schema, struct buffer *out)
     }
 }
 
+static void encode_dropped(const struct schema *schema, struct buffer *out)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < schema->field_count; i++) count += schema->fields[i].dropped;
+    buffer_put_u32(out, count);
+    for (size_t i = 0; i < schema->field_count; i++) {
+        if (schema->fields[i].dropped) buffer_put_u32(out, (uint32_t)i);
+    }
+}
+
 void schema_encode(const struct schema *schema, struct buffer *out)
 {
     const bool dynamic = schema->meta != SIZE_MAX;
@@ -131,7 +155,10 @@ void schema_encode(const struct schema *schema, struct buffer *out)
         if (i != schema->meta) encode_field(&schema->fields[i], version, out);
     }
     if (version >= SCHEMA_VERSION_TEXTS) encode_functions(schema, out);
-    if (version >= SCHEMA_VERSION_ADDED) buffer_put_u32(out, (uint32_t)schema->meta);
+    if (version >= SCHEMA_VERSION_ADDED) {
+        buffer_put_u32(out, is_behind_hidden(schema) ? (uint32_t)schema->meta : HIDDEN_LAST);
+    }
+    if (version >= SCHEMA_VERSION_DROPPED) encode_dropped(schema, out);
 }
 
 static int malformed(const struct cursor *cur, struct kith_error *err)
@@ -242,7 +269,7 @@ static int decode_head(struct cursor *cur, struct kith_schema *out, uint8_t *ver
                        struct kith_error *err)
 {
     *version = cursor_u8(cur);
-    if (!cursor_failed(cur) && (*version < SCHEMA_VERSION || *version > SCHEMA_VERSION_ADDED)) {
+    if (!cursor_failed(cur) && (*version < SCHEMA_VERSION || *version > SCHEMA_VERSION_DROPPED)) {
         return error_set(err, KITH_EVERSION, "schema: version %u is not known", *version);
     }
     out->on_duplicate = (enum kith_duplicate)cursor_u8(cur);
@@ -257,10 +284,11 @@ static int decode_head(struct cursor *cur, struct kith_schema *out, uint8_t *ver
 }
 
 /* The hidden field takes its place among the others: `fields` has room for it. */
-static int decode_place(struct cursor *cur, struct kith_field *fields, struct kith_schema *out,
-                        struct kith_error *err)
+static int decode_place(struct cursor *cur, uint8_t version, struct kith_field *fields,
+                        struct kith_schema *out, struct kith_error *err)
 {
     const uint32_t before = cursor_u32(cur);
+    if (!cursor_failed(cur) && version >= SCHEMA_VERSION_DROPPED && before == HIDDEN_LAST) return 0;
     if (cursor_failed(cur) || !out->dynamic || before >= out->field_count) {
         return malformed(cur, err);
     }
@@ -273,8 +301,28 @@ static int decode_place(struct cursor *cur, struct kith_field *fields, struct ki
     return 0;
 }
 
+/* Numbers ascend, of fields that are there; none is the hidden one, which is flagged or not among
+ * `fields` yet. */
+static int decode_dropped(struct cursor *cur, const struct kith_schema *schema, bool *dropped,
+                          struct kith_error *err)
+{
+    const uint32_t count = cursor_u32(cur);
+    if (cursor_failed(cur) || count > schema->field_count) return malformed(cur, err);
+    for (uint32_t i = 0, least = 0; i < count; i++) {
+        const uint32_t number = cursor_u32(cur);
+        if (cursor_failed(cur) || number < least || number >= schema->field_count ||
+            schema->fields[number].flags != 0) {
+            return malformed(cur, err);
+        }
+        dropped[number] = true;
+        least = number + 1;
+    }
+    return 0;
+}
+
+/* *dropped: one a field, in the arena. */
 static int decode_public(struct cursor *cur, struct arena *arena, struct kith_schema *out,
-                         struct kith_error *err)
+                         bool **dropped, struct kith_error *err)
 {
     uint8_t version = 0;
     int rc = decode_head(cur, out, &version, err);
@@ -283,14 +331,17 @@ static int decode_public(struct cursor *cur, struct arena *arena, struct kith_sc
     if (rc) return rc;
     struct kith_field *const fields =
         arena_alloc_array(arena, out->field_count + 1, sizeof *fields);
-    if (!fields) return error_set(err, KITH_ENOMEM, "no memory for a schema");
+    *dropped = arena_zalloc(arena, out->field_count + 1);
+    if (!fields || !*dropped) return error_set(err, KITH_ENOMEM, "no memory for a schema");
     out->fields = fields;
     for (size_t i = 0; i < out->field_count && rc == 0; i++) {
         rc = decode_field(cur, arena, version, &fields[i], err);
     }
     if (rc || version < SCHEMA_VERSION_TEXTS) return rc;
     rc = decode_functions(cur, arena, out, err);
-    return rc || version < SCHEMA_VERSION_ADDED ? rc : decode_place(cur, fields, out, err);
+    if (rc || version < SCHEMA_VERSION_ADDED) return rc;
+    rc = decode_place(cur, version, fields, out, err);
+    return rc || version < SCHEMA_VERSION_DROPPED ? rc : decode_dropped(cur, out, *dropped, err);
 }
 
 /* The public form cannot say of a metric that it is open: it is shown with the bit, see decode. */
@@ -308,12 +359,13 @@ int schema_decode(struct cursor *cur, struct schema *out, struct kith_error *err
     struct kith_schema given = KITH_SCHEMA_INIT;
     struct arena arena;
     arena_init(&arena);
-    int rc = decode_public(cur, &arena, &given, err);
+    bool *dropped = NULL;
+    int rc = decode_public(cur, &arena, &given, &dropped, err);
     bool *const open = rc ? NULL : arena_zalloc(&arena, given.field_count + 1);
     if (rc == 0 && !open) rc = error_set(err, KITH_ENOMEM, "no memory for a schema");
     if (rc == 0) {
         take_open(&given, open);
-        rc = schema_from_public(&given, out, err);
+        rc = schema_from_public_dropped(&given, dropped, out, err);
         if (rc && rc != KITH_ENOMEM) rc = error_wrap(err, KITH_ECORRUPT, "schema");
         for (size_t i = 0; rc == 0 && i < given.field_count; i++) {
             if (type_is_vector(out->fields[i].type)) out->fields[i].metric_open = open[i];

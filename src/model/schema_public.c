@@ -37,6 +37,9 @@ static bool metric_equal(const struct schema_field *a, const struct schema_field
 
 static bool field_equal(const struct schema_field *a, const struct schema_field *b)
 {
+    if (a->dropped || b->dropped) { /* of one that was dropped only its shape is left */
+        return a->type == b->type && a->dim == b->dim && a->element_type == b->element_type;
+    }
     return strcmp(a->name, b->name) == 0 && a->type == b->type && a->flags == b->flags &&
            a->dim == b->dim && a->max_length == b->max_length &&
            a->max_capacity == b->max_capacity && a->element_type == b->element_type &&
@@ -44,15 +47,16 @@ static bool field_equal(const struct schema_field *a, const struct schema_field 
            value_equal(&a->default_value, &b->default_value);
 }
 
-/* Functions name fields that a schema was created with: the hidden one never stands before them. */
+/* By names: numbers of fields differ where one was dropped. */
 static bool functions_equal(const struct schema *a, const struct schema *b)
 {
     if (a->function_count != b->function_count) return false;
     for (size_t i = 0; i < a->function_count; i++) {
         const struct schema_function *const f = &a->functions[i];
         const struct schema_function *const g = &b->functions[i];
-        if (strcmp(f->name, g->name) != 0 || f->kind != g->kind || f->input != g->input ||
-            f->output != g->output) {
+        if (strcmp(f->name, g->name) != 0 || f->kind != g->kind ||
+            strcmp(a->fields[f->input].name, b->fields[g->input].name) != 0 ||
+            strcmp(a->fields[f->output].name, b->fields[g->output].name) != 0) {
             return false;
         }
     }
@@ -65,24 +69,31 @@ static bool heads_equal(const struct schema *a, const struct schema *b)
            strcmp(a->description, b->description) == 0 && functions_equal(a, b);
 }
 
+/* The next field from `i` on that somebody who knows the names sees. */
+static size_t next_shown(const struct schema *schema, size_t i)
+{
+    while (i < schema->field_count && (i == schema->meta || schema->fields[i].dropped)) i++;
+    return i;
+}
+
 bool schema_equal(const struct schema *a, const struct schema *b)
 {
-    if (a->field_count != b->field_count || (a->meta == SIZE_MAX) != (b->meta == SIZE_MAX)) {
-        return false;
-    }
-    for (size_t i = 0, j = 0; i < a->field_count && j < b->field_count; i++, j++) {
-        i += i == a->meta;
-        j += j == b->meta;
-        if (i == a->field_count || j == b->field_count) break;
+    if ((a->meta == SIZE_MAX) != (b->meta == SIZE_MAX)) return false;
+    size_t i = next_shown(a, 0);
+    size_t j = next_shown(b, 0);
+    while (i < a->field_count && j < b->field_count) {
         if (!field_equal(&a->fields[i], &b->fields[j])) return false;
+        i = next_shown(a, i + 1);
+        j = next_shown(b, j + 1);
     }
-    return heads_equal(a, b);
+    return i == a->field_count && j == b->field_count && heads_equal(a, b);
 }
 
 bool schema_extends(const struct schema *wider, const struct schema *schema)
 {
     if (wider->field_count < schema->field_count || wider->meta != schema->meta) return false;
     for (size_t i = 0; i < schema->field_count; i++) {
+        if (schema->fields[i].dropped && !wider->fields[i].dropped) return false;
         if (!field_equal(&wider->fields[i], &schema->fields[i])) return false;
     }
     return heads_equal(wider, schema);
@@ -132,7 +143,7 @@ static int copy_functions(const struct schema *schema, struct kith_schema *out)
     return 0;
 }
 
-int schema_to_public(const struct schema *schema, struct kith_schema *out)
+static int copy_schema(const struct schema *schema, bool whole, struct kith_schema *out)
 {
     struct kith_field *const fields = mem_zalloc_array(schema->field_count, sizeof *fields);
     struct kith_schema made = {.size = sizeof made,
@@ -142,9 +153,9 @@ int schema_to_public(const struct schema *schema, struct kith_schema *out)
                                .on_duplicate = schema->on_duplicate,
                                .key_partitions = schema->key_partitions};
     int rc = fields && made.description ? 0 : KITH_ENOMEM;
-    while (rc == 0 && made.field_count < schema->field_count) {
-        const size_t i = made.field_count++;
-        rc = copy_field(&schema->fields[i], &fields[i]);
+    for (size_t i = 0; rc == 0 && i < schema->field_count; i++) {
+        if (schema->fields[i].dropped && !whole) continue;
+        rc = copy_field(&schema->fields[i], &fields[made.field_count++]);
     }
     if (rc == 0) rc = copy_functions(schema, &made);
     if (rc) {
@@ -153,6 +164,16 @@ int schema_to_public(const struct schema *schema, struct kith_schema *out)
         *out = made;
     }
     return rc;
+}
+
+int schema_to_public(const struct schema *schema, struct kith_schema *out)
+{
+    return copy_schema(schema, false, out);
+}
+
+int schema_to_public_whole(const struct schema *schema, struct kith_schema *out)
+{
+    return copy_schema(schema, true, out);
 }
 
 /* The public struct says const for its readers; this copy is ours to free. */

@@ -98,6 +98,7 @@ static size_t chunk_layout(const struct schema *schema, size_t rows, uint8_t *ba
         size_t len = 0;
         ok = ok && size_mul(rows, column_row_bytes(field), &len) && place(&at, len, &where);
         if (!ok || !chunk) continue;
+        if (!schema_field_stored(field)) continue; /* neither, as the block was zeroed */
         chunk->columns[i].data = field->width > 0 ? base + where : NULL;
         chunk->columns[i].strs =
             field->width > 0 ? NULL : (struct kith_str *)(void *)(base + where);
@@ -212,8 +213,8 @@ static int growing_chunk_get(const struct segment *segment, size_t field, size_t
         return KITH_ENOTFOUND;
     }
     const struct schema_field *f = &segment->schema->fields[field];
-    if (!schema_field_stored(f)) return KITH_EUNSUPPORTED;
     const struct growing_column *column = &g->chunks[number]->columns[field];
+    if (!column->data && !column->strs) return KITH_EUNSUPPORTED; /* nothing of it is stored */
     const size_t left = rows - number * GROWING_CHUNK_ROWS;
     *out = (struct chunk){
         .type = f->type,
@@ -244,6 +245,7 @@ static int growing_vectors(const struct segment *segment, size_t field, size_t r
     const struct schema_field *f = &segment->schema->fields[field];
     if (!vectors_of_field(f, &made)) return KITH_EUNSUPPORTED;
     const struct growing_column *column = &g->chunks[piece]->columns[field];
+    if (!column->data) return KITH_EUNSUPPORTED;
     const size_t left = rows - piece * GROWING_CHUNK_ROWS;
     made.count = left < GROWING_CHUNK_ROWS ? left : GROWING_CHUNK_ROWS;
     made.rows = (struct section){.data = column->data, .len = made.count * f->width};

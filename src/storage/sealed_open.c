@@ -85,6 +85,12 @@ static int group_bytes(const struct sealed_column *c, size_t group, uint64_t *fr
     return 0;
 }
 
+/* false: nothing is stored of it, or it was dropped before the file was written. */
+static bool has_column(const struct sealed *s, size_t field)
+{
+    return s->columns[field].data.data || s->columns[field].offsets.data;
+}
+
 static size_t group_offsets_at(size_t group) { return 4 * group * (SEALED_CHUNK_ROWS + 1); }
 
 /* Everything of a chunk but that its bytes were verified. */
@@ -136,7 +142,7 @@ static int sealed_chunk(const struct segment *segment, size_t field, size_t numb
     if (!segment_holds(segment, field) || number >= sealed_groups(s->rows)) {
         return KITH_ENOTFOUND;
     }
-    if (!schema_field_stored(&segment->schema->fields[field])) return KITH_EUNSUPPORTED;
+    if (!has_column(s, field)) return KITH_EUNSUPPORTED;
     struct chunk chunk;
     if (describe(s, field, number, &chunk) || touch_group(s, field, number, &chunk)) {
         return KITH_ECORRUPT;
@@ -165,7 +171,7 @@ static int sealed_cell(const struct segment *segment, size_t field, size_t row,
 {
     const struct sealed *s = sealed_of(segment);
     struct chunk made;
-    if (!schema_field_stored(&segment->schema->fields[field])) return KITH_EUNSUPPORTED;
+    if (!has_column(s, field)) return KITH_EUNSUPPORTED;
     if (describe(s, field, row / SEALED_CHUNK_ROWS, &made) || touch_row(s, field, row, &made)) {
         return KITH_ECORRUPT;
     }
@@ -363,7 +369,8 @@ static bool column_holds(const struct sealed *s, size_t field)
 {
     const struct sealed_column *c = &s->columns[field];
     const size_t width = s->segment.schema->fields[field].width;
-    if (!schema_field_stored(&s->segment.schema->fields[field])) return true;
+    const struct schema_field *f = &s->segment.schema->fields[field];
+    if (!schema_field_stored(f) && (!f->dropped || !has_column(s, field))) return true;
     const size_t groups = sealed_groups(s->rows);
     if (c->valid.data && !has_len(&c->valid, BITSET_WORDS(s->rows), sizeof(uint64_t))) return false;
     const size_t blocks = (s->rows + ZONE_BLOCK_ROWS - 1) / ZONE_BLOCK_ROWS;
@@ -395,6 +402,7 @@ static void take_vectors(struct sealed *s)
 {
     for (size_t i = 0; i < s->segment.held; i++) {
         struct vectors *v = &s->vectors[i].vectors;
+        if (!s->columns[i].data.data) continue;
         if (!vectors_of_field(&s->segment.schema->fields[i], v)) continue;
         v->rows = s->columns[i].data;
         v->count = s->rows;

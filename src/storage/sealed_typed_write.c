@@ -309,7 +309,8 @@ int sealed_write_typed(struct blockfile_writer *writer, const struct schema *sch
     buffer_init(&file.paths);
     int rc = 0;
     for (size_t i = 0; !rc && i < schema->field_count && file.path_count < PATHS_MAX; i++) {
-        if (schema->fields[i].type == KITH_JSON) rc = write_field(&file, i, err);
+        const struct schema_field *field = &schema->fields[i];
+        if (field->type == KITH_JSON && !field->dropped) rc = write_field(&file, i, err);
     }
     if (!rc && file.path_count > 0) rc = write_paths(&file, err);
     buffer_release(&file.paths);

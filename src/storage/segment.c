@@ -137,6 +137,12 @@ uint32_t segment_partition(const struct segment *segment, size_t row)
 
 bool segment_holds(const struct segment *segment, size_t field) { return field < segment->held; }
 
+bool segment_stores(const struct segment *segment, size_t field)
+{
+    struct chunk chunk;
+    return segment_holds(segment, field) && segment->ops->chunk(segment, field, 0, &chunk) == 0;
+}
+
 int segment_chunk(const struct segment *segment, size_t field, size_t number, struct chunk *out)
 {
     return segment_holds(segment, field) ? segment->ops->chunk(segment, field, number, out)

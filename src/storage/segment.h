@@ -101,6 +101,8 @@ void segment_widen(struct segment *segment, const struct schema *schema,
 void filled_free(struct filled_column *columns);
 /* The field's values are in the segment, not filled in. */
 bool segment_holds(const struct segment *segment, size_t field);
+/* It holds them and has bytes of them: no output of a function, not dropped before it was made. */
+bool segment_stores(const struct segment *segment, size_t field);
 
 /* Under the write lock. Marks the row dead at ts; a no-op when it is dead already. Timestamps
  * ascend once readers have the segment; before that (carrying over) any order is taken. */

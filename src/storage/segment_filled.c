@@ -131,7 +131,8 @@ int segment_fill(const struct segment *segment, const struct schema *schema, boo
 {
     struct filled_column *list = NULL;
     for (size_t i = segment->held; i < schema->field_count; i++) {
-        const int rc = find(segment, i) ? 0 : make_one(segment, schema, i, must, &list);
+        const bool needed = !schema->fields[i].dropped && !find(segment, i);
+        const int rc = !needed ? 0 : make_one(segment, schema, i, must, &list);
         if (rc == 0) continue;
         filled_free(list);
         return rc;

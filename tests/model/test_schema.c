@@ -444,6 +444,67 @@ static void test_key_order(void **state)
     }
 }
 
+static void check_bytes(const struct buffer *bytes)
+{
+    struct schema back = {0};
+    struct cursor cur;
+    for (size_t len = 0; len < bytes->len; len++) {
+        cursor_init(&cur, bytes->data, len);
+        assert_int_equal(schema_decode(&cur, &back, NULL), KITH_ECORRUPT);
+    }
+    for (size_t at = 0; at < bytes->len * 8; at++) { /* a flipped bit: refused, or a schema */
+        bytes->data[at / 8] ^= (uint8_t)(1u << at % 8);
+        cursor_init(&cur, bytes->data, bytes->len);
+        const int rc = schema_decode(&cur, &back, NULL);
+        assert_true(rc == 0 || rc == KITH_ECORRUPT || rc == KITH_EVERSION);
+        if (rc == 0) schema_release(&back);
+        bytes->data[at / 8] ^= (uint8_t)(1u << at % 8);
+    }
+}
+
+/* Two fields dropped, one of them given again: bytes, names, and what others are shown. */
+static void test_dropped(void **state)
+{
+    (void)state;
+    struct kith_field fields[HELP_FIELDS];
+    struct kith_schema given = help_schema(fields);
+    struct schema whole = {0}, less = {0}, two = {0}, again = {0}, back = {0}, fresh = {0};
+    struct kith_schema shown;
+    struct buffer bytes;
+    struct cursor cur;
+    buffer_init(&bytes);
+    assert_int_equal(schema_from_public(&given, &whole, NULL), 0);
+    assert_int_equal(schema_drop_field(&whole, whole.primary, &less, NULL), KITH_EINVAL);
+    assert_int_equal(schema_drop_field(&whole, whole.meta, &less, NULL), KITH_EINVAL);
+    assert_int_equal(schema_drop_field(&whole, 2, &less, NULL), 0);
+    assert_int_equal(schema_drop_field(&less, 7, &two, NULL), 0);
+    const char *const name = whole.fields[7].name;
+    assert_int_equal(schema_find(&two, name, strlen(name)), SIZE_MAX);
+    assert_true(schema_extends(&two, &whole) && !schema_extends(&whole, &two));
+    assert_false(schema_equal(&two, &whole));
+    struct kith_field more = KITH_FIELD_INIT;
+    more.name = name;
+    more.type = KITH_DOUBLE;
+    more.flags = KITH_FIELD_NULLABLE;
+    assert_int_equal(schema_add_field(&two, &more, &again, NULL), 0);
+    assert_int_equal(schema_find(&again, name, strlen(name)), HELP_FIELDS + 1);
+    schema_encode(&again, &bytes);
+    cursor_init(&cur, bytes.data, bytes.len);
+    assert_int_equal(schema_decode(&cur, &back, NULL), 0);
+    assert_int_equal(cursor_left(&cur), 0);
+    assert_true(schema_equal(&again, &back) && schema_extends(&back, &again));
+    assert_true(back.fields[2].dropped && back.fields[7].dropped && !back.fields[3].dropped);
+    assert_int_equal(schema_to_public(&back, &shown), 0);
+    assert_int_equal(shown.field_count, HELP_FIELDS); /* two less, one more, the hidden one */
+    assert_int_equal(schema_from_public(&shown, &fresh, NULL), 0);
+    assert_true(schema_equal(&fresh, &back)); /* whoever knows the names calls them the same */
+    check_bytes(&bytes);
+    schema_public_release(&shown);
+    struct schema *const all[] = {&whole, &less, &two, &again, &back, &fresh};
+    for (size_t i = 0; i < 6; i++) schema_release(all[i]);
+    buffer_release(&bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -453,7 +514,7 @@ int main(void)
         cmocka_unit_test(test_defaults),     cmocka_unit_test(test_counts),
         cmocka_unit_test(test_whole_schema), cmocka_unit_test(test_wider_structs),
         cmocka_unit_test(test_codec),        cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_key_order),
+        cmocka_unit_test(test_key_order),    cmocka_unit_test(test_dropped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
