@@ -12,6 +12,8 @@
 #include "base/alloc.h"
 #include "net/net_internal.h"
 
+#define RELISTEN_MS 100
+
 void net_log(const struct net *net, int level, const char *fmt, ...)
 {
     if (!net->opts.log) return;
@@ -115,6 +117,7 @@ static void obey(struct loop *loop, enum loop_order order)
     if (order >= LOOP_END && !uv_is_closing((uv_handle_t *)&loop->wake)) {
         uv_close((uv_handle_t *)&loop->wake, NULL);
         uv_close((uv_handle_t *)&loop->delay_timer, NULL);
+        uv_close((uv_handle_t *)&loop->relisten_timer, NULL);
         uv_close((uv_handle_t *)&loop->turn_end, NULL);
     }
 }
@@ -164,10 +167,28 @@ void loop_ask(struct loop *loop, enum loop_order order)
     uv_async_send(&loop->wake);
 }
 
+static void on_relisten(uv_timer_t *timer);
+
+static void on_deaf(uv_handle_t *listener)
+{
+    struct loop *loop = listener->data;
+    loop->deaf |= (uint64_t)1 << ((uv_tcp_t *)listener - loop->listeners);
+    if (!uv_is_closing((uv_handle_t *)&loop->relisten_timer))
+        (void)uv_timer_start(&loop->relisten_timer, on_relisten, RELISTEN_MS, 0);
+}
+
+/* Without descriptors or memory of the kernel libuv asks for the next connection again and again,
+ * and nobody else on the loop is served. So the listener is closed for a moment; connections wait
+ * in the system's queue. */
 static void on_connection(uv_stream_t *listener, int status)
 {
     struct loop *loop = listener->data;
-    if (status == 0) conn_accept(loop, (size_t)((uv_tcp_t *)listener - loop->listeners), listener);
+    if (status == 0) {
+        conn_accept(loop, (size_t)((uv_tcp_t *)listener - loop->listeners), listener);
+    } else if (!uv_is_closing((uv_handle_t *)listener)) {
+        net_log(loop->net, 1, "no connection can be taken for a moment: %s", uv_strerror(status));
+        uv_close((uv_handle_t *)listener, on_deaf);
+    }
 }
 
 /* Every loop listens on a copy of the door's socket; the system gives a connection to whichever
@@ -181,8 +202,21 @@ static int listen_on(struct loop *loop, size_t door)
     const int fd = dup(loop->net->fds[door]);
     if (fd < 0) return UV_EMFILE;
     rc = uv_tcp_open(listener, fd);
-    if (rc == 0) rc = uv_listen((uv_stream_t *)listener, 511, on_connection);
+    if (rc) (void)close(fd);
+    else rc = uv_listen((uv_stream_t *)listener, 511, on_connection);
     return rc;
+}
+
+static void on_relisten(uv_timer_t *timer)
+{
+    struct loop *loop = timer->data;
+    const uint64_t deaf = loop->deaf;
+    loop->deaf = 0;
+    for (size_t door = 0; door < loop->net->opts.door_count; door++) {
+        const bool over = loop->stopping && !loop->net->opts.doors[door].until_end;
+        if ((deaf >> door & 1) && !over && listen_on(loop, door))
+            uv_close((uv_handle_t *)&loop->listeners[door], on_deaf);
+    }
 }
 
 int loop_init(struct loop *loop, struct net *net, struct kith_error *err)
@@ -194,9 +228,11 @@ int loop_init(struct loop *loop, struct net *net, struct kith_error *err)
         return error_set(err, KITH_ENOMEM, "starting a loop: no memory");
     if (uv_loop_init(&loop->uv) || uv_async_init(&loop->uv, &loop->wake, on_wake) ||
         uv_timer_init(&loop->uv, &loop->delay_timer) ||
+        uv_timer_init(&loop->uv, &loop->relisten_timer) ||
         uv_check_init(&loop->uv, &loop->turn_end))
         return error_set(err, KITH_EIO, "starting a loop: the system refused");
     loop->wake.data = loop->delay_timer.data = loop->turn_end.data = loop;
+    loop->relisten_timer.data = loop;
     for (size_t door = 0; door < net->opts.door_count; door++) {
         const int rc = listen_on(loop, door);
         if (rc)

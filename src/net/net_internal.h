@@ -132,6 +132,8 @@ struct loop {
     uv_tcp_t refuser;        /* takes a connection that there is no memory for */
     bool refusing;           /* refuser is being closed */
     uint64_t missed;         /* doors whose listener waits for it; a bit each */
+    uint64_t deaf;           /* doors whose listener is closed for a moment; a bit each */
+    uv_timer_t relisten_timer; /* runs while there are any */
 };
 
 enum conn_proto { CONN_SNIFF, CONN_H1, CONN_H2, CONN_STREAM };

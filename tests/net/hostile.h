@@ -33,6 +33,8 @@ struct hostile {
     struct net *net;
     struct net_door door;
     uint16_t port;
+    void (*log)(void *ctx, int level, const char *text); /* nullable */
+    void *log_ctx;
 };
 
 static inline void hostile_reply(void *ctx, struct exchange *exchange)
@@ -70,7 +72,8 @@ static inline uint16_t hostile_start(struct hostile *hostile, struct net_limits 
     if (!limits.loops) limits.loops = 1;
     if (!limits.workers) limits.workers = 2;
     const struct net_opts opts = { .os = os_real(), .doors = &hostile->door, .door_count = 1,
-                                   .limits = limits };
+                                   .limits = limits, .log = hostile->log,
+                                   .log_ctx = hostile->log_ctx };
     assert_int_equal(net_new(&opts, &hostile->net, &err), 0);
     assert_int_equal(net_start(hostile->net, &err), 0);
     return hostile->port = net_port(hostile->net, 0);
@@ -150,9 +153,8 @@ static inline size_t hostile_peak(size_t since)
 #define HOSTILE_MEASURES 1
 #endif
 
-static inline int hostile_dial(uint16_t port)
+static inline void hostile_connect(int fd, uint16_t port)
 {
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port),
                                          .sin_addr = { htonl(INADDR_LOOPBACK) } };
     const struct timeval patience = { .tv_sec = 10 };
@@ -160,6 +162,12 @@ static inline int hostile_dial(uint16_t port)
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience), 0);
     assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);
+}
+
+static inline int hostile_dial(uint16_t port)
+{
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    hostile_connect(fd, port);
     return fd;
 }
 

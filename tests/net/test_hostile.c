@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/wait.h>
 
 #include "net/hostile.h"
@@ -39,6 +40,46 @@ static void test_accept_without_memory(void **state)
     struct net_stats stats;
     net_stats_get(hostile.net, &stats);
     assert_int_equal(stats.refused, 8);
+    hostile_stop(&hostile);
+}
+
+static void count_log(void *ctx, int level, const char *text)
+{
+    (void)level;
+    if (strstr(text, "no connection can be taken")) ++*(atomic_uint *)ctx;
+}
+
+/* Without descriptors: who is in is served, nothing spins, and who waited is served afterwards. */
+static void test_accept_without_descriptors(void **state)
+{
+    (void)state;
+    struct hostile hostile = { 0 };
+    atomic_uint said = 0;
+    struct rlimit old;
+    char text[1024];
+    hostile.log = count_log;
+    hostile.log_ctx = &said;
+    const uint16_t port = hostile_start(&hostile, (struct net_limits){ 0 });
+    const int in = hostile_dial(port);
+    assert_true(hostile_say(in, "GET /big?3 HTTP/1.1\r\n\r\n"));
+    assert_true(hostile_hear(in, text, sizeof text, "\r\n\r\nxxx"));
+    const int waits = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+    const struct rlimit none = { .rlim_cur = 3, .rlim_max = old.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    hostile_connect(waits, port); /* by the system; nobody takes it */
+    os_sleep_us(os_real(), 350000);
+    for (int i = 0; i < 3; i++) {
+        assert_true(hostile_say(in, "GET /big?3 HTTP/1.1\r\n\r\n"));
+        assert_true(hostile_hear(in, text, sizeof text, "\r\n\r\nxxx"));
+    }
+    assert_in_range(said, 1, 20); /* one attempt a tenth of a second, not one after the other */
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+    assert_true(hostile_say(waits, "GET /big?3 HTTP/1.1\r\n\r\n"));
+    assert_true(hostile_hear(waits, text, sizeof text, "\r\n\r\nxxx"));
+    assert_true(hostile_works(port));
+    (void)close(in);
+    (void)close(waits);
     hostile_stop(&hostile);
 }
 
@@ -361,6 +402,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_accept_without_memory),
+        cmocka_unit_test(test_accept_without_descriptors),
         cmocka_unit_test(test_n1_idle),
         cmocka_unit_test(test_n2_no_reading),
         cmocka_unit_test(test_uploads),
