@@ -5,6 +5,8 @@
 #include "redis/search_query.h"
 
 #define SEARCH_PARAMS_MAX 256u
+/* Clients look for one half or the other. */
+#define SEARCH_UNKNOWN_INDEX "Unknown index name (index not found)"
 
 /* FT.SEARCH and FT.AGGREGATE: the index, brought up to date; NULL: the error was answered. */
 struct search_index *search_ready(struct redis_call *call, struct kith_str name);

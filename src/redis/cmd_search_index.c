@@ -33,7 +33,7 @@ struct search_index *search_ready(struct redis_call *call, struct kith_str name)
 static struct search_index *known(struct redis_call *call, struct kith_str name)
 {
     struct search_index *index = search_find(call->redis, name);
-    if (!index) call_error(call, "Unknown index name");
+    if (!index) call_error(call, SEARCH_UNKNOWN_INDEX);
     return index && search_allowed(call, index, false) ? index : NULL;
 }
 

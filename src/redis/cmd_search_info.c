@@ -76,7 +76,7 @@ void run_ft_info(struct redis_call *call)
     struct search_index *index = search_find(call->redis, call->argv[1]);
     uint64_t words = 0, bytes = 0;
     if (!index) {
-        call_error(call, "Unknown index name");
+        call_error(call, SEARCH_UNKNOWN_INDEX);
         return;
     }
     if (!search_allowed(call, index, false)) return;

@@ -137,7 +137,7 @@ static void replies(void **state)
         "-Error parsing vector similarity query: query vector blob size (3) does not match index's "
         "expected size (8).\r\n");
     ASK(s, "FT.SEARCH^none^*", "-none: no such index\r\n");
-    ASK(s, "FT.INFO^none", "-Unknown index name\r\n");
+    ASK(s, "FT.INFO^none", "-Unknown index name (index not found)\r\n");
     ASK(s, "FT.CREATE^i^SCHEMA^a^TAG", "-Index already exists\r\n");
     ASK(s, "FT._LIST", "*1\r\n$1\r\ni\r\n");
     assert_non_null(strstr(ask(s, "FT.SEARCH^i^@none:{x}", 0, 0), "-Unknown field"));
