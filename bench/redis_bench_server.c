@@ -4,7 +4,6 @@
 #include "redis_bench.h"
 
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -14,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -151,25 +151,14 @@ void server_stop(struct server *server)
 
 /* ---- from outside ---- */
 
-/* Nanoseconds on a processor, of each thread: finer than the ticks of /proc/PID/stat. */
+/* In nanoseconds, threads that ended included: a server may start one a command. */
 double server_cpu_s(const struct server *server)
 {
-    char path[64];
-    double ns = 0;
-    (void)snprintf(path, sizeof path, "/proc/%d/task", (int)server->pid);
-    DIR *dir = opendir(path);
-    if (!dir) die("%s is gone", server->name);
-    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
-        unsigned long long ran;
-        char file[sizeof path + 300];
-        (void)snprintf(file, sizeof file, "%s/%s/schedstat", path, entry->d_name);
-        FILE *stat = entry->d_name[0] == '.' ? NULL : fopen(file, "r");
-        if (!stat) continue;
-        if (fscanf(stat, "%llu", &ran) == 1) ns += (double)ran;
-        fclose(stat);
-    }
-    closedir(dir);
-    return ns / 1e9;
+    clockid_t clock;
+    struct timespec used;
+    if (clock_getcpuclockid(server->pid, &clock) || clock_gettime(clock, &used))
+        die("%s is gone", server->name);
+    return (double)used.tv_sec + (double)used.tv_nsec / 1e9;
 }
 
 double server_rss_mb(const struct server *server)

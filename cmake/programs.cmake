@@ -39,3 +39,5 @@ foreach(file ${bench_files})
   add_executable(${name} EXCLUDE_FROM_ALL ${file} ${parts})
   target_link_libraries(${name} PRIVATE kith_all)
 endforeach()
+# Servers as processes.
+target_sources(vectors_bench PRIVATE ${CMAKE_SOURCE_DIR}/bench/redis_bench_server.c)
