@@ -71,6 +71,7 @@ struct os_ops {
     int (*mutex_init)(const struct os *os, struct os_mutex *mutex);
     void (*mutex_release)(struct os_mutex *mutex);
     void (*mutex_lock)(struct os_mutex *mutex);
+    bool (*mutex_try)(struct os_mutex *mutex);
     void (*mutex_unlock)(struct os_mutex *mutex);
     int (*cond_init)(const struct os *os, struct os_cond *cond);
     void (*cond_release)(struct os_cond *cond);

@@ -40,6 +40,7 @@ static const struct os_ops real_ops = {
     .mutex_init = real_mutex_init,
     .mutex_release = real_mutex_release,
     .mutex_lock = real_mutex_lock,
+    .mutex_try = real_mutex_try,
     .mutex_unlock = real_mutex_unlock,
     .cond_init = real_cond_init,
     .cond_release = real_cond_release,

@@ -60,6 +60,7 @@ uint64_t real_boot_id(const struct os *os);
 int real_mutex_init(const struct os *os, struct os_mutex *mutex);
 void real_mutex_release(struct os_mutex *mutex);
 void real_mutex_lock(struct os_mutex *mutex);
+bool real_mutex_try(struct os_mutex *mutex);
 void real_mutex_unlock(struct os_mutex *mutex);
 int real_cond_init(const struct os *os, struct os_cond *cond);
 void real_cond_release(struct os_cond *cond);

@@ -45,6 +45,11 @@ void real_mutex_lock(struct os_mutex *mutex)
     (void)pthread_mutex_lock(&mutex->real);
 }
 
+bool real_mutex_try(struct os_mutex *mutex)
+{
+    return pthread_mutex_trylock(&mutex->real) == 0;
+}
+
 void real_mutex_unlock(struct os_mutex *mutex)
 {
     (void)pthread_mutex_unlock(&mutex->real);

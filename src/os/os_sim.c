@@ -100,6 +100,7 @@ static const struct os_ops sim_ops = {
     .mutex_init = sim_mutex_init,
     .mutex_release = sim_mutex_release,
     .mutex_lock = sim_mutex_lock,
+    .mutex_try = sim_mutex_try,
     .mutex_unlock = sim_mutex_unlock,
     .cond_init = sim_cond_init,
     .cond_release = sim_cond_release,

@@ -133,6 +133,7 @@ _Noreturn void sim_fail(const struct os_sim *sim, const char *what);
 int sim_mutex_init(const struct os *os, struct os_mutex *mutex);
 void sim_mutex_release(struct os_mutex *mutex);
 void sim_mutex_lock(struct os_mutex *mutex);
+bool sim_mutex_try(struct os_mutex *mutex);
 void sim_mutex_unlock(struct os_mutex *mutex);
 int sim_cond_init(const struct os *os, struct os_cond *cond);
 void sim_cond_release(struct os_cond *cond);

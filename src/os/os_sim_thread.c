@@ -184,6 +184,16 @@ void sim_mutex_lock(struct os_mutex *mutex)
     sim_leave(sim);
 }
 
+bool sim_mutex_try(struct os_mutex *mutex)
+{
+    struct os_sim *sim = sim_of(mutex->os);
+    sim_enter(sim);
+    const bool free = !mutex->sim;
+    if (free) mutex->sim = sim->current;
+    sim_leave(sim);
+    return free;
+}
+
 void sim_mutex_unlock(struct os_mutex *mutex)
 {
     struct os_sim *sim = sim_of(mutex->os);

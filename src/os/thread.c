@@ -5,6 +5,7 @@
 #include "os/thread.h"
 
 #include "os/os_internal.h"
+#include "os/thread_try.h"
 
 int os_mutex_init(const struct os *os, struct os_mutex *mutex)
 {
@@ -21,6 +22,11 @@ void os_mutex_release(struct os_mutex *mutex)
 void os_mutex_lock(struct os_mutex *mutex)
 {
     mutex->os->ops->mutex_lock(mutex);
+}
+
+bool os_mutex_try(struct os_mutex *mutex)
+{
+    return mutex->os->ops->mutex_try(mutex);
 }
 
 void os_mutex_unlock(struct os_mutex *mutex)
