@@ -11,6 +11,10 @@
 
 #include "base/alloc.h"
 #include "cache/cache_internal.h"
+#include "os/thread_try.h"
+
+#define LOCK_TRIES 32u
+#define LOCK_PAUSES 64u /* empty turns: some tens of nanoseconds */
 
 void cache_settings_init(struct cache_settings *settings)
 {
@@ -28,6 +32,7 @@ void cache_settings_init(struct cache_settings *settings)
         .pack_value_zset = 64,
         .intset_entries = 512,
         .list_pack_size = -2,
+        .deflate_level = 6,
     };
 }
 
@@ -81,6 +86,7 @@ void cache_free(struct cache *cache)
     for (unsigned i = 0; cache->databases && i < cache->database_count; i++)
         database_release(&cache->heap, &cache->databases[i]);
     lazy_release(&cache->lazy);
+    deflater_free(cache->deflater);
     mem_free(cache->databases);
     if (cache->lock.os) os_mutex_release(&cache->lock);
     mem_free(cache);
@@ -101,6 +107,16 @@ void cache_set_hooks(struct cache *cache, const struct cache_hooks *hooks)
 void cache_lock(struct cache *cache)
 {
     os_mutex_lock(&cache->lock);
+}
+
+/* Held for microseconds by most: those are waited for, on the processor. */
+bool cache_lock_soon(struct cache *cache)
+{
+    for (unsigned tries = 0; tries < LOCK_TRIES; tries++) {
+        if (os_mutex_try(&cache->lock)) return true;
+        for (unsigned i = 0; i < LOCK_PAUSES; i++) atomic_signal_fence(memory_order_seq_cst);
+    }
+    return false;
 }
 
 void cache_unlock(struct cache *cache)

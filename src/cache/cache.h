@@ -63,6 +63,8 @@ struct cache_settings { /* may be changed under the lock at any time */
     size_t pack_entries_zset, pack_value_zset; /* 128, 64 */
     size_t intset_entries;                     /* 512 */
     int64_t list_pack_size;                    /* list-max-listpack-size, -2 */
+    size_t deflate_from; /* strings of so many bytes are kept compressed; 0: none */
+    int deflate_level;   /* 1 to 9: 6 */
     bool lazy_evict, lazy_expire, lazy_server_del, lazy_user_del, lazy_user_flush;
 };
 
@@ -102,6 +104,7 @@ struct cache_settings *cache_settings(struct cache *cache);
 void cache_set_hooks(struct cache *cache, const struct cache_hooks *hooks);
 
 void cache_lock(struct cache *cache);
+bool cache_lock_soon(struct cache *cache); /* spins for microseconds; false: somebody has it */
 void cache_unlock(struct cache *cache);
 void cache_begin(struct cache *cache); /* after cache_lock: the time of this batch */
 int64_t cache_now_ms(const struct cache *cache); /* Unix, of this batch */
@@ -135,7 +138,8 @@ unsigned entry_frequency(const struct cache *cache, const struct entry *entry); 
 /* ---- strings ---- */
 
 #define ENTRY_TEXT_MAX 24u
-/* The bytes of a string; an integer is printed into scratch. */
+/* The bytes of a string; an integer is printed into scratch. Of strings that are kept compressed,
+ * those of the last four are good. */
 struct kith_str entry_text(const struct entry *entry, char scratch[ENTRY_TEXT_MAX]);
 bool entry_integer(const struct entry *entry, int64_t *out); /* the canonical text of an int64 */
 

@@ -8,6 +8,7 @@
 #define KITH_CACHE_CACHE_INTERNAL_H
 
 #include "cache/cache.h"
+#include "cache/deflate.h"
 #include "cache/dict.h"
 #include "cache/entry.h"
 #include "cache/evict.h"
@@ -38,6 +39,7 @@ struct cache {
     struct cache_stats stats;   /* used, used_tables and lazy_* are filled in when asked for */
     struct evict_pool pool;
     struct lazy lazy;
+    struct deflater *deflater; /* owns; NULL until the first text is compressed */
 };
 
 /* A key in its table. */

@@ -41,7 +41,7 @@ void cache_free_value(struct cache *cache, struct entry *entry)
 {
     if (entry_type_of(entry) != VALUE_STRING) {
         free_of_type(cache, entry_type_of(entry), entry_value(entry));
-    } else if (entry_text_kind(entry) == TEXT_LONG) {
+    } else if (text_kind_is_block(entry_text_kind(entry))) {
         void *text = entry_value(entry);
         if (heap_size(text) <= BYTES_AT_ONCE) {
             heap_free(&cache->heap, text);
@@ -57,7 +57,7 @@ void database_release(struct heap *heap, struct database *database)
     for (struct entry *entry; (entry = dict_next(&database->keys, &it)) != NULL;) {
         if (entry_type_of(entry) != VALUE_STRING) {
             value_of_type(entry_type_of(entry))->free(entry_value(entry));
-        } else if (entry_text_kind(entry) == TEXT_LONG) {
+        } else if (text_kind_is_block(entry_text_kind(entry))) {
             heap_free(heap, entry_value(entry));
         }
         heap_free(heap, entry);

@@ -9,12 +9,13 @@
  */
 #include "base/alloc.h"
 #include "cache/cache_internal.h"
+#include "cache/deflate.h"
 
 /* ---- setting ---- */
 
 static void free_long_text(struct cache *cache, const struct entry_parts *parts)
 {
-    if (parts->type == VALUE_STRING && parts->text_kind == TEXT_LONG)
+    if (parts->type == VALUE_STRING && text_kind_is_block(parts->text_kind))
         heap_free(&cache->heap, parts->value);
 }
 
@@ -63,7 +64,7 @@ static int set_over(struct cache *cache, unsigned db, struct seat seat, struct e
     struct entry *old = seat_entry(&seat);
     bool string = entry_type_of(old) == VALUE_STRING;
     bool was_live = entry_is_live(old);
-    bool plain = string && entry_text_kind(old) != TEXT_LONG;
+    bool plain = string && !text_kind_is_block(entry_text_kind(old));
     parts->key = entry_key_of(old);
     parts->mark = string ? entry_mark(old) : parts->mark;
     cache_tell(cache, db, old);
@@ -118,11 +119,23 @@ int cache_set_integer(struct cache *cache, unsigned db, struct kith_str key, int
     return set_parts(cache, db, key, deadline, &parts, out);
 }
 
+/* Texts without the memory to compress them are kept as they are. */
+static bool deflate_parts(struct cache *cache, struct entry_parts *parts, struct kith_str text)
+{
+    const struct cache_settings *settings = &cache->settings;
+    if (!settings->deflate_from || text.len < settings->deflate_from) return false;
+    if (!cache->deflater && deflater_new(&cache->deflater)) return false;
+    parts->value = deflate_text(cache->deflater, &cache->heap, settings->deflate_level, text);
+    if (parts->value) parts->text_kind = TEXT_DEFLATED;
+    return parts->value != NULL;
+}
+
 static int set_text(struct cache *cache, unsigned db, struct kith_str key, struct kith_str value,
                     int64_t deadline, bool raw, struct entry **out)
 {
     struct entry_parts parts = {.raw = raw};
-    int rc = entry_parts_text(&cache->heap, &parts, value);
+    int rc = deflate_parts(cache, &parts, value)
+                 ? 0 : entry_parts_text(&cache->heap, &parts, value);
     return rc ? rc : set_parts(cache, db, key, deadline, &parts, out);
 }
 
@@ -183,13 +196,15 @@ static bool edit_in_place(struct entry *entry, size_t len)
     return true;
 }
 
-/* Text and integer of an entry become len bytes in a new entry, or in a block of their own. */
+/* Text, compressed text and integer of an entry become len bytes in a new entry, or in a block of
+ * their own. */
 static int edit_anew(struct cache *cache, unsigned db, struct entry **entry, size_t len)
 {
     char scratch[ENTRY_TEXT_MAX];
     struct entry_parts parts;
     struct kith_str old = entry_text(*entry, scratch);
     entry_parts_get(*entry, &parts);
+    void *deflated = parts.text_kind == TEXT_DEFLATED ? parts.value : NULL;
     struct long_text *text = long_text_new(&cache->heap, len, room_for(len));
     if (!text) return KITH_ENOMEM;
     size_t keep = old.len < len ? old.len : len;
@@ -205,6 +220,7 @@ static int edit_anew(struct cache *cache, unsigned db, struct entry **entry, siz
     if (inside || !fresh) heap_free(&cache->heap, text);
     if (!fresh) return KITH_ENOMEM;
     *seat.place = fresh;
+    heap_free(&cache->heap, deflated);
     heap_free(&cache->heap, *entry);
     *entry = fresh;
     return 0;

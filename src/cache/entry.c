@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "cache/cache_internal.h"
+#include "cache/deflate.h"
 
 static void *pointer_get(const uint8_t *from)
 {
@@ -122,6 +123,7 @@ struct kith_str entry_text(const struct entry *entry, char scratch[ENTRY_TEXT_MA
         return (struct kith_str){scratch, text_of_integer(integer_get(entry), scratch)};
     }
     if (entry_text_kind(entry) == TEXT_INLINE) return inline_text(entry);
+    if (entry_text_kind(entry) == TEXT_DEFLATED) return inflated_text(entry_value(entry));
     const struct long_text *text = entry_value(entry);
     return (struct kith_str){text->data, text->len};
 }
@@ -148,6 +150,7 @@ bool entry_integer(const struct entry *entry, int64_t *out)
         *out = integer_get(entry);
         return true;
     }
+    if (entry_text_kind(entry) == TEXT_DEFLATED) return false; /* too long */
     char scratch[ENTRY_TEXT_MAX];
     return text_is_integer(entry_text(entry, scratch), out);
 }
@@ -159,6 +162,7 @@ const char *entry_encoding(const struct cache *cache, const struct entry *entry)
             ->encoding(&cache->settings, entry_value(entry));
     }
     if (entry_text_kind(entry) == TEXT_INTEGER) return "int";
+    if (entry_text_kind(entry) == TEXT_DEFLATED) return "raw";
     char scratch[ENTRY_TEXT_MAX];
     bool brief = entry_text(entry, scratch).len <= 44;
     return brief && !entry_is_raw(entry) ? "embstr" : "raw";
@@ -171,7 +175,8 @@ size_t entry_bytes(const struct entry *entry)
     if (entry_is_live(entry)) bytes += sizeof(uint32_t);
     if (entry_type_of(entry) != VALUE_STRING)
         return bytes + value_of_type(entry_type_of(entry))->bytes(entry_value(entry));
-    return entry_text_kind(entry) == TEXT_LONG ? bytes + heap_size(entry_value(entry)) : bytes;
+    const bool block = text_kind_is_block(entry_text_kind(entry));
+    return block ? bytes + heap_size(entry_value(entry)) : bytes;
 }
 
 /* ---- making ---- */
@@ -187,7 +192,7 @@ void entry_parts_get(const struct entry *entry, struct entry_parts *out)
     out->mark = entry_mark(entry);
     out->raw = entry_is_raw(entry);
     out->text_kind = entry_text_kind(entry);
-    if (out->type != VALUE_STRING || out->text_kind == TEXT_LONG) {
+    if (out->type != VALUE_STRING || text_kind_is_block(out->text_kind)) {
         out->value = entry_value(entry);
     } else if (out->text_kind == TEXT_INLINE) {
         out->text = inline_text(entry);
@@ -226,7 +231,8 @@ static void put_form(struct entry *entry, const struct entry_parts *parts)
 
 static size_t value_bytes(const struct entry *entry, const struct entry_parts *parts)
 {
-    if (parts->type != VALUE_STRING || parts->text_kind == TEXT_LONG) return sizeof(void *);
+    if (parts->type != VALUE_STRING || text_kind_is_block(parts->text_kind))
+        return sizeof(void *);
     return parts->text_kind == TEXT_INLINE ? parts->text.len : integer_width(entry);
 }
 
@@ -245,7 +251,7 @@ size_t entry_parts_bytes(const struct entry_parts *parts)
 static void put_value(struct entry *entry, const struct entry_parts *parts)
 {
     uint8_t *place = entry->rest + entry_key_at(entry) + parts->key.len;
-    if (parts->type != VALUE_STRING || parts->text_kind == TEXT_LONG) {
+    if (parts->type != VALUE_STRING || text_kind_is_block(parts->text_kind)) {
         memcpy(place, &parts->value, sizeof parts->value);
     } else if (parts->text_kind == TEXT_INTEGER) {
         bytes_put(place, (uint64_t)parts->integer, integer_width(entry));

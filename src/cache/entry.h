@@ -12,7 +12,7 @@
  *            6        of hashes: when the wheel will look at its fields
  *            n        the key
  *            m        the string; or its integer in 1, 2, 4 or 8 bytes, little-endian; or the
- *                     address of a value or of a long string
+ *                     address of a value, of a long string or of a compressed one (deflate.h)
  *
  * 16 bytes of key and 32 of value are 55, with a deadline 61: one block of 64.
  *
@@ -29,7 +29,7 @@
 
 #include "cache/cache.h"
 
-enum text_kind { TEXT_INLINE, TEXT_INTEGER, TEXT_LONG };
+enum text_kind { TEXT_INLINE, TEXT_INTEGER, TEXT_LONG, TEXT_DEFLATED };
 enum deadline_form { DEADLINE_NONE, DEADLINE_SHORT, DEADLINE_WIDE };
 
 #define ENTRY_INLINE_MAX 512u /* longer strings have a block of their own */
@@ -60,7 +60,7 @@ struct entry_parts {
     enum text_kind text_kind;
     struct kith_str text;  /* TEXT_INLINE */
     int64_t integer;       /* TEXT_INTEGER */
-    void *value;           /* other types, TEXT_LONG (struct long_text) */
+    void *value;           /* other types, TEXT_LONG (struct long_text), TEXT_DEFLATED */
 };
 
 static inline enum value_type entry_type_of(const struct entry *entry)
@@ -70,6 +70,11 @@ static inline enum value_type entry_type_of(const struct entry *entry)
 static inline enum text_kind entry_text_kind(const struct entry *entry)
 {
     return (enum text_kind)(entry->kind >> 3 & 3);
+}
+/* Whether the bytes of a string are in a block of their own. */
+static inline bool text_kind_is_block(enum text_kind kind)
+{
+    return kind == TEXT_LONG || kind == TEXT_DEFLATED;
 }
 static inline enum deadline_form entry_deadline_form(const struct entry *entry)
 {
