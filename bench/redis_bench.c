@@ -231,41 +231,54 @@ static void run_threads(const struct options *options)
     remove_dir(dir);
 }
 
-/* The line protocol and RESP of one server. */
-static void run_line(const struct options *options)
+static struct server start_lines(const struct options *options, const char *mode,
+                                 const char *dir, uint16_t resp_port)
 {
     char resp[8], line[8];
-    char *dir = fresh_dir();
-    const uint16_t ports[2] = { free_port(), free_port() };
-    (void)snprintf(resp, sizeof resp, "%u", ports[0]);
-    (void)snprintf(line, sizeof line, "%u", ports[1]);
+    const uint16_t port = free_port();
+    (void)snprintf(resp, sizeof resp, "%u", resp_port);
+    (void)snprintf(line, sizeof line, "%u", port);
     const char *const words[] = { options->kith, "serve", "--data", dir, "--milvus-port", "0",
                                   "--ops-port", "0", "--redis-port", resp, "--line-port", line,
-                                  "--loops", "1", NULL };
-    char *argv[16];
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        argv[i] = words[i] ? strdup(words[i]) : NULL;
-    struct server servers[2] = { server_start("resp", argv, ports[0], SERVER_CORE) };
-    servers[1] = (struct server){ "line", servers[0].pid, ports[1] };
-    print_head("the line protocol beside RESP, one server");
-    for (int i = 0; i < 2; i++) {
-        static struct series series[2];
-        memset(series, 0, sizeof series);
-        struct load load = load_of(options, i ? REQUEST_GET : REQUEST_SET, 1);
-        for (unsigned round = 0; round < options->rounds; round++)
-            for (unsigned s = 0; s < 2; s++) {
-                load.protocol = s ? LINE : RESP;
-                measure(&servers[s], &load, round, &series[s]);
-            }
-        for (unsigned s = 0; s < 2; s++)
-            print_row(i ? "GET" : "SET", servers[s].name, &series[s], options->rounds,
-                      s ? median(series[0].cpu_us, options->rounds) /
-                              median(series[1].cpu_us, options->rounds)
-                        : 0);
-    }
-    server_stop(&servers[0]);
+                                  "--line-mode", mode, "--loops", "1" };
+    char *argv[20] = { NULL };
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) argv[i] = strdup(words[i]);
+    const struct server server = server_start(mode, argv, port, SERVER_CORE);
     for (size_t i = 0; argv[i]; i++) free(argv[i]);
-    remove_dir(dir);
+    return server;
+}
+
+/* Both modes of the line protocol, and RESP of the first server. */
+static void run_line(const struct options *options)
+{
+    char dir[2][64];
+    const uint16_t resp_port = free_port();
+    for (unsigned i = 0; i < 2; i++) (void)snprintf(dir[i], sizeof dir[i], "%s", fresh_dir());
+    struct server servers[3];
+    servers[1] = start_lines(options, "single", dir[0], resp_port);
+    servers[2] = start_lines(options, "pooled", dir[1], free_port());
+    servers[0] = (struct server){ "resp", servers[1].pid, resp_port };
+    fill_all(options, servers, 1);
+    print_head("the line protocol beside RESP; both modes");
+    for (unsigned i = 0; i < 4; i++) {
+        static const char *const names[] = { "SET", "GET", "SET, 16 deep", "GET, 16 deep" };
+        static struct series series[3];
+        memset(series, 0, sizeof series);
+        struct load load = load_of(options, i % 2 ? REQUEST_GET : REQUEST_SET, i < 2 ? 1 : 16);
+        for (unsigned round = 0; round < options->rounds; round++)
+            for (unsigned s = 0; s < 3; s++) {
+                const unsigned turn = (s + round) % 3;
+                load.protocol = turn ? LINE : RESP;
+                measure(&servers[turn], &load, round, &series[turn]);
+            }
+        const double peer = median(series[0].cpu_us, options->rounds);
+        for (unsigned s = 0; s < 3; s++)
+            print_row(names[i], servers[s].name, &series[s], options->rounds,
+                      s ? peer / median(series[s].cpu_us, options->rounds) : 0);
+    }
+    server_stop(&servers[1]);
+    server_stop(&servers[2]);
+    for (unsigned i = 0; i < 2; i++) remove_dir(dir[i]);
 }
 
 static double filled_mb(const struct options *options, const char *program, const char *verb,

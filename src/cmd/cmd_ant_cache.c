@@ -34,9 +34,11 @@ static int usage(void)
 static int translate(const struct ant_config *ant, struct server_config *config,
                      struct kith_error *err)
 {
-    char port[16], workers[16];
+    char port[16], workers[16], min_size[24];
     (void)snprintf(port, sizeof port, "%llu", (unsigned long long)ant->port);
     (void)snprintf(workers, sizeof workers, "%llu", (unsigned long long)ant->workers);
+    (void)snprintf(min_size, sizeof min_size, "%llu",
+                   (unsigned long long)ant->compression_min_bytes);
     const char *const host = strcmp(ant->host, "localhost") ? ant->host : "127.0.0.1";
     const char *const pairs[][2] = {
         { "bind", host },
@@ -48,6 +50,9 @@ static int translate(const struct ant_config *ant, struct server_config *config,
         { "line.workers", workers },
         { "line.mode", ant->pooled ? "pooled" : "single" },
         { "insecure", ant->insecure ? "true" : "false" },
+        { "compression.enabled", ant->compression ? "true" : "false" },
+        { "compression.min_size", min_size },
+        { "compression.level", ant->compression_level },
     };
     int rc = config_init(config, err);
     if (rc == 0) rc = config_environment(config, err);
@@ -101,8 +106,6 @@ static int start(const struct ant_config *ant)
     char save[64];
     int exit_code;
     if (ant->cli) return cmd_usage("serve", "-cli: there is no prompt here yet");
-    if (ant->compression)
-        fprintf(stderr, "kith: compression is not there yet: values stay as they are\n");
     const int rc = translate(ant, &config, &err);
     keep_as(ant, &config, save);
     exit_code = rc ? cmd_usage("serve", "%s", err.text) : serve(&config);

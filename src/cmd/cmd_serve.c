@@ -12,7 +12,7 @@
 #include "cmd/cmd.h"
 #include "cmd/serve.h"
 
-#define FLAGS_MAX 64
+#define FLAGS_MAX 96
 
 struct serve_flags {
     const char *redis_conf; /* the operand */

@@ -145,6 +145,14 @@ static uint64_t redis_port(const struct serve *serve)
     return preset ? (uint64_t)serve->redis.settings.port : port;
 }
 
+static const int deflate_levels[] = { 6, 1, 9 }; /* by compression.level */
+
+static size_t deflate_from(const struct server_config *config)
+{
+    if (!config->compression) return 0;
+    return config->compression_min_bytes ? (size_t)config->compression_min_bytes : 1;
+}
+
 static int open_redis(struct serve *serve, struct kith_error *err)
 {
     const struct server_config *config = serve->config;
@@ -162,6 +170,8 @@ static int open_redis(struct serve *serve, struct kith_error *err)
                                .config_file = *config->redis_config ? config->redis_config : NULL,
                                .port = port == CONFIG_PORT_AUTO ? 0 : (unsigned)port,
                                .workers = (unsigned)config->workers,
+                               .deflate_from = deflate_from(config),
+                               .deflate_level = deflate_levels[config->compression_level],
                                .log = logger_line,
                                .log_ctx = serve->logger,
                                .shutdown = on_shutdown };
@@ -182,6 +192,8 @@ static int open_line(struct serve *serve, struct kith_error *err)
         .pooled = config->line_pooled == 1,
         .workers = (unsigned)config->line_workers,
         .unterminated_writes = config->line_unterminated_writes,
+        .extensions = config->line_extensions,
+        .escape_newlines = config->line_escape_newlines,
         .log = logger_line,
         .log_ctx = serve->logger,
     };

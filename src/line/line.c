@@ -28,7 +28,7 @@ int line_new(const struct line_opts *opts, struct line **out, struct kith_error 
     line->opts = *opts;
     line->redis = opts->redis;
     line->resp = redis_stream_ops();
-    line_commands_init(&line->commands);
+    line_commands_init(&line->commands, opts->escape_newlines);
     const int rc = begin(line, err);
     if (rc == 0) redis_set_info(line->redis, "Line", line_write_info, line);
     if (rc == 0) *out = line;

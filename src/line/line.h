@@ -21,6 +21,8 @@ struct line_opts {
     bool pooled;             /* lines run on an elastic pool, not on the loops */
     unsigned workers;        /* of the pool; 0: 200 */
     bool unterminated_writes;
+    bool extensions;      /* TTL, EXPIRE, ... STATS are commands, too */
+    bool escape_newlines; /* LF, CR and backslash of values and names are sent as escapes */
     void (*log)(void *ctx, int level, const char *text); /* nullable */
     void *log_ctx;
 };

@@ -18,10 +18,6 @@
 
 #define DIGITS_MAX 24u
 
-struct task { /* one request while it runs */
-    const struct line_request *request;
-};
-
 static const struct command descriptions[] = {
     [LINE_GET] = { .name = "line|get", .flags = CMD_READ | CMD_FAST },
     [LINE_SET] = { .name = "line|set", .flags = CMD_WRITE | CMD_DENY_OOM },
@@ -30,41 +26,49 @@ static const struct command descriptions[] = {
     [LINE_DEL] = { .name = "line|del", .flags = CMD_WRITE },
     [LINE_KEYS] = { .name = "line|keys", .flags = CMD_READ },
     [LINE_FLUSHALL] = { .name = "line|flushall", .flags = CMD_WRITE },
+    [LINE_TTL] = { .name = "line|ttl", .flags = CMD_READ | CMD_FAST },
+    [LINE_EXPIRE] = { .name = "line|expire", .flags = CMD_WRITE | CMD_FAST },
+    [LINE_PERSIST] = { .name = "line|persist", .flags = CMD_WRITE | CMD_FAST },
+    [LINE_EXISTS] = { .name = "line|exists", .flags = CMD_READ | CMD_FAST },
+    [LINE_INCR] = { .name = "line|incr", .flags = CMD_WRITE | CMD_DENY_OOM | CMD_FAST },
+    [LINE_MGET] = { .name = "line|mget", .flags = CMD_READ },
+    [LINE_UNLOCK] = { .name = "line|unlock", .flags = CMD_WRITE | CMD_FAST },
 };
 
-void line_commands_init(struct line_commands *commands)
+void line_commands_init(struct line_commands *commands, bool escape_newlines)
 {
-    for (size_t i = 0; i <= LINE_FLUSHALL; i++)
+    commands->escape_newlines = escape_newlines;
+    for (size_t i = 0; i < LINE_KEYSPACE_VERBS; i++)
         private_entry_init(&commands->entries[i], &descriptions[i]);
 }
 
 void line_commands_release(struct line_commands *commands)
 {
-    for (size_t i = 0; i <= LINE_FLUSHALL; i++) private_entry_release(&commands->entries[i]);
+    for (size_t i = 0; i < LINE_KEYSPACE_VERBS; i++) private_entry_release(&commands->entries[i]);
 }
 
 /* ---- replies ---- */
 
-static void say(const struct redis_call *call, const char *text)
+void line_say(const struct redis_call *call, const char *text)
 {
     buffer_put(call->reply->out, text, strlen(text));
 }
 
-static void say_no_memory(struct redis_call *call)
+void line_say_no_memory(struct redis_call *call)
 {
     call->failed = true;
-    say(call, "ERROR out of memory\n");
+    line_say(call, "ERROR out of memory\n");
 }
 
 /* ---- deadlines and the log ---- */
 
-static int64_t deadline_of(const struct redis_call *call, const struct line_request *request)
+int64_t line_deadline(const struct redis_call *call, const struct line_request *request)
 {
     if (request->ttl_s <= 0) return CACHE_NO_DEADLINE;
     return cache_now_ms(call->cache) + request->ttl_s * 1000;
 }
 
-static void log_deadline(struct redis_call *call, struct kith_str key, int64_t deadline)
+void line_log_deadline(struct redis_call *call, struct kith_str key, int64_t deadline)
 {
     char digits[DIGITS_MAX];
     const int len = snprintf(digits, sizeof digits, "%lld", (long long)deadline);
@@ -79,7 +83,7 @@ static void log_whole(struct redis_call *call, bool existed, int64_t deadline)
     const struct kith_str gone[] = { { "DEL", 3 }, call->argv[1] };
     if (existed) call_log(call, gone, 2);
     call_log(call, call->argv, call->argc);
-    if (deadline != CACHE_NO_DEADLINE) log_deadline(call, call->argv[1], deadline);
+    if (deadline != CACHE_NO_DEADLINE) line_log_deadline(call, call->argv[1], deadline);
 }
 
 /* An expired key is removed by this look and is not there. */
@@ -96,40 +100,40 @@ static void changed(struct redis_call *call, enum event_class class, const char 
     call_changed(call, call->argv[1], class, event);
     if (deadline != CACHE_NO_DEADLINE)
         call_event(call, call->argv[1], EVENT_GENERIC, "expire");
-    say(call, "OK\n");
+    line_say(call, "OK\n");
 }
 
-static bool refuses(struct redis_call *call, const struct task *task)
+static bool refuses(struct redis_call *call, const struct line_task *task)
 {
     if (!task->request->only_new || !is_there(call)) return false;
-    say(call, "NOT_SET\n");
+    line_say(call, "NOT_SET\n");
     return true;
 }
 
 static void run_set(struct redis_call *call, void *ctx)
 {
-    const struct task *task = ctx;
-    const int64_t deadline = deadline_of(call, task->request);
+    const struct line_task *task = ctx;
+    const int64_t deadline = line_deadline(call, task->request);
     if (refuses(call, task)) return;
     if (cache_set_string(call->cache, 0, call->argv[1], call->argv[2], deadline, false, NULL)) {
-        say_no_memory(call);
+        line_say_no_memory(call);
         return;
     }
     if (deadline != CACHE_NO_DEADLINE) {
         call_log(call, call->argv, call->argc);
-        log_deadline(call, call->argv[1], deadline);
+        line_log_deadline(call, call->argv[1], deadline);
     }
     changed(call, EVENT_STRING, "set", deadline);
 }
 
 /* Takes the value. */
-static void replace(struct redis_call *call, const struct task *task, enum value_type type,
+static void replace(struct redis_call *call, const struct line_task *task, enum value_type type,
                     void *value)
 {
     const bool existed = is_there(call);
-    const int64_t deadline = deadline_of(call, task->request);
+    const int64_t deadline = line_deadline(call, task->request);
     if (cache_add(call->cache, 0, call->argv[1], type, value, deadline, NULL)) {
-        say_no_memory(call);
+        line_say_no_memory(call);
         return;
     }
     log_whole(call, existed, deadline);
@@ -139,7 +143,7 @@ static void replace(struct redis_call *call, const struct task *task, enum value
 
 static void run_sets(struct redis_call *call, void *ctx)
 {
-    const struct task *task = ctx;
+    const struct line_task *task = ctx;
     if (refuses(call, task)) return;
     struct list *list = list_new(cache_heap(call->cache));
     int rc = list ? 0 : KITH_ENOMEM;
@@ -150,12 +154,12 @@ static void run_sets(struct redis_call *call, void *ctx)
         return;
     }
     list_free(list);
-    say_no_memory(call);
+    line_say_no_memory(call);
 }
 
 static void run_setx(struct redis_call *call, void *ctx)
 {
-    const struct task *task = ctx;
+    const struct line_task *task = ctx;
     if (refuses(call, task)) return;
     struct hash *hash = hash_new(cache_heap(call->cache));
     int rc = hash ? 0 : KITH_ENOMEM;
@@ -167,7 +171,7 @@ static void run_setx(struct redis_call *call, void *ctx)
         return;
     }
     if (hash) hash_free(hash);
-    say_no_memory(call);
+    line_say_no_memory(call);
 }
 
 static void run_del(struct redis_call *call, void *ctx)
@@ -175,12 +179,12 @@ static void run_del(struct redis_call *call, void *ctx)
     (void)ctx;
     struct entry *entry = cache_write(call->cache, 0, call->argv[1]);
     if (!entry) {
-        say(call, "NOT_FOUND\n");
+        line_say(call, "NOT_FOUND\n");
         return;
     }
     call_changed(call, call->argv[1], EVENT_GENERIC, "del");
     cache_remove(call->cache, 0, entry, REMOVED_DELETED);
-    say(call, "OK\n");
+    line_say(call, "OK\n");
 }
 
 static void run_flushall(struct redis_call *call, void *ctx)
@@ -188,7 +192,7 @@ static void run_flushall(struct redis_call *call, void *ctx)
     (void)ctx;
     cache_flush(call->cache, 0, true);
     private_flushed(call);
-    say(call, "OK\n");
+    line_say(call, "OK\n");
 }
 
 /* ---- reading ---- */
@@ -198,23 +202,22 @@ static void run_get(struct redis_call *call, void *ctx)
     char scratch[ENTRY_TEXT_MAX];
     struct buffer *out = call->reply->out;
     const size_t before = out->len;
+    const bool escapes = ((const struct line_task *)ctx)->escape_newlines;
     const struct entry *entry = cache_read(call->cache, 0, call->argv[1], 0);
-    (void)ctx;
     if (!entry) {
-        say(call, "NULL\n");
+        line_say(call, "NULL\n");
         return;
     }
     const enum value_type type = entry_type(entry);
     if (type == VALUE_STRING) {
-        const struct kith_str text = entry_text(entry, scratch);
-        buffer_put(out, text.data, text.len);
+        line_put_text(out, entry_text(entry, scratch), escapes);
     } else if (type == VALUE_LIST) {
-        line_put_list(out, entry_value(entry));
+        line_put_list(out, entry_value(entry), escapes);
     } else if (type != VALUE_HASH) {
-        say(call, "ERROR unsupported value type");
+        line_say(call, "ERROR unsupported value type");
     } else if (line_put_hash(out, entry_value(entry))) {
         out->len = before;
-        say_no_memory(call);
+        line_say_no_memory(call);
         return;
     }
     buffer_put(out, "\n", 1);
@@ -223,7 +226,7 @@ static void run_get(struct redis_call *call, void *ctx)
 struct names {
     struct redis_call *call;
     struct kith_str pattern; /* data NULL: all */
-    bool any;
+    bool any, escapes;
 };
 
 static void put_name(void *ctx, struct entry *entry)
@@ -232,22 +235,22 @@ static void put_name(void *ctx, struct entry *entry)
     const struct kith_str key = entry_key(entry);
     if (entry_deadline(entry) <= cache_now_ms(names->call->cache)) return;
     if (names->pattern.data && !text_matches(names->pattern, key, false)) return;
-    if (names->any) say(names->call, " ");
-    buffer_put(names->call->reply->out, key.data, key.len);
+    if (names->any) line_say(names->call, " ");
+    line_put_text(names->call->reply->out, key, names->escapes);
     names->any = true;
 }
 
 static void run_keys(struct redis_call *call, void *ctx)
 {
-    struct names names = { .call = call };
+    const struct line_task *task = ctx;
+    struct names names = { .call = call, .escapes = task->escape_newlines };
     uint64_t cursor = 0;
-    (void)ctx;
     if (call->argc > 1) names.pattern = call->argv[1];
     if (names.pattern.len == 1 && *names.pattern.data == '*') names.pattern.data = NULL;
     do {
         cursor = cache_scan(call->cache, 0, cursor, put_name, &names);
     } while (cursor);
-    say(call, names.any ? "\n" : "EMPTY\n");
+    line_say(call, names.any ? "\n" : "EMPTY\n");
 }
 
 /* ---- from requests ---- */
@@ -256,11 +259,16 @@ static void run_keys(struct redis_call *call, void *ctx)
 static size_t arguments(const struct line_request *request, struct line_words *words,
                         struct kith_str *argv)
 {
-    static const char *const names[] = { "GET", "SET", "RPUSH", "HSET", "DEL", "KEYS", "FLUSHDB" };
+    static const char *const names[] = { "GET",  "SET",    "RPUSH",   "HSET",   "DEL",    "KEYS",
+                                         "FLUSHDB", "TTL", "PEXPIREAT", "PERSIST", "EXISTS",
+                                         "INCRBY", "MGET", "DEL" };
     const char *name = names[request->verb];
     argv[0] = (struct kith_str){ name, strlen(name) };
     switch (request->verb) {
     case LINE_GET:
+    case LINE_TTL:
+    case LINE_PERSIST:
+    case LINE_EXISTS:
     case LINE_DEL: return 2;
     case LINE_KEYS: return request->count > 1 ? 2 : 1;
     case LINE_FLUSHALL: return 1;
@@ -284,10 +292,14 @@ void line_command_run(struct line_commands *commands, struct session *session,
     static void (*const functions[])(struct redis_call *, void *) = {
         [LINE_GET] = run_get, [LINE_SET] = run_set,   [LINE_SETS] = run_sets,
         [LINE_SETX] = run_setx, [LINE_DEL] = run_del, [LINE_KEYS] = run_keys,
-        [LINE_FLUSHALL] = run_flushall,
+        [LINE_FLUSHALL] = run_flushall,    [LINE_TTL] = line_run_ttl,
+        [LINE_EXPIRE] = line_run_expire,   [LINE_PERSIST] = line_run_persist,
+        [LINE_EXISTS] = line_run_exists,   [LINE_INCR] = line_run_incr,
+        [LINE_MGET] = line_run_mget,       [LINE_UNLOCK] = line_run_unlock,
     };
     struct kith_str *argv = words->at + request->first;
-    struct task task = { .request = request };
+    struct line_task task = { .request = request,
+                              .escape_newlines = commands->escape_newlines };
     const size_t argc = arguments(request, words, argv);
     if (argc == 0) {
         buffer_printf(out, "ERROR out of memory\n");

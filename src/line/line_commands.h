@@ -8,9 +8,10 @@
 #include "redis/private_call.h"
 
 struct line_commands { /* guard of the entries: the keyspace lock */
-    struct command_entry entries[LINE_FLUSHALL + 1];
+    struct command_entry entries[LINE_KEYSPACE_VERBS];
+    bool escape_newlines;
 };
-void line_commands_init(struct line_commands *commands);
+void line_commands_init(struct line_commands *commands, bool escape_newlines);
 void line_commands_release(struct line_commands *commands); /* accepts a zeroed struct */
 
 /* Runs a request without fault and appends its reply. Between private_begin and private_end with
@@ -18,5 +19,26 @@ void line_commands_release(struct line_commands *commands); /* accepts a zeroed 
 void line_command_run(struct line_commands *commands, struct session *session,
                       const struct line_request *request, struct line_words *words,
                       struct buffer *out);
+
+/* ---- what the files of the commands share ---- */
+
+struct line_task { /* one request while it runs */
+    const struct line_request *request;
+    bool escape_newlines;
+};
+void line_say(const struct redis_call *call, const char *text);
+void line_say_no_memory(struct redis_call *call);
+/* Unix ms; CACHE_NO_DEADLINE. */
+int64_t line_deadline(const struct redis_call *call, const struct line_request *request);
+void line_log_deadline(struct redis_call *call, struct kith_str key, int64_t deadline);
+
+/* line_extension.c; ctx is a struct line_task */
+void line_run_ttl(struct redis_call *call, void *ctx);
+void line_run_expire(struct redis_call *call, void *ctx);
+void line_run_persist(struct redis_call *call, void *ctx);
+void line_run_exists(struct redis_call *call, void *ctx);
+void line_run_incr(struct redis_call *call, void *ctx);
+void line_run_mget(struct redis_call *call, void *ctx);
+void line_run_unlock(struct redis_call *call, void *ctx);
 
 #endif

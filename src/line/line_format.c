@@ -73,7 +73,23 @@ void line_put_json(struct buffer *out, struct kith_str text)
 
 /* ---- values ---- */
 
-void line_put_list(struct buffer *out, const struct list *list)
+void line_put_text(struct buffer *out, struct kith_str text, bool escapes)
+{
+    const char *at = text.data, *end = text.data + text.len;
+    while (escapes && at < end) {
+        const char *stop = at;
+        while (stop < end && *stop != '\n' && *stop != '\r' && *stop != '\\') stop++;
+        buffer_put(out, at, (size_t)(stop - at));
+        if (stop == end) return;
+        buffer_put(out, *stop == '\n' ? "\\n" : *stop == '\r' ? "\\r" : "\\\\", 2);
+        at = stop + 1;
+    }
+    if (at < end) buffer_put(out, at, (size_t)(end - at));
+}
+
+enum list_form { LIST_PLAIN, LIST_ESCAPED, LIST_JSON };
+
+static void put_list(struct buffer *out, const struct list *list, enum list_form form)
 {
     struct pack_item scratch;
     struct list_place place = list_place(list, 0);
@@ -81,12 +97,23 @@ void line_put_list(struct buffer *out, const struct list *list)
     for (uint64_t i = 0; i < list_count(list); i++) {
         if (i) {
             list_forward(list, &place);
-            buffer_put(out, " ", 1);
+            buffer_put(out, form == LIST_JSON ? "," : " ", 1);
         }
         const struct kith_str text = list_text(list, place, &scratch);
-        buffer_put(out, text.data, text.len);
+        if (form == LIST_JSON) line_put_json(out, text);
+        else line_put_text(out, text, form == LIST_ESCAPED);
     }
     buffer_put(out, "]", 1);
+}
+
+void line_put_list(struct buffer *out, const struct list *list, bool escapes)
+{
+    put_list(out, list, escapes ? LIST_ESCAPED : LIST_PLAIN);
+}
+
+void line_put_json_list(struct buffer *out, const struct list *list)
+{
+    put_list(out, list, LIST_JSON);
 }
 
 static int compare_names(const void *a, const void *b)

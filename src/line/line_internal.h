@@ -22,7 +22,7 @@
 #include "os/thread.h"
 
 struct line_counters {
-    atomic_uint_fast64_t connections, active, requests, responses, rejected, attacks;
+    atomic_uint_fast64_t connections, active, requests, responses, rejected, attacks, on_loops;
 };
 
 struct line {
@@ -36,7 +36,13 @@ struct line {
     struct os_mutex lock;
 };
 
-enum line_end { LINE_END_MORE, LINE_END_AUTH, LINE_END_CLOSE, LINE_END_ATTACK };
+enum line_end {
+    LINE_END_MORE,
+    LINE_END_AUTH,
+    LINE_END_CLOSE,
+    LINE_END_ATTACK,
+    LINE_END_POOL /* what follows is not for a loop */
+};
 
 struct line_job { /* a batch on a worker */
     struct buffer input, output;
@@ -64,7 +70,12 @@ struct line_conn {
  * much was done. Any thread, one at a time. */
 size_t line_serve(struct line_conn *conn, const uint8_t *data, size_t len, bool last,
                   struct buffer *out, enum line_end *end);
+/* The same as long as it is quick: no command that looks at all keys, nothing large, and nobody has
+ * the keyspace lock for long; else LINE_END_POOL. */
+size_t line_serve_quick(struct line_conn *conn, const uint8_t *data, size_t len, bool last,
+                        struct buffer *out, enum line_end *end);
 void line_conn_free(struct line_conn *conn);
 void line_write_info(void *line, struct buffer *out); /* line_stats.c */
+void line_write_json(struct line *line, struct buffer *out); /* one line of JSON */
 
 #endif

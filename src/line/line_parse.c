@@ -252,8 +252,14 @@ static const struct verb_name verb_names[] = {
     { "SETSNX", LINE_SETS, true },      { "SETXNX", LINE_SETX, true },
     { "KEYS", LINE_KEYS, false },       { "AUTH", LINE_AUTH, false },
     { "FLUSHALL", LINE_FLUSHALL, false }, { "POST", LINE_HTTP, false },
-    { "HOST:", LINE_HTTP, false },
+    { "HOST:", LINE_HTTP, false },      { "TTL", LINE_TTL, false },
+    { "EXPIRE", LINE_EXPIRE, false },   { "PERSIST", LINE_PERSIST, false },
+    { "EXISTS", LINE_EXISTS, false },   { "INCR", LINE_INCR, false },
+    { "MGET", LINE_MGET, false },       { "UNLOCK", LINE_UNLOCK, false },
+    { "PING", LINE_PING, false },       { "STATS", LINE_STATS, false },
 };
+
+static bool is_extension(enum line_verb verb) { return verb >= LINE_TTL && verb <= LINE_STATS; }
 
 /* ASCII case only. */
 static bool is_word(struct kith_str text, const char *upper)
@@ -266,10 +272,11 @@ static bool is_word(struct kith_str text, const char *upper)
     return upper[text.len] == 0;
 }
 
-static void find_verb(struct kith_str name, struct line_request *out)
+static void find_verb(struct kith_str name, bool extended, struct line_request *out)
 {
     for (size_t i = 0; i < sizeof verb_names / sizeof verb_names[0]; i++) {
         if (!is_word(name, verb_names[i].name)) continue;
+        if (is_extension(verb_names[i].verb) && !extended) continue;
         out->verb = verb_names[i].verb;
         out->only_new = verb_names[i].only_new;
         return;
@@ -279,7 +286,15 @@ static void find_verb(struct kith_str name, struct line_request *out)
 
 static bool takes_ttl(enum line_verb verb)
 {
-    return verb != LINE_GET && verb != LINE_DEL && verb != LINE_KEYS && verb != LINE_FLUSHALL;
+    return verb == LINE_SET || verb == LINE_SETS || verb == LINE_SETX || verb == LINE_UNKNOWN;
+}
+
+static enum line_fault read_ttl(struct kith_str text, struct line_request *out)
+{
+    const enum line_ttl got = line_ttl_parse(text, &out->ttl_s, &out->detail);
+    if (got == LINE_TTL_NUMBER) return LINE_BAD_TTL_NUMBER;
+    if (got == LINE_TTL_FORMAT) out->detail = text;
+    return got == LINE_TTL_FORMAT ? LINE_BAD_TTL : LINE_FINE;
 }
 
 /* Takes "-t T" away: name and key move up to where the rest is. */
@@ -287,13 +302,8 @@ static enum line_fault take_ttl(struct kith_str *words, struct line_request *out
 {
     if (out->count < 4 || words[2].len != 2 || memcmp(words[2].data, "-t", 2) != 0)
         return LINE_FINE;
-    const struct kith_str text = words[3];
-    const enum line_ttl got = line_ttl_parse(text, &out->ttl_s, &out->detail);
-    if (got == LINE_TTL_NUMBER) return LINE_BAD_TTL_NUMBER;
-    if (got == LINE_TTL_FORMAT) {
-        out->detail = text;
-        return LINE_BAD_TTL;
-    }
+    const enum line_fault fault = read_ttl(words[3], out);
+    if (fault != LINE_FINE) return fault;
     words[3] = words[1];
     words[2] = words[0];
     out->first += 2;
@@ -305,13 +315,17 @@ static enum line_fault count_fault(const struct line_request *request)
 {
     static const uint8_t least[] = { [LINE_GET] = 2,  [LINE_SET] = 3, [LINE_SETS] = 3,
                                      [LINE_SETX] = 4, [LINE_DEL] = 2, [LINE_KEYS] = 1,
-                                     [LINE_FLUSHALL] = 1 };
+                                     [LINE_FLUSHALL] = 1, [LINE_TTL] = 2,
+                                     [LINE_EXPIRE] = 3,   [LINE_PERSIST] = 2,
+                                     [LINE_EXISTS] = 2,   [LINE_INCR] = 2,
+                                     [LINE_MGET] = 2,     [LINE_UNLOCK] = 3,
+                                     [LINE_PING] = 1,     [LINE_STATS] = 1 };
     if (request->verb == LINE_UNKNOWN) return LINE_UNKNOWN_COMMAND;
     if (request->count < least[request->verb]) return LINE_TOO_FEW;
     return request->verb == LINE_SETX && request->count % 2 ? LINE_ODD : LINE_FINE;
 }
 
-int line_read(struct line_words *words, const void *line, size_t len, bool authenticated,
+int line_read(struct line_words *words, const void *line, size_t len, unsigned may,
               struct line_request *out)
 {
     *out = (struct line_request){ .verb = LINE_UNKNOWN, .first = words->count };
@@ -323,11 +337,12 @@ int line_read(struct line_words *words, const void *line, size_t len, bool authe
         out->fault = LINE_NO_TOKEN;
         return 0;
     }
-    find_verb(mine[0], out);
+    find_verb(mine[0], may & LINE_MAY_EXTEND, out);
     if (out->verb == LINE_AUTH || out->verb == LINE_HTTP) return 0;
-    if (!authenticated) out->fault = LINE_NOT_AUTHENTICATED;
+    if (!(may & LINE_MAY_RUN)) out->fault = LINE_NOT_AUTHENTICATED;
     else if (takes_ttl(out->verb)) out->fault = take_ttl(mine, out);
     if (out->fault == LINE_FINE) out->fault = count_fault(out);
+    if (out->fault == LINE_FINE && out->verb == LINE_EXPIRE) out->fault = read_ttl(mine[2], out);
     return 0;
 }
 
@@ -337,6 +352,8 @@ static const char *too_few_text(enum line_verb verb)
     case LINE_SET: return "requires key and value";
     case LINE_SETS: return "requires key and at least one array element";
     case LINE_SETX: return "requires key and at least one key-value pair";
+    case LINE_EXPIRE: return "requires key and time";
+    case LINE_UNLOCK: return "requires key and owner";
     default: return "requires key";
     }
 }

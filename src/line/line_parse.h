@@ -46,10 +46,18 @@ enum line_ttl { LINE_TTL_GOOD, LINE_TTL_FORMAT, LINE_TTL_NUMBER };
 enum line_ttl line_ttl_parse(struct kith_str text, int64_t *seconds, struct kith_str *digits);
 
 enum line_verb {
-    LINE_GET, LINE_SET, LINE_SETS, LINE_SETX, LINE_DEL, LINE_KEYS, LINE_FLUSHALL, LINE_AUTH,
+    LINE_GET, LINE_SET, LINE_SETS, LINE_SETX, LINE_DEL, LINE_KEYS, LINE_FLUSHALL,
+    LINE_TTL, LINE_EXPIRE, LINE_PERSIST, LINE_EXISTS, LINE_INCR, LINE_MGET,
+    LINE_UNLOCK, /* the last that runs on the keyspace */
+    LINE_PING, LINE_STATS,
+    LINE_AUTH,
     LINE_HTTP,   /* POST or Host: a browser was sent here */
     LINE_UNKNOWN
 };
+
+#define LINE_KEYSPACE_VERBS (LINE_UNLOCK + 1)
+
+enum line_may { LINE_MAY_RUN = 1, /* authenticated */ LINE_MAY_EXTEND = 2 /* TTL to STATS, too */ };
 
 enum line_fault { /* in the order of the checks */
     LINE_FINE,
@@ -67,12 +75,12 @@ struct line_request {
     bool only_new; /* the NX forms */
     enum line_fault fault;
     size_t first, count;  /* of its words; the TTL pair is gone */
-    int64_t ttl_s;        /* 0: none */
+    int64_t ttl_s;        /* 0: none; also what EXPIRE says */
     struct kith_str detail; /* of a bad TTL */
 };
-/* What a line asks for. KITH_ENOMEM. */
-KITH_NODISCARD int line_read(struct line_words *words, const void *line, size_t len,
-                             bool authenticated, struct line_request *out);
+/* What a line asks for; `may` are bits of line_may. KITH_ENOMEM. */
+KITH_NODISCARD int line_read(struct line_words *words, const void *line, size_t len, unsigned may,
+                             struct line_request *out);
 /* "ERROR ...\n" of a fault; false: there is none. */
 struct buffer;
 bool line_fault_text(const struct line_request *request, struct buffer *out);

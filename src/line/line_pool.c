@@ -35,7 +35,7 @@ struct line_pool {
     struct os_cond work, watch;
     struct task *ring; /* owns */
     unsigned first, queued;
-    unsigned live, target, busy;
+    unsigned live, target, busy, idle; /* idle: they wait for work */
     struct worker *ended; /* a list: to be joined */
     bool stopping, watching;
     uint64_t tasks, completed, rejected, busy_us;
@@ -51,7 +51,9 @@ static bool take(struct line_pool *pool, struct task *out)
 {
     while (!pool->queued) {
         if (pool->stopping || pool->live > pool->target) return false;
+        pool->idle++;
         (void)os_cond_wait(&pool->work, &pool->lock, OS_FOREVER);
+        pool->idle--;
     }
     *out = pool->ring[pool->first];
     pool->first = (pool->first + 1) % pool->queue_max;
@@ -167,8 +169,9 @@ int line_pool_submit(struct line_pool *pool, void (*fn)(void *arg), void *arg)
         pool->watching = true;
         os_cond_signal(&pool->watch);
     }
+    const bool wake = fits && pool->queued <= pool->idle; /* else enough were woken, or work */
     os_mutex_unlock(&pool->lock);
-    if (fits) os_cond_signal(&pool->work);
+    if (wake) os_cond_signal(&pool->work);
     return fits ? 0 : KITH_EBUSY;
 }
 

@@ -11,12 +11,15 @@
 
 #define BATCH_REQUESTS 64u
 #define BATCH_WORDS 192u
+#define QUICK_BYTES 65536u /* of a line */
+#define QUICK_BATCHES 16u  /* at a time, on a loop */
 
 struct batch {
     struct line_words words;
     struct line_request requests[BATCH_REQUESTS];
     size_t count;
     bool touches; /* one of them needs the keyspace */
+    bool slow;    /* one of them takes long */
     bool seen;    /* there was a line that is not empty */
     enum line_end end;
 };
@@ -25,7 +28,12 @@ struct batch {
 static bool runs_unterminated(const struct line_conn *conn, const struct line_request *request)
 {
     if (conn->line->opts.unterminated_writes) return true;
-    return request->verb == LINE_GET || request->verb == LINE_KEYS || request->verb == LINE_AUTH;
+    switch (request->verb) {
+    case LINE_GET:
+    case LINE_KEYS:
+    case LINE_AUTH: return true;
+    default: return false;
+    }
 }
 
 /* A password to be checked ends the batch. */
@@ -46,7 +54,9 @@ static bool take_line(struct line_conn *conn, struct batch *batch, const uint8_t
 {
     struct line_request *request = &batch->requests[batch->count];
     batch->seen = true;
-    if (line_read(&batch->words, data, len, conn->authenticated, request)) {
+    const unsigned may = (conn->authenticated ? LINE_MAY_RUN : 0u) |
+                         (conn->line->opts.extensions ? LINE_MAY_EXTEND : 0u);
+    if (line_read(&batch->words, data, len, may, request)) {
         batch->end = LINE_END_CLOSE;
         return false;
     }
@@ -57,8 +67,10 @@ static bool take_line(struct line_conn *conn, struct batch *batch, const uint8_t
         batch->end = LINE_END_ATTACK;
     } else if (request->verb == LINE_AUTH && request->fault == LINE_FINE) {
         take_password(conn, batch, request);
-    } else if (request->fault == LINE_FINE) {
+    } else if (request->fault == LINE_FINE && request->verb < (int)LINE_KEYSPACE_VERBS) {
         batch->touches = true;
+        if (request->verb == LINE_KEYS || request->verb == LINE_FLUSHALL || len > QUICK_BYTES)
+            batch->slow = true;
     }
     return batch->end == LINE_END_MORE;
 }
@@ -92,19 +104,26 @@ static void answer(struct line_conn *conn, struct batch *batch, struct buffer *o
         const struct line_request *request = &batch->requests[i];
         if (line_fault_text(request, out)) continue;
         if (request->verb == LINE_AUTH) answer_auth(conn, out);
+        else if (request->verb == LINE_PING) buffer_put(out, "PONG\n", 5);
+        else if (request->verb == LINE_STATS) line_write_json(conn->line, out);
         else line_command_run(&conn->line->commands, conn->session, request, &batch->words, out);
     }
 }
 
-/* false: the session was killed, or there is no memory for one. */
-static bool execute(struct line_conn *conn, struct batch *batch, size_t bytes, struct buffer *out)
+/* KITH_ECLOSED: the session was killed. KITH_EBUSY: it is not for a loop, and nothing was done. */
+static int execute(struct line_conn *conn, struct batch *batch, size_t bytes, bool quick,
+                   struct buffer *out)
 {
+    int rc = 0;
+    if (quick && batch->slow) return KITH_EBUSY;
     if (batch->touches && !conn->session) conn->session = session_open_local(conn->line->redis);
-    if (batch->touches && !conn->session) return false;
-    if (batch->touches && private_begin(conn->session, out, bytes)) return false;
+    if (batch->touches && !conn->session) return KITH_ENOMEM;
+    if (batch->touches && quick) rc = private_begin_soon(conn->session, out, bytes);
+    else if (batch->touches) rc = private_begin(conn->session, out, bytes);
+    if (rc) return rc;
     answer(conn, batch, out);
     if (batch->touches) private_end(conn->session);
-    return true;
+    return 0;
 }
 
 static void count(struct line *line, const struct batch *batch)
@@ -114,27 +133,53 @@ static void count(struct line *line, const struct batch *batch)
     atomic_fetch_add_explicit(&line->counters.responses, batch->count, memory_order_relaxed);
 }
 
-size_t line_serve(struct line_conn *conn, const uint8_t *data, size_t len, bool last,
-                  struct buffer *out, enum line_end *end)
+/* One batch; *used stays 0 if it is not for this thread. */
+static enum line_end serve_batch(struct line_conn *conn, const uint8_t *data, size_t len, bool last,
+                                 bool quick, struct buffer *out, size_t *used, bool *seen)
 {
-    size_t at = 0;
+    struct batch batch;
+    line_words_init(&batch.words);
+    batch.count = 0;
+    batch.touches = batch.slow = batch.seen = false;
+    batch.end = LINE_END_MORE;
+    *used = collect(conn, &batch, data, len, last);
+    const int rc = execute(conn, &batch, *used, quick, out);
+    line_words_release(&batch.words);
+    if (rc == KITH_EBUSY) {
+        *used = 0;
+        return LINE_END_POOL;
+    }
+    if (rc) batch.end = LINE_END_CLOSE;
+    count(conn->line, &batch);
+    *seen = *seen || batch.seen;
+    return batch.end;
+}
+
+static size_t serve(struct line_conn *conn, const uint8_t *data, size_t len, bool last, bool quick,
+                    struct buffer *out, enum line_end *end)
+{
+    size_t at = 0, batches = 0;
     bool seen = false;
     *end = LINE_END_MORE;
     while (at < len && *end == LINE_END_MORE) {
-        struct batch batch;
-        line_words_init(&batch.words);
-        batch.count = 0;
-        batch.touches = batch.seen = false;
-        batch.end = LINE_END_MORE;
-        const size_t used = collect(conn, &batch, data + at, len - at, last);
-        if (!execute(conn, &batch, used, out)) batch.end = LINE_END_CLOSE;
-        count(conn->line, &batch);
-        line_words_release(&batch.words);
-        seen = seen || batch.seen;
-        *end = batch.end;
+        size_t used = 0;
+        if (quick && batches++ == QUICK_BATCHES) *end = LINE_END_POOL;
+        else *end = serve_batch(conn, data + at, len - at, last, quick, out, &used, &seen);
         at += used;
         if (used == 0) break;
     }
     if (seen) conn->active_us = os_now_us(conn->line->opts.os);
     return at;
+}
+
+size_t line_serve(struct line_conn *conn, const uint8_t *data, size_t len, bool last,
+                  struct buffer *out, enum line_end *end)
+{
+    return serve(conn, data, len, last, false, out, end);
+}
+
+size_t line_serve_quick(struct line_conn *conn, const uint8_t *data, size_t len, bool last,
+                        struct buffer *out, enum line_end *end)
+{
+    return serve(conn, data, len, last, true, out, end);
 }

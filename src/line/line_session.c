@@ -220,7 +220,8 @@ static void log_attack(struct line_conn *conn)
 static void obey(struct line_conn *conn, enum line_end end)
 {
     switch (end) {
-    case LINE_END_MORE: break;
+    case LINE_END_MORE:
+    case LINE_END_POOL: break;
     case LINE_END_AUTH: begin_check(conn); break;
     case LINE_END_ATTACK:
         log_attack(conn);
@@ -239,7 +240,7 @@ static size_t run_here(struct line_conn *conn, const uint8_t *data, size_t len, 
 }
 
 /* Whole lines are copied, for a worker; a session is in the queue at most once. */
-static size_t run_there(struct line_conn *conn, const uint8_t *data, size_t len, bool last)
+static size_t hand_over(struct line_conn *conn, const uint8_t *data, size_t len, bool last)
 {
     struct buffer *input = &conn->job.input;
     size_t whole = len;
@@ -257,6 +258,17 @@ static size_t run_there(struct line_conn *conn, const uint8_t *data, size_t len,
     conn->job.last = last;
     start_job(conn);
     return whole;
+}
+
+/* What is quick is done where it came: two switches of threads take longer than it does. */
+static size_t run_pooled(struct line_conn *conn, const uint8_t *data, size_t len, bool last)
+{
+    enum line_end end;
+    const size_t used = line_serve_quick(conn, data, len, last, stream_output(conn->stream), &end);
+    if (used) atomic_fetch_add_explicit(&conn->line->counters.on_loops, 1, memory_order_relaxed);
+    if (end == LINE_END_POOL) return used + hand_over(conn, data + used, len - used, last);
+    obey(conn, end);
+    return end == LINE_END_CLOSE || end == LINE_END_ATTACK ? len : used;
 }
 
 static void end_job(struct line_conn *conn)
@@ -291,7 +303,7 @@ static size_t on_input(void *ctx, const uint8_t *data, size_t len, bool ended)
     if (!conn->decided && len && !decide(conn, data[0])) return len;
     if (conn->resp) return conn->line->resp->input(conn->resp, data, len, ended);
     if (conn->state != LINE_READING) return 0;
-    return conn->line->pool ? run_there(conn, data, len, ended)
+    return conn->line->pool ? run_pooled(conn, data, len, ended)
                             : run_here(conn, data, len, ended);
 }
 

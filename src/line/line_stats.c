@@ -13,7 +13,7 @@ struct figure {
     enum metric_kind kind;
     uint64_t value;
 };
-#define FIGURES 16u
+#define FIGURES 17u
 
 static uint64_t load(const atomic_uint_fast64_t *counter)
 {
@@ -34,6 +34,8 @@ static void gather(struct line *line, struct figure *out)
         { "rejected", "Connections and batches refused.", METRIC_COUNTER,
           load(&counters->rejected) },
         { "attacks", "Connections that spoke HTTP.", METRIC_COUNTER, load(&counters->attacks) },
+        { "loop_batches", "Batches that a pooled door's loops ran themselves.", METRIC_COUNTER,
+          load(&counters->on_loops) },
         { "worker_count", "Threads of the pool.", METRIC_GAUGE, pool.workers },
         { "min_workers", "The fewest there may be.", METRIC_GAUGE, pool.workers_min },
         { "max_workers", "The most there may be.", METRIC_GAUGE, pool.workers_max },
@@ -56,6 +58,16 @@ void line_write_info(void *ctx, struct buffer *out)
     buffer_printf(out, "mode:%s\r\n", line->pool ? "pooled" : "single");
     for (size_t i = 0; i < FIGURES; i++)
         buffer_printf(out, "%s:%llu\r\n", figures[i].name, (unsigned long long)figures[i].value);
+}
+
+void line_write_json(struct line *line, struct buffer *out)
+{
+    struct figure figures[FIGURES];
+    gather(line, figures);
+    buffer_printf(out, "{\"mode\":\"%s\"", line->pool ? "pooled" : "single");
+    for (size_t i = 0; i < FIGURES; i++)
+        buffer_printf(out, ",\"%s\":%llu", figures[i].name, (unsigned long long)figures[i].value);
+    buffer_put(out, "}\n", 2);
 }
 
 void line_measure(struct line *line)

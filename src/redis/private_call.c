@@ -24,10 +24,10 @@ void private_entry_release(struct command_entry *entry)
     entry->stats.histogram = NULL;
 }
 
-int private_begin(struct session *session, struct buffer *out, size_t bytes)
+/* Under the lock; which is let go if it fails. */
+static int begin(struct session *session, struct buffer *out, size_t bytes)
 {
     struct redis *redis = session->redis;
-    cache_lock(redis->cache);
     cache_begin(redis->cache);
     if (session->closing) {
         cache_unlock(redis->cache);
@@ -40,6 +40,17 @@ int private_begin(struct session *session, struct buffer *out, size_t bytes)
     redis->counters.reads++;
     redis->now_ns = os_now_ns(redis->os);
     return 0;
+}
+
+int private_begin(struct session *session, struct buffer *out, size_t bytes)
+{
+    cache_lock(session->redis->cache);
+    return begin(session, out, bytes);
+}
+
+int private_begin_soon(struct session *session, struct buffer *out, size_t bytes)
+{
+    return cache_lock_soon(session->redis->cache) ? begin(session, out, bytes) : KITH_EBUSY;
 }
 
 void private_end(struct session *session)

@@ -17,6 +17,8 @@ void private_entry_release(struct command_entry *entry);
 /* Takes the keyspace lock for a batch of a local session; replies go to out. `bytes` came in.
  * KITH_ECLOSED: the session was killed; the lock is not held then. */
 KITH_NODISCARD int private_begin(struct session *session, struct buffer *out, size_t bytes);
+/* The same if the lock can be had within microseconds; KITH_EBUSY. */
+KITH_NODISCARD int private_begin_soon(struct session *session, struct buffer *out, size_t bytes);
 void private_end(struct session *session);
 
 /* fn(call, ctx) does the work; argv is the command as a client of RESP would have given it: that is

@@ -114,6 +114,8 @@ static int open_parts(struct redis *redis, const struct redis_opts *opts, struct
     if (!redis->settings.dir && os_folder(folder, sizeof folder) == 0)
         redis->settings.dir = mem_strdup(folder); /* to be shown; NULL does no harm */
     redis_apply_settings(redis);
+    cache_settings(redis->cache)->deflate_from = opts->deflate_from;
+    if (opts->deflate_level) cache_settings(redis->cache)->deflate_level = opts->deflate_level;
     redis_refresh(redis);
     rc = persist_open(redis, opts->dir, err);
     if (rc == 0) rc = offload_init(redis, opts->workers, err);

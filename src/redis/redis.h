@@ -26,6 +26,8 @@ struct redis_opts {
     const char *config_file; /* for CONFIG REWRITE; NULL: none */
     unsigned port;           /* shown by INFO and CONFIG */
     unsigned workers;        /* threads for work that takes long; 0: CPUs */
+    size_t deflate_from;     /* strings of so many bytes are kept compressed; 0: none */
+    int deflate_level;       /* 1 to 9; 0: 6 */
     void (*log)(void *ctx, int level, const char *text);
     void *log_ctx;
     void (*shutdown)(void *ctx, bool save); /* SHUTDOWN; nullable: then it is an error */

@@ -32,7 +32,9 @@ struct server_config {
     uint64_t line_port; /* 0: off */
     const char *line_password, *line_auth_file; /* "": none */
     uint64_t line_idle_timeout_s, line_pooled, line_workers;
-    bool line_unterminated_writes;
+    bool line_unterminated_writes, line_extensions, line_escape_newlines;
+    bool compression; /* of strings of the keyspace */
+    uint64_t compression_min_bytes, compression_level; /* level: 0 default, 1 speed, 2 size */
     uint64_t tls;                   /* enum config_tls */
     const char *tls_cert, *tls_key, *tls_client_ca; /* "": none */
     uint64_t sync;                  /* enum kith_sync */
