@@ -24,6 +24,7 @@ void cache_settings_init(struct cache_settings *settings)
         .tenacity = 10,
         .lfu_log_factor = 10,
         .lfu_decay_minutes = 1,
+        .piece_members = 1024,
         .pack_entries_hash = 512,
         .pack_value_hash = 64,
         .pack_entries_set = 128,

@@ -58,6 +58,7 @@ struct cache_settings { /* may be changed under the lock at any time */
     unsigned samples;      /* maxmemory-samples, 5 */
     unsigned tenacity;     /* maxmemory-eviction-tenacity, 10 */
     unsigned lfu_log_factor, lfu_decay_minutes; /* 10, 1 */
+    size_t piece_members; /* values with more are written in pieces by snapshots: 1024 */
     size_t pack_entries_hash, pack_value_hash; /* hash-max-listpack-entries 512, -value 64 */
     size_t pack_entries_set, pack_value_set;   /* 128, 64 */
     size_t pack_entries_zset, pack_value_zset; /* 128, 64 */
@@ -86,6 +87,9 @@ struct cache_hooks { /* called under the lock; nullable */
      * key follows (`removed`, REMOVED_EXPIRED). */
     void (*field_expired)(void *ctx, unsigned db, const struct entry *entry,
                           struct kith_str field);
+    /* A value that nobody has any more is about to be freed. true: it is kept for now, and
+     * cache_free_kept follows. Not called for cache_flush. */
+    bool (*keeping)(void *ctx, enum value_type type, void *value);
     void *ctx;
 };
 
@@ -171,6 +175,8 @@ KITH_NODISCARD int cache_add(struct cache *cache, unsigned db, struct kith_str k
                              struct entry **out);
 /* Removes it; large values are freed in the background. */
 void cache_remove(struct cache *cache, unsigned db, struct entry *entry, enum removal why);
+/* Frees a value that the hook `keeping` has kept. Under the lock. */
+void cache_free_kept(struct cache *cache, enum value_type type, void *value);
 /* Sets, moves or (CACHE_NO_DEADLINE) drops the deadline. The entry may move. */
 KITH_NODISCARD int cache_set_deadline(struct cache *cache, unsigned db, struct entry **entry,
                                       int64_t unix_ms);
@@ -225,6 +231,20 @@ void cache_stats_reset(struct cache *cache);
 
 /* ---- values ---- */
 
+struct dict;
+/* How a large value is written in pieces (frozen.h). A member is written and read on its own, in any
+ * order; of lists a member is a pack, in order. */
+struct value_pieces {
+    uint64_t (*members)(const void *value); /* 0: small, it is always written whole */
+    struct dict *(*table)(void *value);     /* its members; NULL for lists */
+    void (*encode_head)(const void *value, struct buffer *out);
+    void (*encode_member)(const void *value, const void *member, struct buffer *out);
+    /* Untrusted bytes: KITH_ECORRUPT, KITH_ENOMEM. The value is without members at first. */
+    int (*decode_head)(struct heap *heap, const struct cache_settings *settings, struct cursor *in,
+                       void **out);
+    int (*decode_member)(void *value, const struct cache_settings *settings, struct cursor *in);
+};
+
 /* What every type of value but strings offers; value_of_type() is the table. */
 struct value_ops {
     const char *name; /* TYPE: "list" */
@@ -237,11 +257,16 @@ struct value_ops {
     /* Untrusted bytes: KITH_ECORRUPT, KITH_ENOMEM. */
     int (*decode)(struct heap *heap, const struct cache_settings *settings, struct cursor *in,
                   void **out);
+    const struct value_pieces *pieces; /* NULL: it is always written whole */
 };
 const struct value_ops *value_of_type(enum value_type type); /* NULL for strings */
 const struct value_ops *const *value_ops_place(enum value_type type); /* where the table has it */
 /* Also for strings: the whole entry without its key: type, value. */
 void entry_encode(const struct entry *entry, struct buffer *out);
+/* cache_add of a value that was decoded: the deadlines of its fields are known then, too. */
+KITH_NODISCARD int cache_add_decoded(struct cache *cache, unsigned db, struct kith_str key,
+                                     enum value_type type, void *value, int64_t deadline,
+                                     struct entry **out);
 /* Adds what entry_encode wrote, under a key. */
 KITH_NODISCARD int cache_decode(struct cache *cache, unsigned db, struct kith_str key,
                                 struct cursor *in, int64_t deadline, struct entry **out);

@@ -37,9 +37,25 @@ static void free_of_type(struct cache *cache, enum value_type type, void *value)
     }
 }
 
+static bool is_kept(struct cache *cache, enum value_type type, void *value)
+{
+    const struct cache_hooks *hooks = &cache->hooks;
+    if (!hooks->keeping || !hooks->keeping(hooks->ctx, type, value)) return false;
+    cache->kept_bytes += value_of_type(type)->bytes(value);
+    return true;
+}
+
+void cache_free_kept(struct cache *cache, enum value_type type, void *value)
+{
+    const size_t bytes = value_of_type(type)->bytes(value);
+    cache->kept_bytes -= bytes < cache->kept_bytes ? bytes : cache->kept_bytes;
+    free_of_type(cache, type, value);
+}
+
 void cache_free_value(struct cache *cache, struct entry *entry)
 {
     if (entry_type_of(entry) != VALUE_STRING) {
+        if (is_kept(cache, entry_type_of(entry), entry_value(entry))) return;
         free_of_type(cache, entry_type_of(entry), entry_value(entry));
     } else if (text_kind_is_block(entry_text_kind(entry))) {
         void *text = entry_value(entry);

@@ -32,7 +32,7 @@
 
 #include "base/alloc.h"
 
-enum { DICT_LOAD_MAX = 5, DICT_LOAD_MIN = 3, DICT_DRAW = 16 };
+enum { DICT_LOAD_MAX = 5, DICT_LOAD_MIN = 3, DICT_DRAW = 16, DICT_SAMPLES = 1024 };
 
 void dict_init(struct dict *dict, struct heap *heap, struct kith_str (*key)(const void *element),
                uint64_t seed)
@@ -335,8 +335,18 @@ static void shrink(struct dict *dict)
 
 /* ---- changes ---- */
 
+/* One bucket back when the table is too large, two when it is much too large: it could not shrink
+ * while it was watched. */
+static void settle(struct dict *dict)
+{
+    if (dict->watch) return;
+    if (dict->count < dict->buckets * DICT_LOAD_MIN && dict->buckets > 1) shrink(dict);
+    if (dict->count < dict->buckets && dict->buckets > 1) shrink(dict);
+}
+
 int dict_add(struct dict *dict, uint64_t hash, void *element)
 {
+    if (dict->watch) dict->watch->changing(dict->watch->ctx, hash, element, true);
     if (dict->buckets == 0) {
         if (!segment_reserve(dict, 0)) return KITH_ENOMEM;
         set_buckets(dict, 1);
@@ -346,14 +356,16 @@ int dict_add(struct dict *dict, uint64_t hash, void *element)
     if (rc) return rc;
     dict->count++;
     if (dict->count > dict->buckets * DICT_LOAD_MAX) split(dict);
+    else if (dict->count < dict->buckets) settle(dict);
     return 0;
 }
 
 void dict_remove(struct dict *dict, uint64_t hash, void **place)
 {
+    dict_touch(dict, hash, *place);
     chain_remove(dict, dict_bucket(dict, dict_index(dict, hash)), place);
     dict->count--;
-    if (dict->count < dict->buckets * DICT_LOAD_MIN && dict->buckets > 1) shrink(dict);
+    settle(dict);
 }
 
 void **dict_place(const struct dict *dict, uint64_t hash, const void *element)
@@ -448,4 +460,17 @@ void *dict_next(const struct dict *dict, struct dict_iter *it)
     unsigned slot = (unsigned)__builtin_ctz(it->left);
     it->left &= it->left - 1;
     return it->at->slots[slot];
+}
+
+/* Elements lie in the order of a hash, so the first are as good as any. Passing through all of a
+ * million would take 50 ms, under the keyspace lock. */
+size_t dict_element_bytes(const struct dict *dict)
+{
+    struct dict_iter it = {0};
+    const void *element;
+    size_t bytes = 0, seen = 0;
+    for (; seen < DICT_SAMPLES && (element = dict_next(dict, &it)) != NULL; seen++)
+        bytes += heap_size(element);
+    if (seen == dict->count) return bytes;
+    return (size_t)((double)bytes / (double)seen * (double)dict->count);
 }

@@ -42,10 +42,18 @@ struct dict_bucket { /* one cache line */
 };
 _Static_assert(sizeof(struct dict_bucket) == 64, "a bucket is a cache line");
 
+/* Somebody who is told of an element before it is added, removed, or (dict_touch) changed where it
+ * is. While there is one the table does not shrink: a scan gives each element once then. */
+struct dict_watch {
+    void (*changing)(void *ctx, uint64_t hash, const void *element, bool added);
+    void *ctx;
+};
+
 struct dict {
     struct heap *heap; /* borrows */
     struct kith_str (*key)(const void *element);
     uint64_t seed;
+    const struct dict_watch *watch; /* borrows; NULL: nobody */
     size_t count;
     size_t buckets; /* 0 until the first element */
     size_t mask;    /* the least 2^k - 1 >= buckets - 1 */
@@ -60,6 +68,8 @@ void dict_init(struct dict *dict, struct heap *heap, struct kith_str (*key)(cons
 void dict_release(struct dict *dict);
 static inline size_t dict_count(const struct dict *dict) { return dict->count; }
 size_t dict_bytes(const struct dict *dict); /* of the table alone */
+/* heap_size of all elements; of many, an estimate from some. */
+size_t dict_element_bytes(const struct dict *dict);
 
 static inline uint64_t dict_hash(const struct dict *dict, struct kith_str key)
 {
@@ -69,6 +79,11 @@ static inline uint64_t dict_hash(const struct dict *dict, struct kith_str key)
 /* Takes an element whose key is not there yet. KITH_ENOMEM: nothing changed. */
 KITH_NODISCARD int dict_add(struct dict *dict, uint64_t hash, void *element);
 void dict_remove(struct dict *dict, uint64_t hash, void **place);
+/* For whoever changes an element, or what stands in its place, without removing it. */
+static inline void dict_touch(const struct dict *dict, uint64_t hash, const void *element)
+{
+    if (dict->watch) dict->watch->changing(dict->watch->ctx, hash, element, false);
+}
 /* The place of an element that is there. */
 void **dict_place(const struct dict *dict, uint64_t hash, const void *element);
 /* An element drawn uniformly; NULL: empty. O(1) expected. */

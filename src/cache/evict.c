@@ -364,7 +364,7 @@ static bool evict_one(struct cache *cache)
 static bool over_limit(const struct cache *cache)
 {
     size_t used = heap_used(&cache->heap);
-    size_t leaving = lazy_pending_bytes(&cache->lazy);
+    size_t leaving = lazy_pending_bytes(&cache->lazy) + cache->kept_bytes;
     size_t max = cache->settings.memory_max;
     return max != 0 && used > max && (leaving > used || used - leaving > max);
 }

@@ -47,7 +47,7 @@ static uint8_t *cell_new(struct heap *heap, struct kith_str name, struct kith_st
     return cell;
 }
 
-static void cell_get(const void *cell, struct hash_field *out)
+void hash_field_of_cell(const void *cell, struct hash_field *out)
 {
     out->name = cell_name(cell);
     out->value = cell_value(cell);
@@ -126,6 +126,7 @@ static int table_set(struct heap *heap, struct hash_table *table, struct kith_st
     }
     uint8_t *old = *place;
     if (deadline == CACHE_KEEP_DEADLINE) deadline = cell_deadline(old);
+    dict_touch(&table->dict, hash, old);
     if (edit_cell(old, value, deadline)) return 0;
     uint8_t *cell = cell_new(heap, cell_name(old), value, deadline);
     if (!cell) return KITH_ENOMEM;
@@ -281,7 +282,7 @@ bool hash_get(const struct hash *hash, struct kith_str name, struct hash_field *
     if (hash->form == HASH_TABLE) {
         const struct dict *dict = &hash->table->dict;
         void **place = dict_find_by(dict, name, dict_hash(dict, name), cell_name);
-        if (place) cell_get(*place, out);
+        if (place) hash_field_of_cell(*place, out);
         return place != NULL;
     }
     const uint32_t at = pack_lookup(hash, name);
@@ -430,7 +431,7 @@ bool hash_next(const struct hash *hash, struct hash_iter *it, struct hash_field 
 {
     if (hash->form == HASH_TABLE) {
         const void *cell = dict_next(&hash->table->dict, &it->dict);
-        if (cell) cell_get(cell, out);
+        if (cell) hash_field_of_cell(cell, out);
         return cell != NULL;
     }
     if (!it->begun) it->at = pack_first(hash->pack);
@@ -443,7 +444,7 @@ bool hash_next(const struct hash *hash, struct hash_iter *it, struct hash_field 
 void hash_random(const struct hash *hash, struct rng *rng, struct hash_field *out)
 {
     if (hash->form == HASH_TABLE) {
-        cell_get(dict_random(&hash->table->dict, rng), out);
+        hash_field_of_cell(dict_random(&hash->table->dict, rng), out);
         return;
     }
     const uint64_t index = rng_below(rng, hash_count(hash)) * stride_of(hash);
@@ -459,7 +460,7 @@ static void scan_cell(void *ctx, void **place)
 {
     const struct scan *scan = ctx;
     struct hash_field field;
-    cell_get(*place, &field);
+    hash_field_of_cell(*place, &field);
     scan->fn(scan->ctx, &field);
 }
 

@@ -7,5 +7,7 @@
 /* A pack becomes a table. KITH_ENOMEM; KITH_ECORRUPT when a field occurs twice, which only a
  * decoded pack can have. */
 KITH_NODISCARD int hash_become_table(struct hash *hash);
+/* A field of the table. */
+void hash_field_of_cell(const void *cell, struct hash_field *out);
 
 #endif

@@ -25,12 +25,8 @@ static size_t bytes_of(const void *value)
     const struct hash *hash = value;
     if (hash->form != HASH_TABLE) return heap_size(hash) + heap_size(hash->pack);
     const struct hash_table *table = hash->table;
-    size_t bytes = heap_size(hash) + heap_size(table) + dict_bytes(&table->dict) +
-                   order_bytes(&table->deadlines);
-    struct dict_iter it = { 0 };
-    const void *cell;
-    while ((cell = dict_next(&table->dict, &it)) != NULL) bytes += heap_size(cell);
-    return bytes;
+    return heap_size(hash) + heap_size(table) + dict_bytes(&table->dict) +
+           order_bytes(&table->deadlines) + dict_element_bytes(&table->dict);
 }
 
 static const char *encoding_of(const struct cache_settings *settings, const void *value)
@@ -38,6 +34,14 @@ static const char *encoding_of(const struct cache_settings *settings, const void
     static const char *const names[] = { "listpack", "listpackex", "hashtable" };
     (void)settings;
     return names[((const struct hash *)value)->form];
+}
+
+static void encode_field(const struct hash_field *field, struct buffer *out)
+{
+    buffer_put_bytes(out, field->name.data, field->name.len);
+    buffer_put_bytes(out, field->value.data, field->value.len);
+    buffer_put_varint(out, field->deadline == CACHE_NO_DEADLINE ? 0
+                                                                : (uint64_t)field->deadline + 1);
 }
 
 static void encode(const void *value, struct buffer *out)
@@ -52,12 +56,7 @@ static void encode(const void *value, struct buffer *out)
     buffer_put_varint(out, hash_count(hash));
     struct hash_iter it = { 0 };
     struct hash_field field;
-    while (hash_next(hash, &it, &field)) {
-        buffer_put_bytes(out, field.name.data, field.name.len);
-        buffer_put_bytes(out, field.value.data, field.value.len);
-        buffer_put_varint(out, field.deadline == CACHE_NO_DEADLINE
-                                   ? 0 : (uint64_t)field.deadline + 1);
-    }
+    while (hash_next(hash, &it, &field)) encode_field(&field, out);
 }
 
 /* Whole entries, each with a deadline that makes sense, and no name twice. */
@@ -113,22 +112,25 @@ static int decode_pack(struct hash *hash, const struct cache_settings *settings,
     return hash_become_table(hash);
 }
 
+static int decode_field(void *into, const struct cache_settings *settings, struct cursor *in)
+{
+    struct kith_str name, value;
+    bool added = false;
+    name.data = (const char *)cursor_bytes(in, &name.len);
+    value.data = (const char *)cursor_bytes(in, &value.len);
+    const uint64_t due = cursor_varint(in);
+    if (cursor_failed(in) || due > (uint64_t)DEADLINE_MAX) return KITH_ECORRUPT;
+    const int rc = hash_set(into, settings, name, value,
+                            due ? (int64_t)due - 1 : CACHE_NO_DEADLINE, &added);
+    return rc == 0 && !added ? KITH_ECORRUPT : rc;
+}
+
 static int decode_fields(struct hash *hash, const struct cache_settings *settings,
                          struct cursor *in)
 {
     int rc = hash_become_table(hash);
     const uint64_t count = cursor_varint(in);
-    for (uint64_t i = 0; i < count && rc == 0; i++) {
-        struct kith_str name, value;
-        bool added = false;
-        name.data = (const char *)cursor_bytes(in, &name.len);
-        value.data = (const char *)cursor_bytes(in, &value.len);
-        const uint64_t due = cursor_varint(in);
-        if (cursor_failed(in) || due > (uint64_t)DEADLINE_MAX) return KITH_ECORRUPT;
-        rc = hash_set(hash, settings, name, value,
-                      due ? (int64_t)due - 1 : CACHE_NO_DEADLINE, &added);
-        if (rc == 0 && !added) rc = KITH_ECORRUPT;
-    }
+    for (uint64_t i = 0; i < count && rc == 0; i++) rc = decode_field(hash, settings, in);
     if (rc == 0 && hash_count(hash) == 0) rc = KITH_ECORRUPT;
     return rc;
 }
@@ -152,7 +154,50 @@ static int decode(struct heap *heap, const struct cache_settings *settings, stru
     return rc;
 }
 
+/* ---- in pieces ---- */
+
+static uint64_t members_of(const void *value)
+{
+    const struct hash *hash = value;
+    return hash->form == HASH_TABLE ? dict_count(&hash->table->dict) : 0;
+}
+
+static struct dict *table_of(void *value) { return &((struct hash *)value)->table->dict; }
+
+static void encode_head(const void *value, struct buffer *out)
+{
+    (void)value;
+    buffer_put_u8(out, HASH_VERSION);
+}
+
+static void encode_member(const void *value, const void *cell, struct buffer *out)
+{
+    struct hash_field field;
+    (void)value;
+    hash_field_of_cell(cell, &field);
+    encode_field(&field, out);
+}
+
+static int decode_head(struct heap *heap, const struct cache_settings *settings,
+                       struct cursor *in, void **out)
+{
+    (void)settings;
+    if (cursor_u8(in) != HASH_VERSION) return KITH_ECORRUPT;
+    struct hash *hash = hash_new(heap);
+    if (hash && hash_become_table(hash) == 0) {
+        *out = hash;
+        return 0;
+    }
+    hash_free(hash);
+    return KITH_ENOMEM;
+}
+
+static const struct value_pieces pieces = {
+    .members = members_of, .table = table_of, .encode_head = encode_head,
+    .encode_member = encode_member, .decode_head = decode_head, .decode_member = decode_field,
+};
+
 const struct value_ops hash_ops = {
     .name = "hash", .free = free_value, .parts = parts_of, .bytes = bytes_of,
-    .encoding = encoding_of, .encode = encode, .decode = decode,
+    .encoding = encoding_of, .encode = encode, .decode = decode, .pieces = &pieces,
 };

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "cache/list_row.h"
+
 #define PACK_ROOM_MIN 32u
 
 /* ---- limits ---- */
@@ -104,9 +106,14 @@ static int add_node(struct list *list, uint32_t node, struct pack *pack)
     return 0;
 }
 
+static void drop_pack(const struct list *list, struct pack *pack)
+{
+    if (!list_row_takes(list->row, pack)) heap_free(list->heap, pack);
+}
+
 static void drop_nodes(struct list *list, uint32_t node, uint32_t count)
 {
-    for (uint32_t i = 0; i < count; i++) heap_free(list->heap, node_at(list, node + i)->pack);
+    for (uint32_t i = 0; i < count; i++) drop_pack(list, node_at(list, node + i)->pack);
     const uint32_t behind = list->node_count - node - count;
     if (node < behind) {
         memmove(node_at(list, count), node_at(list, 0), node * sizeof *list->nodes);
@@ -201,6 +208,7 @@ int list_push(struct list *list, const struct cache_settings *settings, bool tai
     struct list_node *end =
         list->node_count == 0 ? NULL : node_at(list, tail ? list->node_count - 1 : 0);
     int rc;
+    if (end) list_row_keep(list->row, end->pack);
     if (end && fits(settings, end, pack_item_bytes(&item))) {
         uint32_t at = tail ? end->pack->end : end->pack->start;
         rc = pack_insert(list->heap, &end->pack, &at, &item, 1);
@@ -223,6 +231,7 @@ int list_insert(struct list *list, const struct cache_settings *settings, struct
     struct list_node *node = node_at(list, place.node);
     if (behind) place.at = pack_next(node->pack, place.at);
     const size_t bytes = pack_item_bytes(&item);
+    list_row_keep(list->row, node->pack);
     int rc;
     if (fits(settings, node, bytes)) {
         rc = pack_insert(list->heap, &node->pack, &place.at, &item, 1);
@@ -264,6 +273,7 @@ int list_set(struct list *list, const struct cache_settings *settings, uint64_t 
     const size_t bytes = pack_item_bytes(&item);
     if (node->count == 1 || bytes <= had ||
         pack_bytes(node->pack) - had + bytes <= bytes_limit(settings)) {
+        list_row_keep(list->row, node->pack);
         const int rc = pack_replace(list->heap, &node->pack, &place.at, &item);
         if (rc == 0) note_growth(list, settings, 0);
         return rc;
@@ -280,6 +290,7 @@ int list_set(struct list *list, const struct cache_settings *settings, uint64_t 
 static void remove_at(struct list *list, struct list_place *place)
 {
     struct list_node *node = node_at(list, place->node);
+    list_row_keep(list->row, node->pack);
     pack_remove(node->pack, &place->at, 1);
     list->count--;
     if (--node->count == 0) {
@@ -312,6 +323,7 @@ void list_cut(struct list *list, uint64_t index, uint64_t count)
         } else {
             const uint64_t had = node->count;
             const uint32_t most = count > UINT32_MAX ? UINT32_MAX : (uint32_t)count;
+            list_row_keep(list->row, node->pack);
             pack_remove(node->pack, &place.at, most);
             node->count = node->pack->count;
             count -= had - node->count;
@@ -376,6 +388,7 @@ void list_settle(struct list *list, const struct cache_settings *settings)
         list->quick = false;
     }
     if (node->pack->cap > 256 && used < node->pack->cap / 4) {
+        list_row_keep(list->row, node->pack);
         pack_shrink(list->heap, &node->pack);
     }
 }
@@ -418,20 +431,22 @@ static void encode(const void *value, struct buffer *out)
     for (uint32_t i = 0; i < list->node_count; i++) pack_encode(node_at(list, i)->pack, out);
 }
 
+static int decode_node(struct list *list, struct cursor *in)
+{
+    struct pack *pack = NULL;
+    int rc = pack_decode(list->heap, in, false, &pack);
+    if (rc == 0 && pack->count == 0) rc = KITH_ECORRUPT;
+    if (rc == 0) rc = add_node(list, list->node_count, pack);
+    if (rc == 0) list->count += pack->count;
+    else heap_free(list->heap, pack);
+    return rc;
+}
+
 static int decode_nodes(struct list *list, uint64_t nodes, struct cursor *in)
 {
-    for (uint64_t i = 0; i < nodes; i++) {
-        struct pack *pack = NULL;
-        int rc = pack_decode(list->heap, in, false, &pack);
-        if (rc == 0 && pack->count == 0) rc = KITH_ECORRUPT;
-        if (rc == 0) rc = add_node(list, list->node_count, pack);
-        if (rc != 0) {
-            heap_free(list->heap, pack);
-            return rc;
-        }
-        list->count += pack->count;
-    }
-    return list->count > 0 ? 0 : KITH_ECORRUPT;
+    int rc = 0;
+    for (uint64_t i = 0; rc == 0 && i < nodes; i++) rc = decode_node(list, in);
+    return rc == 0 && list->count == 0 ? KITH_ECORRUPT : rc;
 }
 
 static int decode(struct heap *heap, const struct cache_settings *settings, struct cursor *in,
@@ -453,7 +468,48 @@ static int decode(struct heap *heap, const struct cache_settings *settings, stru
     return 0;
 }
 
+/* ---- in pieces: of packs ---- */
+
+static uint64_t members_of(const void *value) { return ((const struct list *)value)->node_count; }
+
+static void encode_head(const void *value, struct buffer *out)
+{
+    buffer_put_u8(out, LIST_VERSION);
+    buffer_put_u8(out, ((const struct list *)value)->quick);
+}
+
+static void encode_member(const void *value, const void *member, struct buffer *out)
+{
+    (void)value;
+    pack_encode(member, out);
+}
+
+static int decode_head(struct heap *heap, const struct cache_settings *settings,
+                       struct cursor *in, void **out)
+{
+    const uint8_t version = cursor_u8(in), quick = cursor_u8(in);
+    (void)settings;
+    if (cursor_failed(in) || version != LIST_VERSION || quick > 1) return KITH_ECORRUPT;
+    struct list *list = list_new(heap);
+    if (!list) return KITH_ENOMEM;
+    list->quick = quick != 0;
+    *out = list;
+    return 0;
+}
+
+static int decode_member(void *value, const struct cache_settings *settings, struct cursor *in)
+{
+    const int rc = decode_node(value, in);
+    if (rc == 0) note_growth(value, settings, 0);
+    return rc;
+}
+
+static const struct value_pieces pieces = {
+    .members = members_of, .encode_head = encode_head, .encode_member = encode_member,
+    .decode_head = decode_head, .decode_member = decode_member,
+};
+
 const struct value_ops list_ops = {
     .name = "list", .free = free_value, .parts = parts_of, .bytes = bytes_of,
-    .encoding = encoding_of, .encode = encode, .decode = decode,
+    .encoding = encoding_of, .encode = encode, .decode = decode, .pieces = &pieces,
 };

@@ -12,6 +12,7 @@
 #include "cache/cache.h"
 #include "cache/pack.h"
 
+struct list_row;
 struct list_node {
     struct pack *pack; /* owns; never empty */
     uint64_t count;
@@ -24,6 +25,7 @@ struct list {
     uint32_t first, node_count, node_cap;
     bool quick;     /* it was longer than one pack: encoding "quicklist" */
     uint64_t count; /* elements */
+    struct list_row *row; /* borrows: a snapshot looks (list_row.h); NULL: none does */
 };
 
 extern const struct value_ops list_ops;

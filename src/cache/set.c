@@ -242,11 +242,8 @@ static size_t bytes_of(const void *value)
     const struct set *set = value;
     if (set->form == SET_INTS) return heap_size(set) + heap_size(set->ints);
     if (set->form == SET_PACK) return heap_size(set) + heap_size(set->pack);
-    size_t bytes = heap_size(set) + heap_size(set->dict) + dict_bytes(set->dict);
-    struct dict_iter it = { 0 };
-    const void *cell;
-    while ((cell = dict_next(set->dict, &it)) != NULL) bytes += heap_size(cell);
-    return bytes;
+    return heap_size(set) + heap_size(set->dict) + dict_bytes(set->dict) +
+           dict_element_bytes(set->dict);
 }
 
 static const char *encoding_of(const struct cache_settings *settings, const void *value)
@@ -254,6 +251,13 @@ static const char *encoding_of(const struct cache_settings *settings, const void
     static const char *const names[] = { "intset", "listpack", "hashtable" };
     (void)settings;
     return names[((const struct set *)value)->form];
+}
+
+static void encode_member(const void *value, const void *cell, struct buffer *out)
+{
+    const struct kith_str member = cell_text(cell);
+    (void)value;
+    buffer_put_bytes(out, member.data, member.len);
 }
 
 /* u8 version, u8 form, then an intset, a pack, or a varint count and the members */
@@ -270,23 +274,25 @@ static void encode(const void *value, struct buffer *out)
         buffer_put_varint(out, dict_count(set->dict));
         struct dict_iter it = { 0 };
         const void *cell;
-        while ((cell = dict_next(set->dict, &it)) != NULL) {
-            const struct kith_str member = cell_text(cell);
-            buffer_put_bytes(out, member.data, member.len);
-        }
+        while ((cell = dict_next(set->dict, &it)) != NULL) encode_member(set, cell, out);
     }
+}
+
+static int decode_member(void *value, const struct cache_settings *settings, struct cursor *in)
+{
+    struct set *set = value;
+    struct kith_str member;
+    (void)settings;
+    member.data = (const char *)cursor_bytes(in, &member.len);
+    if (!member.data || set_has(set, member)) return KITH_ECORRUPT;
+    return dict_put(set->heap, set->dict, member);
 }
 
 static int decode_members(struct set *set, struct cursor *in)
 {
     int rc = become_dict(set);
     const uint64_t count = cursor_varint(in);
-    for (uint64_t i = 0; i < count && rc == 0; i++) {
-        struct kith_str member;
-        member.data = (const char *)cursor_bytes(in, &member.len);
-        if (!member.data || set_has(set, member)) return KITH_ECORRUPT;
-        rc = dict_put(set->heap, set->dict, member);
-    }
+    for (uint64_t i = 0; i < count && rc == 0; i++) rc = decode_member(set, NULL, in);
     return rc;
 }
 
@@ -348,7 +354,42 @@ static int decode(struct heap *heap, const struct cache_settings *settings, stru
     return rc;
 }
 
+/* ---- in pieces ---- */
+
+static uint64_t members_of(const void *value)
+{
+    const struct set *set = value;
+    return set->form == SET_DICT ? dict_count(set->dict) : 0;
+}
+
+static struct dict *table_of(void *value) { return ((struct set *)value)->dict; }
+
+static void encode_head(const void *value, struct buffer *out)
+{
+    (void)value;
+    buffer_put_u8(out, SET_VERSION);
+}
+
+static int decode_head(struct heap *heap, const struct cache_settings *settings,
+                       struct cursor *in, void **out)
+{
+    (void)settings;
+    if (cursor_u8(in) != SET_VERSION) return KITH_ECORRUPT;
+    struct set *set = set_new(heap);
+    if (set && become_dict(set) == 0) {
+        *out = set;
+        return 0;
+    }
+    set_free(set);
+    return KITH_ENOMEM;
+}
+
+static const struct value_pieces pieces = {
+    .members = members_of, .table = table_of, .encode_head = encode_head,
+    .encode_member = encode_member, .decode_head = decode_head, .decode_member = decode_member,
+};
+
 const struct value_ops set_ops = {
     .name = "set", .free = free_value, .parts = parts_of, .bytes = bytes_of,
-    .encoding = encoding_of, .encode = encode, .decode = decode,
+    .encoding = encoding_of, .encode = encode, .decode = decode, .pieces = &pieces,
 };

@@ -78,10 +78,16 @@ int cache_decode(struct cache *cache, unsigned db, struct kith_str key, struct c
     if (type == VALUE_STRING) return decode_string(cache, db, key, in, deadline, out);
     if (!types[type]) return KITH_ECORRUPT;
     void *value;
-    int rc = types[type]->decode(&cache->heap, &cache->settings, in, &value);
+    const int rc = types[type]->decode(&cache->heap, &cache->settings, in, &value);
     if (rc) return rc;
+    return cache_add_decoded(cache, db, key, (enum value_type)type, value, deadline, out);
+}
+
+int cache_add_decoded(struct cache *cache, unsigned db, struct kith_str key, enum value_type type,
+                      void *value, int64_t deadline, struct entry **out)
+{
     struct entry *entry;
-    rc = cache_add(cache, db, key, (enum value_type)type, value, deadline, &entry);
+    const int rc = cache_add(cache, db, key, type, value, deadline, &entry);
     if (rc) return rc;
     if (type == VALUE_HASH && hash_next_deadline(value) != CACHE_NO_DEADLINE)
         (void)!cache_watch_fields(cache, db, entry, hash_next_deadline(value));

@@ -198,7 +198,10 @@ int vset_put_code(struct vector_set *set, const struct vset_new_row *row, bool *
         heap_free(set->heap, attribute);
         return rc;
     }
-    if (!*added) vset_row_kill(set, element->row);
+    if (!*added) {
+        vset_element_touch(set, element);
+        vset_row_kill(set, element->row);
+    }
     element->row = set->next_row;
     append_row(set, row->code, element->id);
     if (row->set_attribute) vset_element_take(set, element, attribute);
@@ -223,6 +226,7 @@ int vset_put(struct vector_set *set, const struct vset_put *put, bool *added)
 
 void vset_remove(struct vector_set *set, struct vset_element *element)
 {
+    vset_element_touch(set, element);
     vset_row_kill(set, element->row);
     vset_element_remove(set, element);
     vset_compact(set);

@@ -42,7 +42,12 @@ static void encode_element(const struct vector_set *set, const struct vset_eleme
     buffer_put_bytes(out, attribute.data, attribute.len);
 }
 
-static void encode(const void *value, struct buffer *out)
+static void encode_member(const void *value, const void *member, struct buffer *out)
+{
+    encode_element(value, member, out);
+}
+
+static void encode_head(const void *value, struct buffer *out)
 {
     const struct vector_set *set = value;
     buffer_put_u8(out, VERSION);
@@ -54,6 +59,12 @@ static void encode(const void *value, struct buffer *out)
     buffer_put_u64(out, set->uid);
     buffer_put_u64(out, set->next_row);
     buffer_put_varint(out, vset_count(set));
+}
+
+static void encode(const void *value, struct buffer *out)
+{
+    const struct vector_set *set = value;
+    encode_head(set, out);
     if (vset_count(set) == 0) return;
     struct order_place place = order_at(&set->order, 0);
     for (; order_key(place); place = order_next(place)) {
@@ -95,8 +106,10 @@ static bool code_is_sound(const struct vset_params *params, const struct vset_co
     return used == 0 || last >> used == 0;
 }
 
-static int decode_element(struct vector_set *set, struct cursor *in)
+static int decode_element(void *value, const struct cache_settings *settings, struct cursor *in)
 {
+    struct vector_set *set = value;
+    (void)settings;
     struct vset_new_row row = {.set_attribute = true};
     const struct vset_params *params = &set->params;
     struct vset_code code = {.data = (uint8_t *)(set->scratch + params->dim)};
@@ -115,7 +128,8 @@ static int decode_element(struct vector_set *set, struct cursor *in)
     return rc == KITH_ELIMIT ? KITH_ECORRUPT : rc;
 }
 
-static int decode_elements(struct vector_set *set, struct cursor *in)
+/* What stands before the elements. */
+static int decode_numbers(struct vector_set *set, uint64_t *elements, struct cursor *in)
 {
     const uint64_t ef = cursor_varint(in);
     set->uid = cursor_u64(in);
@@ -125,30 +139,57 @@ static int decode_elements(struct vector_set *set, struct cursor *in)
     }
     set->ef = (uint32_t)ef;
     set->next_row = rows - count;
-    for (uint64_t i = 0; i < count; i++) {
-        const int rc = decode_element(set, in);
-        if (rc) return rc;
-    }
+    *elements = count;
     return 0;
 }
 
-static int decode(struct heap *heap, const struct cache_settings *settings, struct cursor *in,
-                  void **out)
+static int decode_empty(struct heap *heap, struct cursor *in, uint64_t *elements,
+                        struct vector_set **out)
 {
-    (void)settings;
     struct vset_params params;
     struct vector_set *set;
     if (!read_params(in, &params)) return KITH_ECORRUPT;
     int rc = vset_new(heap, &params, 0, &set);
     if (rc) return rc;
-    rc = decode_elements(set, in);
-    if (rc) {
-        vset_free(set);
-        return rc;
-    }
-    *out = set;
-    return 0;
+    rc = decode_numbers(set, elements, in);
+    if (rc) vset_free(set);
+    else *out = set;
+    return rc;
 }
+
+static int decode(struct heap *heap, const struct cache_settings *settings, struct cursor *in,
+                  void **out)
+{
+    uint64_t count = 0;
+    struct vector_set *set = NULL;
+    int rc = decode_empty(heap, in, &count, &set);
+    for (uint64_t i = 0; rc == 0 && i < count; i++) rc = decode_element(set, settings, in);
+    if (rc == 0) *out = set;
+    else vset_free(set);
+    return rc;
+}
+
+/* ---- in pieces ---- */
+
+static uint64_t members(const void *value) { return vset_count(value); }
+
+static struct dict *table(void *value) { return &((struct vector_set *)value)->names; }
+
+static int decode_head(struct heap *heap, const struct cache_settings *settings,
+                       struct cursor *in, void **out)
+{
+    uint64_t count;
+    struct vector_set *set;
+    const int rc = decode_empty(heap, in, &count, &set);
+    (void)settings;
+    if (rc == 0) *out = set;
+    return rc;
+}
+
+static const struct value_pieces pieces = {
+    .members = members, .table = table, .encode_head = encode_head,
+    .encode_member = encode_member, .decode_head = decode_head, .decode_member = decode_element,
+};
 
 /* ---- the rest ---- */
 
@@ -179,7 +220,7 @@ static const char *encoding(const struct cache_settings *settings, const void *v
 
 const struct value_ops vset_ops = {
     .name = "vectorset", .free = vset_free, .parts = parts, .bytes = bytes, .encoding = encoding,
-    .encode = encode, .decode = decode};
+    .encode = encode, .decode = decode, .pieces = &pieces};
 
 /* ---- for tests ---- */
 

@@ -202,10 +202,17 @@ void vset_element_remove(struct vector_set *set, struct vset_element *element)
     vset_collect(set);
 }
 
+void vset_element_touch(const struct vector_set *set, const struct vset_element *element)
+{
+    const struct dict *names = &set->names;
+    if (names->watch) dict_touch(names, dict_hash(names, vset_name(element)), element);
+}
+
 void vset_element_take(struct vector_set *set, struct vset_element *element,
                        struct vector_attribute *attribute)
 {
     struct vector_attribute *old = attribute_of(element);
+    vset_element_touch(set, element);
     set->attribute_count += (size_t)(attribute != NULL) - (size_t)(old != NULL);
     set->element_bytes += heap_size(attribute);
     atomic_store_explicit(&element->attribute, attribute, memory_order_release);

@@ -116,6 +116,8 @@ int vset_element_compare(const void *a, const void *b); /* for the order */
 KITH_NODISCARD int vset_element_add(struct vector_set *set, struct kith_str name,
                                     struct vset_element **out);
 void vset_element_remove(struct vector_set *set, struct vset_element *element);
+/* Before it changes in any way, for who watches the names (dict.h). */
+void vset_element_touch(const struct vector_set *set, const struct vset_element *element);
 /* Takes an attribute (NULL: none) in place of the old one. */
 void vset_element_take(struct vector_set *set, struct vset_element *element,
                        struct vector_attribute *attribute);

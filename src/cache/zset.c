@@ -21,7 +21,7 @@ static int compare_cells(const void *a, const void *b)
     return text_compare(cell_name(a), cell_name(b));
 }
 
-static void cell_get(const void *cell, struct zset_member *out)
+void zset_member_of_cell(const void *cell, struct zset_member *out)
 {
     out->name = cell_name(cell);
     out->score = cell_score(cell);
@@ -77,6 +77,7 @@ static int table_put(struct zset *zset, struct kith_str name, double score)
     const int rc = order_add(&table->order, score, cell);
     if (rc != 0) return rc;
     order_remove(&table->order, old, cell);
+    dict_touch(&table->dict, hash, cell);
     lef64_put(cell, score);
     return 0;
 }
@@ -364,7 +365,7 @@ bool zset_walk_next(struct zset_walk *walk, struct zset_member *out)
         walk_pack(walk, out);
         return true;
     }
-    cell_get(order_key(walk->place)->cell, out);
+    zset_member_of_cell(order_key(walk->place)->cell, out);
     walk->place = walk->backwards ? order_previous(walk->place) : order_next(walk->place);
     const struct order_key *next = order_key(walk->place);
     walk->over = !next;
@@ -375,7 +376,7 @@ bool zset_walk_next(struct zset_walk *walk, struct zset_member *out)
 void zset_random(const struct zset *zset, struct rng *rng, struct zset_member *out)
 {
     if (zset->form == ZSET_TABLE) {
-        cell_get(dict_random(&zset->table->dict, rng), out);
+        zset_member_of_cell(dict_random(&zset->table->dict, rng), out);
         return;
     }
     const uint64_t index = rng_below(rng, zset_count(zset)) * 2;
@@ -391,7 +392,7 @@ static void scan_cell(void *ctx, void **place)
 {
     const struct scan *scan = ctx;
     struct zset_member member;
-    cell_get(*place, &member);
+    zset_member_of_cell(*place, &member);
     scan->fn(scan->ctx, &member);
 }
 

@@ -7,5 +7,7 @@
 /* A pack becomes a table. KITH_ENOMEM; KITH_ECORRUPT when a member occurs twice, which only a
  * decoded pack can have. */
 KITH_NODISCARD int zset_become_table(struct zset *zset);
+/* A member of the table. */
+void zset_member_of_cell(const void *cell, struct zset_member *out);
 
 #endif

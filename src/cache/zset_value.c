@@ -24,12 +24,8 @@ static size_t bytes_of(const void *value)
     const struct zset *zset = value;
     if (zset->form == ZSET_PACK) return heap_size(zset) + heap_size(zset->pack);
     const struct zset_table *table = zset->table;
-    size_t bytes = heap_size(zset) + heap_size(table) + dict_bytes(&table->dict) +
-                   order_bytes(&table->order);
-    struct dict_iter it = { 0 };
-    const void *cell;
-    while ((cell = dict_next(&table->dict, &it)) != NULL) bytes += heap_size(cell);
-    return bytes;
+    return heap_size(zset) + heap_size(table) + dict_bytes(&table->dict) +
+           order_bytes(&table->order) + dict_element_bytes(&table->dict);
 }
 
 static const char *encoding_of(const struct cache_settings *settings, const void *value)
@@ -111,21 +107,22 @@ static int decode_pack(struct zset *zset, const struct cache_settings *settings,
     return pack_has_double(pack) ? KITH_ECORRUPT : 0;
 }
 
+static int decode_member(void *value, const struct cache_settings *settings, struct cursor *in)
+{
+    struct kith_str name;
+    double old;
+    name.data = (const char *)cursor_bytes(in, &name.len);
+    const double score = cursor_f64(in);
+    if (cursor_failed(in) || score != score || zset_score(value, name, &old)) return KITH_ECORRUPT;
+    return zset_put(value, settings, name, score);
+}
+
 static int decode_members(struct zset *zset, const struct cache_settings *settings,
                           struct cursor *in)
 {
     int rc = zset_become_table(zset);
     const uint64_t count = cursor_varint(in);
-    for (uint64_t i = 0; i < count && rc == 0; i++) {
-        struct kith_str name;
-        double old;
-        name.data = (const char *)cursor_bytes(in, &name.len);
-        const double score = cursor_f64(in);
-        if (cursor_failed(in) || score != score || zset_score(zset, name, &old)) {
-            return KITH_ECORRUPT;
-        }
-        rc = zset_put(zset, settings, name, score);
-    }
+    for (uint64_t i = 0; i < count && rc == 0; i++) rc = decode_member(zset, settings, in);
     if (rc == 0 && zset_count(zset) == 0) rc = KITH_ECORRUPT;
     return rc;
 }
@@ -144,7 +141,51 @@ static int decode(struct heap *heap, const struct cache_settings *settings, stru
     return rc;
 }
 
+/* ---- in pieces ---- */
+
+static uint64_t members_of(const void *value)
+{
+    const struct zset *zset = value;
+    return zset->form == ZSET_TABLE ? dict_count(&zset->table->dict) : 0;
+}
+
+static struct dict *table_of(void *value) { return &((struct zset *)value)->table->dict; }
+
+static void encode_head(const void *value, struct buffer *out)
+{
+    (void)value;
+    buffer_put_u8(out, ZSET_VERSION);
+}
+
+static void encode_member(const void *value, const void *cell, struct buffer *out)
+{
+    struct zset_member member;
+    (void)value;
+    zset_member_of_cell(cell, &member);
+    buffer_put_bytes(out, member.name.data, member.name.len);
+    buffer_put_f64(out, member.score);
+}
+
+static int decode_head(struct heap *heap, const struct cache_settings *settings,
+                       struct cursor *in, void **out)
+{
+    (void)settings;
+    if (cursor_u8(in) != ZSET_VERSION) return KITH_ECORRUPT;
+    struct zset *zset = zset_new(heap);
+    if (zset && zset_become_table(zset) == 0) {
+        *out = zset;
+        return 0;
+    }
+    zset_free(zset);
+    return KITH_ENOMEM;
+}
+
+static const struct value_pieces pieces = {
+    .members = members_of, .table = table_of, .encode_head = encode_head,
+    .encode_member = encode_member, .decode_head = decode_head, .decode_member = decode_member,
+};
+
 const struct value_ops zset_ops = {
     .name = "zset", .free = free_value, .parts = parts_of, .bytes = bytes_of,
-    .encoding = encoding_of, .encode = encode, .decode = decode,
+    .encoding = encoding_of, .encode = encode, .decode = decode, .pieces = &pieces,
 };

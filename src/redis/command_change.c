@@ -191,6 +191,12 @@ static void on_changing(void *ctx, unsigned db, struct entry *entry)
 
 /* No key's bytes: any key may have changed. */
 static void whole_database_changed(struct redis *redis, unsigned db)
+static bool on_keeping(void *ctx, enum value_type type, void *value)
+{
+    const struct redis *redis = ctx;
+    return redis->keep && keep_keeping(redis->keep, type, value);
+}
+
 {
     if (redis->indexed) redis->indexed(redis->indexed_ctx, db, (struct kith_str){NULL, 0});
 }
@@ -223,3 +229,4 @@ void redis_hook_cache(struct redis *redis)
                                       .ctx = redis};
     cache_set_hooks(redis->cache, &hooks);
 }
+                                      .keeping = on_keeping,

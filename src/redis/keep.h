@@ -16,7 +16,8 @@
  *
  * A snapshot is taken without fork and without stopping: the entries are marked (cache_mark) while
  * the keyspace is walked in slices of some hundred microseconds, and an entry that is about to
- * change is written down first. Together that is the keyspace at the instant of the beginning. At
+ * change is written down first. Together that is the keyspace at the instant of the beginning. Of a
+ * large value both write pieces, so that nobody waits for all of it. At
  * that instant the log continues in a new file, so `current` = (snapshot, that file) is the whole,
  * and everything older can go: rewriting the log and saving are one thing.
  *
@@ -102,5 +103,6 @@ void keep_info_get(struct keep *keep, struct keep_info *out);
 /* For cache_hooks, with the keep as ctx. */
 void keep_changing(void *keep, unsigned db, struct entry *entry);
 void keep_flushing(void *keep, unsigned db);
+bool keep_keeping(void *keep, enum value_type type, void *value);
 
 #endif

@@ -10,13 +10,15 @@
 
 #define KEEP_HEADER_BYTES 64u
 #define KEEP_GROUP_BYTES 16u
-#define KEEP_VERSION 1u
+#define KEEP_VERSION 2u /* 1 had no values in pieces */
 #define KEEP_GROUP_MAX (1u << 30)
 #define KEEP_NAME_MAX 40u
 #define KEEP_ARGS_MAX (1u << 24)
 
 enum keep_kind { KEEP_CURRENT = 1, KEEP_SNAPSHOT = 2, KEEP_LOG = 3 };
-enum keep_record { RECORD_END = 0, RECORD_ENTRY = 1, RECORD_DEFINITION = 2 };
+enum keep_record {
+    RECORD_END = 0, RECORD_ENTRY = 1, RECORD_DEFINITION = 2, RECORD_LARGE = 3, RECORD_PIECE = 4
+};
 
 struct keep_log { /* one file */
     struct os_file *file; /* owns; NULL: none */
@@ -33,6 +35,9 @@ struct saving { /* guard: the keyspace lock while `active`, but for what the sav
     unsigned db;
     uint64_t cursor;
     bool walked;          /* nothing is left to walk */
+    int lost;             /* negative: a value could not be written as it was */
+    struct keep_large *large; /* owns: values that are being written */
+    uint64_t large_count;     /* begun so far */
     struct buffer block;  /* gathered, not written yet */
     uint64_t entries;
     struct os_file *file; /* the saver's, like the rest */
@@ -79,6 +84,7 @@ struct keep {
     bool saver_running; /* guard: lock */
     int saver_rc;
     struct saving saving;
+    struct keep_arriving *arriving; /* owns: while a snapshot is loaded */
     uint64_t appended; /* commands; guard: the keyspace lock */
     int64_t saved_at_ms, save_seconds, saving_since_ms; /* guard: lock */
     uint64_t saves, changes_before;
@@ -122,6 +128,15 @@ void keep_end_turn(struct keep *keep);
 void keep_close_log(struct keep *keep); /* with the turn */
 /* With the turn: closes the present file, which was written to its end, and goes on in `next`. */
 int keep_switch(struct keep *keep);
+
+/* keep_large.c; under the keyspace lock */
+/* Begins to write the entry's value in pieces. false: it is not large, or there is no memory. */
+bool keep_large_begin(struct keep *keep, unsigned db, const struct entry *entry);
+void keep_large_step(struct keep *keep); /* one piece; there is a value that is being written */
+void keep_large_drop(struct keep *keep); /* what is being written is not wanted any more */
+KITH_NODISCARD int keep_large_arrives(struct keep *keep, struct cursor *in);
+KITH_NODISCARD int keep_piece_arrives(struct keep *keep, struct cursor *in);
+void keep_arriving_drop(struct keep *keep);
 
 /* keep_save.c */
 void keep_join_saver(struct keep *keep);

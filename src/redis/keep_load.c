@@ -141,10 +141,12 @@ static int take_block(struct keep *keep, struct cursor *in, uint64_t *entries, b
         const uint8_t record = cursor_u8(in);
         if (record == RECORD_ENTRY) rc = add_entry(keep, in);
         else if (record == RECORD_DEFINITION) rc = run_command(keep, in);
+        else if (record == RECORD_LARGE) rc = keep_large_arrives(keep, in);
+        else if (record == RECORD_PIECE) rc = keep_piece_arrives(keep, in);
         else if (record == RECORD_END) *end = true;
         else rc = KITH_ECORRUPT;
-        *entries += record == RECORD_ENTRY;
-        if (*end && cursor_u64(in) != *entries) rc = KITH_ECORRUPT;
+        *entries += record == RECORD_ENTRY || record == RECORD_LARGE;
+        if (*end && (cursor_u64(in) != *entries || keep->arriving)) rc = KITH_ECORRUPT;
     }
     return rc == 0 && cursor_failed(in) ? KITH_ECORRUPT : rc;
 }
@@ -177,6 +179,7 @@ static int load_snapshot(struct keep *keep, struct kith_error *err)
         return error_set(err, KITH_ECORRUPT, "%s is missing; `current` names it", reader.path);
     if (rc) return rc;
     rc = load_blocks(&reader, err);
+    keep_arriving_drop(keep);
     reader_close(&reader);
     return rc;
 }

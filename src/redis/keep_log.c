@@ -311,7 +311,8 @@ int keep_switch(struct keep *keep)
     keep->log.number = keep->next.number;
     keep->log.offset = keep->log.durable = keep->log.allocated = KEEP_HEADER_BYTES;
     keep->next.file = NULL;
-    keep->cut_due = keep->abandoned = false;
+    keep->cut_due = false;
+    keep->abandoned = false;
     os_mutex_unlock(&keep->lock);
     return 0;
 }

@@ -20,6 +20,7 @@
 #define SLICE_US 200
 #define PAUSE_US 300
 #define STEPS_A_LOOK 8u /* scan steps between two looks at the clock */
+#define BYTES_A_LOOK (16u << 10)
 #define BLOCK_BYTES (256u << 10)
 #define TRIES_MAX 100u
 
@@ -36,12 +37,13 @@ static void put_entry(struct keep *keep, unsigned db, struct entry *entry)
     if (!cache_mark(keep->opts.cache, entry) || !saving->active) return;
     const struct kith_str key = entry_key(entry);
     begin_block(saving);
+    saving->entries++;
+    if (keep_large_begin(keep, db, entry)) return;
     buffer_put_u8(&saving->block, RECORD_ENTRY);
     buffer_put_varint(&saving->block, db);
     buffer_put_u64(&saving->block, (uint64_t)entry_deadline(entry));
     buffer_put_bytes(&saving->block, key.data, key.len);
     entry_encode(entry, &saving->block);
-    saving->entries++;
 }
 
 void keep_changing(void *ctx, unsigned db, struct entry *entry)
@@ -55,6 +57,7 @@ void keep_flushing(void *ctx, unsigned db)
     struct keep *keep = ctx;
     (void)db;
     keep->saving.aborted = true;
+    keep_large_drop(keep);
 }
 
 void keep_definition(struct keep *keep, unsigned db, const struct kith_str *argv, size_t argc)
@@ -70,19 +73,35 @@ static void visit(void *ctx, struct entry *entry)
     put_entry(keep, keep->saving.db, entry);
 }
 
-/* One slice of the walk. */
+/* A piece of a value that is being written, or else a step among the keys. */
+static void walk_step(struct keep *keep)
+{
+    struct saving *saving = &keep->saving;
+    struct cache *cache = keep->opts.cache;
+    if (saving->large) {
+        begin_block(saving);
+        keep_large_step(keep);
+    } else if (saving->db < cache_databases(cache)) {
+        saving->cursor = cache_scan(cache, saving->db, saving->cursor, visit, keep);
+        if (saving->cursor == 0) saving->db++;
+    } else {
+        saving->walked = true;
+    }
+}
+
+/* One slice of the walk. Looks at the clock after so many steps, or so many bytes. */
 static void walk(struct keep *keep)
 {
     struct saving *saving = &keep->saving;
     struct cache *cache = keep->opts.cache;
     cache_lock(cache);
     const int64_t until = os_now_us(keep->opts.os) + SLICE_US;
-    for (unsigned step = 0; !saving->walked; step++) {
-        if (step % STEPS_A_LOOK == STEPS_A_LOOK - 1 && os_now_us(keep->opts.os) >= until) break;
-        if (saving->block.len >= 4 * BLOCK_BYTES) break;
-        saving->cursor = cache_scan(cache, saving->db, saving->cursor, visit, keep);
-        if (saving->cursor == 0) saving->db++;
-        saving->walked = saving->db >= cache_databases(cache);
+    size_t seen = saving->block.len;
+    for (unsigned step = 1; !saving->walked && saving->block.len < 4 * BLOCK_BYTES; step++) {
+        walk_step(keep);
+        if (step % STEPS_A_LOOK && saving->block.len < seen + BYTES_A_LOOK) continue;
+        if (os_now_us(keep->opts.os) >= until) break;
+        seen = saving->block.len;
     }
     cache_unlock(cache);
 }
@@ -130,6 +149,8 @@ static int end_gathering(struct keep *keep, int rc, struct kith_error *err)
     struct saving *saving = &keep->saving;
     cache_lock(keep->opts.cache);
     if (rc == 0 && saving->aborted) rc = error_set(err, KITH_ECANCELLED, "emptied meanwhile");
+    if (rc == 0 && saving->lost) rc = error_set(err, saving->lost, "no memory for a large value");
+    keep_large_drop(keep);
     saving->active = false;
     saving->marking = rc != 0;
     begin_block(saving);
@@ -201,6 +222,8 @@ static void cut(struct keep *keep, bool logging)
     saving->active = saving->marking = true;
     saving->aborted = saving->walked = false;
     saving->db = 0;
+    saving->lost = 0;
+    saving->large_count = 0;
     saving->cursor = saving->entries = 0;
     buffer_clear(&saving->block);
     if (keep->opts.define) keep->opts.define(keep->opts.ctx, keep);

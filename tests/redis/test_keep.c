@@ -73,6 +73,7 @@ static int open_place(struct place *place, const struct os *os, struct kith_erro
     const int rc = keep_open(&keep, &place->keep, err);
     if (rc) return rc;
     const struct cache_hooks hooks = { .changing = keep_changing, .flushing = keep_flushing,
+                                       .keeping = keep_keeping,
                                        .ctx = place->keep };
     cache_set_hooks(place->cache, &hooks);
     return 0;

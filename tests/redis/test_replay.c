@@ -62,7 +62,8 @@ static void open_world(struct world *world)
     static const char *const directives[] = {"appendonly yes", "appendfsync everysec",
                                              "databases 3", "maxmemory-policy allkeys-random",
                                              "hash-max-listpack-entries 4",
-                                             "set-max-intset-entries 4"};
+                                             "set-max-intset-entries 4",
+                                             "list-max-listpack-size 2"};
     struct kith_error err = {0};
     const struct redis_opts opts = {.os = world->os, .dir = DIR, .directives = directives,
                                     .directive_count = sizeof directives / sizeof *directives,
@@ -70,6 +71,7 @@ static void open_world(struct world *world)
     if (redis_new(&opts, &world->redis, &err))
         fail_msg("seed %llu: %s", (unsigned long long)world->seed, err.text);
     if (world->said[0]) fail_msg("seed %llu: %s", (unsigned long long)world->seed, world->said);
+    cache_settings(world->redis->cache)->piece_members = 3; /* most values come in pieces */
     world->session = session_open_local(world->redis);
     assert_non_null(world->session);
     for (size_t i = 0; i < WAITERS; i++) {
