@@ -2,9 +2,10 @@
 #ifndef KITH_REDIS_CMD_SEARCH_H
 #define KITH_REDIS_CMD_SEARCH_H
 
-#include "redis/search_query.h"
+#include "redis/search_collection.h"
 
 #define SEARCH_PARAMS_MAX 256u
+#define SEARCH_RETURNS_MAX 1024u
 /* Clients look for one half or the other. */
 #define SEARCH_UNKNOWN_INDEX "Unknown index name (index not found)"
 
@@ -29,6 +30,30 @@ int search_each_field(struct redis_call *call, const struct search_index *index,
                       const struct search_hit *hit,
                       void (*fn)(void *ctx, struct kith_str name, struct kith_str value),
                       void *ctx);
+
+/* FT.SEARCH, FT.AGGREGATE and FT.INFO over an index that is ready. */
+void search_in(struct redis_call *call, const struct search_index *index);
+void aggregate_in(struct redis_call *call, struct search_index *index);
+void search_put_info(struct redis_call *call, const struct search_index *index);
+
+/* ---- collections of other doors: cmd_search_collection.c ---- */
+
+enum search_ask { SEARCH_ASK_SEARCH, SEARCH_ASK_AGGREGATE, SEARCH_ASK_INFO, SEARCH_ASK_DROP };
+/* True: there is no index of the name argv[1], and the engine is asked for a collection, on a
+ * worker; the answer follows. */
+bool search_elsewhere(struct redis_call *call, enum search_ask ask);
+/* The user may read every key that begins with "<name>:"; false: answered. */
+bool search_may_read(struct redis_call *call, struct kith_str name);
+/* FT._LIST with the collections that the user may read; false: there are none to ask for. */
+bool search_list_elsewhere(struct redis_call *call);
+struct search_wish_block {
+    struct search_wish wish;
+    struct kith_str names[SEARCH_RETURNS_MAX];
+    void *own; /* owns: what the wish lies in; mem_free */
+};
+/* The options of FT.SEARCH in call->argv, which the wish borrows. False: answered. */
+bool search_wish_read(struct redis_call *call, struct search_wish_block *block);
+
 /* "@name" -> "name" */
 struct kith_str search_bare(struct kith_str name);
 

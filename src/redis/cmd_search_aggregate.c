@@ -261,7 +261,8 @@ static struct search_cursor *write_rows(struct aggregation *run, struct search_i
         put_row(&reply, table, i);
         cursor->ends[i] = cursor->rows.len;
     }
-    cursor->index = index;
+    cursor->index = index->rows ? NULL : index; /* that one is gone with the call */
+    if (index->rows) cursor->name = mem_strdup(index->name);
     cursor->version = reply.version;
     cursor->count = table->count;
     cursor->batch = (size_t)run->batch;
@@ -351,9 +352,14 @@ static void aggregate(struct aggregation *run, struct search_index *index)
 
 void run_ft_aggregate(struct redis_call *call)
 {
+    if (search_elsewhere(call, SEARCH_ASK_AGGREGATE)) return;
     struct search_index *index = search_ready(call, call->argv[1]);
-    struct aggregation *run = index ? mem_zalloc(sizeof *run) : NULL;
-    if (!index) return;
+    if (index) aggregate_in(call, index);
+}
+
+void aggregate_in(struct redis_call *call, struct search_index *index)
+{
+    struct aggregation *run = mem_zalloc(sizeof *run);
     if (!run) {
         call_no_memory(call);
         return;
@@ -372,8 +378,10 @@ static struct search_cursor *find_cursor(struct redis_call *call)
     struct search_cursor *at = search_of(call->redis)->cursors;
     int64_t id = 0;
     if (index && !search_allowed(call, index, false)) return NULL;
+    if (!index && !search_may_read(call, call->argv[2])) return NULL;
     if (!text_integer(call->argv[3], &id)) at = NULL;
     while (at && (at->id != (uint64_t)id || at->index != index ||
+                  (!index && (!at->name || !str_same(str_of(at->name), call->argv[2]))) ||
                   (at->version >= 3) != (call->reply->version >= 3)))
         at = at->next;
     if (!at) call_errorf(call, "Cursor not found, id: %lld", (long long)id);

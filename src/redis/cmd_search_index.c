@@ -46,6 +46,7 @@ static void note_definition(struct redis_call *call)
 
 static void run_ft_list(struct redis_call *call)
 {
+    if (search_list_elsewhere(call)) return;
     size_t count = 0;
     const size_t place = resp_open(call->reply);
     for (const struct search_index *at = search_of(call->redis)->indexes; at; at = at->next) {
@@ -82,6 +83,7 @@ static void run_ft_dropindex(struct redis_call *call)
         call_error(call, "ERR Unknown argument");
         return;
     }
+    if (search_elsewhere(call, SEARCH_ASK_DROP)) return;
     struct search_index *index = known(call, call->argv[1]);
     if (!index || (delete && !search_allowed(call, index, true))) return;
     if (delete && !delete_documents(call, index)) return;

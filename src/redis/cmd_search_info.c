@@ -72,9 +72,8 @@ static void put_field(struct resp *reply, const struct search_field *field)
 
 void run_ft_info(struct redis_call *call)
 {
-    struct resp *reply = call->reply;
+    if (search_elsewhere(call, SEARCH_ASK_INFO)) return;
     struct search_index *index = search_find(call->redis, call->argv[1]);
-    uint64_t words = 0, bytes = 0;
     if (!index) {
         call_error(call, SEARCH_UNKNOWN_INDEX);
         return;
@@ -84,6 +83,14 @@ void run_ft_info(struct redis_call *call)
         call_no_memory(call);
         return;
     }
+    search_put_info(call, index);
+}
+
+void search_put_info(struct redis_call *call, const struct search_index *index)
+{
+    struct resp *reply = call->reply;
+    const uint64_t docs = index->rows ? index->rows->info->rows : index->count;
+    uint64_t words = 0, bytes = 0;
     for (size_t i = 0; i < index->count; i++)
         for (size_t j = 0; j < index->field_count; j++) {
             const struct search_value *value = &index->docs[i]->values[j];
@@ -98,8 +105,8 @@ void run_ft_info(struct redis_call *call)
     resp_cstr(reply, "attributes");
     resp_array(reply, index->field_count);
     for (size_t i = 0; i < index->field_count; i++) put_field(reply, &index->fields[i]);
-    put_number(reply, "num_docs", index->count);
-    put_number(reply, "max_doc_id", index->count);
+    put_number(reply, "num_docs", docs);
+    put_number(reply, "max_doc_id", docs);
     put_number(reply, "num_terms", words);
     put_number(reply, "num_records", words);
     resp_cstr(reply, "vector_index_sz_mb");

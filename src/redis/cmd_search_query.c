@@ -7,7 +7,7 @@
 #include "cache/hash.h"
 #include "redis/cmd_search.h"
 
-#define RETURN_MAX 1024u
+#define RETURN_MAX SEARCH_RETURNS_MAX
 
 struct return_field {
     struct kith_str name, as;
@@ -199,6 +199,7 @@ bool search_value_text(struct redis_call *call, const struct search_query *query
         buffer_put(out, hit->doc->key, hit->doc->key_len);
         return true;
     }
+    if (query->index->rows) return search_rows_text(query->index->rows, hit->doc, name, out);
     const struct entry *entry = entry_of(call, hit);
     if (!entry) return false;
     if (query->index->json) return json_text(entry_value(entry), field, name, out);
@@ -211,6 +212,7 @@ int search_each_field(struct redis_call *call, const struct search_index *index,
                       const struct search_hit *hit,
                       void (*fn)(void *ctx, struct kith_str name, struct kith_str value), void *ctx)
 {
+    if (index->rows) return search_rows_each(index->rows, hit->doc, fn, ctx);
     const struct entry *entry = entry_of(call, hit);
     struct hash_iter it = {0};
     struct hash_field field;
@@ -385,8 +387,9 @@ static void put_hit3(struct redis_call *call, const struct search_query *query,
 static void answer(struct redis_call *call, const struct search_query *query,
                    const struct search_request *request, const struct search_hits *hits)
 {
-    const uint64_t total = hits->count, offset = (uint64_t)request->offset;
-    const size_t first = offset < total ? (size_t)offset : hits->count;
+    const uint64_t total = hits->paged ? hits->total : hits->count;
+    const uint64_t offset = hits->paged ? 0 : (uint64_t)request->offset;
+    const size_t first = offset < hits->count ? (size_t)offset : hits->count;
     const size_t left = hits->count - first;
     const size_t shown = (uint64_t)request->limit < left ? (size_t)request->limit : left;
     const bool map = call->reply->version >= 3;
@@ -433,19 +436,23 @@ bool search_parse(struct redis_call *call, const struct search_index *index, str
     return false;
 }
 
-static void search_with(struct redis_call *call, struct search_request *request)
+static bool read_options(struct redis_call *call, struct search_request *request)
+{
+    request->limit = 10;
+    for (size_t at = 3; at < call->argc;)
+        if (!read_option(call, &at, request)) return false;
+    return true;
+}
+
+static void search_with(struct redis_call *call, const struct search_index *index,
+                        struct search_request *request)
 {
     struct search_query query;
     struct search_hits hits = {0};
-    request->limit = 10;
-    for (size_t at = 3; at < call->argc;)
-        if (!read_option(call, &at, request)) return;
-    struct search_index *index = search_ready(call, call->argv[1]);
-    if (!index) return;
     int rc = 0;
     if (search_parse(call, index, call->argv[2], request->params, request->param_count, &query)) {
         rc = search_query_run(&query, is_asked, request, &hits);
-        if (rc == 0 && request->sorted) rc = sort_hits(call, &query, request, &hits);
+        if (rc == 0 && request->sorted && !hits.paged) rc = sort_hits(call, &query, request, &hits);
         if (rc == 0) answer(call, &query, request, &hits);
         else call_no_memory(call);
     }
@@ -453,10 +460,43 @@ static void search_with(struct redis_call *call, struct search_request *request)
     search_query_release(&query);
 }
 
-void run_ft_search(struct redis_call *call)
+void search_in(struct redis_call *call, const struct search_index *index)
 {
     struct search_request *request = mem_zalloc(sizeof *request);
     if (!request) call_no_memory(call);
-    else search_with(call, request);
+    else if (read_options(call, request)) search_with(call, index, request);
     mem_free(request);
+}
+
+bool search_wish_read(struct redis_call *call, struct search_wish_block *block)
+{
+    struct search_request *request = mem_zalloc(sizeof *request);
+    struct search_wish *wish = &block->wish;
+    block->own = request;
+    if (!request) call_no_memory(call);
+    if (!request || !read_options(call, request)) return false;
+    for (size_t i = 0; i < request->return_count; i++)
+        block->names[i] = request->returns[i].name;
+    *wish = (struct search_wish){.query = call->argv[2],
+                                 .params = request->params,
+                                 .param_count = request->param_count,
+                                 .outputs = block->names,
+                                 .output_count = request->return_count,
+                                 .all_outputs = !request->has_returns && !request->no_content,
+                                 .sort_by = request->sort_by,
+                                 .sorted = request->sorted,
+                                 .descending = request->descending,
+                                 .offset = (uint64_t)request->offset,
+                                 .limit = (uint64_t)request->limit,
+                                 .keys = request->in_keys,
+                                 .key_count = request->in_key_count,
+                                 .by_keys = request->by_keys};
+    return true;
+}
+
+void run_ft_search(struct redis_call *call)
+{
+    if (search_elsewhere(call, SEARCH_ASK_SEARCH)) return;
+    const struct search_index *index = search_ready(call, call->argv[1]);
+    if (index) search_in(call, index);
 }

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "redis/search_query.h"
+#include "redis/search_collection.h"
 
 #define FUZZY_BYTES_MAX 64u
 
@@ -243,6 +243,7 @@ int search_query_run(struct search_query *query,
                      struct search_hits *out)
 {
     const struct search_index *index = query->index;
+    if (index->rows) return search_rows_hits(query, out);
     struct search_hits hits = {.items = mem_alloc_array(index->count + 1, sizeof *hits.items)};
     if (!hits.items) return KITH_ENOMEM;
     const size_t knn = query->knn ? (size_t)(query->knn - index->fields) : 0;

@@ -233,6 +233,7 @@ void search_index_free(struct search_index *index)
 void search_cursor_free(struct search_cursor *cursor)
 {
     buffer_release(&cursor->rows);
+    mem_free(cursor->name);
     mem_free(cursor->ends);
     mem_free(cursor);
 }

@@ -23,6 +23,7 @@
 #define SEARCH_DIM_MAX 32768u
 #define SEARCH_PENDING_MAX 65536u
 #define SEARCH_CURSORS_MAX 1024u
+#define SEARCH_KEY_FIELD "__key" /* of an index's own collection: the key */
 
 enum search_type { SEARCH_TAG, SEARCH_TEXT, SEARCH_NUMERIC, SEARCH_GEO, SEARCH_VECTOR };
 
@@ -39,6 +40,10 @@ struct search_field {
     bool brain;                       /* bfloat16 */
     uint32_t dim;
     int64_t m, ef_construction;
+    /* Of a collection of another door (search_collection.h); 0: of hashes or documents. */
+    enum kith_type column;
+    bool any;   /* braces and words are both allowed, whatever the type says */
+    bool match; /* text_match is allowed */
 };
 
 struct search_words { /* one allocation */
@@ -72,6 +77,7 @@ struct search_index {
     size_t count, cap;
     struct map by_key; /* -> struct search_doc * */
     uint64_t failures;
+    struct search_rows *rows; /* borrows; NULL but for a collection of another door */
 };
 
 struct search_alias {
@@ -83,7 +89,8 @@ struct search_alias {
 struct search_cursor { /* rows of an aggregation, as replies */
     struct search_cursor *next;
     uint64_t id;
-    struct search_index *index;
+    struct search_index *index; /* NULL: of the collection `name` */
+    char *name;                 /* owns */
     struct buffer rows;    /* as written for this protocol */
     unsigned version;
     size_t *ends;          /* owns: where each row ends in rows */

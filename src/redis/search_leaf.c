@@ -197,7 +197,8 @@ static int read_tags(struct query_reader *in, struct query_node **out)
 {
     struct query_node *node = query_node_new(in, QUERY_TAG);
     if (!node) return KITH_ENOMEM;
-    if (in->scope->type != SEARCH_TAG) return query_fail(in, "Expected a TAG field");
+    if (in->scope->type != SEARCH_TAG && !in->scope->any)
+        return query_fail(in, "Expected a TAG field");
     do {
         const int rc = read_tag(in, node);
         if (rc) return rc;
@@ -295,7 +296,8 @@ static int read_field(struct query_reader *in, struct query_node **out)
         if (!query_take(in, ":")) rc = query_fail(in, "Syntax error");
         else if (query_take(in, "{")) rc = read_tags(in, out);
         else if (query_take(in, "[")) rc = read_square(in, out);
-        else if (in->scope->type != SEARCH_TEXT) rc = query_fail(in, "Expected a TEXT field");
+        else if (in->scope->type != SEARCH_TEXT && !in->scope->any)
+            rc = query_fail(in, "Expected a TEXT field");
         else rc = query_leaf(in, out);
     }
     in->scope = before;

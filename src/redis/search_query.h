@@ -77,6 +77,8 @@ struct search_hit {
 struct search_hits {
     struct search_hit *items; /* owns */
     size_t count;
+    bool paged;     /* they are one page of `total`, in the order that was asked for */
+    uint64_t total; /* paged only */
 };
 /* Everything that matches; of a KNN query the k nearest, nearest first; otherwise by score, best
  * first, then by key. accept is nullable. */

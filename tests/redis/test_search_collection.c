@@ -1,0 +1,246 @@
+/*
+ * Collections under the FT commands: those of other doors by their names, with every form of query
+ * that the engine can answer, and what is refused.
+ */
+#include "redis/door.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "redis/redis_internal.h"
+
+struct place {
+    char dir[64];
+    struct kith_db *db;
+    struct redis *redis;
+    struct session *session;
+};
+
+static void open_place(struct place *at)
+{
+    struct kith_open_opts opts = KITH_OPEN_OPTS_INIT;
+    struct kith_error err = {0};
+    opts.sync = KITH_SYNC_NO;
+    opts.threads = 1;
+    (void)snprintf(at->dir, sizeof at->dir, "/tmp/kith-ft-XXXXXX");
+    assert_non_null(mkdtemp(at->dir));
+    if (kith_open(at->dir, &opts, &at->db, &err)) fail_msg("%s", err.text);
+    const struct redis_opts redis = {.os = os_real(), .db = at->db, .port = 6379, .workers = 1};
+    if (redis_new(&redis, &at->redis, &err)) fail_msg("%s", err.text);
+    at->session = session_open_local(at->redis);
+}
+
+static void close_place(struct place *at)
+{
+    char line[128];
+    session_close_local(at->session);
+    redis_free(at->redis);
+    kith_close(at->db);
+    (void)snprintf(line, sizeof line, "rm -rf %s", at->dir);
+    assert_int_equal(system(line), 0);
+}
+
+/* Words split at '^'; "%v" stands for a vector of two floats. */
+static const char *ask(struct session *s, const char *words, float x, float y)
+{
+    static char text[65536];
+    struct kith_str argv[64];
+    const float vector[2] = {x, y};
+    size_t argc = 0;
+    struct buffer out;
+    for (const char *at = words;; at++) {
+        const size_t len = strcspn(at, "^");
+        argv[argc++] = len == 2 && memcmp(at, "%v", 2) == 0
+                           ? (struct kith_str){(const char *)vector, sizeof vector}
+                           : (struct kith_str){at, len};
+        at += len;
+        if (!*at) break;
+    }
+    buffer_init(&out);
+    assert_int_equal(session_run(s, argv, argc, &out), 0);
+    assert_true(out.len < sizeof text);
+    if (out.len) memcpy(text, out.data, out.len);
+    text[out.len] = 0;
+    for (size_t i = 0; i < out.len; i++)
+        if (text[i] == 0) text[i] = '0';
+    buffer_release(&out);
+    return text;
+}
+
+#define ASK(s, words, want) assert_string_equal(ask(s, words, 1, 0), want)
+#define ASK_HAS(s, words, part)                                                                    \
+    do {                                                                                           \
+        const char *reply_ = ask((s), (words), 1, 0);                                              \
+        if (!strstr(reply_, (part))) fail_msg("'%s' gave '%s'", (words), reply_);                  \
+    } while (0)
+
+#define FIELD(text, kind, ...) {.size = sizeof(struct kith_field), .name = (text),                 \
+                                .type = (kind), __VA_ARGS__}
+
+static void make(struct place *at, bool texts)
+{
+    const struct kith_field fields[] = {
+        FIELD("id", texts ? KITH_VARCHAR : KITH_INT64, .flags = KITH_FIELD_PRIMARY),
+        FIELD("user", KITH_VARCHAR, .flags = KITH_FIELD_NULLABLE),
+        FIELD("t", KITH_VARCHAR, .analyzer = "{}", .enable_match = true),
+        FIELD("n", KITH_INT32, .flags = KITH_FIELD_NULLABLE),
+        FIELD("d", KITH_DOUBLE, .flags = 0),
+        FIELD("yes", KITH_BOOL, .flags = 0),
+        FIELD("tags", KITH_ARRAY, .element_type = KITH_VARCHAR, .max_capacity = 8),
+        FIELD("j", KITH_JSON, .flags = 0),
+        FIELD("v", KITH_FLOAT_VECTOR, .dim = 2, .metric = KITH_L2),
+    };
+    struct kith_schema schema = KITH_SCHEMA_INIT;
+    struct kith_error err = {0};
+    schema.fields = fields;
+    schema.field_count = sizeof fields / sizeof *fields;
+    const int rc = kith_collection_create(at->db, NULL, texts ? "named" : "c", &schema, &err);
+    if (rc) fail_msg("%s", err.text);
+}
+
+#define S(text) {(text), sizeof(text) - 1}
+
+static void fill(struct place *at, bool texts)
+{
+    const int64_t ids[] = {1, 2, 3};
+    const struct kith_str names[] = {S("a"), S("b"), S("c")};
+    const struct kith_str users[] = {S("ann"), S("bob"), S("Ann, b-c")};
+    const struct kith_str words[] = {S("The quick brown fox"), S("quick thinking"), S("lazy")};
+    const int32_t n[] = {1, 2, 0};
+    const double d[] = {0.5, 2, 1e300};
+    const uint8_t yes[] = {1, 0, 1}, n_valid[] = {1, 1, 0};
+    const struct kith_str tags[] = {S("\1\0\0\0x\1\0\0\0y"), S("\1\0\0\0y"), S("")};
+    const struct kith_str json[] = {S("{\"k\":1}"), S("\"text\""), S("[1]")};
+    const float v[] = {1, 0, 0, 1, 3, 0};
+    const struct kith_column columns[] = {
+        {.field = "id", .data = texts ? (const void *)names : ids},
+        {.field = "user", .data = users}, {.field = "t", .data = words},
+        {.field = "n", .data = n, .valid = n_valid}, {.field = "d", .data = d},
+        {.field = "yes", .data = yes}, {.field = "tags", .data = tags},
+        {.field = "j", .data = json}, {.field = "v", .data = v}};
+    struct kith_batch batch = KITH_BATCH_INIT;
+    struct kith_collection *collection;
+    struct kith_error err = {0};
+    batch.rows = 3;
+    batch.columns = columns;
+    batch.column_count = sizeof columns / sizeof *columns;
+    const char *name = texts ? "named" : "c";
+    assert_int_equal(kith_collection_open(at->db, NULL, name, &collection, &err), 0);
+    if (kith_insert(collection, &batch, NULL, NULL, &err)) fail_msg("%s", err.text);
+    kith_collection_release(collection);
+}
+
+/* The keys of a query, in order, with blanks between. */
+static void keys_are(struct session *s, const char *query, const char *want)
+{
+    char words[1024], got[256] = "";
+    (void)snprintf(words, sizeof words,
+                   "FT.SEARCH^c^%s^NOCONTENT^PARAMS^4^v^%%v^u^bob^DIALECT^2", query);
+    const char *reply = ask(s, words, 1, 0);
+    if (reply[0] == '-') fail_msg("%s: %s", query, reply);
+    for (const char *at = strstr(reply, "\r\nc:"); at; at = strstr(at + 1, "\r\nc:"))
+        (void)snprintf(got + strlen(got), sizeof got - strlen(got), "%s%c", got[0] ? " " : "",
+                       at[4]);
+    if (strcmp(got, want) != 0) fail_msg("%s: got '%s', want '%s'", query, got, want);
+}
+
+static void queries(void **state)
+{
+    (void)state;
+    static const char *const table[][2] = {
+        {"*", "1 2 3"}, {"@user:{ann}", "1"}, {"@user:{ann | bob}", "1 2"},
+        {"-@user:{ann}", "2 3"}, {"@user:{Ann\\, b\\-c}", "3"}, {"@user:{b*}", "2"},
+        {"@user:{*n*}", "1 3"}, {"@user:{$u}", "2"}, {"@user:{a%}", ""}, {"@user:{a_n*}", ""},
+        {"@user:{\\\"}", ""}, {"@user:{x' or 1 \\=\\= 1}", ""},
+        {"@n:[1 2]", "1 2"}, {"@n:[(1 +inf]", "2"}, {"@n==2", "2"}, {"@n!=2", "1 3"},
+        {"@n:[-inf +inf]", "1 2"}, {"@n:[-inf (2]", "1"}, {"@d:[0.5 2.5]", "1 2"},
+        {"@d>=1e300", "3"}, {"@n:[0.5 1.5]", "1"},
+        {"@n:[-1e12 1.5]", "1"}, {"@n:[1e12 1e13]", ""}, {"@n:[(0.5 (2]", "1"},
+        {"@yes:{true}", "1 3"}, {"@yes:{false}", "2"}, {"@tags:{x}", "1"}, {"@tags:{x|y}", "1 2"},
+        {"-@tags:{x}", "2 3"}, {"ismissing(@n)", "3"}, {"@id:[2 3]", "2 3"},
+        {"quick", "1 2"}, {"@t:quick", "1 2"}, {"@t:(quick fox)", "1"},
+        {"\"brown fox\"", "1"}, {"\"fox brown\"", ""}, {"@t:{lazy}", "3"}, {"-quick", "3"},
+        {"(@user:{bob}|@n:[1 1]) @d:[1 9]", "2"}, {"~fox", "1 2 3"}, {"", ""},
+        {"*=>[KNN 2 @v $v]", "1 2"}, {"(@yes:{true})=>[KNN 5 @v $v AS dist]", "1 3"},
+        {"*=>[KNN 0 @v $v]", ""},
+        {"@v:[VECTOR_RANGE 2.5 $v]", "1 2"}, {"@v:[VECTOR_RANGE 2 $v]", "1 2"},
+        {"(@v:[VECTOR_RANGE 9 $v]=>{$YIELD_DISTANCE_AS: dist} @yes:{true})", "1 3"},
+    };
+    struct place at;
+    open_place(&at);
+    make(&at, false);
+    fill(&at, false);
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        keys_are(at.session, table[i][0], table[i][1]);
+    close_place(&at);
+}
+
+static void replies(void **state)
+{
+    (void)state;
+    struct place at;
+    open_place(&at);
+    struct session *s = at.session;
+    ASK(s, "FT.SEARCH^c^*", "-c: no such index\r\n");
+    make(&at, false);
+    fill(&at, false);
+    ASK(s, "FT._LIST", "*1\r\n$1\r\nc\r\n");
+    ASK(s, "FT.SEARCH^c^*^LIMIT^0^0", "*1\r\n:3\r\n");
+    ASK(s, "FT.SEARCH^c^*^LIMIT^1^1^NOCONTENT", "*2\r\n:3\r\n$3\r\nc:2\r\n");
+    ASK(s, "FT.SEARCH^c^*^SORTBY^d^DESC^LIMIT^0^2^RETURN^2^user^tags",
+        "*5\r\n:3\r\n$3\r\nc:3\r\n*4\r\n$4\r\nuser\r\n$8\r\nAnn, b-c\r\n$4\r\ntags\r\n$2\r\n[]\r\n"
+        "$3\r\nc:2\r\n*4\r\n$4\r\nuser\r\n$3\r\nbob\r\n$4\r\ntags\r\n$5\r\n[\"y\"]\r\n");
+    ASK(s, "FT.SEARCH^c^*^SORTBY^n^ASC^NOCONTENT",
+        "*4\r\n:3\r\n$3\r\nc:1\r\n$3\r\nc:2\r\n$3\r\nc:3\r\n");
+    ASK(s, "FT.SEARCH^c^*^INKEYS^3^c:2^c:9^d:1^RETURN^3^j^yes^d",
+        "*3\r\n:1\r\n$3\r\nc:2\r\n*6\r\n$1\r\nj\r\n$4\r\ntext\r\n$3\r\nyes\r\n$5\r\nfalse\r\n"
+        "$1\r\nd\r\n$1\r\n2\r\n");
+    ASK(s, "FT.SEARCH^c^@n:[1 5]=>[KNN 5 @v $v AS dist]^RETURN^2^n^dist^SORTBY^dist^DESC^DIALECT^2^"
+           "PARAMS^2^v^%v",
+        "*5\r\n:2\r\n$3\r\nc:2\r\n*4\r\n$1\r\nn\r\n$1\r\n2\r\n$4\r\ndist\r\n$1\r\n2\r\n"
+        "$3\r\nc:1\r\n*4\r\n$1\r\nn\r\n$1\r\n1\r\n$4\r\ndist\r\n$1\r\n0\r\n");
+    ASK_HAS(s, "FT.SEARCH^c^@user:{bob}", "$1\r\nv\r\n$8\r\n000000\x80?\r\n");
+    ASK_HAS(s, "FT.INFO^c", "num_docs\r\n:3\r\n");
+    ASK_HAS(s, "FT.INFO^c", "$1\r\nv\r\n$4\r\ntype\r\n$6\r\nVECTOR\r\n");
+    ASK(s, "FT.AGGREGATE^c^*^GROUPBY^1^@yes^REDUCE^COUNT^0^AS^k^SORTBY^2^@k^DESC",
+        "*3\r\n:2\r\n*4\r\n$3\r\nyes\r\n$4\r\ntrue\r\n$1\r\nk\r\n$1\r\n2\r\n"
+        "*4\r\n$3\r\nyes\r\n$5\r\nfalse\r\n$1\r\nk\r\n$1\r\n1\r\n");
+    ASK_HAS(s, "FT.AGGREGATE^c^*^LOAD^1^@__key^WITHCURSOR^COUNT^2", "c:2\r\n:1\r\n");
+    ASK_HAS(s, "FT.CURSOR^READ^c^1", "c:3\r\n:0\r\n");
+    /* what is refused, and why */
+    ASK_HAS(s, "FT.SEARCH^c^@user:word", "-ERR collection `c`: Field `user`: text is searched");
+    ASK_HAS(s, "FT.SEARCH^c^@t:fo*", "Field `t`: a collection is searched for whole words");
+    ASK_HAS(s, "FT.SEARCH^c^@j:{a}", "Field `j`: its type cannot be searched here");
+    ASK_HAS(s, "FT.SEARCH^c^@none:{a}", "Unknown field");
+    ASK_HAS(s, "FT.SEARCH^c^-@v:[VECTOR_RANGE 1 $v]^PARAMS^2^v^%v", "VECTOR_RANGE stands once");
+    ASK_HAS(s, "FT.SEARCH^c^*=>[KNN 1 @v $v]^PARAMS^2^v^abc", "query vector blob size (3)");
+    ASK_HAS(s, "FT.DROPINDEX^c", "-ERR `c` is a collection of the database");
+    ASK_HAS(s, "FT.DROPINDEX^none", "-Unknown index name");
+    make(&at, true);
+    fill(&at, true);
+    ASK(s, "FT.SEARCH^named^@n:[2 2]^NOCONTENT", "*2\r\n:1\r\n$7\r\nnamed:b\r\n");
+    ASK(s, "FT.SEARCH^named^*^INKEYS^1^named:c^NOCONTENT", "*2\r\n:1\r\n$7\r\nnamed:c\r\n");
+    assert_int_equal(kith_alias_set(at.db, NULL, "other", "named", NULL), 0);
+    ASK(s, "FT.SEARCH^other^@id:{c}^NOCONTENT", "*2\r\n:1\r\n$7\r\nnamed:c\r\n");
+    /* who may not read the keys may not read the rows, whatever name leads to them */
+    EXPECT(s, "ACL SETUSER ann on nopass +@all ~other:* ~c:*", "+OK\r\n");
+    struct session *ann = session_open_local(at.redis);
+    EXPECT(ann, "AUTH ann x", "+OK\r\n");
+    ASK_HAS(ann, "FT.SEARCH^named^*", "-NOPERM");
+    ASK_HAS(ann, "FT.SEARCH^other^*", "-NOPERM");
+    ASK(ann, "FT._LIST", "*1\r\n$1\r\nc\r\n");
+    ASK(ann, "FT.SEARCH^c^*^LIMIT^0^0", "*1\r\n:3\r\n");
+    session_close_local(ann);
+    close_place(&at);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(queries),
+        cmocka_unit_test(replies),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
