@@ -47,8 +47,9 @@ void conn_close(struct conn *conn)
     conn->closing = true;
     if (conn->proto == CONN_STREAM) stream_closed(conn);
     struct loop *loop = conn->loop;
-    loop->net->output_bytes -= conn_unsent(conn);
+    loop->net->output_bytes -= conn_output_bytes(conn);
     budget_give(conn, loop->net, &conn->h1_body_bytes);
+    budget_give(conn, loop->net, &conn->h1_ahead_bytes);
     for (struct exchange *exchange = conn->exchanges, *next; exchange; exchange = next) {
         next = exchange->next;
         exchange_detach(exchange);
@@ -143,18 +144,44 @@ static void watch_write(struct conn *conn, bool waiting)
 
 /* ---- writing ---- */
 
+/* A connection with nothing to say has no buffer, however much it once said: the one that was
+ * written last is given to whoever writes next, and is warm. Until then all of it counts, also what
+ * the socket took. */
+static void spare_output(struct loop *loop, struct buffer *written)
+{
+    loop->net->output_bytes -= written->len;
+    buffer_clear(written);
+    if (loop->spare_output.data || written->cap > NET_OUTPUT_SLICE) {
+        buffer_release(written);
+    } else {
+        loop->spare_output = *written;
+        buffer_init(written);
+    }
+}
+
+struct buffer *conn_output(struct conn *conn)
+{
+    if (!conn->output.data && !conn->output.failed) {
+        conn->output = conn->loop->spare_output;
+        buffer_init(&conn->loop->spare_output);
+    }
+    return &conn->output;
+}
+
 size_t conn_unsent(const struct conn *conn)
 {
     return conn->output.len - conn->output_sent + conn->inflight.len - conn->inflight_sent;
 }
+
+size_t conn_output_bytes(const struct conn *conn) { return conn->output.len + conn->inflight.len; }
 
 void conn_put(struct conn *conn, const void *data, size_t len)
 {
     if (conn->closing) return;
     const size_t before = conn->output.len;
     int rc = 0;
-    if (conn->tls) rc = tls_conn_seal(conn->tls, data, len, &conn->output);
-    else buffer_put(&conn->output, data, len);
+    if (conn->tls) rc = tls_conn_seal(conn->tls, data, len, conn_output(conn));
+    else buffer_put(conn_output(conn), data, len);
     struct net *net = conn->loop->net;
     net->output_bytes += conn->output.len - before;
     if (rc || buffer_failed(&conn->output)) {
@@ -172,12 +199,6 @@ bool conn_hold(struct conn *conn, struct exchange *exchange)
     return budget_output(conn);
 }
 
-static void wrote(struct conn *conn, size_t bytes)
-{
-    conn->loop->net->bytes_out += bytes;
-    conn->loop->net->output_bytes -= bytes;
-}
-
 static void write_slice(struct conn *conn);
 
 static void on_written(uv_write_t *request, int status)
@@ -185,7 +206,7 @@ static void on_written(uv_write_t *request, int status)
     struct conn *conn = request->data;
     conn->writing = false;
     if (conn->closing) return;
-    wrote(conn, conn->slice_bytes);
+    conn->loop->net->bytes_out += conn->slice_bytes;
     conn->inflight_sent += conn->slice_bytes;
     if (status) {
         conn_close(conn);
@@ -195,9 +216,8 @@ static void on_written(uv_write_t *request, int status)
         write_slice(conn);
         return;
     }
-    buffer_clear(&conn->inflight);
     conn->inflight_sent = 0;
-    if (conn->inflight.cap > NET_OUTPUT_SLICE) buffer_release(&conn->inflight);
+    spare_output(conn->loop, &conn->inflight);
     watch_write(conn, false);
     if (conn->proto == CONN_H2) h2_pump(conn);
     conn_flush(conn);
@@ -247,7 +267,10 @@ static void end(struct conn *conn)
 static bool write_output(struct conn *conn)
 {
     const size_t len = conn->output.len - conn->output_sent;
-    if (len == 0) return true;
+    if (len == 0) {
+        if (conn->output.data) spare_output(conn->loop, &conn->output);
+        return true;
+    }
     uv_buf_t bytes = uv_buf_init((char *)conn->output.data + conn->output_sent, (unsigned)len);
     const int sent = uv_try_write((uv_stream_t *)&conn->tcp, &bytes, 1);
     if (sent < 0 && sent != UV_EAGAIN) {
@@ -255,16 +278,15 @@ static bool write_output(struct conn *conn)
         return false;
     }
     if (sent > 0) {
-        wrote(conn, (size_t)sent);
+        conn->loop->net->bytes_out += (size_t)sent;
         conn->output_sent += (size_t)sent;
     }
     if (conn->output_sent < conn->output.len) {
         write_rest(conn);
         return false;
     }
-    buffer_clear(&conn->output);
     conn->output_sent = 0;
-    if (conn->output.cap > NET_OUTPUT_SLICE) buffer_release(&conn->output);
+    spare_output(conn->loop, &conn->output);
     return true;
 }
 
@@ -275,6 +297,7 @@ void conn_flush(struct conn *conn)
     do {
         if (!write_output(conn)) return;
         if (conn->proto == CONN_H2 && conn->h2) h2_pump(conn);
+        else if (conn->h1_waits) h1_go_on(conn);
         if (conn->closing) return;
     } while (conn->output.len > 0);
     const bool idle_h2 = conn->proto == CONN_H2 && conn->h2 &&
@@ -322,7 +345,7 @@ static void tls_input(struct conn *conn, const uint8_t *data, size_t len)
     struct buffer plain;
     buffer_init(&plain);
     const size_t before = conn->output.len;
-    const int rc = tls_conn_feed(conn->tls, data, len, &plain, &conn->output);
+    const int rc = tls_conn_feed(conn->tls, data, len, &plain, conn_output(conn));
     conn->loop->net->output_bytes += conn->output.len - before;
     if (plain.len && !buffer_failed(&plain)) conn_input(conn, plain.data, plain.len);
     buffer_release(&plain);

@@ -8,6 +8,8 @@
 #include "base/alloc.h"
 #include "net/net_internal.h"
 
+#define HEAD_BYTES_KEPT 4096u /* by a connection that is idle */
+
 void h1_begin(struct conn *conn)
 {
     http1_init(&conn->http1, conn->door->body_bytes_max);
@@ -26,10 +28,10 @@ static void refuse(struct conn *conn, int status)
     conn->close_after_write = conn->linger = true;
 }
 
-/* A body that arrives counts as far as it is there. */
+/* What arrives counts as far as it is there. */
 static bool count_body(struct conn *conn)
 {
-    const size_t len = conn->http1.body.len;
+    const size_t len = conn->http1.head.len + conn->http1.body.len;
     return len <= conn->h1_body_bytes ||
            budget_take(conn, &conn->h1_body_bytes, len - conn->h1_body_bytes);
 }
@@ -37,7 +39,7 @@ static bool count_body(struct conn *conn)
 static int fill_exchange(struct conn *conn, struct exchange *exchange)
 {
     const struct http1 *http = &conn->http1;
-    exchange->method = arena_str(&exchange->arena, http->method.data, http->method.len);
+    exchange->method = exchange_str(exchange, http->method.data, http->method.len);
     exchange_set_target(exchange, http->target);
     if (!exchange->method.data || !exchange->path.data) return KITH_ENOMEM;
     for (size_t i = 0; i < http->header_count; i++) {
@@ -84,13 +86,26 @@ static void feed(struct conn *conn, const uint8_t *data, size_t len, size_t *use
     else if (conn->http1.state == HTTP1_DONE) start_request(conn);
 }
 
+/* While a handler runs, reading goes on, so that it is seen when the client goes away; while the
+ * client has a reply to take, it may wait. */
+static void keep_ahead(struct conn *conn, const uint8_t *data, size_t len)
+{
+    const bool much = conn->h1_ahead.len + len > NET_READ_BYTES;
+    if (conn->h1_waits && much) (void)conn_read(conn, false);
+    if ((much && !conn->h1_waits) || !budget_take(conn, &conn->h1_ahead_bytes, len)) {
+        conn_close(conn);
+        return;
+    }
+    buffer_put(&conn->h1_ahead, data, len);
+    if (buffer_failed(&conn->h1_ahead)) conn_close(conn);
+}
+
 void h1_input(struct conn *conn, const uint8_t *data, size_t len)
 {
     size_t at = 0;
     while (at < len && !conn->closing && !conn->close_after_write) {
         if (conn->h1_running) {
-            if (conn->h1_ahead.len + len - at > NET_READ_BYTES) conn_close(conn);
-            else buffer_put(&conn->h1_ahead, data + at, len - at);
+            keep_ahead(conn, data + at, len - at);
             return;
         }
         size_t used;
@@ -132,8 +147,24 @@ static void go_on(struct conn *conn)
 {
     struct buffer ahead = conn->h1_ahead;
     buffer_init(&conn->h1_ahead);
+    budget_give(conn, conn->loop->net, &conn->h1_ahead_bytes);
     if (ahead.len) h1_input(conn, ahead.data, ahead.len);
     buffer_release(&ahead);
+}
+
+void h1_go_on(struct conn *conn)
+{
+    conn->h1_waits = conn->h1_running = false;
+    if (conn->loop->stopping) {
+        conn->close_after_write = true;
+        return;
+    }
+    if (conn_read(conn, true)) {
+        conn_close(conn);
+        return;
+    }
+    conn_timer(conn, conn->loop->net->limits.idle_timeout_s);
+    go_on(conn);
 }
 
 void h1_send(struct conn *conn, struct exchange *exchange)
@@ -147,13 +178,16 @@ void h1_send(struct conn *conn, struct exchange *exchange)
         conn_put(conn, exchange->reply.data, exchange->reply.len);
     exchange_free(exchange);
     if (conn->closing) return;
-    conn->h1_running = false;
     if (!keep_alive) {
+        conn->h1_running = false;
         conn->close_after_write = true;
         return;
     }
     http1_next(&conn->http1);
-    if (conn->http1.head.cap > HTTP1_HEAD_BYTES_MAX) buffer_release(&conn->http1.head);
+    if (conn->http1.head.cap > HEAD_BYTES_KEPT) buffer_release(&conn->http1.head);
+    conn->h1_waits = conn_unsent(conn) > NET_OUTPUT_SLICE;
+    if (conn->h1_waits) return;
+    conn->h1_running = false;
     conn_timer(conn, conn->loop->net->limits.idle_timeout_s);
     go_on(conn);
 }

@@ -166,7 +166,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     if ((path || method) && !budget_headers(conn, exchange, value_len))
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     if (path) exchange_set_target(exchange, text);
-    else if (method) exchange->method = arena_str(&exchange->arena, text.data, text.len);
+    else if (method) exchange->method = exchange_str(exchange, text.data, text.len);
     else if (name_len > 0 && name[0] != ':' && exchange_put_header(exchange, key, text))
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     return 0;

@@ -24,6 +24,8 @@ static const struct conn *conn_of_const(const struct stream *stream)
     return (const struct conn *)((const char *)stream - offsetof(struct conn, stream));
 }
 
+#define BYTES_KEPT 4096u /* by a connection with nothing to say */
+
 static const struct stream_ops *ops_of(const struct conn *conn) { return conn->door->stream; }
 
 /* ---- output ---- */
@@ -31,7 +33,7 @@ static const struct stream_ops *ops_of(const struct conn *conn) { return conn->d
 struct buffer *stream_output(struct stream *stream)
 {
     struct conn *conn = conn_of(stream);
-    return conn->tls ? &stream->plain : &conn->output;
+    return conn->tls ? &stream->plain : conn_output(conn);
 }
 
 size_t stream_unsent(const struct stream *stream)
@@ -107,6 +109,7 @@ static bool send_output(struct conn *conn)
     if (conn->tls && stream->plain.len) {
         conn_put(conn, stream->plain.data, stream->plain.len);
         buffer_clear(&stream->plain);
+        if (stream->plain.cap > BYTES_KEPT) buffer_release(&stream->plain);
     } else {
         conn->loop->net->output_bytes += conn->output.len - stream->counted;
     }
@@ -152,7 +155,7 @@ static void offer(struct conn *conn, const uint8_t *data, size_t len, bool end)
     if (kept) {
         stream->pending.len -= used;
         if (used) memmove(stream->pending.data, stream->pending.data + used, stream->pending.len);
-        if (stream->pending.len == 0 && stream->pending.cap > NET_READ_BYTES)
+        if (stream->pending.len == 0 && stream->pending.cap > BYTES_KEPT)
             buffer_release(&stream->pending);
     } else if (used < len) {
         buffer_put(&stream->pending, data + used, len - used);

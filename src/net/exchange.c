@@ -6,16 +6,37 @@
 #include "base/alloc.h"
 #include "net/net_internal.h"
 
-struct kith_str arena_str(struct arena *arena, const void *data, size_t len)
+/* Most requests say so little that their exchange is the only block: a call that waits for a worker
+ * is then cheap to hold. */
+void *exchange_alloc(struct exchange *exchange, size_t size)
 {
-    char *copy = arena_strndup(arena, data, len);
+    const size_t from = (exchange->room_used + 15) & ~(size_t)15;
+    if (from > NET_EXCHANGE_ROOM || size > NET_EXCHANGE_ROOM - from)
+        return arena_alloc(&exchange->arena, size);
+    exchange->room_used = from + size;
+    return exchange->room + from;
+}
+
+/* Packed, and with a NUL behind it. */
+struct kith_str exchange_str(struct exchange *exchange, const void *data, size_t len)
+{
+    char *copy;
+    if (len < NET_EXCHANGE_ROOM - exchange->room_used) {
+        copy = (char *)exchange->room + exchange->room_used;
+        exchange->room_used += len + 1;
+        if (len) memcpy(copy, data, len);
+        copy[len] = 0;
+    } else {
+        copy = arena_strndup(&exchange->arena, data, len);
+    }
     return copy ? (struct kith_str){ copy, len } : (struct kith_str){ NULL, 0 };
 }
 
 struct exchange *exchange_new(struct conn *conn, enum exchange_kind kind)
 {
-    struct exchange *exchange = mem_zalloc(sizeof *exchange);
+    struct exchange *exchange = mem_alloc(sizeof *exchange);
     if (!exchange) return NULL;
+    memset(exchange, 0, offsetof(struct exchange, room));
     if (kith_cancel_new(&exchange->cancel)) {
         mem_free(exchange);
         return NULL;
@@ -50,6 +71,7 @@ void exchange_detach(struct exchange *exchange)
     if (exchange->next) exchange->next->prev = exchange->prev;
     exchange->prev = exchange->next = NULL;
     exchange->conn = NULL;
+    exchange->gone = true;
     conn->held_bytes -= exchange->held_bytes;
     conn->header_bytes -= exchange->header_bytes;
     conn->input_bytes -= exchange->input_bytes;
@@ -70,14 +92,14 @@ void exchange_free(struct exchange *exchange)
     mem_free(exchange);
 }
 
-/* Grows as headers come: with few, a waiting call keeps to the first block of its arena. */
+/* Grows as headers come: with few, a waiting call keeps to its own room. */
 static int make_room(struct exchange *exchange)
 {
     const size_t room = exchange->header_room;
     if (exchange->header_count < room) return 0;
     size_t more = room ? room * 2 : NET_HEADERS_FIRST;
     if (more > NET_HEADERS_MAX) more = NET_HEADERS_MAX;
-    struct http1_header *grown = arena_alloc_array(&exchange->arena, more, sizeof *grown);
+    struct http1_header *grown = exchange_alloc(exchange, more * sizeof *grown);
     if (!grown) return KITH_ENOMEM;
     if (room) memcpy(grown, exchange->headers, room * sizeof *grown);
     exchange->headers = grown;
@@ -92,8 +114,8 @@ int exchange_put_header(struct exchange *exchange, struct kith_str name, struct 
         return KITH_ELIMIT;
     if (make_room(exchange)) return KITH_ENOMEM;
     struct http1_header *header = &exchange->headers[exchange->header_count];
-    header->name = arena_str(&exchange->arena, name.data, name.len);
-    header->value = arena_str(&exchange->arena, value.data, value.len);
+    header->name = exchange_str(exchange, name.data, name.len);
+    header->value = exchange_str(exchange, value.data, value.len);
     if (!header->name.data || !header->value.data) return KITH_ENOMEM;
     exchange->header_count++;
     return 0;
@@ -103,8 +125,8 @@ void exchange_set_target(struct exchange *exchange, struct kith_str target)
 {
     const char *mark = memchr(target.data, '?', target.len);
     const size_t path = mark ? (size_t)(mark - target.data) : target.len;
-    exchange->path = arena_str(&exchange->arena, target.data, path);
-    exchange->query = mark ? arena_str(&exchange->arena, mark + 1, target.len - path - 1)
+    exchange->path = exchange_str(exchange, target.data, path);
+    exchange->query = mark ? exchange_str(exchange, mark + 1, target.len - path - 1)
                            : (struct kith_str){ "", 0 };
 }
 
@@ -181,8 +203,18 @@ static void run_work(void *arg)
 {
     struct exchange *exchange = arg;
     exchange->net->queued--;
-    budget_wait(exchange->net);
-    exchange->work(exchange->work_ctx, exchange);
+    if (exchange->gone) { /* nobody waits for it */
+        exchange_set_grpc_status(exchange, GRPC_CANCELLED, "the client went away");
+        exchange_end(exchange);
+    } else if (budget_wait(exchange->net)) {
+        exchange->work(exchange->work_ctx, exchange);
+    } else {
+        exchange_set_status(exchange, 503);
+        exchange_add_header(exchange, "Retry-After", "1");
+        exchange_set_grpc_status(exchange, GRPC_UNAVAILABLE,
+                                 "the server holds too many replies; try again");
+        exchange_end(exchange);
+    }
 }
 
 int net_work(struct exchange *exchange, void (*fn)(void *ctx, struct exchange *exchange), void *ctx)

@@ -247,6 +247,7 @@ void loop_release(struct loop *loop)
     os_mutex_release(&loop->post_lock);
     mem_free(loop->listeners);
     mem_free(loop->read_buffer);
+    buffer_release(&loop->spare_output);
 }
 
 void loop_main(void *arg)

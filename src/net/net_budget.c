@@ -11,8 +11,11 @@
  * Replies. A connection that holds more than `output_bytes_max` is closed where that is seen. When
  * all together hold more than `output_bytes_all`, it is not the one that happens to put the next
  * byte that has to go: every loop is woken and closes those of its connections that hold the most,
- * until it is enough. A connection that holds no more than a slice, or than half of an even share,
- * is never closed for the others. Workers wait for it a moment before they make more.
+ * until it is enough. A connection that holds no more than 16 KiB, or than half of an even share, is
+ * never closed for the others. Workers wait for it a moment before they make more, and then refuse.
+ *
+ * HTTP/1.1 is answered in order: while a reply is not read, the next request is not begun. So such
+ * a connection holds one reply.
  *
  * Threading: an exchange's and a connection's counts are their loop's; those of the net are atomic.
  */
@@ -20,7 +23,8 @@
 
 #define SMALL_REQUEST_BYTES 65536u
 #define STRANGER_HEADER_BYTES_MAX 262144u    /* of all requests that a connection has under way */
-#define WAIT_STEPS 100
+#define SHED_BYTES_MIN 16384u
+#define WAIT_STEPS 400
 #define WAIT_STEP_US 500
 #define KNOWN_HEADER_BYTES_MAX (8u << 20)
 
@@ -60,13 +64,13 @@ bool budget_headers(struct conn *conn, struct exchange *exchange, size_t bytes)
 
 /* ---- replies ---- */
 
-static size_t holds(const struct conn *conn) { return conn_unsent(conn) + conn->held_bytes; }
+static size_t holds(const struct conn *conn) { return conn_output_bytes(conn) + conn->held_bytes; }
 
 static struct conn *worst_of(const struct loop *loop)
 {
     const struct net *net = loop->net;
     size_t most = (size_t)(net->limits.output_bytes_all / (2 * (net->connections + 1)));
-    if (most < NET_OUTPUT_SLICE) most = NET_OUTPUT_SLICE;
+    if (most < SHED_BYTES_MIN) most = SHED_BYTES_MIN;
     struct conn *worst = NULL;
     for (struct conn *conn = loop->conns; conn; conn = conn->next) {
         if (holds(conn) <= most) continue;
@@ -103,18 +107,20 @@ void budget_reply(struct exchange *exchange)
     exchange->net->output_bytes += exchange->reply_bytes;
 }
 
-void budget_wait(struct net *net)
+bool budget_wait(struct net *net)
 {
-    for (int i = 0; i < WAIT_STEPS && net->output_bytes > net->limits.output_bytes_all; i++) {
+    for (int i = 0; net->output_bytes > net->limits.output_bytes_all; i++) {
+        if (i == WAIT_STEPS) return false;
         ask_to_shed(net);
         os_sleep_us(net->opts.os, WAIT_STEP_US);
     }
+    return true;
 }
 
 bool budget_output(struct conn *conn)
 {
     struct net *net = conn->loop->net;
-    if (holds(conn) > net->limits.output_bytes_max) {
+    if (conn_unsent(conn) + conn->held_bytes > net->limits.output_bytes_max) {
         net_log(net, 1, "%s: closed, it does not read its replies", conn->peer);
         conn_close(conn);
         return false;

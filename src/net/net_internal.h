@@ -20,6 +20,7 @@
 #define KITH_NET_NET_INTERNAL_H
 
 #include <nghttp2/nghttp2.h>
+#include <stdalign.h>
 #include <stdatomic.h>
 #include <uv.h>
 
@@ -39,7 +40,8 @@
 #define NET_STREAMS_MAX 1024u
 #define NET_STREAMS_A_TURN 4096u /* stream wake-ups between two looks at the sockets */
 #define NET_STREAMS_STRANGER 100u /* until the handler knows who asks */
-#define NET_EXCHANGE_BYTES 6144u  /* of one, before its headers: counted as input */
+#define NET_EXCHANGE_BYTES 3072u  /* of one that waits, nghttp2's share too: counted as input */
+#define NET_EXCHANGE_ROOM 1280u   /* for its headers, before they take a block of an arena */
 #define NET_DELAY_MS_MAX 60000u
 #define NET_PEER_BYTES 64u
 #define NET_LINGER_S 2u /* how long a refused request may go on arriving */
@@ -64,8 +66,9 @@ struct exchange {
     char peer[NET_PEER_BYTES];
 
     struct arena arena;
+    size_t room_used;             /* of room */
     struct kith_str method, path, query;
-    struct http1_header *headers; /* in the arena */
+    struct http1_header *headers; /* in room, or the arena */
     size_t header_count, header_room;
     size_t header_bytes;
     struct grpc_message message; /* HTTP/2 */
@@ -100,6 +103,8 @@ struct exchange {
     struct exchange *next_posted; /* also of the loop's list of delayed ones */
     int64_t delayed_until_us;
     struct exchange *prev, *next; /* of the connection's list */
+    atomic_bool gone;      /* its client is: work that has not begun need not */
+    alignas(16) uint8_t room[NET_EXCHANGE_ROOM]; /* the last: it is not zeroed */
 };
 
 enum loop_order { /* what net_stop asks for, one after the other */
@@ -129,6 +134,7 @@ struct loop {
     struct conn *conns;      /* list */
     size_t listeners_open;
     uint8_t *read_buffer;    /* owns: NET_READ_BYTES, of one read callback at a time */
+    struct buffer spare_output; /* owns: for whoever writes next */
     uv_tcp_t refuser;        /* takes a connection that there is no memory for */
     bool refusing;           /* refuser is being closed */
     uint64_t missed;         /* doors whose listener waits for it; a bit each */
@@ -178,7 +184,9 @@ struct conn {
     size_t h1_body_bytes; /* of a body that is not whole: counted as input */
     bool known;           /* an exchange of it was trusted */
     bool h1_running; /* a request is with its handler: the next one waits unread */
-    struct buffer h1_ahead; /* bytes behind it */
+    bool h1_waits;   /* still so, because the reply is large and not written yet */
+    struct buffer h1_ahead; /* bytes behind it; of input_bytes */
+    size_t h1_ahead_bytes;
     nghttp2_session *h2;
     bool h2_goaway;
     struct buffer output; /* owns: not yet handed to the socket */
@@ -230,10 +238,12 @@ void conn_close(struct conn *conn); /* no reply after it; the struct goes when l
 void conn_drain(struct conn *conn); /* no new requests; closes when the running ones are answered */
 /* Plain bytes for the peer; sent by conn_flush. */
 void conn_put(struct conn *conn, const void *data, size_t len);
+struct buffer *conn_output(struct conn *conn); /* to append to; the caller counts */
 void conn_flush(struct conn *conn);
 /* While loop->gathering: what was held back by conn_send_reply, one write a connection. */
 void conn_flush_gathered(struct loop *loop);
 size_t conn_unsent(const struct conn *conn);
+size_t conn_output_bytes(const struct conn *conn); /* as they count in net->output_bytes */
 void conn_timer(struct conn *conn, unsigned seconds); /* 0: off */
 void conn_watch(struct conn *conn); /* sets the timer to whatever is due first */
 /* Something new waits, and all patience is as long: a timer that runs comes early enough. */
@@ -258,6 +268,7 @@ void stream_release(struct conn *conn);
 void h1_begin(struct conn *conn);
 void h1_input(struct conn *conn, const uint8_t *data, size_t len);
 void h1_send(struct conn *conn, struct exchange *exchange);
+void h1_go_on(struct conn *conn); /* while h1_waits: the reply was written */
 KITH_NODISCARD int h2_begin(struct conn *conn);
 void h2_input(struct conn *conn, const uint8_t *data, size_t len);
 void h2_send(struct conn *conn, struct exchange *exchange);
@@ -279,7 +290,8 @@ bool budget_headers(struct conn *conn, struct exchange *exchange, size_t bytes);
 /* After output was counted. false: it was too much, and the connection is closed. */
 bool budget_output(struct conn *conn);
 void budget_reply(struct exchange *exchange); /* counts the reply; any thread */
-void budget_wait(struct net *net); /* on a worker: while replies are too many, for a moment */
+/* On a worker, while replies are too many, for a moment. false: still too many. */
+bool budget_wait(struct net *net);
 void budget_shed(struct loop *loop); /* when asked to: closes those that hold the most */
 
 /* gunzip.c */
@@ -297,6 +309,8 @@ KITH_NODISCARD int exchange_put_header(struct exchange *exchange, struct kith_st
                                        struct kith_str value);
 void exchange_set_target(struct exchange *exchange, struct kith_str target);
 void exchange_start(struct exchange *exchange); /* READING -> RUNNING: calls the handler */
-struct kith_str arena_str(struct arena *arena, const void *data, size_t len);
+/* Memory that lives as long as the exchange; loop's thread, while READING. NULL: none */
+void *exchange_alloc(struct exchange *exchange, size_t size);
+struct kith_str exchange_str(struct exchange *exchange, const void *data, size_t len);
 
 #endif

@@ -227,6 +227,7 @@ static void check_readers(bool h2)
     const uint16_t port =
         hostile_start(&hostile, (struct net_limits){ .output_bytes_max = N2_EACH_MAX,
                                                      .output_bytes_all = N2_ALL_MAX,
+                                                     .input_bytes_all = N2_ALL_MAX,
                                                      .request_timeout_s = 2 });
     const int good = hostile_dial(port);
     const size_t before = hostile_peak_begin();
