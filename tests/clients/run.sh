@@ -1,6 +1,7 @@
 #!/bin/sh
 # End-to-end runs of the Redis door with the clients that people use: run.sh CLIENT KITH BUILD-DIR
-# with ioredis, node_redis, glide, redis_py, redisvl, redis_cli or redis_benchmark.
+# with ioredis, node_redis, glide, redis_py, redisvl, mem0, langchain, langchain_community, redis_cli
+# or redis_benchmark.
 # A client's packages are installed once, below the build directory. Where they cannot be had
 # (no node, no pip, no registry), it says so in one line and ends with 77: skipped.
 set -u
@@ -24,7 +25,7 @@ ioredis | node_redis | glide)
   fi
   exec node "$here/node/$client.mjs" "$kith" "$home"
   ;;
-redis_py | redisvl)
+redis_py | redisvl | mem0 | langchain | langchain_community)
   needs python3
   if ! cmp -s "$here/python/$client.txt" "$home/installed.txt"; then
     python3 -m venv "$home/venv" >"$home/install.log" 2>&1 || skip "no python venv"
@@ -34,7 +35,12 @@ redis_py | redisvl)
     cp "$here/python/$client.txt" "$home/installed.txt"
   fi
   # A file named as the package it imports would hide it.
-  [ "$client" = redisvl ] && client=redisvl_index
+  case $client in
+  redisvl) client=redisvl_index ;;
+  mem0) client=mem0_stores ;;
+  langchain*) client=langchain_stores ;;
+  esac
+  export MEM0_TELEMETRY=False
   exec "$home/venv/bin/python" -B "$here/python/$client.py" "$kith"
   ;;
 redis_cli)

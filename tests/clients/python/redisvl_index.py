@@ -140,12 +140,13 @@ def restart(server):
 
 with Server(sys.argv[1]) as own:
     own.start()
-    # Without a protocol redis-py speaks RESP3 and gives the shapes that redisvl knows.
-    for resp in (2, None):
-        with redis.Redis(port=own.port, protocol=resp) as r:
+    # Without a protocol redis-py speaks RESP3 and gives the shapes that redisvl knows; with one it
+    # does so when it is told to.
+    for protocol in ({"protocol": 2}, {}, {"protocol": 3, "legacy_responses": False}):
+        with redis.Redis(port=own.port, **protocol) as r:
             for kind in ("hash", "json"):
                 for graph in ("flat", "hnsw"):
-                    steps.run(f"RESP{resp or 3} {kind} {graph}", everything, r, kind, graph)
+                    steps.run(f"{protocol} {kind} {graph}", everything, r, kind, graph)
     equal(own.stop(), 0)
     steps.run("a restart with the log", restart, own)
     status = steps.summary("redisvl")
