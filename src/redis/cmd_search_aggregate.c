@@ -1,7 +1,7 @@
 /*
- * FT.AGGREGATE: the hits of a query as a table of texts, through LOAD, GROUPBY, SORTBY and LIMIT in
- * the order in which they are written. A column that a step names is loaded when it is not there.
- * APPLY and FILTER are refused. Rows that a cursor has not given yet wait as written replies.
+ * FT.AGGREGATE: the hits of a query as a table of texts, through LOAD, GROUPBY, SORTBY, APPLY,
+ * FILTER and LIMIT in the order in which they are written. A column that a step names is loaded
+ * when it is not there. Rows that a cursor has not given yet wait as written replies.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -69,21 +69,56 @@ static bool run_load(struct aggregation *run, size_t *at)
     return true;
 }
 
+/* A column that the word at argv[at] names. */
+static bool name_column(struct aggregation *run, size_t at, size_t *column)
+{
+    return done(run, search_table_column(&run->table, run->call, search_bare(run->call->argv[at]),
+                                         column));
+}
+
+/* What stands behind the column: a quantile, a size, BY @column [ASC|DESC]. */
+static bool read_reducer_options(struct aggregation *run, size_t at, size_t count,
+                                 struct search_reducer *reducer)
+{
+    struct redis_call *call = run->call;
+    int64_t size = 0;
+    if (reducer->kind == REDUCE_QUANTILE)
+        return (count == 1 && text_double(call->argv[at], &reducer->quantile) &&
+                reducer->quantile >= 0 && reducer->quantile <= 1) ||
+               fail(run, "ERR QUANTILE needs a column and a number from 0 to 1");
+    if (reducer->kind == REDUCE_SAMPLE) {
+        if (count != 1 || !text_integer(call->argv[at], &size) || size < 1 || size > 1000)
+            return fail(run, "ERR RANDOM_SAMPLE needs a column and a size from 1 to 1000");
+        reducer->sample = (size_t)size;
+        return true;
+    }
+    if (reducer->kind == REDUCE_FIRST && count >= 2 && count <= 3 && call_is(call, at, "by")) {
+        reducer->ordered = true;
+        reducer->down = count == 3 && call_is(call, at + 2, "desc");
+        if (count == 3 && !reducer->down && !call_is(call, at + 2, "asc"))
+            return fail(run, "ERR FIRST_VALUE: BY a column, ASC or DESC");
+        return name_column(run, at + 1, &reducer->by);
+    }
+    return count == 0 || fail(run, "ERR Bad arguments for REDUCE");
+}
+
 static bool read_reducer(struct aggregation *run, size_t *at, struct search_reducer *reducer)
 {
-    static const char *const names[] = {"count", "count_distinct", "sum", "min", "max",
-                                        "avg",   "tolist",         "first_value"};
+    static const char *const names[REDUCE_KINDS] = {
+        "count",  "count_distinct", "count_distinctish", "sum",    "min",         "max",
+        "avg",    "stddev",         "quantile",          "tolist", "first_value", "random_sample",
+    };
     struct redis_call *call = run->call;
     size_t count, kind = 0;
     if (++*at >= call->argc) return fail(run, "ERR REDUCE needs a function");
-    while (kind < 8 && !call_is(call, *at, names[kind])) kind++;
-    if (kind == 8) return fail(run, "ERR No such reducer");
+    while (kind < REDUCE_KINDS && !call_is(call, *at, names[kind])) kind++;
+    if (kind == REDUCE_KINDS) return fail(run, "ERR No such reducer");
     *reducer = (struct search_reducer){.kind = (enum search_reduction)kind,
                                        .name = call->argv[*at]};
     if (!read_count(run, at, &count)) return false;
-    if (kind && count == 0) return fail(run, "ERR Bad arguments for REDUCE");
-    if (kind && !done(run, search_table_column(&run->table, call, search_bare(call->argv[*at]),
-                                               &reducer->column)))
+    if ((kind == REDUCE_COUNT) != (count == 0)) return fail(run, "ERR Bad arguments for REDUCE");
+    if (count && (!name_column(run, *at, &reducer->column) ||
+                  !read_reducer_options(run, *at + 1, count - 1, reducer)))
         return false;
     *at += count;
     if (*at + 1 < call->argc && call_is(call, *at, "as")) {
@@ -101,9 +136,7 @@ static bool run_group(struct aggregation *run, size_t *at)
     if (!read_count(run, at, &key_count)) return false;
     if (key_count > SEARCH_COLUMNS_MAX / 2) return done(run, KITH_ELIMIT);
     for (size_t i = 0; i < key_count; i++, (*at)++)
-        if (!done(run, search_table_column(&run->table, call, search_bare(call->argv[*at]),
-                                           &keys[i])))
-            return false;
+        if (!name_column(run, *at, &keys[i])) return false;
     while (*at < call->argc && call_is(call, *at, "reduce")) {
         if (count == SEARCH_COLUMNS_MAX / 2) return done(run, KITH_ELIMIT);
         if (!read_reducer(run, at, &reducers[count++])) return false;
@@ -120,9 +153,7 @@ static bool run_sort(struct aggregation *run, size_t *at)
     if (!read_count(run, at, &count)) return false;
     for (const size_t end = *at + count; *at < end; (*at)++) {
         if (column_count == 8) return fail(run, "ERR too many sort keys");
-        if (!done(run, search_table_column(&run->table, call, search_bare(call->argv[*at]),
-                                           &columns[column_count])))
-            return false;
+        if (!name_column(run, *at, &columns[column_count])) return false;
         down[column_count] = false;
         if (*at + 1 < end && (call_is(call, *at + 1, "asc") || call_is(call, *at + 1, "desc")))
             down[column_count] = call_is(call, ++*at, "desc");
@@ -154,6 +185,25 @@ static bool run_limit(struct aggregation *run, size_t *at)
     return true;
 }
 
+/* APPLY expression AS name */
+static bool run_apply(struct aggregation *run, size_t *at)
+{
+    struct redis_call *call = run->call;
+    const bool named = *at + 3 < call->argc && call_is(call, *at + 2, "as");
+    if (*at + 1 >= call->argc) return fail(run, "ERR APPLY needs an expression");
+    const struct kith_str text = call->argv[*at + 1];
+    const struct kith_str name = named ? search_bare(call->argv[*at + 3]) : text;
+    *at += named ? 4 : 2;
+    return done(run, search_table_apply(&run->table, call, text, name));
+}
+
+static bool run_filter(struct aggregation *run, size_t *at)
+{
+    if (*at + 1 >= run->call->argc) return fail(run, "ERR FILTER needs an expression");
+    *at += 2;
+    return done(run, search_table_filter(&run->table, run->call, run->call->argv[*at - 1]));
+}
+
 static bool read_cursor(struct aggregation *run, size_t *at)
 {
     struct redis_call *call = run->call;
@@ -180,11 +230,11 @@ static bool run_step(struct aggregation *run, size_t *at)
     if (call_is(call, *at, "withcursor")) return read_cursor(run, at);
     if (call_is(call, *at, "params"))
         return search_params(call, *at, run->params, &ignored, at);
+    if (call_is(call, *at, "apply")) return run_apply(run, at);
+    if (call_is(call, *at, "filter")) return run_filter(run, at);
     if (call_is(call, *at, "dialect") || call_is(call, *at, "timeout")) *at += 2;
     else if (call_is(call, *at, "verbatim")) ++*at;
-    else return fail(run, call_is(call, *at, "apply") || call_is(call, *at, "filter")
-                              ? "ERR APPLY and FILTER are not supported"
-                              : "ERR Unknown argument in FT.AGGREGATE");
+    else return fail(run, "ERR Unknown argument in FT.AGGREGATE");
     return true;
 }
 
@@ -331,6 +381,20 @@ static bool find_params(struct aggregation *run)
     return true;
 }
 
+/* Columns that the steps can make: names stand in words, several in an expression; LOAD * knows
+ * none of them. */
+static size_t count_columns(const struct redis_call *call)
+{
+    size_t count = call->argc;
+    for (size_t i = 3; i < call->argc; i++) {
+        const struct kith_str word = call->argv[i];
+        if (call_is(call, i, "*")) return SEARCH_COLUMNS_MAX;
+        for (size_t j = 0; j < word.len && count < SEARCH_COLUMNS_MAX; j++)
+            count += word.data[j] == '@';
+    }
+    return count;
+}
+
 static void aggregate(struct aggregation *run, struct search_index *index)
 {
     struct redis_call *call = run->call;
@@ -341,7 +405,7 @@ static void aggregate(struct aggregation *run, struct search_index *index)
         return;
     }
     int rc = search_query_run(&query, NULL, NULL, &hits);
-    if (rc == 0) rc = search_table_init(&run->table, &query, &hits, call->argc);
+    if (rc == 0) rc = search_table_init(&run->table, &query, &hits, count_columns(call));
     bool ok = done(run, rc);
     for (size_t at = 3; ok && at < call->argc;) ok = run_step(run, &at);
     if (ok) answer(run, index);

@@ -15,15 +15,16 @@ static void say(struct session *s, struct buffer *out, size_t argc, const struct
 }
 
 /* Words split at '|'; "%v" stands for a vector of two floats. */
-static const char *ask(struct session *s, const char *words, float x, float y)
+static const char *ask_at(struct session *s, const char *words, char mark, float x, float y)
 {
+    const char marks[2] = {mark, 0};
     static char text[65536];
     struct kith_str argv[64];
     float vector[2] = {x, y};
     size_t argc = 0;
     struct buffer out;
     for (const char *at = words;; at++) {
-        const size_t len = strcspn(at, "^");
+        const size_t len = strcspn(at, marks);
         argv[argc++] = len == 2 && memcmp(at, "%v", 2) == 0
                            ? (struct kith_str){(const char *)vector, sizeof vector}
                            : (struct kith_str){at, len};
@@ -38,6 +39,11 @@ static const char *ask(struct session *s, const char *words, float x, float y)
         if (text[i] == 0) text[i] = '0';
     buffer_release(&out);
     return text;
+}
+
+static const char *ask(struct session *s, const char *words, float x, float y)
+{
+    return ask_at(s, words, '^', x, y);
 }
 
 #define ASK(s, words, want) assert_string_equal(ask(s, words, 1, 0), want)
@@ -195,6 +201,68 @@ static void aggregates(void **state)
     redis_free(redis);
 }
 
+/* One expression over the row with n 2, t "quick thinking", no g. */
+static const struct {
+    const char *expr, *want; /* NULL: nothing */
+} expressions[] = {
+    {"1+2*3", "7"}, {"(1+2)*3", "9"}, {"2^3^2", "512"}, {"-2^2", "-4"}, {"7%4", "3"}, {"1/4", "0.25"},
+    {"1/3", "0.333333333333"}, {"@n*10", "20"}, {"10-2-3", "5"}, {"1e3", "1000"}, {"'2'+2", "4"},
+    {"2^70", "1.18059162072e+21"}, {"1 < 2 && 2 < 1", "0"}, {"1 > 2 || !0", "1"}, {"@n == 2", "1"},
+    {"@user == 'bob'", "1"}, {"@user > \"abc\"", "1"}, {"'10' < '9'", "1"}, {"10 < '9'", "0"},
+    {"@n!=2", "0"}, {"@g == NULL", "1"}, {"upper(@user)", "BOB"}, {"lower('aBC')", "abc"},
+    {"substr(@t, 6, 3)", "thi"}, {"substr(@t,-3,2)", "in"}, {"substr(@t,0,-9)", "quick"},
+    {"substr(@t,90,1)", ""}, {"strlen(@t)", "14"}, {"startswith(@t,'qu')", "1"},
+    {"contains(@t,'i')", "3"}, {"contains('abc','')", "4"}, {"format('%s has %s%%',@user,@n)", "bob has 2%"},
+    {"floor(2.7)", "2"}, {"ceil(2.1)", "3"}, {"abs(-3)", "3"}, {"sqrt(16)", "4"}, {"round(2.5)", "3"},
+    {"log2(8)", "3"}, {"exp(0)", "1"}, {"log(1)", "0"}, {"exists(@g)", "0"}, {"exists(@n)", "1"},
+    {"case(@n>1,'many','one')", "many"}, {"@g", NULL}, {"@g+1", NULL}, {"upper(@g)", NULL},
+    {"timefmt(0)", "1970-01-01T00:00:00Z"}, {"timefmt(86400*365,'%Y/%m')", "1971/01"},
+    {"parsetime('2026-01-02T03:04:05Z')", "1767323045"}, {"year(1767323045)", "2026"},
+    {"hour(1767323045)", "1767322800"}, {"month(1767323045)", "1767225600"}, {"monthofyear(1767323045)", "0"},
+    {"dayofweek(0)", "4"}, {"geodistance('13.361389,38.115556','15.087269,37.502669')", "166274.26"},
+    {"to_number('3.50')", "3.5"}, {"strlen(to_str(12.5))", "4"},
+};
+static const char *const bad_expressions[] = {
+    "1+", "(1", "nosuch(1)", "upper()", "upper(1,2)", "@", "'open", "1 2", "'a'+1", "abs('x')",
+    "format('%d',1)", "format('%s')", "split('a')==1", "", "geodistance(1,2,3)",
+};
+
+static void applies(void **state)
+{
+    (void)state;
+    struct redis *redis = door_open();
+    struct session *s = session_open_local(redis);
+    char words[512], want[256];
+    fill(s);
+    for (size_t i = 0; i < sizeof expressions / sizeof *expressions; i++) {
+        const char *value = expressions[i].want;
+        (void)snprintf(words, sizeof words, "FT.AGGREGATE~i~@user:{bob}~APPLY~%s~AS~x",
+                       expressions[i].expr);
+        const char *reply = ask_at(s, words, '~', 0, 1);
+        if (value) (void)snprintf(want, sizeof want, "x\r\n$%zu\r\n%s\r\n", strlen(value), value);
+        const bool ok = value ? strstr(reply, want) != NULL : !strstr(reply, "$1\r\nx\r\n");
+        if (!ok || reply[0] == '-') fail_msg("%s: %s", expressions[i].expr, reply);
+    }
+    for (size_t i = 0; i < sizeof bad_expressions / sizeof *bad_expressions; i++) {
+        (void)snprintf(words, sizeof words, "FT.AGGREGATE~i~*~APPLY~%s~AS~x", bad_expressions[i]);
+        if (ask_at(s, words, '~', 0, 1)[0] != '-') fail_msg("%s is not refused", bad_expressions[i]);
+    }
+    ASK(s, "FT.AGGREGATE^i^*^FILTER^@n > 1 && exists(@t)^LOAD^1^@__key",
+        "*2\r\n:1\r\n*6\r\n$1\r\nn\r\n$1\r\n2\r\n$1\r\nt\r\n$14\r\nquick thinking\r\n"
+        "$5\r\n__key\r\n$3\r\nd:2\r\n");
+    ASK(s, "FT.AGGREGATE^i^@n:[1 2]^APPLY^split(@t, ' ')^AS^w^GROUPBY^1^@w^REDUCE^COUNT^0^AS^c^"
+           "SORTBY^4^@c^DESC^@w^ASC^LIMIT^0^2",
+        "*3\r\n:2\r\n*4\r\n$1\r\nw\r\n$5\r\nquick\r\n$1\r\nc\r\n$1\r\n2\r\n"
+        "*4\r\n$1\r\nw\r\n$3\r\nThe\r\n$1\r\nc\r\n$1\r\n1\r\n");
+    ASK(s, "FT.AGGREGATE^i^*^GROUPBY^0^REDUCE^FIRST_VALUE^4^@user^BY^@n^DESC^AS^f^REDUCE^STDDEV^1^@n^AS^"
+           "s^REDUCE^QUANTILE^2^@n^0.5^AS^q^REDUCE^COUNT_DISTINCTISH^1^@user^AS^d",
+        "*2\r\n:1\r\n*8\r\n$1\r\nf\r\n$3\r\nann\r\n$1\r\ns\r\n$13\r\n1.25830573921\r\n"
+        "$1\r\nq\r\n$1\r\n2\r\n$1\r\nd\r\n$1\r\n3\r\n");
+    assert_non_null(strstr(ask(s, "FT.AGGREGATE^i^*^LOAD^*^LIMIT^0^1", 0, 0), "quick brown"));
+    session_close_local(s);
+    redis_free(redis);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -203,6 +271,7 @@ int main(void)
         cmocka_unit_test(replies),
         cmocka_unit_test(json),
         cmocka_unit_test(aggregates),
+        cmocka_unit_test(applies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
