@@ -61,7 +61,7 @@ static void free_elements(struct vector_set *set)
 
 static void free_all(struct vector_set *set)
 {
-    if (set->job) vset_job_free(set->job);
+    vset_job_free(set->job);
     for (uint32_t i = 0; i < set->run_count; i++) vset_run_unref(set->runs[i]);
     heap_free(set->heap, set->runs);
     free_elements(set);

@@ -63,6 +63,9 @@ KITH_NODISCARD int vset_new(struct heap *heap, const struct vset_params *params,
                             struct vector_set **out);
 /* Drops the keyspace's reference; goes when the last search and build end. NULL is a no-op. */
 void vset_free(void *set);
+/* For upkeep, which may outlive the key; the last reference frees everything. */
+void vset_ref(struct vector_set *set);
+void vset_unref(struct vector_set *set);
 
 const struct vset_params *vset_params(const struct vector_set *set);
 size_t vset_count(const struct vector_set *set);
@@ -154,6 +157,17 @@ size_t vset_search_cost(const struct vector_set *set, bool truth);
 /* Work that is due, or NULL; also takes what a finished job made. The caller runs it on another
  * thread, soon (or gives it back). At most one a set. */
 struct vset_job *vset_job_take(struct vector_set *set);
+/* The same when the set has been left alone for a while: rows that are scanned get a graph earlier.
+ * vset_rest_is_due: it would give something if no job ran. */
+struct vset_job *vset_job_take_rest(struct vector_set *set);
+bool vset_rest_is_due(const struct vector_set *set);
+/* Takes what a finished job made and gives the job to be freed, which needs no lock. NULL: none. */
+struct vset_job *vset_job_settle(struct vector_set *set);
+void vset_job_free(struct vset_job *job); /* NULL is a no-op */
+struct vector_set *vset_job_set(struct vset_job *job);
+bool vset_is_gone(const struct vector_set *set); /* the keyspace let go */
+/* A mark for whoever watches sets; says what it was. */
+bool vset_watched(struct vector_set *set, bool now);
 /* The job is gone afterwards. stop: nullable; looked at now and then, and then nothing is made and
  * the set takes no job any more. */
 void vset_job_run(struct vset_job *job, const struct os *os, const atomic_bool *stop);

@@ -24,6 +24,8 @@
 #define GRAPH_LEAST 4096u
 #define TAIL_BYTES ((size_t)4 << 20)
 #define TAIL_SHARE 8u
+#define REST_LEAST 1024u /* of a set that is left alone; fewer are scanned in microseconds */
+#define REST_SHARE 64u
 #define GRAPHS_WANTED 3u
 #define DEAD_SHARE 4u  /* one in so many rows of a graph */
 #define COMPACT_DEAD 64u /* fewer are not worth moving the others for */
@@ -53,6 +55,7 @@ struct vset_job {
 
 void vset_job_free(struct vset_job *job)
 {
+    if (!job) return;
     for (uint32_t i = 0; i < job->count; i++) {
         vset_run_unref(job->sources[i].run);
         mem_free(job->sources[i].dead);
@@ -232,15 +235,15 @@ static void finish(struct vector_set *set, struct vset_job *job)
 {
     if (job->rc) set->retry_at = set->next_row + GRAPH_LEAST;
     else replace_sources(set, job);
-    vset_job_free(job);
 }
 
-static void settle(struct vector_set *set)
+struct vset_job *vset_job_settle(struct vector_set *set)
 {
     struct vset_job *job = set->job;
-    if (!job || !atomic_load_explicit(&job->done, memory_order_acquire)) return;
+    if (!job || !atomic_load_explicit(&job->done, memory_order_acquire)) return NULL;
     set->job = NULL;
     finish(set, job);
+    return job;
 }
 
 /* ---- what is due ---- */
@@ -269,8 +272,12 @@ static uint32_t tail_of(const struct vector_set *set)
     return first;
 }
 
-static uint32_t tail_max(const struct vector_set *set)
+static uint32_t tail_max(const struct vector_set *set, bool rest)
 {
+    if (rest) {
+        const size_t part = vset_count(set) / REST_SHARE;
+        return part > REST_LEAST ? (uint32_t)part : REST_LEAST;
+    }
     const size_t most = TAIL_BYTES / vset_code_stride(&set->params);
     const size_t share = vset_count(set) / TAIL_SHARE;
     const size_t rows = share < most ? share : most;
@@ -283,11 +290,18 @@ static bool fit_together(const struct vector_set *set, uint32_t first)
     return set->next_row - set->runs[first]->base < UINT32_MAX;
 }
 
-static bool tail_is_due(const struct vector_set *set, uint32_t *first)
+static bool tail_is_long(const struct vector_set *set, uint32_t tail, bool rest)
+{
+    const uint32_t rows = alive_in(set, tail, set->run_count);
+    return rows >= tail_max(set, rest) && (rows >= GRAPH_LEAST || tail > 0) &&
+           set->next_row >= set->retry_at;
+}
+
+static bool tail_is_due(const struct vector_set *set, bool rest, uint32_t *first)
 {
     const uint32_t tail = tail_of(set);
+    if (!tail_is_long(set, tail, rest)) return false;
     uint32_t rows = alive_in(set, tail, set->run_count);
-    if (rows < tail_max(set) || set->next_row < set->retry_at) return false;
     *first = tail;
     for (uint32_t graphs = graphs_of(set); graphs > GRAPHS_WANTED && *first > 0; graphs--) {
         const uint32_t before = alive_in(set, *first - 1, *first);
@@ -311,12 +325,17 @@ static bool dead_are_due(const struct vector_set *set, uint32_t *first)
     return false;
 }
 
-struct vset_job *vset_job_take(struct vector_set *set)
+bool vset_rest_is_due(const struct vector_set *set)
 {
-    settle(set);
-    if (set->job || atomic_load_explicit(&set->cancel, memory_order_relaxed)) return NULL;
+    return tail_is_long(set, tail_of(set), true);
+}
+
+static struct vset_job *take_job(struct vector_set *set, bool rest)
+{
+    vset_job_free(vset_job_settle(set));
+    if (set->job || vset_is_gone(set)) return NULL;
     uint32_t first = 0, end = set->run_count;
-    if (!tail_is_due(set, &first)) {
+    if (!tail_is_due(set, rest, &first)) {
         if (!dead_are_due(set, &first)) return NULL;
         end = first + 1;
     }
@@ -325,6 +344,22 @@ struct vset_job *vset_job_take(struct vector_set *set)
     vset_ref(set);
     set->job = job;
     return job;
+}
+
+struct vset_job *vset_job_take(struct vector_set *set) { return take_job(set, false); }
+struct vset_job *vset_job_take_rest(struct vector_set *set) { return take_job(set, true); }
+struct vector_set *vset_job_set(struct vset_job *job) { return job->set; }
+
+bool vset_is_gone(const struct vector_set *set)
+{
+    return atomic_load_explicit(&set->cancel, memory_order_relaxed);
+}
+
+bool vset_watched(struct vector_set *set, bool now)
+{
+    const bool before = set->watched;
+    set->watched = now;
+    return before;
 }
 
 void vset_job_drop(struct vset_job *job)
@@ -353,4 +388,5 @@ void vset_compact(struct vector_set *set)
     job->graph = false;
     job->rc = copy_rows(job);
     finish(set, job);
+    vset_job_free(job);
 }

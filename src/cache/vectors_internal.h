@@ -149,6 +149,7 @@ struct vector_set {
     unsigned current;
     struct vset_job *job;    /* owns when it is done */
     uint64_t retry_at;       /* after a build failed: not before this row */
+    bool watched;
     float *scratch;          /* owns: dim floats, and a code behind */
 };
 
@@ -161,8 +162,6 @@ struct vset_new_row {
 /* The end of vset_put: a vector that is encoded. */
 KITH_NODISCARD int vset_put_code(struct vector_set *set, const struct vset_new_row *row,
                                  bool *added);
-void vset_ref(struct vector_set *set);
-void vset_unref(struct vector_set *set);
 /* Frees what no view can see any more. */
 void vset_collect(struct vector_set *set);
 struct vset_run *vset_run_of(const struct vector_set *set, uint64_t number, uint32_t *row);
@@ -171,6 +170,5 @@ void vset_row_kill(struct vector_set *set, uint64_t number);
 KITH_NODISCARD int vset_reserve_run(struct vector_set *set);
 /* Merges the runs at the end when most of their rows are dead. */
 void vset_compact(struct vector_set *set);
-void vset_job_free(struct vset_job *job);
 
 #endif

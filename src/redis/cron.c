@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "redis/persist.h"
+#include "redis/vector_upkeep.h"
 
 #define TURN_US 1000     /* of work under the lock */
 #define AWAKE_MS 100     /* after a poke */
@@ -63,6 +64,8 @@ static int64_t turn(struct redis *redis, bool poked)
     if (redis->settings.timeout && redis->session_count && next_ms > CLIENTS_MS)
         next_ms = CLIENTS_MS;
     if (next_ms > persist_due_ms(redis)) next_ms = persist_due_ms(redis);
+    const int64_t upkeep_ms = vector_upkeep_turn(redis);
+    if (next_ms > upkeep_ms) next_ms = upkeep_ms;
     if (poked && next_ms > AWAKE_MS) next_ms = AWAKE_MS;
     redis_settle(redis);
     redis->cron->asleep = next_ms > AWAKE_MS;
@@ -80,6 +83,7 @@ static void cron_main(void *arg)
         os_mutex_unlock(&cron->lock);
         const int64_t ms = turn(redis, poked);
         persist_turn(redis);
+        vector_upkeep_sweep(redis);
         os_mutex_lock(&cron->lock);
         const bool forever = ms > INT64_MAX / 2000;
         const int64_t due = forever ? OS_FOREVER : os_now_us(redis->os) + (ms < 1 ? 1 : ms) * 1000;

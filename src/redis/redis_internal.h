@@ -121,6 +121,8 @@ struct redis {
 
     struct pool *pool;       /* owns; for call_offload */
     struct pool *builder;    /* owns; vector_upkeep.c; NULL until it has work */
+    struct vector_watch *vector_watches; /* owns; vector_upkeep.c */
+    struct vector_watch *vector_trash;   /* owns; only cron's thread */
     atomic_bool stopping;    /* what the builder does need not end */
     struct buffer scratch;   /* of redis_place */
     struct map waiting;      /* place -> struct wait_queue *; blocked.c */
