@@ -189,14 +189,14 @@ static void on_changing(void *ctx, unsigned db, struct entry *entry)
     if (redis->keep) keep_changing(redis->keep, db, entry);
 }
 
-/* No key's bytes: any key may have changed. */
-static void whole_database_changed(struct redis *redis, unsigned db)
 static bool on_keeping(void *ctx, enum value_type type, void *value)
 {
     const struct redis *redis = ctx;
     return redis->keep && keep_keeping(redis->keep, type, value);
 }
 
+/* No key's bytes: any key may have changed. */
+static void whole_database_changed(struct redis *redis, unsigned db)
 {
     if (redis->indexed) redis->indexed(redis->indexed_ctx, db, (struct kith_str){NULL, 0});
 }
@@ -226,7 +226,7 @@ void redis_hook_cache(struct redis *redis)
                                       .changing = on_changing,
                                       .flushing = on_flushing,
                                       .field_expired = on_field_expired,
+                                      .keeping = on_keeping,
                                       .ctx = redis};
     cache_set_hooks(redis->cache, &hooks);
 }
-                                      .keeping = on_keeping,
