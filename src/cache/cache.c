@@ -122,6 +122,7 @@ bool cache_lock_soon(struct cache *cache)
 
 void cache_unlock(struct cache *cache)
 {
+    cache->expected.data = NULL;
     os_mutex_unlock(&cache->lock);
 }
 
@@ -162,10 +163,12 @@ void cache_set_paused(struct cache *cache, bool paused)
 
 /* ---- looking up ---- */
 
-struct seat seat_find(const struct database *database, struct kith_str key)
+struct seat seat_find(const struct cache *cache, unsigned db, struct kith_str key)
 {
-    uint64_t hash = dict_hash(&database->keys, key);
-    return (struct seat){hash, dict_find_by(&database->keys, key, hash, entry_key_in_dict)};
+    const struct dict *keys = &cache->databases[db].keys;
+    const bool expected = key.data == cache->expected.data && key.len == cache->expected.len;
+    uint64_t hash = expected && key.data ? cache->expected.hash : dict_hash(keys, key);
+    return (struct seat){hash, dict_find_by(keys, key, hash, entry_key_in_dict)};
 }
 
 struct seat seat_of(const struct database *database, const struct entry *entry)
@@ -177,7 +180,7 @@ struct seat seat_of(const struct database *database, const struct entry *entry)
 /* The entry, unless its time has come. */
 static struct entry *look_up(struct cache *cache, unsigned db, struct kith_str key)
 {
-    struct seat seat = seat_find(&cache->databases[db], key);
+    struct seat seat = seat_find(cache, db, key);
     if (!seat.place) return NULL;
     struct entry *entry = seat_entry(&seat);
     if (entry_is_due(cache, entry)) {
@@ -214,17 +217,25 @@ struct entry *cache_write(struct cache *cache, unsigned db, struct kith_str key)
     return entry;
 }
 
-void cache_prefetch(struct cache *cache, unsigned db, struct kith_str key)
+uint64_t cache_prefetch(struct cache *cache, unsigned db, struct kith_str key)
 {
     const struct dict *keys = &cache->databases[db].keys;
-    dict_prefetch(keys, dict_hash(keys, key));
+    const uint64_t hash = dict_hash(keys, key);
+    dict_prefetch(keys, hash);
+    return hash;
 }
 
-void cache_prefetch_entry(struct cache *cache, unsigned db, struct kith_str key)
+void cache_expect(struct cache *cache, struct kith_str key, uint64_t hash)
+{
+    cache->expected.data = key.data;
+    cache->expected.len = key.len;
+    cache->expected.hash = hash;
+}
+
+void cache_prefetch_entry(struct cache *cache, unsigned db, uint64_t hash)
 {
     const struct dict *keys = &cache->databases[db].keys;
     if (keys->count == 0) return;
-    uint64_t hash = dict_hash(keys, key);
     const struct dict_bucket *bucket = dict_bucket(keys, dict_index(keys, hash));
     unsigned hits = dict_matches(bucket, dict_tag(hash));
     for (; hits; hits &= hits - 1) __builtin_prefetch(bucket->slots[__builtin_ctz(hits)]);

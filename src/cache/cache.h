@@ -127,8 +127,11 @@ struct entry *cache_read(struct cache *cache, unsigned db, struct kith_str key, 
 struct entry *cache_write(struct cache *cache, unsigned db, struct kith_str key);
 /* Brings what cache_read will need into the processor's cache, in two stages: call the first for
  * all keys of a batch, then the second for all, then look up. */
-void cache_prefetch(struct cache *cache, unsigned db, struct kith_str key);
-void cache_prefetch_entry(struct cache *cache, unsigned db, struct kith_str key);
+uint64_t cache_prefetch(struct cache *cache, unsigned db, struct kith_str key); /* the key's hash */
+void cache_prefetch_entry(struct cache *cache, unsigned db, uint64_t hash);
+/* The key that is looked up next, and its hash: until another is named or the lock is let go. The
+ * bytes at key.data must stay what they are so long. */
+void cache_expect(struct cache *cache, struct kith_str key, uint64_t hash);
 
 enum value_type entry_type(const struct entry *entry);
 struct kith_str entry_key(const struct entry *entry);

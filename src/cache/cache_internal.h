@@ -30,6 +30,11 @@ struct cache {
     struct cache_hooks hooks;
     int64_t now_ms;
     bool paused;
+    struct { /* cache_expect */
+        const char *data; /* NULL: nothing */
+        size_t len;
+        uint64_t hash;
+    } expected;
     unsigned turn_db; /* where the next turn of expiry begins */
     struct rng rng;
     bool epoch; /* the mark of entries that a snapshot need not write down any more */
@@ -54,7 +59,7 @@ static inline struct entry *seat_entry(const struct seat *seat)
     return *seat->place;
 }
 
-struct seat seat_find(const struct database *database, struct kith_str key);
+struct seat seat_find(const struct cache *cache, unsigned db, struct kith_str key);
 struct seat seat_of(const struct database *database, const struct entry *entry);
 
 static inline bool entry_is_due(const struct cache *cache, const struct entry *entry)

@@ -129,7 +129,7 @@ static int seat_parts(struct cache *cache, unsigned db, struct entry_parts *part
                       struct entry **out)
 {
     struct database *database = &cache->databases[db];
-    struct seat seat = seat_find(database, parts->key);
+    struct seat seat = seat_find(cache, db, parts->key);
     parts->fields_filed = ENTRY_UNFILED;
     if (!parts->live) parts->filed = ENTRY_UNFILED;
     struct entry *entry = cache_make_entry(cache, parts);

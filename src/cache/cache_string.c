@@ -84,12 +84,25 @@ static int set_over(struct cache *cache, unsigned db, struct seat seat, struct e
     return 0;
 }
 
+/* What most writes are: another text for a string without a deadline, in its own block. */
+static bool set_again(struct cache *cache, unsigned db, struct seat seat, struct kith_str text,
+                      bool raw, struct entry **out)
+{
+    struct entry *entry = seat.place ? seat_entry(&seat) : NULL;
+    if (!entry || entry_text_width(entry) == 0 || entry_deadline_form(entry) != DEADLINE_NONE)
+        return false;
+    cache_tell(cache, db, entry);
+    if (!entry_put_text(entry, text, raw)) return false;
+    mark_touch(cache, entry, true);
+    if (out) *out = entry;
+    return true;
+}
+
 /* The parts say what the string is. */
-static int set_parts(struct cache *cache, unsigned db, struct kith_str key, int64_t deadline,
-                     struct entry_parts *parts, struct entry **out)
+static int set_parts(struct cache *cache, unsigned db, struct seat seat, struct kith_str key,
+                     int64_t deadline, struct entry_parts *parts, struct entry **out)
 {
     struct database *database = &cache->databases[db];
-    struct seat seat = seat_find(database, key);
     if (seat.place && entry_is_due(cache, seat_entry(&seat))) {
         cache_drop(cache, db, seat, REMOVED_EXPIRED);
         seat.place = NULL;
@@ -116,14 +129,20 @@ int cache_set_integer(struct cache *cache, unsigned db, struct kith_str key, int
                       int64_t deadline, struct entry **out)
 {
     struct entry_parts parts = {.text_kind = TEXT_INTEGER, .integer = value};
-    return set_parts(cache, db, key, deadline, &parts, out);
+    return set_parts(cache, db, seat_find(cache, db, key), key, deadline, &parts, out);
+}
+
+static bool is_deflated(const struct cache *cache, struct kith_str text)
+{
+    const size_t from = cache->settings.deflate_from;
+    return from && text.len >= from;
 }
 
 /* Texts without the memory to compress them are kept as they are. */
 static bool deflate_parts(struct cache *cache, struct entry_parts *parts, struct kith_str text)
 {
     const struct cache_settings *settings = &cache->settings;
-    if (!settings->deflate_from || text.len < settings->deflate_from) return false;
+    if (!is_deflated(cache, text)) return false;
     if (!cache->deflater && deflater_new(&cache->deflater)) return false;
     parts->value = deflate_text(cache->deflater, &cache->heap, settings->deflate_level, text);
     if (parts->value) parts->text_kind = TEXT_DEFLATED;
@@ -133,10 +152,14 @@ static bool deflate_parts(struct cache *cache, struct entry_parts *parts, struct
 static int set_text(struct cache *cache, unsigned db, struct kith_str key, struct kith_str value,
                     int64_t deadline, bool raw, struct entry **out)
 {
+    const struct seat seat = seat_find(cache, db, key);
+    if (deadline == CACHE_NO_DEADLINE && !is_deflated(cache, value) &&
+        set_again(cache, db, seat, value, raw, out))
+        return 0;
     struct entry_parts parts = {.raw = raw};
     int rc = deflate_parts(cache, &parts, value)
                  ? 0 : entry_parts_text(&cache->heap, &parts, value);
-    return rc ? rc : set_parts(cache, db, key, deadline, &parts, out);
+    return rc ? rc : set_parts(cache, db, seat, key, deadline, &parts, out);
 }
 
 int cache_set_text(struct cache *cache, unsigned db, struct kith_str key, struct kith_str value,

@@ -300,6 +300,23 @@ bool entry_remake(struct entry *entry, const struct entry_parts *parts)
     return true;
 }
 
+bool entry_put_text(struct entry *entry, struct kith_str text, bool raw)
+{
+    const size_t width = entry_text_width(entry);
+    if (width != (text.len < 256 ? 1u : 2u) || text.len > ENTRY_INLINE_MAX) return false;
+    uint8_t *len = entry->rest + entry_key_width(entry);
+    char *place = entry_inline_bytes(entry);
+    if (bytes_get(len, width) != text.len) {
+        const size_t bytes = (size_t)(place - (char *)entry) + text.len;
+        const size_t room = heap_room(entry);
+        if (bytes > room || (room > 64 && bytes < room / 2)) return false;
+        bytes_put(len, text.len, width);
+    }
+    if (text.len) memcpy(place, text.data, text.len);
+    entry->form = (uint8_t)((entry->form & ~0x20u) | (unsigned)raw << 5);
+    return true;
+}
+
 bool entry_put_deadline(struct entry *entry, int64_t unix_ms, bool live)
 {
     size_t width = entry_deadline_width(entry);

@@ -157,6 +157,9 @@ void entry_set_fields_filed(struct entry *entry, int64_t unix_ms);
 bool entry_put_deadline(struct entry *entry, int64_t unix_ms, bool live);
 void entry_set_value(struct entry *entry, void *value); /* of the same kind as before */
 void entry_set_raw(struct entry *entry);
+/* Another text for an entry that holds one, where it stands: as many bytes of length and no block
+ * that is much too large. Nothing but the text changes. */
+bool entry_put_text(struct entry *entry, struct kith_str text, bool raw);
 char *entry_inline_bytes(struct entry *entry);
 void entry_parts_get(const struct entry *entry, struct entry_parts *out);
 /* Bytes that the parts need. */

@@ -178,6 +178,46 @@ static enum resp_result read_array(struct resp_parser *parser, const struct resp
     return RESP_COMMAND;
 }
 
+/* ---- short commands ---- */
+
+/* Up to three digits and CR LF; returns the place behind them, NULL for anything else. */
+static inline const uint8_t *read_short(const uint8_t *at, const uint8_t *end, size_t *value)
+{
+    if (end - at < 5) return NULL; /* what it announces is not there either */
+    size_t number = (size_t)at[0] - '0';
+    if (number > 9) return NULL;
+    for (unsigned digits = 1; digits < 4; digits++) {
+        const size_t next = (size_t)at[digits] - '0';
+        if (at[digits] == '\r') {
+            *value = number;
+            return at[digits + 1] == '\n' ? at + digits + 2 : NULL;
+        }
+        if (next > 9 || number == 0) return NULL;
+        number = number * 10 + next;
+    }
+    return NULL;
+}
+
+size_t resp_parse_short(const struct resp_limits *limits, const uint8_t *data, size_t len,
+                        struct kith_str *out, size_t max, size_t *count)
+{
+    const uint8_t *const end = data + len;
+    size_t due;
+    if (len == 0 || data[0] != '*') return 0;
+    const uint8_t *at = read_short(data + 1, end, &due);
+    if (!at || due == 0 || due > max || due > limits->args_max) return 0;
+    for (size_t i = 0; i < due; i++) {
+        size_t bytes;
+        if (at == end || *at != '$') return 0;
+        at = read_short(at + 1, end, &bytes);
+        if (!at || (size_t)(end - at) < bytes + 2 || bytes > limits->bulk_bytes_max) return 0;
+        out[i] = (struct kith_str){ (const char *)at, bytes };
+        at += bytes + 2;
+    }
+    *count = due;
+    return (size_t)(at - data);
+}
+
 /* ---- inline commands ---- */
 
 static inline bool is_blank(uint8_t c)

@@ -46,13 +46,13 @@ double stats_bucket_us(unsigned bucket)
     return (low - 4) / 8;
 }
 
-void stats_count(struct command_stats *stats, int64_t ns)
+void stats_count(struct command_stats *stats, int64_t ns, unsigned calls)
 {
     if (!stats->histogram) {
         stats->histogram = mem_zalloc_array(COMMAND_BUCKETS, sizeof *stats->histogram);
         if (!stats->histogram) return;
     }
-    stats->histogram[stats_bucket(ns)]++;
+    stats->histogram[stats_bucket(ns)] += calls;
 }
 
 /* ---- events ---- */

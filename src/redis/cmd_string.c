@@ -485,7 +485,7 @@ static int keys_of_msetex(const struct kith_str *argv, size_t argc, size_t *plac
 
 const struct command string_commands[] = {
     STRING_READ("get", run_get, 2, CMD_FAST),
-    STRING_WRITE("set", run_set, -3, CMD_DENY_OOM),
+    STRING_WRITE("set", run_set, -3, CMD_DENY_OOM | CMD_BRIEF),
     STRING_WRITE("setex", run_setex, 4, CMD_DENY_OOM),
     STRING_WRITE("psetex", run_psetex, 4, CMD_DENY_OOM),
     STRING_WRITE("setnx", run_setnx, 3, GROWS),

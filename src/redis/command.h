@@ -66,7 +66,8 @@ enum command_flag {
     CMD_KEYS_WRITE_ONLY = 1 << 13, /* ACL: keys need write, not read */
     CMD_NO_SCRIPT = 1 << 14,
     CMD_UPPER_NAME = 1 << 15, /* its name in error texts is upper case (vector sets) */
-    CMD_RAW_REPLY = 1 << 16   /* of another door: its reply is not RESP (private_call.h) */
+    CMD_RAW_REPLY = 1 << 16,  /* of another door: its reply is not RESP (private_call.h) */
+    CMD_BRIEF = 1 << 17       /* as quick as CMD_FAST, though Redis does not call it so */
 };
 
 enum command_category { /* of ACL; bits */

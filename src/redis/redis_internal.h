@@ -91,6 +91,9 @@ struct redis {
     struct session *current; /* whose command runs; NULL: none, or a replay */
     struct command_entry *running;
     unsigned depth;          /* 2: inside EXEC */
+    bool sharing;            /* neighbours may be measured together (dispatch.c) */
+    unsigned shared_calls;   /* that wait for it, all of `shared` */
+    struct command_entry *shared;
     int64_t now_ns;          /* when the command began: the end of the one before */
     int64_t opened_us, opened_ms;
 

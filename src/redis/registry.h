@@ -37,6 +37,11 @@ struct registry {
     struct registry_slot *slots; /* owns */
     size_t slot_mask;
     struct command_entry nobody; /* stands where a renamed command stood */
+    struct { /* registry_again: the name as it was typed last */
+        uint64_t text;
+        size_t len; /* 1 to 8; 0: none */
+        struct command_entry *entry;
+    } last;
 };
 
 KITH_NODISCARD int registry_init(struct registry *registry);
@@ -48,6 +53,9 @@ struct command_entry *registry_sub(const struct registry *registry,
 /* The entry that runs these words: a subcommand where there is one. */
 struct command_entry *registry_of(const struct registry *registry, const struct kith_str *argv,
                                   size_t argc);
+/* The same for one caller at a time, who mostly asks for the name that he asked for last. */
+struct command_entry *registry_again(struct registry *registry, const struct kith_str *argv,
+                                     size_t argc);
 /* "config|get" or "get", in any case. */
 struct command_entry *registry_full(const struct registry *registry, struct kith_str name);
 /* rename-command: `to` empty takes the command away. KITH_ENOTFOUND, KITH_EEXISTS, KITH_ENOMEM. */

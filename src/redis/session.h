@@ -44,6 +44,7 @@ struct words { /* a command that is kept: one allocation */
 struct batch_item {
     size_t words; /* of this command */
     size_t end;   /* of its bytes, from where the batch began */
+    uint64_t hash; /* of its second word, while it is warm: session_run_batch */
 };
 
 struct batch { /* commands that were parsed and not executed yet; words borrow the input */

@@ -10,6 +10,7 @@
 
 #define BATCH_COMMANDS_MAX 512u /* then others get the lock */
 #define BATCH_WORDS_MAX 16384u
+#define SHORT_WORDS_MAX 16u /* of a command that is parsed in one look */
 #define UNKNOWN_BULK_MAX 16384u /* before authentication */
 #define UNKNOWN_ARGS_MAX 10u
 
@@ -35,8 +36,30 @@ static bool add(struct batch *batch, const struct kith_str *args, size_t count, 
     if (!grow(&batch->items, sizeof *batch->items, batch->count + 1, &batch->cap)) return false;
     memcpy(&batch->words[batch->word_count], args, count * sizeof *args);
     batch->word_count += count;
-    batch->items[batch->count++] = (struct batch_item){count, end};
+    batch->items[batch->count++] = (struct batch_item){count, end, 0};
     return true;
+}
+
+/* The words go straight to where they stay. Returns the bytes of the command; 0: not a short one. */
+static size_t add_short(struct session *session, const struct resp_limits *limits,
+                        const uint8_t *data, size_t len, size_t before)
+{
+    struct batch *batch = &session->batch;
+    size_t count;
+    if (session->parser.args_due || session->parser.looked) return 0;
+    if (batch->word_count + SHORT_WORDS_MAX > batch->word_cap &&
+        !grow(&batch->words, sizeof *batch->words, batch->word_count + SHORT_WORDS_MAX,
+              &batch->word_cap))
+        return 0;
+    if (batch->count == batch->cap &&
+        !grow(&batch->items, sizeof *batch->items, batch->count + 1, &batch->cap))
+        return 0;
+    const size_t took = resp_parse_short(limits, data, len, &batch->words[batch->word_count],
+                                         SHORT_WORDS_MAX, &count);
+    if (took == 0) return 0;
+    batch->word_count += count;
+    batch->items[batch->count++] = (struct batch_item){count, before + took, 0};
+    return took;
 }
 
 static void restart(struct batch *batch)
@@ -59,6 +82,11 @@ enum batch_end batch_parse(struct session *session, const uint8_t *data, size_t 
     while (batch->count < BATCH_COMMANDS_MAX && batch->word_count < BATCH_WORDS_MAX) {
         size_t took = 0;
         if (*used == len) return BATCH_MORE;
+        if (authenticated) {
+            took = add_short(session, &limits, data + *used, len - *used, *used);
+            *used += took;
+            if (took) continue;
+        }
         const bool inlined = data[*used] != '*';
         const enum resp_result result =
             resp_parse(&session->parser, &limits, data + *used, len - *used, &took);

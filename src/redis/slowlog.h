@@ -28,6 +28,6 @@ void latency_release(struct redis *redis);
 void latency_add(struct redis *redis, const char *event, int64_t ms);
 unsigned stats_bucket(int64_t ns);
 double stats_bucket_us(unsigned bucket); /* its upper end */
-void stats_count(struct command_stats *stats, int64_t ns);
+void stats_count(struct command_stats *stats, int64_t ns, unsigned calls); /* calls of ns each */
 
 #endif
