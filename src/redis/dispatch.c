@@ -424,7 +424,6 @@ void session_run_batch(struct session *session)
 {
     struct batch *batch = &session->batch;
     struct redis *redis = session->redis;
-    redis->now_ns = os_now_ns(redis->os);
     redis->sharing = true;
     while (batch->done < batch->count && session->state == SESSION_RUNNING && !session->closing) {
         if (batch->done % WARM == 0) warm(session);

@@ -95,6 +95,7 @@ struct redis {
     unsigned shared_calls;   /* that wait for it, all of `shared` */
     struct command_entry *shared;
     int64_t now_ns;          /* when the command began: the end of the one before */
+    int64_t calendar_ns, calendar_ms; /* when the calendar was read last, and what it said (Unix) */
     int64_t opened_us, opened_ms;
 
     unsigned interests;

@@ -199,6 +199,7 @@ static size_t feed(struct session *session, const uint8_t *data, size_t len)
         size_t used;
         const enum batch_end end =
             batch_parse(session, data + at, len - at, session->authenticated, &used);
+        session->redis->now_ns = os_now_ns(session->redis->os);
         session_run_batch(session);
         if (session->batch.done < session->batch.count) return at + batch_rewind(session);
         at += used;

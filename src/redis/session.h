@@ -166,7 +166,8 @@ size_t batch_rewind(struct session *session);
 
 /* dispatch.c */
 void session_execute(struct session *session, const struct kith_str *argv, size_t argc);
-/* Executes what the batch holds until it is empty or the session does not run any more. */
+/* Executes what the batch holds until it is empty or the session does not run any more. The time
+ * was read just before (redis->now_ns). */
 void session_run_batch(struct session *session);
 
 #endif
