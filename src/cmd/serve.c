@@ -95,6 +95,23 @@ static int open_milvus(struct serve *serve, struct kith_error *err)
     return milvus_new(&opts, &serve->milvus, err);
 }
 
+/* ---- the Milvus port: its own calls, and routes of others beside them ---- */
+
+static void handle_call(void *ctx, struct exchange *exchange)
+{
+    struct serve *serve = ctx;
+    const bool http = exchange_kind(exchange) == EXCHANGE_HTTP;
+    if (http && scache_http_takes(exchange_path(exchange)))
+        scache_http_handle(serve->cache_http, exchange);
+    else milvus_handle(serve->milvus, exchange);
+}
+
+static bool admit_call(void *ctx, struct exchange *exchange)
+{
+    struct serve *serve = ctx;
+    return milvus_admit(serve->milvus, exchange);
+}
+
 static void on_shutdown(void *ctx, bool save)
 {
     (void)ctx;
@@ -241,9 +258,9 @@ static void plan_doors(struct serve *serve)
                                 .grpc = true,
                                 .body_bytes_max = DOOR_BODY_BYTES_MAX,
                                 .tls = config->tls == CONFIG_TLS_OFF ? NULL : &serve->tls,
-                                .handle = milvus_handle,
-                                .admit = milvus_admit,
-                                .ctx = serve->milvus },
+                                .handle = handle_call,
+                                .admit = admit_call,
+                                .ctx = serve },
              config->milvus_port);
     plan_redis(serve);
     if (serve->line)
@@ -349,6 +366,7 @@ int serve_open(struct serve *serve, const struct os *os, struct server_config *c
     if (rc == 0) rc = open_shared(serve, err);
     if (rc == 0) rc = open_milvus(serve, err);
     if (rc == 0) rc = open_redis(serve, err);
+    if (rc == 0) rc = scache_http_new(serve->redis.redis, serve->auth, &serve->cache_http, err);
     if (rc == 0) rc = open_line(serve, err);
     if (rc) return rc;
     plan_doors(serve);
@@ -365,6 +383,7 @@ void serve_close(struct serve *serve)
     line_free(serve->line);
     if (serve->redis.redis) redis_set_settled(serve->redis.redis, NULL, NULL);
     net_free(serve->net); /* the paths of its doors are the settings' */
+    scache_http_free(serve->cache_http);
     redis_door_close(&serve->redis);
     net_free(serve->ops_net);
     milvus_free(serve->milvus);

@@ -9,6 +9,7 @@
 #include "line/line.h"
 #include "milvus/milvus.h"
 #include "net/net.h"
+#include "redis/scache_http.h"
 #include "server/auth.h"
 #include "server/config.h"
 #include "server/gauges.h"
@@ -26,6 +27,7 @@ struct serve {
     struct metrics *metrics;
     struct milvus *milvus;
     struct redis_door redis;
+    struct scache_http *cache_http; /* on the Milvus port */
     struct line *line;
     struct net *net;
     struct net *ops_net; /* of its own: it answers while the rest starts, drains or is flooded */

@@ -1,13 +1,14 @@
 /*
- * SCACHE.DEL, SCACHE.STATS, the table, and what the commands of the semantic cache share. The
- * layout is in scache.h. Whatever is changed is logged as the ordinary command that does it.
+ * SCACHE.DEL, SCACHE.STATS, the table, who may, and what the commands of the semantic cache share.
+ * The layout is in scache.h. Whatever is changed is logged as the ordinary command that does it.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/checksum.h"
-#include "redis/redis_internal.h"
+#include "redis/acl.h"
 #include "redis/scache.h"
+#include "redis/scache_book.h"
 #include "redis/vector_upkeep.h"
 
 /* ---- names ---- */
@@ -53,50 +54,25 @@ struct kith_str scache_key(struct buffer *buf, struct kith_str cache, struct kit
     return (struct kith_str){(const char *)buf->data, buf->len};
 }
 
-/* ---- counters ---- */
+/* ---- rights ---- */
 
-static int64_t counter_value(const struct hash *hash, struct kith_str name)
+bool scache_permits(struct redis_call *call, bool write)
 {
-    struct hash_field field;
-    int64_t value = 0;
-    if (!hash || !hash_get(hash, name, &field) || !text_integer(field.value, &value)) return 0;
-    return value;
-}
-
-static int put_counter(struct redis_call *call, struct kith_str key, struct kith_str name)
-{
-    struct entry *entry = cache_write(call->cache, call->db, key);
-    if (entry && entry_type(entry) != VALUE_HASH) return KITH_EINVAL;
-    struct hash *hash = entry ? entry_value(entry) : hash_new(cache_heap(call->cache));
-    if (!hash) return KITH_ENOMEM;
-    char digits[24];
-    const int64_t value = counter_value(entry ? hash : NULL, name);
-    if (value == INT64_MAX) return KITH_EINVAL;
-    const int len = snprintf(digits, sizeof digits, "%lld", (long long)value + 1);
-    const struct kith_str text = {digits, (size_t)len};
-    const int rc = hash_set(hash, cache_settings(call->cache), name, text, CACHE_NO_DEADLINE, NULL);
-    if (entry) return rc;
-    if (rc == 0)
-        return cache_add(call->cache, call->db, key, VALUE_HASH, hash, CACHE_NO_DEADLINE, NULL);
-    hash_free(hash);
-    return rc;
-}
-
-void scache_count(struct redis_call *call, const char *counter)
-{
+    const struct session *session = call->session;
+    const bool ours = !session || (call->redis->running->flags & CMD_RAW_REPLY);
+    if (ours || (session->user && session->user->unlimited)) return true;
     struct buffer buf;
     buffer_init(&buf);
-    const struct kith_str name = str_of(counter);
-    const struct kith_str key = scache_key(&buf, call->argv[1], str_of("stats"));
-    if (!buffer_failed(&buf) && put_counter(call, key, name) == 0) {
-        /* HSET, not HINCRBY: what was there need not have been a number. */
-        const struct entry *entry = cache_read(call->cache, call->db, key,
-                                               CACHE_NO_TOUCH | CACHE_NO_STATS);
-        const int64_t value = entry ? counter_value(entry_value(entry), name) : 0;
-        call_logf(call, "HSET %S %S %I", &key, &name, value);
-        call_changed(call, key, EVENT_HASH, "hset");
-    }
+    const struct kith_str prefix = scache_key(&buf, call->argv[1], str_of(""));
+    const bool failed = buffer_failed(&buf);
+    const bool may =
+        !failed && session->user && acl_may_use_prefix(session->user, prefix, true, write);
     buffer_release(&buf);
+    if (failed) call_no_memory(call);
+    else if (!may)
+        call_error(call, "NOPERM No permissions to access a key: a cache needs those to every key "
+                         "that begins with its name and ':'");
+    return may;
 }
 
 /* ---- removing ---- */
@@ -132,10 +108,11 @@ bool scache_drop_entry(struct redis_call *call, struct kith_str id)
 }
 
 /* SCACHE.DEL cache [FALSEHIT] id ...: FALSEHIT says that the entry was a wrong answer. */
-static void run_scache_del(struct redis_call *call)
+void run_scache_del(struct redis_call *call)
 {
     const bool wrong = call_is(call, 2, "falsehit");
     int64_t gone = 0;
+    if (!scache_permits(call, true)) return;
     if (wrong && call->argc == 3) {
         call_arity_error(call);
         return;
@@ -148,17 +125,38 @@ static void run_scache_del(struct redis_call *call)
         scache_drop_vector(call, id);
         if (!scache_drop_entry(call, id)) continue;
         gone++;
-        if (wrong) scache_count(call, "false_hits");
+        if (wrong) scache_count(call, SCACHE_FALSE_HITS);
     }
     resp_integer(call->reply, gone);
 }
 
 /* ---- statistics ---- */
 
-static void run_scache_stats(struct redis_call *call)
+static void put_counters(struct redis_call *call, const struct hash *hash)
 {
-    static const char *const names[] = {"exact_hits", "semantic_hits", "misses", "guard_refused",
-                                        "false_hits"};
+    for (int i = 0; i < SCACHE_COUNTERS; i++) {
+        const enum scache_counter counter = (enum scache_counter)i;
+        resp_cstr(call->reply, scache_counter_names[i]);
+        resp_integer(call->reply, scache_counter_value(hash, counter) +
+                                      scache_pending(call->redis, call->db, call->argv[1],
+                                                     counter));
+    }
+}
+
+static void put_model(struct redis_call *call)
+{
+    struct scache_model model;
+    scache_model_read(call, &model);
+    resp_cstr(call->reply, "model");
+    if (model.id.data) resp_str(call->reply, model.id);
+    else resp_null(call->reply);
+    resp_cstr(call->reply, "threshold");
+    resp_double(call->reply, model.threshold >= 0 ? model.threshold : SCACHE_THRESHOLD);
+}
+
+void run_scache_stats(struct redis_call *call)
+{
+    if (!scache_permits(call, false)) return;
     struct entry *vectors = call_read(call, call->argv[1], VALUE_VECTORS);
     if (call->failed) return;
     const struct vector_set *set = vectors ? vector_set_of(vectors) : NULL;
@@ -170,16 +168,13 @@ static void run_scache_stats(struct redis_call *call)
     struct entry *entry = buffer_failed(&buf) ? NULL : call_read(call, key, VALUE_HASH);
     buffer_release(&buf);
     if (call->failed) return;
-    const struct hash *hash = entry ? entry_value(entry) : NULL;
-    resp_map(call->reply, 7);
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        resp_cstr(call->reply, names[i]);
-        resp_integer(call->reply, counter_value(hash, str_of(names[i])));
-    }
+    resp_map(call->reply, SCACHE_COUNTERS + 4);
+    put_counters(call, entry ? entry_value(entry) : NULL);
     resp_cstr(call->reply, "vectors");
     resp_integer(call->reply, count);
     resp_cstr(call->reply, "dimension");
     resp_integer(call->reply, dim);
+    put_model(call);
 }
 
 /* ---- the table ---- */
@@ -190,8 +185,9 @@ static void run_scache_stats(struct redis_call *call)
 
 const struct command scache_commands[] = {
     COMMAND("scache.set", run_scache_set, -4, CMD_WRITE | CMD_DENY_OOM),
-    COMMAND("scache.get", run_scache_get, -3, CMD_WRITE), /* counts, and clears away */
+    COMMAND("scache.get", run_scache_get, -3, CMD_READ),
     COMMAND("scache.del", run_scache_del, -3, CMD_WRITE),
     COMMAND("scache.stats", run_scache_stats, 2, CMD_READ | CMD_FAST),
+    COMMAND("scache.calibrate", run_scache_calibrate, -4, CMD_WRITE | CMD_DENY_OOM),
     {.name = NULL},
 };

@@ -1,5 +1,5 @@
 /*
- * SCACHE.SET cache prompt response [FP32 blob | VALUES n v ...] [TTL s] [ATTR json].
+ * SCACHE.SET cache prompt response [FP32 blob | VALUES n v ...] [TTL s] [ATTR json] [MODEL m].
  *
  * The vector goes first: it is what may be refused, and a vector without its entry is nothing to
  * anybody. A prompt that comes without a vector has none afterwards. All of it is one unit of the
@@ -13,12 +13,13 @@
 #include "redis/cmd_vector.h"
 #include "redis/redis_internal.h"
 #include "redis/scache.h"
+#include "redis/scache_book.h"
 
 #define TTL_MAX_S (INT64_MAX / 4000)
 #define SWEEP 2 /* elements a SET looks at, so that less than half are without an entry */
 
 struct set {
-    struct kith_str prompt, response, attribute;
+    struct kith_str prompt, response, attribute, model;
     struct vector_arg vector; /* owns; values NULL: none */
     int64_t deadline;
     struct scache_id id;
@@ -51,6 +52,14 @@ static bool read_attribute(struct redis_call *call, size_t at, struct set *set)
     return false;
 }
 
+static bool read_model(struct redis_call *call, size_t at, struct set *set)
+{
+    set->model = call->argv[at];
+    if (set->model.len > 0 && set->model.len <= SCACHE_MODEL_MAX) return true;
+    call_error(call, "ERR MODEL is empty or longer than 256 bytes");
+    return false;
+}
+
 static bool read_words(struct redis_call *call, struct set *set)
 {
     size_t at = 4;
@@ -65,6 +74,9 @@ static bool read_words(struct redis_call *call, struct set *set)
             at += 2;
         } else if (more && call_is(call, at, "attr")) {
             fine = read_attribute(call, at + 1, set);
+            at += 2;
+        } else if (more && call_is(call, at, "model")) {
+            fine = read_model(call, at + 1, set);
             at += 2;
         } else {
             call_syntax_error(call);
@@ -107,6 +119,17 @@ static bool put_vector(struct redis_call *call, const struct set *set)
     if (inner.failed) pass_error(call, &reply);
     buffer_release(&reply);
     return !inner.failed;
+}
+
+/* A first vector cannot be refused for its length, so its model is written before it; of another
+ * one that is refused nothing may be heard. */
+static bool put_with_model(struct redis_call *call, const struct set *set)
+{
+    const bool first = !cache_read(call->cache, call->db, call->argv[1],
+                                   CACHE_NO_TOUCH | CACHE_NO_STATS);
+    if (first) return scache_model_fits(call, set->model, true) && put_vector(call, set);
+    return scache_model_fits(call, set->model, false) && put_vector(call, set) &&
+           scache_model_fits(call, set->model, true);
 }
 
 /* ---- the entry ---- */
@@ -207,6 +230,28 @@ static void sweep(struct redis_call *call)
     }
 }
 
+/* The counters: with them a cache is there. Without memory it is not counted. */
+static void make_stats(struct redis_call *call)
+{
+    struct buffer buf;
+    buffer_init(&buf);
+    const struct kith_str key = scache_key(&buf, call->argv[1], str_of("stats"));
+    const struct kith_str name = str_of(scache_counter_names[0]), zero = str_of("0");
+    const bool there = buffer_failed(&buf) || cache_read(call->cache, call->db, key,
+                                                         CACHE_NO_TOUCH | CACHE_NO_STATS);
+    struct hash *hash = there ? NULL : hash_new(cache_heap(call->cache));
+    if (hash && hash_set(hash, cache_settings(call->cache), name, zero, CACHE_NO_DEADLINE, NULL)) {
+        hash_free(hash);
+        hash = NULL;
+    }
+    if (hash && cache_add(call->cache, call->db, key, VALUE_HASH, hash, CACHE_NO_DEADLINE,
+                          NULL) == 0) {
+        call_logf(call, "HSET %S %S %S", &key, &name, &zero);
+        call_changed(call, key, EVENT_HASH, "hset");
+    }
+    buffer_release(&buf);
+}
+
 static void store(struct redis_call *call, const struct set *set)
 {
     struct buffer buf;
@@ -218,10 +263,11 @@ static void store(struct redis_call *call, const struct set *set)
     }
     (void)call_write(call, call->argv[1], VALUE_VECTORS);
     if (!call->failed) (void)call_write(call, key, VALUE_HASH);
-    if (!call->failed && (!set->vector.values || put_vector(call, set)) &&
+    if (!call->failed && (!set->vector.values || put_with_model(call, set)) &&
         put_entry(call, set, key)) {
         if (!set->vector.values) scache_drop_vector(call, id_text(&set->id));
         sweep(call);
+        make_stats(call);
         resp_str(call->reply, id_text(&set->id));
     }
     buffer_release(&buf);
@@ -231,7 +277,7 @@ void run_scache_set(struct redis_call *call)
 {
     struct set set = {.prompt = call->argv[2], .response = call->argv[3],
                       .deadline = CACHE_NO_DEADLINE};
-    if (read_words(call, &set)) {
+    if (scache_permits(call, true) && read_words(call, &set)) {
         if (scache_id_of(set.prompt, &set.id)) call_no_memory(call);
         else store(call, &set);
     }

@@ -17,6 +17,7 @@
 #include "redis/blocked.h"
 #include "redis/cron.h"
 #include "redis/notify.h"
+#include "redis/scache_book.h"
 #include "redis/tracking.h"
 #include "redis/watch.h"
 
@@ -158,6 +159,7 @@ void call_delete_empty(struct redis_call *call, struct entry *entry, bool empty)
 static void on_removed(void *ctx, unsigned db, const struct entry *entry, enum removal why)
 {
     struct redis *redis = ctx;
+    scache_entry_gone(redis, db, entry, why);
     if (why != REMOVED_EXPIRED && why != REMOVED_EVICTED) return;
     const struct kith_str words[2] = {str_of("DEL"), entry_key(entry)};
     redis->dirty++;
@@ -205,6 +207,7 @@ static void on_flushing(void *ctx, unsigned db)
 {
     struct redis *redis = ctx;
     if (redis->keep) keep_flushing(redis->keep, db);
+    scache_forget_counts(redis, db);
     if (redis->interests & INTEREST_WATCH) watch_flushing(redis, db);
     if (redis->interests & INTEREST_TRACKING) redis->flushed = true;
     if (redis->interests & INTEREST_INDEX) whole_database_changed(redis, db);

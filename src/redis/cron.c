@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "redis/persist.h"
+#include "redis/scache_book.h"
 #include "redis/vector_upkeep.h"
 
 #define TURN_US 1000     /* of work under the lock */
@@ -64,6 +65,8 @@ static int64_t turn(struct redis *redis, bool poked)
     if (redis->settings.timeout && redis->session_count && next_ms > CLIENTS_MS)
         next_ms = CLIENTS_MS;
     if (next_ms > persist_due_ms(redis)) next_ms = persist_due_ms(redis);
+    scache_fold(redis, false);
+    if (next_ms > scache_fold_due_ms(redis)) next_ms = scache_fold_due_ms(redis);
     const int64_t upkeep_ms = vector_upkeep_turn(redis);
     if (next_ms > upkeep_ms) next_ms = upkeep_ms;
     if (poked && next_ms > AWAKE_MS) next_ms = AWAKE_MS;

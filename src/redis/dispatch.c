@@ -17,6 +17,7 @@
 #include "redis/blocked.h"
 #include "redis/multi.h"
 #include "redis/pubsub.h"
+#include "redis/scache_book.h"
 #include "redis/slowlog.h"
 #include "redis/tracking.h"
 #include "redis/watch.h"
@@ -205,6 +206,7 @@ void redis_settle(struct redis *redis)
         redis->flushed = false;
         tracking_flushed(redis);
     }
+    if (redis->scache_gone.len) scache_settle(redis);
     if (redis->effect_count) redis_flush_effects(redis);
     if (redis->ready_first) blocked_serve(redis);
 }

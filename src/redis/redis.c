@@ -13,6 +13,7 @@
 #include "redis/conf.h"
 #include "redis/cron.h"
 #include "redis/persist.h"
+#include "redis/scache_book.h"
 #include "redis/search_index.h"
 #include "redis/slowlog.h"
 #include "redis/tracking.h"
@@ -141,6 +142,9 @@ static void close_sessions(struct redis *redis)
     if (!redis->cache) return;
     cache_lock(redis->cache);
     while (redis->sessions) session_free(redis->sessions);
+    cache_begin(redis->cache);
+    scache_fold(redis, true);
+    redis_settle(redis);
     cache_unlock(redis->cache);
 }
 
@@ -163,6 +167,7 @@ void redis_free(struct redis *redis)
     map_release(&redis->errors);
     map_release(&redis->waiting);
     map_release(&redis->watched);
+    scache_book_release(redis);
     for (size_t i = 0; i < 3; i++) map_release(&redis->channels[i]);
     map64_release(&redis->session_ids);
     arena_release(&redis->effect_words);

@@ -152,6 +152,9 @@ struct redis {
     int64_t policy;            /* appendfsync as it is in force; persist.c */
     const char *write_refusal; /* NULL: changes are taken */
     bool no_final_save;        /* SHUTDOWN NOSAVE */
+    struct map scache_counts;  /* scache_book.h: owns its values */
+    int64_t scache_fold_ms;    /* when they go into their hashes */
+    struct buffer scache_gone; /* keys whose vector follows */
     bool flushed; /* tracking clients are told at the end of the command */
 };
 

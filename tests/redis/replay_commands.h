@@ -82,10 +82,12 @@ static const char *const replay_templates[] = {
     "FT.CREATE i1 ON HASH PREFIX 1 h1 SCHEMA m1 TAG", "FT.DROPINDEX i1 DD", "FT.DROPINDEX i1",
     "FT.CREATE i2 ON JSON PREFIX 1 j SCHEMA $.a AS a NUMERIC", "FT.DROPINDEX i2",
     "FT.ALIASADD x i1", "FT.ALIASUPDATE x i2", "FT.ALIASDEL x",
-    /* the semantic cache; its keys begin with its name */
+    /* the semantic cache; its keys begin with its name. An entry with a deadline has no vector
+     * here: that goes with it, while the server is down too, and a dump would differ */
     "SCACHE.SET c %n %w", "SCACHE.SET c %n %w VALUES 2 %f %f", "SCACHE.SET c %n %w TTL %E",
-    "SCACHE.SET c %n %w VALUES 2 %f %f TTL %E ATTR {\"a\":1}", "SCACHE.GET c %n",
-    "SCACHE.GET c %n VALUES 2 %f %f",
+    "SCACHE.SET c %n %w VALUES 2 %f %f ATTR {\"a\":1}", "SCACHE.GET c %n",
+    "SCACHE.GET c %n VALUES 2 %f %f", "SCACHE.SET c %n %w VALUES 2 %f %f MODEL a",
+    "SCACHE.CALIBRATE c PAIRS [{\"same\":true,\"distance\":0},{\"same\":false,\"distance\":1}]",
     "SCACHE.DEL c 8b3b92f140bc40a526eb36f3bcea4819", /* of the prompt 1 */
     "SCACHE.DEL c FALSEHIT 9448bfc9c56e8baca8dfd38cf507b6ad",
 };

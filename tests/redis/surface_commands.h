@@ -30,6 +30,7 @@ static const char *const surface_reads[] = {
     "VISMEMBER %v %m", "VRANGE %v - +", "JSON.GET %j", "JSON.MGET %j %j %j $", "JSON.TYPE %j",
     "JSON.OBJKEYS %j", "JSON.OBJLEN %j", "JSON.ARRLEN %j", "JSON.STRLEN %j",
     "SCACHE.SET %k what that", "SCACHE.GET %k what", "SCACHE.DEL %k what", "SCACHE.STATS %k",
+    "SCACHE.CALIBRATE %k PAIRS 1",
     "JSON.MSET %j $ 1 %j $ 2 %j $ 3",
 };
 

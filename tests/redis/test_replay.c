@@ -20,6 +20,7 @@
 #include "redis/redis_internal.h"
 #include "redis/replay_commands.h"
 #include "redis/replay_dump.h"
+#include "redis/scache_book.h"
 
 #define WAITERS 3u
 #define WORDS_MAX 24u
@@ -400,6 +401,8 @@ static void live(struct world *world, bool save, bool kill)
     struct cache_stats stats;
     cache_lock(world->redis->cache);
     cache_stats_get(world->redis->cache, &stats);
+    scache_fold(world->redis, true); /* counts of look-ups may be lost, and are not changes */
+    redis_settle(world->redis);
     cache_unlock(world->redis->cache);
     evicted += stats.evicted;
     take_dump(world->session, &before);
