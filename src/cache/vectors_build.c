@@ -3,10 +3,12 @@
  * the graph, taking the result.
  *
  * When: the rows at the end that are only scanned pass a limit (4,096 at first, then an eighth of
- * the set, at most 4 MiB of codes), or a quarter of a run with a graph is dead. When more than
- * three graphs are there, those at the end that are no larger than what comes behind them are
- * built anew together with it, so their sizes fall by halves. While rows come faster than a
- * build, the next build takes all that came meanwhile: the sizes then grow by themselves.
+ * the set, at most 4 MiB of codes), or a quarter of a run with a graph is dead. The last graph
+ * takes up what is new (index_extend): that costs the insertion of the new rows and of a sixteenth
+ * of the old, so a graph that is many times larger is left alone and another one begun; when there
+ * are more than three, the last are merged the same way. A set of a few hundred thousand rows has
+ * one graph. What is dead is left out on the way. While rows come faster than a build, the next build
+ * takes all that came meanwhile.
  *
  * A job copies rows, not names: the numbers of rows stay, so no element has to be told. What died
  * while the job ran is found by comparing the dead of its sources with what they were, and marked
@@ -26,6 +28,8 @@
 #define TAIL_SHARE 8u
 #define REST_LEAST 1024u /* of a set that is left alone; fewer are scanned in microseconds */
 #define REST_SHARE 64u
+#define LAST_TIMES 64u  /* a graph that is so many times larger than what is new takes it up */
+#define MERGE_TIMES 4u
 #define GRAPHS_WANTED 3u
 #define DEAD_SHARE 4u  /* one in so many rows of a graph */
 #define COMPACT_DEAD 64u /* fewer are not worth moving the others for */
@@ -47,6 +51,8 @@ struct vset_job {
     struct vset_run *result; /* owns; NULL: it failed, or no row was alive */
     int rc;
     uint32_t rows; /* alive */
+    uint32_t *map; /* owns: rows of the largest graph of the sources -> rows of the result */
+    const struct vset_run *mapped; /* borrows: of which run */
     uint32_t count;
     struct source sources[];
 };
@@ -61,6 +67,7 @@ void vset_job_free(struct vset_job *job)
         mem_free(job->sources[i].dead);
     }
     vset_run_unref(job->result);
+    mem_free(job->map);
     mem_free(job);
 }
 
@@ -119,19 +126,36 @@ static void copy_row(struct vset_run *to, const struct vset_run *from, uint32_t 
     to->offsets[at] = (uint32_t)(vset_run_number(from, row) - base);
 }
 
+/* Its graph is taken up by the new one. */
+static int choose_base(struct vset_job *job)
+{
+    for (uint32_t s = 0; s < job->count && job->graph; s++) {
+        const struct vset_run *run = job->sources[s].run;
+        if (run->graph && (!job->mapped || run->count > job->mapped->count)) job->mapped = run;
+    }
+    if (!job->mapped) return 0;
+    job->map = mem_alloc_array(job->mapped->count, sizeof *job->map);
+    return job->map ? 0 : KITH_ENOMEM;
+}
+
+static void copy_source(struct vset_job *job, const struct source *source, uint64_t base)
+{
+    const struct vset_run *run = source->run;
+    for (uint32_t row = 0; row < run->count; row++) {
+        const bool dead = (source->dead[row / 64] >> (row % 64)) & 1;
+        if (run == job->mapped) job->map[row] = dead ? INDEX_ROW_GONE : job->result->count;
+        if (!dead) copy_row(job->result, run, row, base);
+    }
+}
+
 static int copy_rows(struct vset_job *job)
 {
     if (job->rows == 0) return 0;
+    if (choose_base(job)) return KITH_ENOMEM;
     const uint64_t base = job->sources[0].run->base;
     job->result = vset_run_new(job->set->heap, &job->set->params, base, job->rows, true);
     if (!job->result) return KITH_ENOMEM;
-    for (uint32_t s = 0; s < job->count; s++) {
-        const struct source *source = &job->sources[s];
-        for (uint32_t row = 0; row < source->run->count; row++) {
-            if ((source->dead[row / 64] >> (row % 64)) & 1) continue;
-            copy_row(job->result, source->run, row, base);
-        }
-    }
+    for (uint32_t s = 0; s < job->count; s++) copy_source(job, &job->sources[s], base);
     job->result->vectors.count = job->result->count;
     return 0;
 }
@@ -167,9 +191,12 @@ static int build_graph(struct vset_job *job, const struct os *os)
     const struct index_params params = {.m = job->m, .ef_construction = job->ef};
     const struct index_job work = {.os = os, .threads = 1, .cancel = &job->set->cancel,
                                    .progress = look_at_stop, .progress_ctx = job};
+    const struct index_base base = {job->mapped ? job->mapped->graph : NULL, job->map};
     run->os = os;
     const int rc =
-        index_ops_find("HNSW")->build(&run->vectors, &params, &work, &run->image, NULL);
+        job->mapped
+            ? index_extend(&base, &run->vectors, &params, &work, &run->image, NULL)
+            : index_ops_find("HNSW")->build(&run->vectors, &params, &work, &run->image, NULL);
     return rc ? rc : open_graph(run, os);
 }
 
@@ -301,11 +328,12 @@ static bool tail_is_due(const struct vector_set *set, bool rest, uint32_t *first
 {
     const uint32_t tail = tail_of(set);
     if (!tail_is_long(set, tail, rest)) return false;
-    uint32_t rows = alive_in(set, tail, set->run_count);
+    uint64_t rows = alive_in(set, tail, set->run_count), times = LAST_TIMES;
     *first = tail;
-    for (uint32_t graphs = graphs_of(set); graphs > GRAPHS_WANTED && *first > 0; graphs--) {
+    for (uint32_t graphs = graphs_of(set); *first > 0; graphs--, times = MERGE_TIMES) {
         const uint32_t before = alive_in(set, *first - 1, *first);
-        if (before > rows || !fit_together(set, *first - 1)) break;
+        if (before > times * rows || !fit_together(set, *first - 1)) break;
+        if (*first < tail && graphs < GRAPHS_WANTED) break;
         rows += before;
         --*first;
     }

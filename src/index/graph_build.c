@@ -321,12 +321,14 @@ static int build_nodes(struct graph_build *b)
     return rc;
 }
 
-int graph_build(const struct vectors *vectors, const struct index_params *params,
-                const struct index_job *job, struct index_image *out, struct kith_error *err)
+int graph_build_on(const struct graph_base *base, const struct vectors *vectors,
+                   const struct index_params *params, const struct index_job *job,
+                   struct index_image *out, struct kith_error *err)
 {
     struct graph_build b = {.vectors = vectors, .job = job, .err = err};
     struct index_image image = {0};
     int rc = prepare(&b, params);
+    if (base && base->graph->header.capacity == b.header.capacity) b.base = base;
     if (!rc && b.header.rows > 0) rc = build_nodes(&b);
     if (!rc) rc = write_image(&b, &image);
     release(&b);
@@ -336,4 +338,10 @@ int graph_build(const struct vectors *vectors, const struct index_params *params
     }
     *out = image;
     return 0;
+}
+
+int graph_build(const struct vectors *vectors, const struct index_params *params,
+                const struct index_job *job, struct index_image *out, struct kith_error *err)
+{
+    return graph_build_on(NULL, vectors, params, job, out, err);
 }

@@ -40,6 +40,9 @@ struct graph_build {
     struct scalar_quantizer quantizer;
     const struct walk_kernel *kernel;
     size_t chunks;
+    const struct graph_base *base; /* borrows; NULL: everything is inserted */
+    uint32_t base_rows;            /* rows at the start of row_of that stand for its nodes */
+    uint32_t base_nodes;           /* positions that have taken up a list of it: the first ones */
 
     uint32_t *row_of;   /* owns: rows in order of insertion; then the first row of each node */
     uint32_t *node_of;  /* owns: position of a row's node */
@@ -73,6 +76,12 @@ bool build_cancelled(const struct graph_build *b);
 
 /* Rows -> distinct codes in order of insertion (graph_build_codes.c). */
 KITH_NODISCARD int build_codes(struct graph_build *b);
+
+/* Fills row_of: a row for each node of the base that is still there, then the others, both in
+ * order. Gives how many the first are; 0: too few, nothing is taken up (graph_extend.c). */
+uint32_t build_base_order(struct graph_build *b);
+/* Positions [0, base_nodes) get the lists of the base. */
+KITH_NODISCARD int build_take_base(struct graph_build *b);
 
 struct build_choice {
     size_t max;  /* ids kept at most */

@@ -24,7 +24,6 @@ static void shuffle(uint32_t *items, uint32_t count)
 {
     struct rng rng;
     rng_init(&rng, SHUFFLE_SEED);
-    for (uint32_t i = 0; i < count; i++) items[i] = i;
     for (uint32_t i = count; i > 1; i--) {
         const uint32_t j = (uint32_t)rng_below(&rng, i);
         const uint32_t item = items[i - 1];
@@ -83,6 +82,7 @@ static int merge_equal(struct graph_build *b)
             b->row_of[nodes++] = row;
         }
         b->node_of[row] = table[slot];
+        if (i < b->base_rows) b->base_nodes = nodes;
     }
     mem_free(table);
     b->header.nodes = nodes;
@@ -90,9 +90,22 @@ static int merge_equal(struct graph_build *b)
     return 0;
 }
 
+/* Nodes that have their lists already come first, so that the others are inserted into them. */
+static void order_rows(struct graph_build *b)
+{
+    const uint32_t rows = b->header.rows;
+    b->base_rows = b->base ? build_base_order(b) : 0;
+    if (b->base_rows == 0) {
+        b->base = NULL;
+        for (uint32_t i = 0; i < rows; i++) b->row_of[i] = i;
+    }
+    shuffle(b->row_of, b->base_rows);
+    shuffle(b->row_of + b->base_rows, rows - b->base_rows);
+}
+
 int build_codes(struct graph_build *b)
 {
-    shuffle(b->row_of, b->header.rows);
+    order_rows(b);
     const size_t tasks = (b->header.rows + ENCODE_ROWS - 1) / ENCODE_ROWS;
     const int rc = pool_for(b->job->pool, b->job->threads, tasks, encode_rows, b);
     if (rc) return error_set(b->err, rc, "encoding rows for a graph was stopped");

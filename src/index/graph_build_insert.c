@@ -12,7 +12,8 @@
  * The search for candidates is wider by half than ef_construction asks: a build on integer codes
  * can afford it, and the last hundredth of a percent of recall (fashion, ef 320) needs it.
  *
- * Levels are not built: level l is a copy of the graph when it had n / 16^l nodes.
+ * Levels are not built: level l is a copy of the graph when it had n / 16^l nodes. A build that takes
+ * up another graph makes them first and then puts that graph in the place of what it has.
  */
 #include <string.h>
 
@@ -190,11 +191,11 @@ static int copy_levels(struct graph_build *b, uint32_t inserted)
     return 0;
 }
 
-static int insert_all(struct insert *in)
+static int insert_until(struct insert *in, uint32_t end)
 {
     struct graph_build *b = in->b;
     const struct index_job *job = b->job;
-    while (in->first < b->header.nodes) {
+    while (in->first < end) {
         in->count = batch_size(b, in->first);
         int rc = insert_batch(in);
         if (rc) return error_set(b->err, rc, "building a graph was stopped");
@@ -204,6 +205,19 @@ static int insert_all(struct insert *in)
         if (job->progress) job->progress(job->progress_ctx, in->first, b->header.nodes);
     }
     return 0;
+}
+
+/* Under a base only the levels are made from nothing. */
+static int insert_all(struct insert *in)
+{
+    struct graph_build *b = in->b;
+    if (b->base && b->base_nodes >= b->levels[0].count) {
+        int rc = insert_until(in, b->levels[0].count);
+        if (!rc) rc = build_take_base(b);
+        if (rc) return rc;
+        in->first = b->base_nodes;
+    }
+    return insert_until(in, b->header.nodes);
 }
 
 int build_insert(struct graph_build *b)

@@ -74,6 +74,13 @@ void graph_close(struct index *index);
 KITH_NODISCARD int graph_build(const struct vectors *vectors, const struct index_params *params,
                                const struct index_job *job, struct index_image *out,
                                struct kith_error *err);
+struct graph_base { /* what a build takes up; see index_extend */
+    const struct graph *graph; /* borrows, verified */
+    const uint32_t *rows;      /* borrows */
+};
+KITH_NODISCARD int graph_build_on(const struct graph_base *base, const struct vectors *vectors,
+                                  const struct index_params *params, const struct index_job *job,
+                                  struct index_image *out, struct kith_error *err);
 KITH_NODISCARD int graph_search(const struct index *index, const struct index_search *search,
                                 struct hit *hits, size_t *count, struct kith_error *err);
 
