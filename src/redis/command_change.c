@@ -227,7 +227,6 @@ void redis_hook_cache(struct redis *redis)
 {
     const struct cache_hooks hooks = {.removed = on_removed,
                                       .changing = on_changing,
-                                      .keeping = on_keeping,
                                       .flushing = on_flushing,
                                       .field_expired = on_field_expired,
                                       .keeping = on_keeping,
