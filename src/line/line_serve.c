@@ -98,8 +98,23 @@ static void answer_auth(const struct line_conn *conn, struct buffer *out)
                                         : "OK no authentication required\n");
 }
 
+/* What the lookups of a batch will read is fetched for all of them at a time. */
+static void prefetch(const struct line_conn *conn, const struct batch *batch)
+{
+    struct cache *cache = redis_cache(conn->line->redis);
+    for (unsigned stage = 0; stage < 2; stage++)
+        for (size_t i = 0; i < batch->count; i++) {
+            const struct line_request *request = &batch->requests[i];
+            if (request->fault != LINE_FINE || request->count < 2) continue;
+            const struct kith_str key = batch->words.at[request->first + 1];
+            if (stage) cache_prefetch_entry(cache, 0, key);
+            else cache_prefetch(cache, 0, key);
+        }
+}
+
 static void answer(struct line_conn *conn, struct batch *batch, struct buffer *out)
 {
+    if (batch->touches && batch->count > 1) prefetch(conn, batch);
     for (size_t i = 0; i < batch->count; i++) {
         const struct line_request *request = &batch->requests[i];
         if (line_fault_text(request, out)) continue;
