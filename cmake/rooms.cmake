@@ -1,7 +1,7 @@
 # The rooms of the house, lowest first. Each is an object library made of every .c file in its
 # folder; which room may include which is checked by tests/house.
 set(KITH_LIBRARY_ROOMS base os model kernel text quant index log storage query engine)
-set(KITH_PROGRAM_ROOMS proto net server milvus cache redis line import bench cmd)
+set(KITH_PROGRAM_ROOMS proto client net server milvus cache redis line import bench cmd)
 
 function(kith_room room)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${room}/*.c)
@@ -54,7 +54,7 @@ add_library(milvus_pb OBJECT ${MILVUS_PB_SOURCES})
 target_include_directories(milvus_pb SYSTEM PUBLIC ${MILVUS_PB_DIR})
 target_link_libraries(milvus_pb PUBLIC PkgConfig::PROTOBUF_C)
 target_compile_options(milvus_pb PRIVATE -w)
-foreach(room net server milvus redis line cmd)
+foreach(room client net server milvus redis line bench cmd)
   if(TARGET room_${room})
     target_link_libraries(room_${room} PUBLIC kith_server_needs)
     add_dependencies(room_${room} milvus_pb)

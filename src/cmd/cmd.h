@@ -35,6 +35,7 @@ int cmd_import(int argc, char **argv);
 int cmd_import_ant(int argc, char **argv); /* behind `import ant` */
 int cmd_serve(int argc, char **argv);
 int cmd_redis_server(int argc, char **argv);
+int cmd_cli(int argc, char **argv);
 int cmd_ant_cache(int argc, char **argv); /* behind `serve --ant-cache`, or by a link's name */
 int cmd_search(int argc, char **argv);
 int cmd_query(int argc, char **argv);

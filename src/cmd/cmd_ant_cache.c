@@ -3,14 +3,18 @@
  * alone, started with the flags and the JSON file of Ant-Cache.
  *
  * Its intervals become ours: a snapshot each atd_interval if something changed, the log synced each
- * second. Its files are never written; `kith import ant` reads them.
+ * second. Its files are never written; `kith import ant` reads them. An auth.dat beside the data of
+ * an Ant-Cache is taken if the settings name no password.
  */
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "cmd/cli.h"
 #include "cmd/cmd.h"
 #include "cmd/serve.h"
 #include "line/ant_config.h"
+#include "os/thread.h"
 
 static int usage(void)
 {
@@ -24,10 +28,19 @@ static int usage(void)
            "  -acl FILE             \"\": no log\n"
            "  -atd-interval TIME    1h, between snapshots\n"
            "  -acl-interval TIME    1s, between syncs of the log\n"
+           "  -cli                  a prompt at this terminal; leaving it stops the server\n"
            "  -insecure             listen beyond this machine without a password\n"
            "  -query                print the settings that would be used, and stop\n\n"
            "Data are kept in kith-data, in kith's own formats.\n");
     return CMD_OK;
+}
+
+#define AUTH_FILE "auth.dat"
+
+static bool has_auth_file(const struct ant_config *ant)
+{
+    struct os_stat stat;
+    return !*ant->password && os_stat(os_real(), AUTH_FILE, &stat, NULL) == 0;
 }
 
 /* Settings of ours, by name. */
@@ -47,6 +60,7 @@ static int translate(const struct ant_config *ant, struct server_config *config,
         { "ops.port", "0" },
         { "line.port", port },
         { "line.password", ant->password },
+        { "line.auth_file", has_auth_file(ant) ? AUTH_FILE : "" },
         { "line.workers", workers },
         { "line.mode", ant->pooled ? "pooled" : "single" },
         { "insecure", ant->insecure ? "true" : "false" },
@@ -72,20 +86,53 @@ static void keep_as(const struct ant_config *ant, struct server_config *config, 
                                                             : "appendfsync always";
 }
 
-static int serve(struct server_config *config)
+/* ---- the prompt ---- */
+
+struct prompt {
+    struct cli cli;
+    struct os_thread *thread;
+    atomic_bool ended;
+};
+
+static void talk(void *arg)
+{
+    struct prompt *prompt = arg;
+    (void)cli_talk(&prompt->cli);
+    atomic_store(&prompt->ended, true);
+    os_signal_stop();
+}
+
+/* On a thread of its own: the main one waits for signals. */
+static int start_prompt(struct prompt *prompt, const struct serve *serve, const char *password,
+                        struct kith_error *err)
+{
+    const char *const bind = serve->doors[0].bind;
+    const bool any = !strcmp(bind, "0.0.0.0") || !strcmp(bind, "::");
+    cli_init(&prompt->cli, any ? "127.0.0.1" : bind, net_port(serve->net, 0), true);
+    if (*password) prompt->cli.password = password;
+    return os_thread_start(serve->os, "prompt", 0, talk, prompt, &prompt->thread, err);
+}
+
+static int serve(struct server_config *config, const struct ant_config *ant)
 {
     struct serve serve;
+    struct prompt prompt = { .thread = NULL };
     struct kith_error err = { 0 };
     os_signals_hold();
-    const int rc = serve_open(&serve, os_real(), config, &err);
+    int rc = serve_open(&serve, os_real(), config, &err);
     if (rc == 0) {
         printf("ready: line %s:%u\n", serve.doors[0].bind, net_port(serve.net, 0));
         (void)fflush(stdout);
         os_service_notify("READY=1");
-        while (os_signal_wait() == OS_SIGNAL_RELOAD) continue;
-        os_service_notify("STOPPING=1");
     }
+    if (rc == 0 && ant->cli) rc = start_prompt(&prompt, &serve, ant->password, &err);
+    while (rc == 0 && os_signal_wait() == OS_SIGNAL_RELOAD) continue;
+    os_service_notify("STOPPING=1");
     serve_close(&serve);
+    if (atomic_load(&prompt.ended)) { /* else it waits for somebody, and ends with the program */
+        os_thread_join(prompt.thread);
+        cli_release(&prompt.cli);
+    }
     return rc ? cmd_fail("serve", &err) : CMD_OK;
 }
 
@@ -105,10 +152,9 @@ static int start(const struct ant_config *ant)
     struct kith_error err = { 0 };
     char save[64];
     int exit_code;
-    if (ant->cli) return cmd_usage("serve", "-cli: there is no prompt here yet");
     const int rc = translate(ant, &config, &err);
     keep_as(ant, &config, save);
-    exit_code = rc ? cmd_usage("serve", "%s", err.text) : serve(&config);
+    exit_code = rc ? cmd_usage("serve", "%s", err.text) : serve(&config, ant);
     config_release(&config);
     return exit_code;
 }

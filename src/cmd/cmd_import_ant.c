@@ -6,6 +6,7 @@
  * not guessed. FLUSHALL was never logged there: keys that it removed may come back.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -13,15 +14,17 @@
 #include "cmd/args.h"
 #include "cmd/cmd.h"
 #include "line/ant_files.h"
+#include "line/ant_log.h"
 #include "net/net_internal.h"
 #include "redis/redis.h"
 
+#define LISTED_MAX 20u /* odd lines that are named */
 #define FILE_BYTES_MAX (UINT64_C(4) << 30)
 #define UNPACKED_BYTES_MAX ((size_t)16 << 30)
 
 struct ant_line_flags {
     const char *atd, *acl, *data;
-    bool first_bar, partial;
+    bool first_bar, partial, rotated;
 };
 
 static const struct args_option options[] = {
@@ -34,6 +37,9 @@ static const struct args_option options[] = {
     {.name = "first-bar", .kind = ARGS_FLAG,
      .help = "split an ambiguous line of the log at its first bar",
      .offset = offsetof(struct ant_line_flags, first_bar)},
+    {.name = "rotated", .kind = ARGS_FLAG,
+     .help = "the log's rotated files, FILE.YYYYMMDD_HHMMSS, too",
+     .offset = offsetof(struct ant_line_flags, rotated)},
     {.name = "partial", .kind = ARGS_FLAG, .help = "keep what came before damage",
      .offset = offsetof(struct ant_line_flags, partial)},
 };
@@ -41,7 +47,7 @@ static const struct args_option options[] = {
 static const struct args_spec spec = {
     .verb = "import ant",
     .summary = "read the files of an Ant-Cache into the keyspace of a server that is stopped",
-    .example = "kith import ant --atd cache.atd --acl cache.acl --data kith-data",
+    .example = "kith import ant --atd cache.atd --acl cache.acl --rotated --data kith-data",
     .options = options,
     .option_count = sizeof options / sizeof *options,
 };
@@ -53,6 +59,8 @@ struct ant_import {
     struct kith_str *words;  /* owns */
     size_t word_cap;
     int64_t now_ms, saved_s;
+    const char *file; /* that is being read */
+    size_t logs;
     unsigned long long items, expired, changes, ambiguous, bad, refused;
 };
 
@@ -194,25 +202,93 @@ static int apply(struct ant_import *job, const struct ant_change *change)
     return rc;
 }
 
-static int read_log(struct ant_import *job, const char *path, struct kith_error *err)
+/* ---- logs ---- */
+
+struct log_file {
+    char path[OS_PATH_MAX];
+    struct buffer text; /* owns */
+};
+
+struct log_files {
+    const char *base; /* the name of the present one, without its folder */
+    const char *path;
+    int base_at;             /* where it begins in path */
+    struct log_file *files;  /* owns; the oldest first */
+    size_t count;
+};
+
+/* What cannot be told apart is counted, and the first are named. */
+static void note_odd(void *ctx, enum ant_line why, size_t number)
 {
-    struct buffer text;
-    buffer_init(&text);
-    int rc = read_whole(path, &text, err);
-    const char *at = (const char *)text.data, *end = at + text.len;
-    while (rc == 0 && at < end) {
-        struct ant_change change;
-        const char *lf = memchr(at, '\n', (size_t)(end - at));
-        const size_t len = (size_t)((lf ? lf : end) - at);
-        switch (ant_acl_line(at, len, job->flags->first_bar, &change)) {
-        case ANT_LINE_GOOD: rc = apply(job, &change); break;
-        case ANT_LINE_AMBIGUOUS: job->ambiguous++; break;
-        case ANT_LINE_BAD: job->bad += len > 0; break;
-        }
-        if (rc) error_set(err, rc, "%s: no memory", path);
-        at += len + 1;
+    struct ant_import *job = ctx;
+    if (why == ANT_LINE_AMBIGUOUS) job->ambiguous++;
+    else job->bad++;
+    if (job->ambiguous + job->bad <= LISTED_MAX)
+        cmd_warn("import ant", "%s, line %zu: %s; skipped", job->file, number,
+                 why == ANT_LINE_AMBIGUOUS ? "more than one '|' in key and value"
+                                           : "not of the shape time|TYPE|key|value|ttl");
+}
+
+static int add_file(struct log_files *all, const char *name)
+{
+    struct log_file *fresh = mem_realloc(all->files, (all->count + 1) * sizeof *fresh);
+    if (!fresh) return KITH_ENOMEM;
+    all->files = fresh;
+    struct log_file *file = &fresh[all->count];
+    buffer_init(&file->text);
+    const int len = snprintf(file->path, sizeof file->path, "%.*s%s", all->base_at, all->path, name);
+    if (len < 0 || (size_t)len >= sizeof file->path) return KITH_EINVAL;
+    all->count++;
+    return 0;
+}
+
+static int take_rotated(void *ctx, const char *name)
+{
+    struct log_files *all = ctx;
+    return ant_log_is_rotated(all->base, name) ? add_file(all, name) : 0;
+}
+
+static int by_path(const void *a, const void *b)
+{
+    const struct log_file *x = a, *y = b;
+    return strcmp(x->path, y->path);
+}
+
+static int find_logs(struct log_files *all, const char *path, bool rotated, struct kith_error *err)
+{
+    char folder[OS_PATH_MAX] = ".";
+    const char *slash = strrchr(path, '/');
+    *all = (struct log_files){ .base = slash ? slash + 1 : path, .path = path };
+    all->base_at = (int)(all->base - path);
+    if (all->base_at >= (int)sizeof folder) return error_set(err, KITH_EINVAL, "%s: too long", path);
+    if (slash) (void)snprintf(folder, sizeof folder, "%.*s", all->base_at, path);
+    int rc = rotated ? os_list(os_real(), folder, take_rotated, all, err) : 0;
+    if (all->count > 1) qsort(all->files, all->count, sizeof *all->files, by_path);
+    if (rc == 0) rc = add_file(all, all->base);
+    if (rc && err->code != rc) error_set(err, rc, "%s: no memory", path);
+    return rc;
+}
+
+static int read_logs(struct ant_import *job, const char *path, struct kith_error *err)
+{
+    struct log_files all;
+    struct ant_log log = { .first_bar = job->flags->first_bar, .odd = note_odd, .ctx = job };
+    int rc = find_logs(&all, path, job->flags->rotated, err);
+    for (size_t i = 0; rc == 0 && i < all.count; i++) {
+        struct log_file *file = &all.files[i];
+        job->file = file->path;
+        rc = read_whole(file->path, &file->text, err);
+        if (rc == 0 && file->text.len &&
+            ant_log_read(&log, (const char *)file->text.data, file->text.len))
+            rc = error_set(err, KITH_ENOMEM, "%s: no memory", file->path);
     }
-    buffer_release(&text);
+    job->logs = all.count;
+    ant_log_sort(&log);
+    for (size_t i = 0; rc == 0 && i < log.count; i++) rc = apply(job, &log.lines[i].change);
+    if (rc && !err->text[0]) error_set(err, rc, "%s: no memory", path);
+    ant_log_release(&log);
+    for (size_t i = 0; i < all.count; i++) buffer_release(&all.files[i].text);
+    mem_free(all.files);
     return rc;
 }
 
@@ -244,7 +320,7 @@ int cmd_import_ant(int argc, char **argv)
     if (!flags.atd && !flags.acl) return cmd_usage("import ant", "neither --atd nor --acl");
     int rc = begin(&job, &err);
     if (rc == 0 && flags.atd) rc = read_snapshot(&job, flags.atd, &err);
-    if (rc == 0 && flags.acl) rc = read_log(&job, flags.acl, &err);
+    if (rc == 0 && flags.acl) rc = read_logs(&job, flags.acl, &err);
     session_close_local(job.session);
     redis_free(job.redis);
     mem_free(job.words);

@@ -10,6 +10,7 @@
 static const struct cmd_verb verbs[] = {
     {"serve", "answer the Milvus protocol and Redis clients over the network", cmd_serve},
     {"redis-server", "answer Redis clients alone, as redis-server does", cmd_redis_server},
+    {"cli", "ask a server of Redis clients or of the line protocol", cmd_cli},
     {"import", "read a file into a collection", cmd_import},
     {"search", "find the rows nearest to a vector", cmd_search},
     {"query", "find or count rows by a filter", cmd_query},

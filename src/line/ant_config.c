@@ -269,6 +269,26 @@ static int read_file(struct ant_config *config, const struct os *os, const char 
     return rc;
 }
 
+static bool is_one_of(const char *text, const char *a, const char *b, const char *c)
+{
+    return !strcmp(text, a) || !strcmp(text, b) || !strcmp(text, c);
+}
+
+/* What the parts cannot say alone. */
+static int check(const struct ant_config *config, struct kith_error *err)
+{
+    if (config->port == 0 || config->port > 65535)
+        return error_set(err, KITH_EINVAL, "port: not from 1 to 65535");
+    if (!is_one_of(config->compression_type, "gzip", "zlib", "gzip"))
+        return error_set(err, KITH_EINVAL, "compression.type: gzip or zlib, not '%.40s'",
+                         config->compression_type);
+    if (!is_one_of(config->compression_level, "default", "best_speed", "best_compression"))
+        return error_set(err, KITH_EINVAL,
+                         "compression.level: default, best_speed or best_compression, not '%.40s'",
+                         config->compression_level);
+    return 0;
+}
+
 int ant_config_gather(struct ant_config *config, const struct os *os, char *const *argv, int argc,
                       struct kith_error *err)
 {
@@ -277,9 +297,7 @@ int ant_config_gather(struct ant_config *config, const struct os *os, char *cons
     if (rc == 0 && !config->help)
         rc = read_file(config, os, config->file ? config->file : "config.json", err);
     if (rc == 0) rc = ant_config_flags(config, argv, argc, err);
-    if (rc == 0 && (config->port == 0 || config->port > 65535))
-        rc = error_set(err, KITH_EINVAL, "port: not from 1 to 65535");
-    return rc;
+    return rc ? rc : check(config, err);
 }
 
 void ant_config_write(const struct ant_config *config, struct buffer *out)
@@ -297,6 +315,12 @@ void ant_config_write(const struct ant_config *config, struct buffer *out)
     json_write_string(out, config->atd_file, strlen(config->atd_file));
     buffer_printf(out, ", \"acl_file\": ");
     json_write_string(out, config->acl_file, strlen(config->acl_file));
-    buffer_printf(out, "},\n  \"compression\": {\"enabled\": %s}\n}\n",
+    buffer_printf(out, "},\n  \"compression\": {\"enabled\": %s, \"type\": ",
                   config->compression ? "true" : "false");
+    json_write_string(out, config->compression_type, strlen(config->compression_type));
+    buffer_printf(out, ", \"level\": ");
+    json_write_string(out, config->compression_level, strlen(config->compression_level));
+    buffer_printf(out, ", \"min_size\": %llu, \"strings_only\": %s}\n}\n",
+                  (unsigned long long)config->compression_min_bytes,
+                  config->strings_only ? "true" : "false");
 }

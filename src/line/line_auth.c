@@ -8,6 +8,7 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -130,6 +131,66 @@ void line_auth_free(struct line_auth *auth)
     os_mutex_release(&auth->lock);
     OPENSSL_cleanse(auth->key, sizeof auth->key);
     mem_free(auth);
+}
+
+/* ---- auth.dat, made by a person ---- */
+
+static void put_hex(char *out, const uint8_t bytes[KEY_BYTES])
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < KEY_BYTES; i++) {
+        out[2 * i] = digits[bytes[i] >> 4];
+        out[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    out[2 * KEY_BYTES] = '\n';
+}
+
+/* Beside it, then in its place: there is always a whole one. */
+static int put_file(const struct os *os, const char *path, const char *text, size_t len,
+                    struct kith_error *err)
+{
+    char fresh[OS_PATH_MAX];
+    struct os_file *file;
+    if (snprintf(fresh, sizeof fresh, "%s.new", path) >= (int)sizeof fresh)
+        return error_set(err, KITH_EINVAL, "the path is too long");
+    int rc = os_open(os, fresh, OS_WRITE | OS_CREATE, &file, err);
+    if (rc) return rc;
+    rc = os_truncate(file, 0, err);
+    if (rc == 0) rc = os_pwrite(file, text, len, 0, err);
+    if (rc == 0) rc = os_sync(file, err);
+    os_close(file);
+    return rc ? rc : os_rename(os, fresh, path, err);
+}
+
+int line_auth_save(const struct os *os, const char *path, const char *password,
+                   struct kith_error *err)
+{
+    char text[2 * (2 * KEY_BYTES + 1)];
+    uint8_t key[KEY_BYTES];
+    struct line_auth *auth = mem_zalloc(sizeof *auth);
+    if (!auth) return error_set(err, KITH_ENOMEM, "the line protocol's password: no memory");
+    os_random(os, auth->salt, sizeof auth->salt);
+    int rc = derive(auth, password, strlen(password), key) ? 0 : KITH_EIO;
+    if (rc) error_set(err, rc, "the line protocol's password: no PBKDF2");
+    put_hex(text, auth->salt);
+    put_hex(text + 2 * KEY_BYTES + 1, key);
+    if (rc == 0) rc = put_file(os, path, text, sizeof text, err);
+    OPENSSL_cleanse(key, sizeof key);
+    mem_free(auth);
+    return rc;
+}
+
+int line_auth_compare(const struct os *os, const char *path, const char *password, bool *good,
+                      struct kith_error *err)
+{
+    struct line_auth *auth = mem_zalloc(sizeof *auth);
+    if (!auth) return error_set(err, KITH_ENOMEM, "the line protocol's password: no memory");
+    auth->os = os;
+    const int rc = read_file(auth, path, err);
+    if (rc == 0) *good = line_auth_check(auth, password, strlen(password));
+    OPENSSL_cleanse(auth->key, sizeof auth->key);
+    mem_free(auth);
+    return rc;
 }
 
 int line_auth_submit(struct line_auth *auth, void (*fn)(void *arg), void *arg)

@@ -28,4 +28,13 @@ void line_auth_note(struct line_auth *auth, const char *peer, bool good);
 /* Milliseconds after so many failures: none after the first, then doubling, at most 10 s. */
 unsigned line_auth_delay_ms(unsigned failures);
 
+
+#define LINE_PASSWORD_MIN 6u /* of one that somebody types */
+/* Makes an auth.dat for a password, or puts a new one in its place. */
+KITH_NODISCARD int line_auth_save(const struct os *os, const char *path, const char *password,
+                                  struct kith_error *err);
+/* Whether the password is that of an auth.dat. KITH_ENOTFOUND: there is none. */
+KITH_NODISCARD int line_auth_compare(const struct os *os, const char *path, const char *password,
+                                     bool *good, struct kith_error *err);
+
 #endif
