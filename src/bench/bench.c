@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "bench/bench_internal.h"
+#include "bench/bench_line.h"
 
 static const char help_all[] =
     "kith bench: measure speed and recall\n"
@@ -18,6 +19,7 @@ static const char help_all[] =
     "  gt      exact nearest neighbours of a query set, kept for 'ann'\n"
     "  filter  speed and recall of filtered searches over selectivities, by plan\n"
     "  recall  whether recall targets are met without anybody setting ef\n"
+    "  line    requests a second and latency of a server of the line protocol, or of RESP\n"
     "\n"
     "'kith bench WHAT --help' says more.\n"
     "\n"
@@ -131,6 +133,7 @@ int bench_main(int argc, char **argv)
         fputs(help_all, stdout);
         return 0;
     }
+    if (argc >= 2 && strcmp(argv[1], "line") == 0) return bench_line_main(argc - 1, argv + 1);
     for (size_t i = 0; argc >= 2 && i < sizeof verbs / sizeof *verbs; i++) {
         if (strcmp(argv[1], verbs[i].name) == 0) return run(&verbs[i], argc - 1, argv + 1);
     }
