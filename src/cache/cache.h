@@ -108,7 +108,8 @@ struct cache_settings *cache_settings(struct cache *cache);
 void cache_set_hooks(struct cache *cache, const struct cache_hooks *hooks);
 
 void cache_lock(struct cache *cache);
-bool cache_lock_soon(struct cache *cache); /* spins for microseconds; false: somebody has it */
+/* Spins for microseconds; false: somebody has it. */
+bool cache_lock_soon(struct cache *cache);
 void cache_unlock(struct cache *cache);
 void cache_begin(struct cache *cache); /* after cache_lock: the time of this batch */
 int64_t cache_now_ms(const struct cache *cache); /* Unix, of this batch */

@@ -236,7 +236,8 @@ static int add_file(struct log_files *all, const char *name)
     all->files = fresh;
     struct log_file *file = &fresh[all->count];
     buffer_init(&file->text);
-    const int len = snprintf(file->path, sizeof file->path, "%.*s%s", all->base_at, all->path, name);
+    const int len =
+        snprintf(file->path, sizeof file->path, "%.*s%s", all->base_at, all->path, name);
     if (len < 0 || (size_t)len >= sizeof file->path) return KITH_EINVAL;
     all->count++;
     return 0;
@@ -260,7 +261,8 @@ static int find_logs(struct log_files *all, const char *path, bool rotated, stru
     const char *slash = strrchr(path, '/');
     *all = (struct log_files){ .base = slash ? slash + 1 : path, .path = path };
     all->base_at = (int)(all->base - path);
-    if (all->base_at >= (int)sizeof folder) return error_set(err, KITH_EINVAL, "%s: too long", path);
+    if (all->base_at >= (int)sizeof folder)
+        return error_set(err, KITH_EINVAL, "%s: too long", path);
     if (slash) (void)snprintf(folder, sizeof folder, "%.*s", all->base_at, path);
     int rc = rotated ? os_list(os_real(), folder, take_rotated, all, err) : 0;
     if (all->count > 1) qsort(all->files, all->count, sizeof *all->files, by_path);
@@ -324,9 +326,9 @@ int cmd_import_ant(int argc, char **argv)
     session_close_local(job.session);
     redis_free(job.redis);
     mem_free(job.words);
-    printf("%llu values, %llu expired before, %llu changes of the log; skipped: %llu ambiguous and "
+    printf("%llu values, %llu expired before, %llu changes of %zu logs; skipped: %llu ambiguous and "
            "%llu unreadable lines, %llu refused\n",
-           job.items, job.expired, job.changes, job.ambiguous, job.bad, job.refused);
+           job.items, job.expired, job.changes, job.logs, job.ambiguous, job.bad, job.refused);
     if (flags.acl) printf("FLUSHALL was never logged: keys that it removed may be here again\n");
     return rc ? cmd_fail("import ant", &err) : CMD_OK;
 }

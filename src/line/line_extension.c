@@ -35,7 +35,8 @@ void line_run_ttl(struct redis_call *call, void *ctx)
     const int64_t deadline = entry ? entry_deadline(entry) : CACHE_NO_DEADLINE;
     long long seconds = entry ? -1 : -2;
     (void)ctx;
-    if (deadline != CACHE_NO_DEADLINE) seconds = (deadline - cache_now_ms(call->cache) + 500) / 1000;
+    if (deadline != CACHE_NO_DEADLINE)
+        seconds = (deadline - cache_now_ms(call->cache) + 500) / 1000;
     buffer_printf(call->reply->out, "%lld\n", seconds);
 }
 
