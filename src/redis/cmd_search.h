@@ -16,9 +16,10 @@ bool search_params(struct redis_call *call, size_t at, struct query_param *param
                    size_t *next);
 /* The user may use every key that the index may hold; false: answered. */
 bool search_allowed(struct redis_call *call, const struct search_index *index, bool write);
-/* Parses and answers what is wrong. Release the query in every case. */
+/* Parses and answers what is wrong; options are nullable. Release the query in every case. */
 bool search_parse(struct redis_call *call, const struct search_index *index, struct kith_str text,
-                  const struct query_param *params, size_t count, struct search_query *query);
+                  const struct query_param *params, size_t count,
+                  const struct query_options *options, struct search_query *query);
 /* The text of a field of a hit: a distance, or what the document holds. False: it is not there. */
 bool search_value_text(struct redis_call *call, const struct search_query *query,
                        const struct search_hit *hit, struct kith_str name, struct buffer *out);

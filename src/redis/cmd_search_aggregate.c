@@ -9,16 +9,19 @@
 #include "base/alloc.h"
 #include "redis/cmd_search.h"
 #include "redis/search_table.h"
+#include "redis/search_wording.h"
 
 #define CURSOR_ROWS 1000
+#define CURSOR_IDLE_MS 300000 /* MAXIDLE, and the most that it can be */
 
 struct aggregation {
     struct redis_call *call;
     struct search_table table;
     struct query_param params[SEARCH_PARAMS_MAX];
-    size_t param_count, steps;
+    size_t param_count, first_step;
     bool cursor;
-    int64_t batch;
+    int64_t batch, idle_ms;
+    struct search_wording wording; /* stands before the steps */
 };
 
 static bool fail(struct aggregation *run, const char *what)
@@ -214,6 +217,7 @@ static bool read_cursor(struct aggregation *run, size_t *at)
         if (!text_integer(call->argv[*at + 1], &number) || number <= 0)
             return fail(run, "ERR Bad arguments for WITHCURSOR");
         if (call_is(call, *at, "count")) run->batch = number;
+        else run->idle_ms = number < CURSOR_IDLE_MS ? number : CURSOR_IDLE_MS;
         *at += 2;
     }
     return true;
@@ -233,7 +237,6 @@ static bool run_step(struct aggregation *run, size_t *at)
     if (call_is(call, *at, "apply")) return run_apply(run, at);
     if (call_is(call, *at, "filter")) return run_filter(run, at);
     if (call_is(call, *at, "dialect") || call_is(call, *at, "timeout")) *at += 2;
-    else if (call_is(call, *at, "verbatim")) ++*at;
     else return fail(run, "ERR Unknown argument in FT.AGGREGATE");
     return true;
 }
@@ -316,6 +319,7 @@ static struct search_cursor *write_rows(struct aggregation *run, struct search_i
     cursor->version = reply.version;
     cursor->count = table->count;
     cursor->batch = (size_t)run->batch;
+    cursor->idle_ms = run->idle_ms;
     if (!buffer_failed(&cursor->rows)) return cursor;
     search_cursor_free(cursor);
     return NULL;
@@ -341,9 +345,22 @@ static void unlink_cursor(struct search *search, struct search_cursor *cursor)
     search_cursor_free(cursor);
 }
 
+/* Cursors that nobody has read for as long as they were promised. */
+static void drop_idle(struct search *search)
+{
+    const int64_t now = cache_now_ms(search->redis->cache);
+    for (struct search_cursor **to = &search->cursors; *to;) {
+        struct search_cursor *at = *to;
+        if (at->used_ms + at->idle_ms > now) to = &at->next;
+        else unlink_cursor(search, at);
+    }
+}
+
 /* The newest stands first; past the limit the oldest goes. */
 static void link_cursor(struct search *search, struct search_cursor *cursor)
 {
+    drop_idle(search);
+    cursor->used_ms = cache_now_ms(search->redis->cache);
     cursor->id = ++search->last_cursor;
     cursor->next = search->cursors;
     search->cursors = cursor;
@@ -395,19 +412,38 @@ static size_t count_columns(const struct redis_call *call)
     return count;
 }
 
+/* VERBATIM and its like, right behind the query. */
+static bool read_wording(struct aggregation *run, const struct search_index *index)
+{
+    int rc = 1;
+    search_wording_init(&run->wording);
+    run->first_step = 3;
+    while (rc > 0 && run->first_step < run->call->argc &&
+           !call_is(run->call, run->first_step, "filter"))
+        if ((rc = search_wording_read(run->call, &run->first_step, &run->wording)) == 0) break;
+    if (rc < 0) return false;
+    if (run->wording.highlight || run->wording.summarize)
+        return fail(run, "ERR HIGHLIGHT and SUMMARIZE are for FT.SEARCH");
+    if (run->wording.asked && index->rows)
+        return fail(run, "ERR VERBATIM and its like are for indexes of FT.CREATE");
+    return search_wording_settle(run->call, index, &run->wording);
+}
+
 static void aggregate(struct aggregation *run, struct search_index *index)
 {
     struct redis_call *call = run->call;
     struct search_query query;
     struct search_hits hits = {0};
-    if (!search_parse(call, index, call->argv[2], run->params, run->param_count, &query)) {
+    if (!read_wording(run, index)) return;
+    if (!search_parse(call, index, call->argv[2], run->params, run->param_count,
+                      &run->wording.options, &query)) {
         search_query_release(&query);
         return;
     }
     int rc = search_query_run(&query, NULL, NULL, &hits);
     if (rc == 0) rc = search_table_init(&run->table, &query, &hits, count_columns(call));
     bool ok = done(run, rc);
-    for (size_t at = 3; ok && at < call->argc;) ok = run_step(run, &at);
+    for (size_t at = run->first_step; ok && at < call->argc;) ok = run_step(run, &at);
     if (ok) answer(run, index);
     search_table_release(&run->table);
     search_hits_release(&hits);
@@ -430,7 +466,9 @@ void aggregate_in(struct redis_call *call, struct search_index *index)
     }
     run->call = call;
     run->batch = CURSOR_ROWS;
+    run->idle_ms = CURSOR_IDLE_MS;
     if (find_params(run)) aggregate(run, index);
+    search_wording_release(&run->wording);
     mem_free(run);
 }
 
@@ -439,8 +477,9 @@ void aggregate_in(struct redis_call *call, struct search_index *index)
 static struct search_cursor *find_cursor(struct redis_call *call)
 {
     const struct search_index *index = search_find(call->redis, call->argv[2]);
-    struct search_cursor *at = search_of(call->redis)->cursors;
     int64_t id = 0;
+    drop_idle(search_of(call->redis));
+    struct search_cursor *at = search_of(call->redis)->cursors;
     if (index && !search_allowed(call, index, false)) return NULL;
     if (!index && !search_may_read(call, call->argv[2])) return NULL;
     if (!text_integer(call->argv[3], &id)) at = NULL;
@@ -448,7 +487,8 @@ static struct search_cursor *find_cursor(struct redis_call *call)
                   (!index && (!at->name || !str_same(str_of(at->name), call->argv[2]))) ||
                   (at->version >= 3) != (call->reply->version >= 3)))
         at = at->next;
-    if (!at) call_errorf(call, "Cursor not found, id: %lld", (long long)id);
+    if (at) at->used_ms = cache_now_ms(call->cache);
+    else call_errorf(call, "Cursor not found, id: %lld", (long long)id);
     return at;
 }
 

@@ -3,6 +3,8 @@
 
 #include "base/alloc.h"
 #include "redis/cmd_search.h"
+#include "redis/search_expr.h"
+#include "redis/search_text.h"
 
 struct schema_reader {
     struct redis_call *call;
@@ -108,8 +110,10 @@ static bool read_options(struct schema_reader *in, struct search_field *field)
         else if (reads(in, "noindex")) field->no_index = true;
         else if (reads(in, "casesensitive")) field->case_sensitive = true;
         else if (reads(in, "unf") || reads(in, "indexmissing") || reads(in, "indexempty") ||
-                 reads(in, "withsuffixtrie") || reads(in, "nostem")) continue;
-        else if (field->type == SEARCH_TEXT && reads(in, "phonetic")) in->at++;
+                 reads(in, "withsuffixtrie")) continue;
+        else if (reads(in, "nostem")) field->no_stem = true;
+        else if (reads(in, "phonetic"))
+            return refuse(in, "PHONETIC is not supported");
         else if (field->type == SEARCH_TEXT && reads(in, "weight")) {
             if (in->at == in->count || !text_double(in->words[in->at++], &field->weight))
                 return refuse(in, "Bad arguments: a weight is expected");
@@ -186,6 +190,42 @@ static bool read_list(struct schema_reader *in, int64_t *count)
     return true;
 }
 
+static int read_filter(struct schema_reader *in)
+{
+    char error[256] = "";
+    struct expr *filter = arena_zalloc(&in->index->arena, sizeof *filter);
+    const int rc = filter ? expr_parse(&in->index->arena, in->words[in->at++], filter, error,
+                                       sizeof error)
+                          : KITH_ENOMEM;
+    if (rc == 0) in->index->filter = filter;
+    else if (rc == KITH_ENOMEM) call_no_memory(in->call);
+    else call_error(in->call, error);
+    return rc ? -1 : 1;
+}
+
+static int read_score(struct schema_reader *in)
+{
+    if (!text_double(in->words[in->at], &in->index->score) || in->index->score < 0 ||
+        in->index->score > 1)
+        return refuse(in, "SCORE is a number from 0 to 1") - 1;
+    in->at++;
+    return 1;
+}
+
+/* Options with one word behind them. */
+static int read_index_value(struct schema_reader *in)
+{
+    if (reads(in, "filter")) return read_filter(in);
+    if (reads(in, "score")) return read_score(in);
+    if (reads(in, "language")) in->index->language = in->words[in->at++];
+    else if (reads(in, "score_field")) in->index->score_field = in->words[in->at++];
+    else if (reads(in, "payload_field")) in->index->payload_field = in->words[in->at++];
+    else if (str_is(in->words[in->at], "language_field") || str_is(in->words[in->at], "temporary"))
+        return refuse(in, "Option is not supported") - 1;
+    else return 0;
+    return 1;
+}
+
 /* 1: it was one; 0: something else; -1: answered. */
 static int read_index_option(struct schema_reader *in)
 {
@@ -202,22 +242,30 @@ static int read_index_option(struct schema_reader *in)
         return 1;
     }
     if (reads(in, "stopwords")) {
-        in->index->keep_stop_words = true; /* a list of one's own: then none is left out */
-        return read_list(in, &count) ? 1 : -1;
-    }
-    if (reads(in, "language") || reads(in, "language_field") || reads(in, "score") ||
-        reads(in, "score_field") || reads(in, "payload_field")) {
-        in->at++;
+        if (!read_list(in, &count)) return -1;
+        in->index->stop_words = in->words + in->at - count;
+        in->index->stop_word_count = (size_t)count;
         return 1;
     }
     if (reads(in, "maxtextfields") || reads(in, "nooffsets") || reads(in, "nohl") ||
-        reads(in, "nofields") || reads(in, "nofreqs"))
+        reads(in, "nofields")) /* nothing is left out to save space */
         return 1;
-    if (reads(in, "filter") || reads(in, "temporary") || reads(in, "skipinitialscan")) {
-        in->at--;
-        return refuse(in, "Option is not supported") - 1;
-    }
+    if (reads(in, "nofreqs")) return in->index->no_freqs = true;
+    if (reads(in, "skipinitialscan")) return in->index->skip_scan = true;
+    if (in->at + 1 < in->count) return read_index_value(in);
     return 0;
+}
+
+static bool read_language(struct schema_reader *in)
+{
+    struct search_index *index = in->index;
+    const int rc = search_stemmer_new(index->language.len ? index->language : str_of("english"),
+                                      &index->stemmer);
+    if (rc == 0) return true;
+    if (rc == KITH_EINVAL) call_errorf(in->call, "Unsupported language %.*s",
+                                       (int)(index->language.len & 63), index->language.data);
+    else call_no_memory(in->call);
+    return false;
 }
 
 static bool read_words(struct schema_reader *in)
@@ -226,7 +274,7 @@ static bool read_words(struct schema_reader *in)
     while ((rc = read_index_option(in)) > 0) continue;
     if (rc < 0) return false;
     if (!reads(in, "schema")) return refuse(in, "Unknown argument");
-    return read_schema(in);
+    return read_language(in) && read_schema(in);
 }
 
 /* The command, owned by the index: one block of words and bytes. */
@@ -256,6 +304,11 @@ void run_ft_create(struct redis_call *call)
     struct search_index *index = mem_zalloc(sizeof *index);
     if (index) {
         map_init(&index->by_key);
+        arena_init(&index->arena);
+        index->heap = cache_heap(call->cache);
+        index->score = 1;
+        index->stop_words = search_stop_words;
+        index->stop_word_count = SEARCH_STOP_WORDS;
         index->name = mem_strndup(call->argv[1].data, call->argv[1].len);
     }
     if (!index || !index->name || !copy_words(call, index)) {

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "cache/hash.h"
 #include "redis/cmd_search.h"
+#include "redis/search_wording.h"
 
 #define RETURN_MAX SEARCH_RETURNS_MAX
 
@@ -22,6 +23,7 @@ struct search_request {
     bool no_content, with_scores, with_sort_keys, has_returns, by_keys, sorted, descending;
     struct kith_str sort_by;
     int64_t offset, limit;
+    struct search_wording wording;
 };
 
 /* ---- options ---- */
@@ -93,8 +95,7 @@ static bool read_flag(const struct redis_call *call, size_t at, struct search_re
     if (call_is(call, at, "nocontent")) request->no_content = true;
     else if (call_is(call, at, "withscores")) request->with_scores = true;
     else if (call_is(call, at, "withsortkeys")) request->with_sort_keys = true;
-    else return call_is(call, at, "verbatim") || call_is(call, at, "nostopwords") ||
-                call_is(call, at, "inorder");
+    else return false;
     return true;
 }
 
@@ -110,8 +111,6 @@ static bool read_sort(struct redis_call *call, size_t *at, struct search_request
 
 static bool read_option(struct redis_call *call, size_t *at, struct search_request *request)
 {
-    const struct kith_str *words;
-    size_t n;
     if (read_flag(call, *at, request)) {
         (*at)++;
         return true;
@@ -124,12 +123,11 @@ static bool read_option(struct redis_call *call, size_t *at, struct search_reque
         request->by_keys = true;
         return take_list(call, at, &request->in_keys, &request->in_key_count);
     }
-    if (call_is(call, *at, "infields")) return take_list(call, at, &words, &n);
+    const int rc = search_wording_read(call, at, &request->wording);
+    if (rc) return rc > 0;
     if (*at + 1 < call->argc) {
         if (call_is(call, *at, "sortby")) return read_sort(call, at, request);
-        if (call_is(call, *at, "dialect") || call_is(call, *at, "timeout") ||
-            call_is(call, *at, "slop") || call_is(call, *at, "language") ||
-            call_is(call, *at, "scorer")) {
+        if (call_is(call, *at, "dialect") || call_is(call, *at, "timeout")) {
             *at += 2;
             return true;
         }
@@ -311,13 +309,34 @@ static int sort_hits(struct redis_call *call, const struct search_query *query,
 struct pairs {
     struct resp *reply;
     size_t count;
+    const struct search_query *query;
+    const struct search_wording *wording;
 };
 
+static void put_text(struct pairs *pairs, const struct search_field *field, struct kith_str value)
+{
+    struct buffer text;
+    if (!search_is_decorated(pairs->wording, field)) {
+        resp_str(pairs->reply, value);
+        return;
+    }
+    buffer_init(&text);
+    if (search_decorate(pairs->wording, pairs->query, field, value, &text) != 0)
+        pairs->reply->out->failed = true;
+    resp_bulk(pairs->reply, text.data ? (const char *)text.data : "", text.len);
+    buffer_release(&text);
+}
+
+/* A field of a hash, by the name that it has there. */
 static void put_pair(void *ctx, struct kith_str name, struct kith_str value)
 {
     struct pairs *pairs = ctx;
+    const struct search_index *index = pairs->query->index;
+    const struct search_field *field = NULL;
+    for (size_t i = 0; i < index->field_count && !field; i++)
+        if (str_same(index->fields[i].identifier, name)) field = &index->fields[i];
     resp_str(pairs->reply, name);
-    resp_str(pairs->reply, value);
+    put_text(pairs, field, value);
     pairs->count++;
 }
 
@@ -327,8 +346,12 @@ static void put_value(struct redis_call *call, const struct search_query *query,
 {
     struct buffer text;
     buffer_init(&text);
-    if (search_value_text(call, query, hit, field->name, &text))
-        put_pair(pairs, field->as, (struct kith_str){(const char *)text.data, text.len});
+    if (search_value_text(call, query, hit, field->name, &text)) {
+        resp_str(call->reply, field->as);
+        put_text(pairs, search_field_of(query->index, field->name),
+                 (struct kith_str){(const char *)text.data, text.len});
+        pairs->count++;
+    }
     if (buffer_failed(&text)) call->reply->out->failed = true;
     buffer_release(&text);
 }
@@ -336,7 +359,7 @@ static void put_value(struct redis_call *call, const struct search_query *query,
 static void put_fields(struct redis_call *call, const struct search_query *query,
                        const struct search_request *request, const struct search_hit *hit)
 {
-    struct pairs pairs = {call->reply, 0};
+    struct pairs pairs = {call->reply, 0, query, &request->wording};
     const size_t place = resp_open(call->reply);
     for (size_t i = 0; request->has_returns && i < request->return_count; i++)
         put_value(call, query, hit, &request->returns[i], &pairs);
@@ -427,9 +450,10 @@ static bool is_asked(void *ctx, const struct search_doc *doc)
 }
 
 bool search_parse(struct redis_call *call, const struct search_index *index, struct kith_str text,
-                  const struct query_param *params, size_t count, struct search_query *query)
+                  const struct query_param *params, size_t count,
+                  const struct query_options *options, struct search_query *query)
 {
-    const int rc = search_query_parse(index, text, params, count, query);
+    const int rc = search_query_parse_with(index, text, params, count, options, query);
     if (rc == 0) return true;
     if (query->error[0]) call_error(call, query->error);
     else call_no_memory(call);
@@ -439,6 +463,7 @@ bool search_parse(struct redis_call *call, const struct search_index *index, str
 static bool read_options(struct redis_call *call, struct search_request *request)
 {
     request->limit = 10;
+    search_wording_init(&request->wording);
     for (size_t at = 3; at < call->argc;)
         if (!read_option(call, &at, request)) return false;
     return true;
@@ -450,7 +475,9 @@ static void search_with(struct redis_call *call, const struct search_index *inde
     struct search_query query;
     struct search_hits hits = {0};
     int rc = 0;
-    if (search_parse(call, index, call->argv[2], request->params, request->param_count, &query)) {
+    if (!search_wording_settle(call, index, &request->wording)) return;
+    if (search_parse(call, index, call->argv[2], request->params, request->param_count,
+                     &request->wording.options, &query)) {
         rc = search_query_run(&query, is_asked, request, &hits);
         if (rc == 0 && request->sorted && !hits.paged) rc = sort_hits(call, &query, request, &hits);
         if (rc == 0) answer(call, &query, request, &hits);
@@ -458,6 +485,7 @@ static void search_with(struct redis_call *call, const struct search_index *inde
     }
     search_hits_release(&hits);
     search_query_release(&query);
+    search_wording_release(&request->wording);
 }
 
 void search_in(struct redis_call *call, const struct search_index *index)
@@ -475,6 +503,11 @@ bool search_wish_read(struct redis_call *call, struct search_wish_block *block)
     block->own = request;
     if (!request) call_no_memory(call);
     if (!request || !read_options(call, request)) return false;
+    if (request->wording.asked) {
+        call_error(call, "ERR VERBATIM, NOSTOPWORDS, INFIELDS, SLOP, INORDER, LANGUAGE and SCORER "
+                         "are for indexes of FT.CREATE, not for collections");
+        return false;
+    }
     for (size_t i = 0; i < request->return_count; i++)
         block->names[i] = request->returns[i].name;
     *wish = (struct search_wish){.query = call->argv[2],

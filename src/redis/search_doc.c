@@ -9,13 +9,19 @@
 #include "base/alloc.h"
 #include "base/endian.h"
 #include "cache/hash.h"
+#include "cache/heap.h"
 #include "kernel/kernel.h"
-#include "redis/search_index.h"
+#include "redis/search_expr.h"
+#include "redis/search_text.h"
 
 /* ---- words ---- */
 
-struct word_list { /* pieces that follow each other in `bytes`, each ending where `ends` says */
-    struct buffer bytes, ends;
+/* Pieces that follow each other in `bytes`, each ending where `ends` says, and stems likewise. */
+struct word_list {
+    const struct search_index *index;
+    struct buffer bytes, ends, stems, stem_ends;
+    bool stemmed;
+    int rc;
 };
 
 static void add_word(struct word_list *list, const char *data, size_t len, bool fold)
@@ -29,42 +35,73 @@ static void add_word(struct word_list *list, const char *data, size_t len, bool 
     buffer_put_u64(&list->ends, list->bytes.len);
 }
 
-static int take_words(struct word_list *list, struct search_words **out)
+/* A word of a text: none if it is left out. */
+static void add_text_word(struct word_list *list, const char *data, size_t len)
 {
-    const size_t count = list->ends.len / 8;
-    struct search_words *words = NULL;
-    struct cursor ends;
-    if (!buffer_failed(&list->bytes) && !buffer_failed(&list->ends))
-        words = mem_alloc(sizeof *words + count * sizeof words->items[0] + list->bytes.len);
-    if (words) {
-        char *bytes = (char *)(words->items + count);
-        size_t start = 0;
-        if (list->bytes.len) memcpy(bytes, list->bytes.data, list->bytes.len);
-        words->count = count;
-        cursor_init(&ends, list->ends.data, list->ends.len);
-        for (size_t i = 0; i < count; i++) {
-            const size_t end = (size_t)cursor_u64(&ends);
-            words->items[i] = (struct kith_str){bytes + start, end - start};
-            start = end;
-        }
-        *out = words;
+    const size_t start = list->bytes.len;
+    struct kith_str stem;
+    add_word(list, data, len, true);
+    if (buffer_failed(&list->bytes) || buffer_failed(&list->ends)) return;
+    const struct kith_str word = {(const char *)list->bytes.data + start, len};
+    if (search_is_stop_word(list->index, word)) {
+        list->bytes.len = start;
+        list->ends.len -= 8;
+    } else if (list->stemmed && list->rc == 0) {
+        list->rc = search_stem(list->index->stemmer, word, &stem);
+        if (list->rc == 0) buffer_put(&list->stems, stem.data, stem.len);
+        buffer_put_u64(&list->stem_ends, list->stems.len);
     }
-    buffer_release(&list->bytes);
-    buffer_release(&list->ends);
-    return words ? 0 : KITH_ENOMEM;
 }
 
-static bool is_word_byte(unsigned char c)
+/* Words, stems and their bytes into one block. */
+static struct search_words *lay_words(const struct word_list *list)
 {
-    return c >= 0x80 || c == '_' || (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z');
+    const size_t count = list->ends.len / 8, rows = list->stemmed ? 2 * count : count;
+    struct search_words *words =
+        heap_alloc(list->index->heap, sizeof *words + rows * sizeof words->items[0] +
+                                          list->bytes.len + list->stems.len);
+    struct cursor ends, stem_ends;
+    if (!words) return NULL;
+    char *bytes = (char *)(words->items + rows), *more = bytes + list->bytes.len;
+    size_t start = 0, stem_start = 0;
+    words->count = count;
+    words->stems = list->stemmed ? words->items + count : NULL;
+    if (list->bytes.len) memcpy(bytes, list->bytes.data, list->bytes.len);
+    if (list->stems.len) memcpy(more, list->stems.data, list->stems.len);
+    cursor_init(&ends, list->ends.data, list->ends.len);
+    cursor_init(&stem_ends, list->stem_ends.data, list->stem_ends.len);
+    for (size_t i = 0; i < count; i++) {
+        const size_t end = (size_t)cursor_u64(&ends);
+        words->items[i] = (struct kith_str){bytes + start, end - start};
+        start = end;
+        if (!words->stems) continue;
+        const size_t stem_end = (size_t)cursor_u64(&stem_ends);
+        words->items[count + i] = (struct kith_str){more + stem_start, stem_end - stem_start};
+        stem_start = stem_end;
+    }
+    return words;
+}
+
+static int take_words(struct word_list *list, struct search_words **out)
+{
+    struct search_words *words = NULL;
+    if (list->rc == 0 && !buffer_failed(&list->bytes) && !buffer_failed(&list->ends) &&
+        !buffer_failed(&list->stems) && !buffer_failed(&list->stem_ends))
+        words = lay_words(list);
+    if (words) *out = words;
+    buffer_release(&list->bytes);
+    buffer_release(&list->ends);
+    buffer_release(&list->stems);
+    buffer_release(&list->stem_ends);
+    return words ? 0 : KITH_ENOMEM;
 }
 
 static void split_text(struct word_list *list, struct kith_str text)
 {
     for (size_t i = 0; i < text.len;) {
         size_t end = i;
-        while (end < text.len && is_word_byte((unsigned char)text.data[end])) end++;
-        if (end > i) add_word(list, text.data + i, end - i, true);
+        while (end < text.len && search_is_word_byte(text.data[end])) end++;
+        if (end > i) add_text_word(list, text.data + i, end - i);
         i = end + 1;
     }
 }
@@ -84,18 +121,19 @@ static void split_tags(struct word_list *list, struct kith_str text, char separa
     }
 }
 
-int search_split_text(struct kith_str text, struct search_words **out)
+static struct word_list list_of(const struct search_index *index, const struct search_field *field)
 {
-    struct word_list list = {0};
-    split_text(&list, text);
-    return take_words(&list, out);
+    return (struct word_list){.index = index,
+                              .stemmed = field->type == SEARCH_TEXT && !field->no_stem &&
+                                         index->stemmer};
 }
 
-int search_split_tags(struct kith_str text, char separator, bool case_sensitive,
-                      struct search_words **out)
+static int split(const struct search_index *index, const struct search_field *field,
+                 struct kith_str text, struct search_words **out)
 {
-    struct word_list list = {0};
-    split_tags(&list, text, separator, !case_sensitive);
+    struct word_list list = list_of(index, field);
+    if (field->type == SEARCH_TEXT) split_text(&list, text);
+    else split_tags(&list, text, field->separator, !field->case_sensitive);
     return take_words(&list, out);
 }
 
@@ -146,15 +184,14 @@ double search_vector_distance(const struct search_field *field, const float *a, 
 
 /* ---- one field; *ok false: it cannot be used ---- */
 
-static int read_text(const struct search_field *field, struct kith_str text,
-                     struct search_value *value, bool *ok)
+static int read_text(const struct search_index *index, const struct search_field *field,
+                     struct kith_str text, struct search_value *value, bool *ok)
 {
     double number;
     value->there = true;
     switch (field->type) {
     case SEARCH_TAG:
-        return search_split_tags(text, field->separator, field->case_sensitive, &value->words);
-    case SEARCH_TEXT: return search_split_text(text, &value->words);
+    case SEARCH_TEXT: return split(index, field, text, &value->words);
     case SEARCH_NUMERIC:
         *ok = text_double(text, &number);
         if (*ok) value->number = number;
@@ -166,20 +203,20 @@ static int read_text(const struct search_field *field, struct kith_str text,
     }
     *ok = text.len == (size_t)field->dim * field->element_bytes;
     if (!*ok) return 0;
-    value->vector = mem_alloc_array(field->dim, sizeof *value->vector);
+    value->vector = heap_alloc(index->heap, field->dim * sizeof *value->vector);
     if (!value->vector) return KITH_ENOMEM;
     search_read_blob(field, text.data, value->vector);
     return 0;
 }
 
-static int read_node_vector(const struct search_field *field, const struct json_node *node,
-                            struct search_value *value, bool *ok)
+static int read_node_vector(const struct search_index *index, const struct search_field *field,
+                            const struct json_node *node, struct search_value *value, bool *ok)
 {
     *ok = node->kind == JSON_ARRAY && node->count == field->dim;
     for (uint32_t i = 0; *ok && i < node->count; i++)
         *ok = node->items[i].kind == JSON_INT || node->items[i].kind == JSON_DOUBLE;
     if (!*ok) return 0;
-    value->vector = mem_alloc_array(field->dim, sizeof *value->vector);
+    value->vector = heap_alloc(index->heap, field->dim * sizeof *value->vector);
     if (!value->vector) return KITH_ENOMEM;
     value->there = true;
     for (uint32_t i = 0; i < field->dim; i++) {
@@ -211,12 +248,12 @@ static bool add_node(const struct search_field *field, const struct json_node *n
     return true;
 }
 
-static int read_node(const struct search_field *field, const struct json_matches *found,
-                     struct search_value *value, bool *ok)
+static int read_node(const struct search_index *index, const struct search_field *field,
+                     const struct json_matches *found, struct search_value *value, bool *ok)
 {
     const struct json_node *first = found->items[0].node;
     if (first->kind == JSON_NULL && found->count == 1) return 0;
-    if (field->type == SEARCH_VECTOR) return read_node_vector(field, first, value, ok);
+    if (field->type == SEARCH_VECTOR) return read_node_vector(index, field, first, value, ok);
     if (field->type == SEARCH_NUMERIC) {
         *ok = first->kind == JSON_INT || first->kind == JSON_DOUBLE;
         value->there = *ok;
@@ -226,9 +263,10 @@ static int read_node(const struct search_field *field, const struct json_matches
     }
     if (field->type == SEARCH_GEO) {
         *ok = first->kind == JSON_STRING;
-        return *ok ? read_text(field, (struct kith_str){first->text, first->count}, value, ok) : 0;
+        if (!*ok) return 0;
+        return read_text(index, field, (struct kith_str){first->text, first->count}, value, ok);
     }
-    struct word_list list = {0};
+    struct word_list list = list_of(index, field);
     for (size_t i = 0; *ok && i < found->count; i++)
         *ok = add_node(field, found->items[i].node, &list);
     value->there = true;
@@ -241,12 +279,12 @@ static int read_field(const struct search_index *index, const struct search_fiel
     if (!index->json) {
         struct hash_field found;
         if (!hash_get(entry_value(entry), field->identifier, &found)) return 0;
-        return read_text(field, found.value, value, ok);
+        return read_text(index, field, found.value, value, ok);
     }
     struct json_tree *tree = entry_value(entry);
     struct json_matches found = {0};
     int rc = json_path_select(&tree->root, field->path, field->path->count, &found);
-    if (rc == 0 && found.count) rc = read_node(field, &found, value, ok);
+    if (rc == 0 && found.count) rc = read_node(index, field, &found, value, ok);
     json_matches_release(&found);
     return rc;
 }
@@ -257,30 +295,115 @@ void search_doc_free(const struct search_index *index, struct search_doc *doc)
 {
     if (!doc) return;
     for (size_t i = 0; i < index->field_count; i++) {
-        mem_free(doc->values[i].words);
-        mem_free(doc->values[i].vector);
+        heap_free(index->heap, doc->values[i].words);
+        heap_free(index->heap, doc->values[i].vector);
     }
-    mem_free(doc->key);
-    mem_free(doc);
+    heap_free(index->heap, doc->key);
+    heap_free(index->heap, doc);
+}
+
+/* A field of the document as text, by the name that it has there. */
+static bool plain_text(const struct search_index *index, const struct entry *entry,
+                       struct kith_str name, struct buffer *out)
+{
+    struct hash_field found;
+    struct json_path path;
+    struct json_matches matches = {0};
+    if (!index->json) {
+        if (!hash_get(entry_value(entry), name, &found)) return false;
+        buffer_put(out, found.value.data, found.value.len);
+        return true;
+    }
+    struct json_tree *tree = entry_value(entry);
+    if (json_path_parse(name, &path) != NULL ||
+        json_path_select(&tree->root, &path, path.count, &matches) != 0)
+        return false;
+    const struct json_node *node = matches.count ? matches.items[0].node : NULL;
+    if (node && node->kind == JSON_STRING) buffer_put(out, node->text, node->count);
+    else if (node) json_node_write(node, NULL, out);
+    json_matches_release(&matches);
+    return node && node->kind != JSON_NULL;
+}
+
+/* The FILTER of the index over the document's own fields and @__key. An error is a no, as in
+ * Redis. */
+static int is_wanted(const struct search_index *index, const struct entry *entry, bool *wanted)
+{
+    struct expr_value names[EXPR_NAMES_MAX], value = {0};
+    struct arena arena;
+    if (!index->filter) return 0;
+    arena_init(&arena);
+    struct expr_run run = {.arena = &arena, .names = names};
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < index->filter->name_count; i++) {
+        const struct kith_str name = index->filter->names[i];
+        const struct search_field *field = search_field_of(index, name);
+        struct buffer text;
+        buffer_init(&text);
+        names[i] = (struct expr_value){0};
+        if (str_is(name, "__key")) names[i] = expr_of_text(entry_key(entry));
+        else if (plain_text(index, entry, field ? field->identifier : name, &text)) {
+            char *copy = arena_strndup(&arena, (const char *)text.data, text.len);
+            if (!copy) rc = KITH_ENOMEM;
+            else names[i] = expr_of_text((struct kith_str){copy, text.len});
+            if (copy && field && field->type == SEARCH_NUMERIC &&
+                text_double(names[i].text, &names[i].number))
+                names[i].kind = EXPR_NUMBER;
+        }
+        if (buffer_failed(&text)) rc = KITH_ENOMEM;
+        buffer_release(&text);
+    }
+    if (rc == 0) rc = expr_eval(index->filter, &run, &value);
+    *wanted = rc == 0 && expr_is_true(&value);
+    arena_release(&arena);
+    return rc == KITH_ENOMEM ? rc : 0;
+}
+
+/* SCORE_FIELD, where it holds a number; else the index's. */
+static float score_of(const struct search_index *index, const struct entry *entry)
+{
+    struct buffer text;
+    double score = index->score;
+    if (index->score_field.len == 0) return (float)score;
+    buffer_init(&text);
+    if (plain_text(index, entry, index->score_field, &text))
+        (void)text_double((struct kith_str){(const char *)text.data, text.len}, &score);
+    buffer_release(&text);
+    return score >= 0 && score <= 1 ? (float)score : (float)index->score;
+}
+
+static struct search_doc *new_doc(const struct search_index *index, const struct entry *entry)
+{
+    const struct kith_str key = entry_key(entry);
+    struct search_doc *doc = heap_zalloc(
+        index->heap, sizeof *doc + index->field_count * sizeof doc->values[0]);
+    if (!doc) return NULL;
+    doc->key = heap_alloc(index->heap, key.len + 1);
+    if (!doc->key) {
+        heap_free(index->heap, doc);
+        return NULL;
+    }
+    if (key.len) memcpy(doc->key, key.data, key.len);
+    doc->key[key.len] = 0;
+    doc->key_len = key.len;
+    doc->score = score_of(index, entry);
+    doc->stale_ms = entry_deadline(entry);
+    if (!index->json && hash_next_deadline(entry_value(entry)) < doc->stale_ms)
+        doc->stale_ms = hash_next_deadline(entry_value(entry));
+    return doc;
 }
 
 int search_doc_read(const struct search_index *index, const struct entry *entry,
                     struct search_doc **out, bool *unusable)
 {
-    const struct kith_str key = entry_key(entry);
-    bool ok = entry_type(entry) == (index->json ? VALUE_JSON : VALUE_HASH);
+    bool ok = entry_type(entry) == (index->json ? VALUE_JSON : VALUE_HASH), wanted = true;
     *out = NULL;
     *unusable = false;
     if (!ok) return 0;
-    struct search_doc *doc =
-        mem_zalloc(sizeof *doc + index->field_count * sizeof doc->values[0]);
-    if (!doc) return KITH_ENOMEM;
-    doc->key = mem_strndup(key.data, key.len);
-    doc->key_len = key.len;
-    doc->stale_ms = entry_deadline(entry);
-    if (!index->json && hash_next_deadline(entry_value(entry)) < doc->stale_ms)
-        doc->stale_ms = hash_next_deadline(entry_value(entry));
-    int rc = doc->key ? 0 : KITH_ENOMEM;
+    int rc = is_wanted(index, entry, &wanted);
+    if (rc || !wanted) return rc;
+    struct search_doc *doc = new_doc(index, entry);
+    rc = doc ? 0 : KITH_ENOMEM;
     for (size_t i = 0; rc == 0 && ok && i < index->field_count; i++)
         rc = read_field(index, &index->fields[i], entry, &doc->values[i], &ok);
     *unusable = !ok;

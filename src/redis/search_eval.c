@@ -1,7 +1,4 @@
-/*
- * Runs a query over the documents of an index: every document is looked at. Scores are BM25
- * (Robertson, Zaragoza: "The Probabilistic Relevance Framework", 2009) with k1 1.2 and b 0.75.
- */
+/* Runs a query over the documents of an index: every document is looked at. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,10 +30,12 @@ static bool is_near(struct kith_str a, struct kith_str b, unsigned most)
     return row[b.len] <= most;
 }
 
-static bool word_matches(const struct query_word *word, struct kith_str text)
+bool query_word_matches(const struct query_word *word, struct kith_str text,
+                        const struct kith_str *stem)
 {
     const struct kith_str want = word->text;
-    if (word->form == WORD_EXACT) return str_same(want, text);
+    if (word->form == WORD_EXACT)
+        return str_same(want, text) || (stem && word->stem.len && str_same(word->stem, *stem));
     if (word->form == WORD_FUZZY) return is_near(want, text, word->fuzz);
     if (text.len < want.len) return false;
     if (word->form == WORD_PREFIX) return memcmp(text.data, want.data, want.len) == 0;
@@ -45,15 +44,14 @@ static bool word_matches(const struct query_word *word, struct kith_str text)
     return want.len == 0 || memmem(text.data, text.len, want.data, want.len) != NULL;
 }
 
-static bool is_stop_word(struct kith_str word)
+/* Do the words of the node stand at this place? */
+static bool stands_at(const struct query_node *node, const struct search_words *words, size_t at)
 {
-    static const char *const words[] = {
-        "a",    "is",   "the",  "an",  "and",  "are",   "as",    "at",   "be",   "but", "by",
-        "for",  "if",   "in",   "into", "it",  "no",    "not",   "of",   "on",   "or",  "such",
-        "that", "their", "then", "there", "these", "they", "this", "to", "was", "will", "with"};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (str_same(str_of(words[i]), word)) return true;
-    return false;
+    for (size_t j = 0; j < node->word_count; j++)
+        if (!query_word_matches(&node->words[j], words->items[at + j],
+                                words->stems ? &words->stems[at + j] : NULL))
+            return false;
+    return true;
 }
 
 /* How often the words of the node stand, in a row, in one text. */
@@ -61,24 +59,132 @@ static size_t count_in(const struct query_node *node, const struct search_words 
 {
     size_t found = 0;
     if (!words || words->count < node->word_count) return 0;
-    for (size_t i = 0; i + node->word_count <= words->count; i++) {
-        size_t j = 0;
-        while (j < node->word_count && word_matches(&node->words[j], words->items[i + j])) j++;
-        found += j == node->word_count;
-    }
+    for (size_t i = 0; i + node->word_count <= words->count; i++)
+        found += stands_at(node, words, i);
     return found;
 }
 
-static double count_text(const struct search_index *index, const struct query_node *node,
-                         const struct search_doc *doc)
+static bool asks_field(const struct search_index *index, const struct query_node *node, size_t i)
+{
+    const struct search_field *field = &index->fields[i];
+    return field->type == SEARCH_TEXT && !field->no_index &&
+           (!node->field || node->field == field) && query_has_field(node->fields, i);
+}
+
+double query_count_text(const struct search_index *index, const struct query_node *node,
+                        const struct search_doc *doc)
 {
     double found = 0;
-    for (size_t i = 0; i < index->field_count; i++) {
-        const struct search_field *field = &index->fields[i];
-        if (field->type != SEARCH_TEXT || (node->field && node->field != field)) continue;
-        found += field->weight * (double)count_in(node, doc->values[i].words);
-    }
+    for (size_t i = 0; i < index->field_count; i++)
+        if (asks_field(index, node, i))
+            found += index->fields[i].weight * (double)count_in(node, doc->values[i].words);
     return found;
+}
+
+bool query_is_text(const struct query_node *node)
+{
+    if (node->kind == QUERY_WORD || node->kind == QUERY_PHRASE) return true;
+    if (node->kind != QUERY_OR || !node->first) return false;
+    for (const struct query_node *at = node->first; at; at = at->next)
+        if (!query_is_text(at)) return false;
+    return true;
+}
+
+size_t query_next_place(const struct search_index *index, const struct query_node *node,
+                        const struct search_doc *doc, size_t field, size_t from)
+{
+    const struct search_words *words = doc->values[field].words;
+    size_t best = SIZE_MAX;
+    if (node->kind == QUERY_OR) {
+        for (const struct query_node *at = node->first; at; at = at->next) {
+            const size_t place = query_next_place(index, at, doc, field, from);
+            if (place < best) best = place;
+        }
+        return best;
+    }
+    if (!asks_field(index, node, field) || !words) return SIZE_MAX;
+    for (size_t i = from; i + node->word_count <= words->count; i++)
+        if (stands_at(node, words, i)) return i;
+    return SIZE_MAX;
+}
+
+/* ---- near each other: SLOP and INORDER ---- */
+
+struct near { /* the text children of an AND, in one field of one document */
+    const struct search_index *index;
+    const struct search_doc *doc;
+    const struct query_node *nodes[QUERY_NEAR_MAX];
+    size_t places[QUERY_NEAR_MAX];
+    size_t count, field, words; /* words: of all of them together */
+    int64_t slop;
+};
+
+static size_t width(const struct query_node *node)
+{
+    return node->kind == QUERY_OR ? 1 : node->word_count;
+}
+
+static size_t next_place(const struct near *near, size_t i, size_t from)
+{
+    return query_next_place(near->index, near->nodes[i], near->doc, near->field, from);
+}
+
+/* Few enough words stand between the first and the last. */
+static bool is_close(const struct near *near)
+{
+    size_t first = SIZE_MAX, end = 0;
+    for (size_t i = 0; i < near->count; i++) {
+        const size_t stop = near->places[i] + width(near->nodes[i]);
+        if (near->places[i] < first) first = near->places[i];
+        if (stop > end) end = stop;
+    }
+    const size_t span = end - first;
+    return near->slop < 0 || span <= near->words || span - near->words <= (size_t)near->slop;
+}
+
+/* From each place of the first, the others at the nearest places that follow. */
+static bool near_in_order(struct near *near)
+{
+    for (size_t from = 0;; from = near->places[0] + 1) {
+        for (size_t i = 0; i < near->count; i++) {
+            near->places[i] =
+                next_place(near, i, i ? near->places[i - 1] + width(near->nodes[i - 1]) : from);
+            if (near->places[i] == SIZE_MAX) return false;
+        }
+        if (is_close(near)) return true;
+    }
+}
+
+/* The one that stands first moves on until all are close. */
+static bool near_in_any_order(struct near *near)
+{
+    for (size_t i = 0; i < near->count; i++) {
+        near->places[i] = next_place(near, i, 0);
+        if (near->places[i] == SIZE_MAX) return false;
+    }
+    while (!is_close(near)) {
+        size_t first = 0;
+        for (size_t i = 1; i < near->count; i++)
+            if (near->places[i] < near->places[first]) first = i;
+        near->places[first] = next_place(near, first, near->places[first] + 1);
+        if (near->places[first] == SIZE_MAX) return false;
+    }
+    return true;
+}
+
+static bool is_near_enough(const struct search_index *index, const struct query_node *node,
+                           const struct search_doc *doc)
+{
+    struct near near = {.index = index, .doc = doc, .slop = node->slop};
+    for (const struct query_node *at = node->first; at; at = at->next)
+        if (query_is_text(at) && near.count < QUERY_NEAR_MAX) {
+            near.nodes[near.count++] = at;
+            near.words += width(at);
+        }
+    if (near.count < 2) return true;
+    for (near.field = 0; near.field < index->field_count; near.field++)
+        if (node->in_order ? near_in_order(&near) : near_in_any_order(&near)) return true;
+    return false;
 }
 
 /* ---- matching ---- */
@@ -92,7 +198,7 @@ static bool tag_matches(const struct query_node *node, const struct search_words
 {
     for (size_t i = 0; words && i < words->count; i++)
         for (size_t j = 0; j < node->word_count; j++)
-            if (word_matches(&node->words[j], words->items[i])) return true;
+            if (query_word_matches(&node->words[j], words->items[i], NULL)) return true;
     return false;
 }
 
@@ -122,12 +228,6 @@ static bool children_match(const struct run *run, const struct query_node *node,
     return all;
 }
 
-static bool is_word_alone(const struct run *run, const struct query_node *node)
-{
-    return node->kind == QUERY_WORD && node->words[0].form == WORD_EXACT &&
-           !run->index->keep_stop_words && is_stop_word(node->words[0].text);
-}
-
 static bool matches(const struct run *run, const struct query_node *node,
                     const struct search_doc *doc)
 {
@@ -136,6 +236,8 @@ static bool matches(const struct run *run, const struct query_node *node,
     switch (node->kind) {
     case QUERY_ALL: return true;
     case QUERY_AND:
+        return children_match(run, node, doc) &&
+               ((node->slop < 0 && !node->in_order) || is_near_enough(run->index, node, doc));
     case QUERY_OR: return children_match(run, node, doc);
     case QUERY_NOT: return !matches(run, node->first, doc);
     case QUERY_OPTIONAL:
@@ -143,8 +245,7 @@ static bool matches(const struct run *run, const struct query_node *node,
         return true;
     case QUERY_MISSING: return !value->there;
     case QUERY_WORD:
-    case QUERY_PHRASE:
-        return is_word_alone(run, node) || count_text(run->index, node, doc) > 0;
+    case QUERY_PHRASE: return query_count_text(run->index, node, doc) > 0;
     default: break;
     }
     if (!value->there) return false;
@@ -152,64 +253,6 @@ static bool matches(const struct run *run, const struct query_node *node,
     if (node->kind == QUERY_NUMBER) return number_matches(node, value->number);
     if (node->kind == QUERY_RANGE) return range_matches(run, node, value);
     return search_geo_distance(node->lo, node->hi, value->number, value->latitude) <= node->radius;
-}
-
-/* ---- scores ---- */
-
-/* How many documents hold the words of each leaf. True: there is such a leaf. */
-static bool count_documents(const struct search_index *index, struct query_node *node)
-{
-    bool any = false;
-    if (node->kind == QUERY_WORD || node->kind == QUERY_PHRASE) {
-        node->documents = 0;
-        for (size_t i = 0; i < index->count; i++)
-            node->documents += count_text(index, node, index->docs[i]) > 0;
-        return true;
-    }
-    if (node->kind == QUERY_NOT) return false;
-    for (struct query_node *at = node->first; at; at = at->next)
-        if (count_documents(index, at)) any = true;
-    return any;
-}
-
-static double doc_length(const struct search_index *index, const struct search_doc *doc)
-{
-    double length = 0;
-    for (size_t i = 0; i < index->field_count; i++)
-        if (index->fields[i].type == SEARCH_TEXT && doc->values[i].words)
-            length += (double)doc->values[i].words->count;
-    return length;
-}
-
-static double score(const struct search_index *index, const struct query_node *node,
-                    const struct search_doc *doc, double mean)
-{
-    if (node->kind == QUERY_NOT) return 0;
-    if (node->kind == QUERY_WORD || node->kind == QUERY_PHRASE) {
-        const double often = count_text(index, node, doc);
-        const double others = (double)index->count - node->documents;
-        const double rare = (others + 0.5) / (node->documents + 0.5);
-        const double norm = 1 - 0.75 + 0.75 * doc_length(index, doc) / mean;
-        return log(1 + rare) * often * 2.2 / (often + 1.2 * norm);
-    }
-    double sum = 0;
-    for (const struct query_node *at = node->first; at; at = at->next)
-        sum += score(index, at, doc, mean);
-    return sum;
-}
-
-static void score_all(const struct search_query *query, struct search_hits *hits)
-{
-    const struct search_index *index = query->index;
-    double mean = 0;
-    if (!count_documents(index, query->root)) {
-        for (size_t i = 0; i < hits->count; i++) hits->items[i].score = 1;
-        return;
-    }
-    for (size_t i = 0; i < index->count; i++) mean += doc_length(index, index->docs[i]);
-    mean = mean > 0 ? mean / (double)index->count : 1;
-    for (size_t i = 0; i < hits->count; i++)
-        hits->items[i].score = score(index, query->root, hits->items[i].doc, mean);
 }
 
 /* ---- order ---- */
@@ -258,7 +301,7 @@ int search_query_run(struct search_query *query,
                 search_vector_distance(query->knn, query->vector, doc->values[knn].vector);
         hits.items[hits.count++] = hit;
     }
-    score_all(query, &hits);
+    query_score(query, &hits);
     qsort(hits.items, hits.count, sizeof *hits.items, query->knn ? by_distance : by_score);
     if (query->knn && hits.count > (size_t)query->k) hits.count = (size_t)query->k;
     *out = hits;

@@ -12,8 +12,8 @@
  * stays nothing through operators and functions, and is false; `exists(@name)` asks for it.
  *
  * The text is untrusted: nesting is bounded by EXPR_DEPTH_MAX and EXPR_NODES_MAX, what values take
- * by EXPR_TEXT_MAX a text and EXPR_BYTES_MAX an arena. Nodes live in the caller's arena and borrow the
- * text. Functions are in search_expr_call.c, those of times in search_expr_time.c.
+ * by EXPR_TEXT_MAX a text and EXPR_BYTES_MAX an arena. Nodes live in the caller's arena and borrow
+ * the text. Functions are in search_expr_call.c, those of times in search_expr_time.c.
  */
 #ifndef KITH_REDIS_SEARCH_EXPR_H
 #define KITH_REDIS_SEARCH_EXPR_H
@@ -39,7 +39,8 @@ struct expr_value {
 
 enum expr_op {
     EXPR_VALUE, EXPR_NAME, EXPR_CALL, EXPR_OR, EXPR_AND, EXPR_EQ, EXPR_NE, EXPR_LT, EXPR_LE,
-    EXPR_GT, EXPR_GE, EXPR_ADD, EXPR_SUB, EXPR_MUL, EXPR_DIV, EXPR_MOD, EXPR_POW, EXPR_MINUS, EXPR_NOT
+    EXPR_GT, EXPR_GE, EXPR_ADD, EXPR_SUB, EXPR_MUL, EXPR_DIV, EXPR_MOD, EXPR_POW, EXPR_MINUS,
+    EXPR_NOT
 };
 struct expr_function;
 struct expr_node {

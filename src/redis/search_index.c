@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "redis/keep.h"
+#include "redis/search_text.h"
 
 /* ---- documents of an index ---- */
 
@@ -223,6 +224,8 @@ void search_index_free(struct search_index *index)
     clear_docs(index);
     map_release(&index->by_key);
     for (size_t i = 0; i < index->field_count; i++) mem_free(index->fields[i].path);
+    search_stemmer_free(index->stemmer);
+    arena_release(&index->arena);
     mem_free(index->docs);
     mem_free(index->fields);
     mem_free(index->words);
@@ -272,6 +275,10 @@ void search_link(struct redis *redis, struct search_index *index)
 {
     struct search *search = search_of(redis);
     struct search_index **at = &search->indexes;
+    if (index->skip_scan) {
+        index->rebuild = false;
+        apply_pending(search); /* changes from before are not this index's */
+    }
     while (*at) at = &(*at)->next;
     *at = index;
     redis->interests |= INTEREST_INDEX;

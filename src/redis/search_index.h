@@ -14,6 +14,7 @@
 #ifndef KITH_REDIS_SEARCH_INDEX_H
 #define KITH_REDIS_SEARCH_INDEX_H
 
+#include "base/arena.h"
 #include "base/map.h"
 #include "cache/json_path.h"
 #include "redis/redis_internal.h"
@@ -27,12 +28,15 @@
 
 enum search_type { SEARCH_TAG, SEARCH_TEXT, SEARCH_NUMERIC, SEARCH_GEO, SEARCH_VECTOR };
 
+struct expr;
+struct search_stemmer;
+
 struct search_field {
     enum search_type type;
     struct kith_str identifier, name; /* as in the document; as in queries. Borrow index->words */
     struct json_path *path;           /* owns; of JSON indexes */
     char separator;                   /* TAG; 0: none */
-    bool case_sensitive, sortable, no_index;
+    bool case_sensitive, sortable, no_index, no_stem;
     double weight;                    /* TEXT */
     bool hnsw;                        /* VECTOR from here */
     enum kith_metric metric;
@@ -48,6 +52,7 @@ struct search_field {
 
 struct search_words { /* one allocation */
     size_t count;
+    const struct kith_str *stems; /* NULL, or one a word */
     struct kith_str items[];
 };
 struct search_value {
@@ -60,13 +65,23 @@ struct search_doc {
     char *key; /* owns */
     size_t key_len, place;
     int64_t stale_ms; /* the key or a field of it ends then */
+    float score;
     struct search_value values[]; /* one a field */
 };
 
 struct search_index {
     struct search_index *next;
     char *name; /* owns */
-    bool json, rebuild, keep_stop_words;
+    bool json, rebuild, no_freqs;
+    bool skip_scan; /* SKIPINITIALSCAN: what was there before is not indexed until it changes */
+    struct heap *heap;              /* borrows; documents are counted there */
+    const struct kith_str *stop_words; /* in lower case or not; not owned, or in words */
+    size_t stop_word_count;
+    struct search_stemmer *stemmer; /* owns; NULL: none */
+    struct arena arena;             /* of the filter */
+    struct expr *filter;            /* in the arena; NULL: every document */
+    double score;
+    struct kith_str score_field, payload_field, language; /* in words; empty: none, english */
     struct kith_str *words; /* owns: FT.CREATE as it was typed */
     size_t word_count;
     const struct kith_str *prefixes; /* in words; none: every key */
@@ -95,6 +110,7 @@ struct search_cursor { /* rows of an aggregation, as replies */
     unsigned version;
     size_t *ends;          /* owns: where each row ends in rows */
     size_t count, at, batch;
+    int64_t used_ms, idle_ms; /* gone when nobody reads it for idle_ms */
 };
 
 struct search {
@@ -126,10 +142,6 @@ const struct search_field *search_field_of(const struct search_index *index, str
 KITH_NODISCARD int search_doc_read(const struct search_index *index, const struct entry *entry,
                                    struct search_doc **out, bool *unusable);
 void search_doc_free(const struct search_index *index, struct search_doc *doc);
-/* Lower-case words of a text. */
-KITH_NODISCARD int search_split_text(struct kith_str text, struct search_words **out);
-KITH_NODISCARD int search_split_tags(struct kith_str text, char separator, bool case_sensitive,
-                                     struct search_words **out);
 /* Blob to floats; out has room for dim. */
 void search_read_blob(const struct search_field *field, const char *blob, float *out);
 /* "lon,lat" or "lon lat" */

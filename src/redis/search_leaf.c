@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "redis/search_parse.h"
+#include "redis/search_text.h"
 
 static struct kith_str param_text(struct query_reader *in, int *rc)
 {
@@ -59,12 +60,6 @@ int query_vector(struct query_reader *in, const struct search_field *field, cons
 
 /* ---- words ---- */
 
-static bool is_word(char c)
-{
-    const unsigned char u = (unsigned char)c;
-    return u >= 0x80 || u == '_' || (u >= '0' && u <= '9') || ((u | 32) >= 'a' && (u | 32) <= 'z');
-}
-
 /* A run of letters, with escapes taken out, in lower case. */
 static int read_word(struct query_reader *in, struct kith_str *out)
 {
@@ -73,7 +68,7 @@ static int read_word(struct query_reader *in, struct kith_str *out)
     if (!word) return KITH_ENOMEM;
     while (in->at < in->end) {
         if (*in->at == '\\' && in->at + 1 < in->end) in->at++;
-        else if (!is_word(*in->at)) break;
+        else if (!search_is_word_byte(*in->at)) break;
         const char c = *in->at++;
         word[len++] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
     }
@@ -81,7 +76,25 @@ static int read_word(struct query_reader *in, struct kith_str *out)
     return len ? 0 : query_fail(in, "Syntax error");
 }
 
-/* The words of a text in a row; none: everything matches. */
+static bool is_left_out(const struct query_reader *in, struct kith_str word)
+{
+    return !in->options->keep_stop_words && search_is_stop_word(in->query->index, word);
+}
+
+static int set_stem(struct query_reader *in, struct query_word *word)
+{
+    struct search_stemmer *stemmer =
+        in->options->stemmer ? in->options->stemmer : in->query->index->stemmer;
+    struct kith_str stem;
+    if (!stemmer || in->options->verbatim) return 0;
+    const int rc = search_stem(stemmer, word->text, &stem);
+    if (rc) return rc;
+    word->stem.data = arena_strndup(&in->query->arena, stem.data, stem.len);
+    word->stem.len = stem.len;
+    return word->stem.data ? 0 : KITH_ENOMEM;
+}
+
+/* The words of a text in a row. */
 static int phrase_of(struct query_reader *in, struct kith_str text, struct query_node **out)
 {
     struct query_node *node = query_node_new(in, QUERY_PHRASE);
@@ -91,16 +104,15 @@ static int phrase_of(struct query_reader *in, struct kith_str text, struct query
     words.end = text.data + text.len;
     while (rc == 0 && words.at < words.end) {
         struct query_word word = {.form = WORD_EXACT};
-        if (!is_word(*words.at) && *words.at != '\\') {
+        if (!search_is_word_byte(*words.at) && *words.at != '\\') {
             words.at++;
             continue;
         }
         if (*words.at == '\\' && words.at + 1 == words.end) break;
         rc = read_word(&words, &word.text);
-        if (rc == 0) rc = query_word_add(in, node, word);
+        if (rc == 0 && !is_left_out(in, word.text)) rc = query_word_add(in, node, word);
     }
-    if (rc == 0 && node->word_count == 0) node->kind = QUERY_ALL;
-    *out = node;
+    *out = rc == 0 && node->word_count ? node : NULL;
     return rc;
 }
 
@@ -140,6 +152,11 @@ static int read_text_word(struct query_reader *in, struct query_node **out)
     if (word.fuzz) word.form = WORD_FUZZY;
     else if (open || more)
         word.form = open && more ? WORD_INFIX : open ? WORD_SUFFIX : WORD_PREFIX;
+    *out = NULL;
+    if (word.form == WORD_EXACT) {
+        if (is_left_out(in, word.text)) return 0;
+        if ((rc = set_stem(in, &word)) != 0) return rc;
+    }
     *out = node;
     return query_word_add(in, node, word);
 }
@@ -284,6 +301,41 @@ static int read_comparison(struct query_reader *in, struct query_node **out)
     return 0;
 }
 
+/* Words of several fields: @f|g:leaf, at the first '|'. */
+static int read_fields(struct query_reader *in, struct query_node **out)
+{
+    const struct search_index *index = in->query->index;
+    const struct search_field *field = in->scope;
+    struct query_fields *fields = arena_zalloc(&in->query->arena, sizeof *fields);
+    if (!fields) return KITH_ENOMEM;
+    do {
+        if (!field) return query_fail(in, "Unknown field");
+        if (field->type != SEARCH_TEXT) return query_fail(in, "Expected a TEXT field");
+        const size_t place = (size_t)(field - index->fields);
+        if (query_has_field(in->fields, place)) fields->bits[place / 64] |= 1ull << (place % 64);
+        if (!query_take(in, "|")) break;
+        query_blanks(in);
+        field = search_field_of(index, query_name(in));
+    } while (true);
+    if (!query_take(in, ":")) return query_fail(in, "Syntax error");
+    const struct query_fields *before = in->fields;
+    in->scope = NULL;
+    in->fields = fields;
+    const int rc = query_leaf(in, out);
+    in->fields = before;
+    return rc;
+}
+
+static int read_value(struct query_reader *in, struct query_node **out)
+{
+    if (!query_take(in, ":")) return query_fail(in, "Syntax error");
+    if (query_take(in, "{")) return read_tags(in, out);
+    if (query_take(in, "[")) return read_square(in, out);
+    if (in->scope->type != SEARCH_TEXT && !in->scope->any)
+        return query_fail(in, "Expected a TEXT field");
+    return query_leaf(in, out);
+}
+
 static int read_field(struct query_reader *in, struct query_node **out)
 {
     const struct search_field *before = in->scope;
@@ -292,13 +344,8 @@ static int read_field(struct query_reader *in, struct query_node **out)
     if (!in->scope) return query_fail(in, "Unknown field");
     int rc = read_comparison(in, out);
     if (rc == -1000) {
-        rc = 0;
-        if (!query_take(in, ":")) rc = query_fail(in, "Syntax error");
-        else if (query_take(in, "{")) rc = read_tags(in, out);
-        else if (query_take(in, "[")) rc = read_square(in, out);
-        else if (in->scope->type != SEARCH_TEXT && !in->scope->any)
-            rc = query_fail(in, "Expected a TEXT field");
-        else rc = query_leaf(in, out);
+        query_blanks(in);
+        rc = in->at < in->end && *in->at == '|' ? read_fields(in, out) : read_value(in, out);
     }
     in->scope = before;
     return rc;
@@ -324,8 +371,8 @@ int query_leaf(struct query_reader *in, struct query_node **out)
     if (query_take(in, "@")) return read_field(in, out);
     if (query_take(in, "ismissing(")) return read_missing(in, out);
     if (in->at < in->end && *in->at == '"') return read_phrase(in, out);
-    if (in->at < in->end && *in->at == '*' && (in->at + 1 == in->end || (!is_word(in->at[1]) &&
-                                                                        in->at[1] != '\\'))) {
+    const char next = in->at + 1 < in->end ? in->at[1] : 0;
+    if (in->at < in->end && *in->at == '*' && !search_is_word_byte(next) && next != '\\') {
         in->at++;
         *out = query_node_new(in, QUERY_ALL);
         return *out ? 0 : KITH_ENOMEM;

@@ -11,7 +11,9 @@ struct query_reader {
     const char *start, *at, *end;
     const struct query_param *params;
     size_t param_count;
-    const struct search_field *scope; /* of words: @f:(...) */
+    const struct search_field *scope;  /* of words: @f:(...) */
+    const struct query_fields *fields; /* of words: @f|g:(...); NULL: all */
+    const struct query_options *options;
     unsigned depth;
 };
 
@@ -26,6 +28,6 @@ const struct query_param *query_param_of(const struct query_reader *in, struct k
 int query_number(struct query_reader *in, double *out, bool *open);
 int query_vector(struct query_reader *in, const struct search_field *field, const float **out);
 int query_group(struct query_reader *in, struct query_node **out); /* after '(' */
-int query_leaf(struct query_reader *in, struct query_node **out);
+int query_leaf(struct query_reader *in, struct query_node **out); /* NULL: a stop word */
 
 #endif

@@ -31,7 +31,13 @@ bool query_take(struct query_reader *in, const char *text)
 struct query_node *query_node_new(struct query_reader *in, enum query_kind kind)
 {
     struct query_node *node = arena_alloc_array(&in->query->arena, 1, sizeof *node);
-    if (node) *node = (struct query_node){.kind = kind, .field = in->scope};
+    if (node)
+        *node = (struct query_node){.kind = kind, .field = in->scope, .fields = in->fields,
+                                    .weight = 1, .slop = -1};
+    if (node && kind == QUERY_AND) {
+        node->slop = in->options->slop;
+        node->in_order = in->options->in_order;
+    }
     return node;
 }
 
@@ -69,10 +75,46 @@ struct kith_str query_name(struct query_reader *in)
 
 /* ---- => ---- */
 
-static int set_name(struct query_reader *in, struct query_node *node, struct kith_str name)
+static int set_weight(struct query_reader *in, struct query_node *node, struct kith_str value)
 {
-    if (node && node->kind == QUERY_RANGE) in->query->names[node->slot] = name;
+    double number;
+    if (!text_double(value, &number) || number < 0)
+        return query_fail(in, "Syntax error: $weight is a number");
+    if (node) node->weight = number;
     return 0;
+}
+
+static int set_nearness(struct query_reader *in, struct query_node *node, struct kith_str name,
+                        struct kith_str value)
+{
+    double number;
+    const bool yes = str_is(value, "true");
+    if (str_is(name, "inorder")) {
+        if (!yes && !str_is(value, "false")) return query_fail(in, "Syntax error: true or false");
+        if (node) node->in_order = yes;
+        return 0;
+    }
+    if (!text_double(value, &number) || number < -1 || number > 1e9)
+        return query_fail(in, "Syntax error: $slop is a number");
+    if (node) node->slop = (int64_t)number;
+    return 0;
+}
+
+static int set_attribute(struct query_reader *in, struct query_node *node, struct kith_str name,
+                         struct kith_str value)
+{
+    if (str_is(name, "yield_distance_as")) {
+        if (!node) in->query->names[0] = value;
+        else if (node->kind == QUERY_RANGE) in->query->names[node->slot] = value;
+        return 0;
+    }
+    if (str_is(name, "weight")) return set_weight(in, node, value);
+    if (str_is(name, "slop") || str_is(name, "inorder"))
+        return set_nearness(in, node, name, value);
+    if (str_is(name, "epsilon") || str_is(name, "ef_runtime") || str_is(name, "hybrid_policy") ||
+        str_is(name, "batch_size") || (str_is(name, "phonetic") && str_is(value, "false")))
+        return 0;
+    return query_fail(in, "Syntax error: an attribute that is not supported");
 }
 
 /* {$NAME: value; ...}; node: whose. NULL: of the KNN. */
@@ -91,10 +133,8 @@ static int read_attributes(struct query_reader *in, struct query_node *node)
             value = param->value;
         }
         if (value.len == 0) return query_fail(in, "Syntax error");
-        if (str_is(name, "yield_distance_as")) {
-            if (node) set_name(in, node, value);
-            else in->query->names[0] = value;
-        }
+        const int rc = set_attribute(in, node, name, value);
+        if (rc) return rc;
         (void)query_take(in, ";");
     }
     return 0;
@@ -181,9 +221,10 @@ static int read_unary(struct query_reader *in, struct query_node **out)
         if (++in->depth > QUERY_DEPTH_MAX) return query_fail(in, "Syntax error: nested too deep");
         const int rc = read_unary(in, &node->first);
         in->depth--;
-        *out = node;
+        *out = node->first ? node : NULL;
         return rc;
     }
+    struct query_node ignored = {.kind = QUERY_ALL};
     int rc = query_leaf(in, out);
     while (rc == 0) { /* attributes, but not the arrow of KNN */
         const char *before = in->at;
@@ -191,12 +232,26 @@ static int read_unary(struct query_reader *in, struct query_node **out)
             in->at = before;
             break;
         }
-        rc = read_attributes(in, *out);
+        rc = read_attributes(in, *out ? *out : &ignored);
     }
     return rc;
 }
 
-/* Children until `more` says no; one alone stands for itself. */
+/* Words that have to be near each other are few. */
+static int check_near(struct query_reader *in, const struct query_node *node)
+{
+    size_t count = 0;
+    if (node->slop < 0 && !node->in_order) return 0;
+    for (const struct query_node *at = node->first; at; at = at->next) count++;
+    return count <= QUERY_NEAR_MAX ? 0 : query_fail(in, "Too many words for SLOP or INORDER");
+}
+
+/* One child alone stands for itself, none (all were stop words) for nothing. */
+static struct query_node *settle(struct query_node *node)
+{
+    return node->first && !node->first->next ? node->first : node->first ? node : NULL;
+}
+
 static int read_and(struct query_reader *in, struct query_node **out)
 {
     struct query_node *node = query_node_new(in, QUERY_AND);
@@ -205,10 +260,10 @@ static int read_and(struct query_reader *in, struct query_node **out)
     do {
         const int rc = read_unary(in, last);
         if (rc) return rc;
-        last = &(*last)->next;
+        if (*last) last = &(*last)->next;
     } while (!at_end(in));
-    *out = node->first->next ? node : node->first;
-    return 0;
+    *out = settle(node);
+    return check_near(in, node);
 }
 
 static int read_union(struct query_reader *in, struct query_node **out)
@@ -219,9 +274,9 @@ static int read_union(struct query_reader *in, struct query_node **out)
     do {
         const int rc = read_and(in, last);
         if (rc) return rc;
-        last = &(*last)->next;
+        if (*last) last = &(*last)->next;
     } while (query_take(in, "|"));
-    *out = node->first->next ? node : node->first;
+    *out = settle(node);
     return 0;
 }
 
@@ -229,10 +284,21 @@ int search_query_parse(const struct search_index *index, struct kith_str text,
                        const struct query_param *params, size_t param_count,
                        struct search_query *out)
 {
+    return search_query_parse_with(index, text, params, param_count, NULL, out);
+}
+
+int search_query_parse_with(const struct search_index *index, struct kith_str text,
+                            const struct query_param *params, size_t param_count,
+                            const struct query_options *options, struct search_query *out)
+{
+    static const struct query_options plain = {.slop = -1};
+    if (!options) options = &plain;
     struct query_reader in = {.query = out, .start = text.data, .at = text.data,
                               .end = text.data + text.len, .params = params,
-                              .param_count = param_count};
-    *out = (struct search_query){.index = index, .distance_count = 1};
+                              .param_count = param_count, .fields = options->fields,
+                              .options = options};
+    *out = (struct search_query){.index = index, .distance_count = 1,
+                                 .scorer = options->scorer, .tanh_factor = options->tanh_factor};
     arena_init(&out->arena);
     query_blanks(&in);
     if (in.at == in.end) { /* no words: nothing is found */
@@ -240,6 +306,7 @@ int search_query_parse(const struct search_index *index, struct kith_str text,
         return out->root ? 0 : KITH_ENOMEM;
     }
     int rc = read_union(&in, &out->root);
+    if (rc == 0 && !out->root && !(out->root = query_node_new(&in, QUERY_OR))) rc = KITH_ENOMEM;
     if (rc == 0 && query_take(&in, "=>"))
         rc = query_take(&in, "[") ? read_knn(&in) : query_fail(&in, "Syntax error");
     query_blanks(&in);

@@ -6,8 +6,9 @@
  *     unary  := '-' unary | '~' unary | leaf [ => {$ATTRIBUTE: value; ...} ]
  *     leaf   := '(' union ')' | '*' | "phrase" | word | word* | *word | %word% | ismissing(@f)
  *             | @f:{tag|...} | @f:[lo hi] | @f:[lon lat r unit] | @f:[VECTOR_RANGE r $blob]
- *             | @f:leaf | @f==n (!= < <= > >=)
+ *             | @f:leaf | @f|g:leaf | @f==n (!= < <= > >=)
  *
+ * Stop words of the index are left out as if they were not there.
  * Nesting is bounded by QUERY_DEPTH_MAX. Everything lives in the query's arena and borrows the
  * parameters; both go with the query. The text is untrusted.
  */
@@ -26,14 +27,21 @@ enum query_kind {
 };
 enum word_form { WORD_EXACT, WORD_PREFIX, WORD_SUFFIX, WORD_INFIX, WORD_FUZZY };
 
+struct query_fields { /* a set of fields, by place */
+    uint64_t bits[SEARCH_FIELDS_MAX / 64];
+};
 struct query_word {
-    struct kith_str text;
+    struct kith_str text, stem; /* stem of no bytes: the word itself is asked for */
     enum word_form form;
     unsigned fuzz; /* edits */
 };
 struct query_node {
     enum query_kind kind;
-    const struct search_field *field; /* NULL: every text field */
+    const struct search_field *field; /* NULL: every text field of `fields` */
+    const struct query_fields *fields; /* NULL: all */
+    double weight;                    /* of its score */
+    int64_t slop;                     /* AND: words between the words; -1: any number */
+    bool in_order;                    /* AND */
     struct query_node *first, *next;  /* children */
     struct query_word *words;         /* TAG: any of them; WORD: one; PHRASE: in a row */
     size_t word_count, word_cap;
@@ -46,6 +54,23 @@ struct query_node {
 };
 
 #define QUERY_DISTANCES_MAX 4u
+#define QUERY_NEAR_MAX 32u /* children of an AND with a slop or an order */
+
+enum search_scorer {
+    SCORER_BM25, SCORER_BM25_TANH, SCORER_BM25_NORM, SCORER_TFIDF, SCORER_TFIDF_DOCNORM,
+    SCORER_DISMAX, SCORER_DOCSCORE, SCORER_COUNT
+};
+/* What a call says of the whole query. */
+struct query_options {
+    bool verbatim;        /* no stems */
+    bool keep_stop_words; /* they are asked for, and found nowhere */
+    int64_t slop;         /* of every AND; -1: any */
+    bool in_order;
+    enum search_scorer scorer;
+    double tanh_factor;
+    const struct query_fields *fields; /* words are looked for there only; NULL: everywhere */
+    struct search_stemmer *stemmer;    /* of another language; NULL: the index's */
+};
 struct query_param {
     struct kith_str name, value;
 };
@@ -60,6 +85,8 @@ struct search_query {
      * no bytes is not shown. */
     struct kith_str names[QUERY_DISTANCES_MAX];
     size_t distance_count;
+    enum search_scorer scorer;
+    double tanh_factor;
     char error[256]; /* why parsing failed; empty: no memory */
 };
 
@@ -67,6 +94,12 @@ struct search_query {
 KITH_NODISCARD int search_query_parse(const struct search_index *index, struct kith_str text,
                                       const struct query_param *params, size_t param_count,
                                       struct search_query *out);
+/* The same; options are nullable, and what they point to has to outlive the call only, but for the
+ * fields, which the query borrows. */
+KITH_NODISCARD int search_query_parse_with(const struct search_index *index, struct kith_str text,
+                                           const struct query_param *params, size_t param_count,
+                                           const struct query_options *options,
+                                           struct search_query *out);
 void search_query_release(struct search_query *query);
 
 struct search_hit {
@@ -86,5 +119,24 @@ KITH_NODISCARD int search_query_run(struct search_query *query,
                               bool (*accept)(void *ctx, const struct search_doc *doc), void *ctx,
                               struct search_hits *out);
 void search_hits_release(struct search_hits *hits);
+
+/* ---- shared by search_eval.c and search_score.c ---- */
+
+/* How often the words of the node stand, in a row, in the document, each field by its weight. */
+double query_count_text(const struct search_index *index, const struct query_node *node,
+                        const struct search_doc *doc);
+bool query_is_text(const struct query_node *node); /* WORD, PHRASE, or an OR of such */
+/* The first place in the field, from `from` on, where a text node stands; SIZE_MAX: none. */
+size_t query_next_place(const struct search_index *index, const struct query_node *node,
+                        const struct search_doc *doc, size_t field, size_t from);
+/* Fills the scores of the hits. */
+void query_score(struct search_query *query, struct search_hits *hits);
+/* A word of a text, stem nullable. */
+bool query_word_matches(const struct query_word *word, struct kith_str text,
+                        const struct kith_str *stem);
+static inline bool query_has_field(const struct query_fields *fields, size_t place)
+{
+    return !fields || (fields->bits[place / 64] >> (place % 64) & 1);
+}
 
 #endif

@@ -4,7 +4,9 @@
  */
 #include "redis/door.h"
 
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "redis/redis_internal.h"
 
@@ -263,6 +265,152 @@ static void applies(void **state)
     redis_free(redis);
 }
 
+static void words(void **state)
+{
+    (void)state;
+    static const char *const table[][2] = {
+        {"cats", "1 2"}, {"@t:running", "2"}, {"\"cats\"", "2"}, {"runs", "2"}, {"happiness", "3"},
+        {"the", ""}, {"the cat", "1 2"}, {"-the cat", "1 2"}, {"sat on a mat", "1"}, {"\"sat on the mat\"", "1"},
+        {"@t|u:cat", "1 2"}, {"@u|t:blue", "3"}, {"@t:blue", ""}, {"@x|t:running", "2"}, {"@x:runs", ""},
+        {"(cat mat)=>{$slop: 1; $inorder: true}", "1"}, {"(mat cat)=>{$slop:1;$inorder:true}", ""},
+        {"(mat cat)=>{$slop: 1}", "1"}, {"(cat mat)=>{$slop: 0}", ""}, {"(cat|dog)=>{$weight: 2}", "1 2"},
+    };
+    struct redis *redis = door_open();
+    struct session *s = session_open_local(redis);
+    ASK(s, "FT.CREATE^i^PREFIX^1^d:^SCHEMA^t^TEXT^u^TEXT^WEIGHT^2^x^TEXT^NOSTEM", "+OK\r\n");
+    (void)ask(s, "HSET^d:1^t^The cat sat on the mat^u^red", 0, 0);
+    (void)ask(s, "HSET^d:2^t^Cats are running^u^green^x^running", 0, 0);
+    (void)ask(s, "HSET^d:3^u^blue and happy", 0, 0);
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        keys_are(s, table[i][0], table[i][1]);
+    ASK(s, "FT.SEARCH^i^cats^VERBATIM^NOCONTENT", "*2\r\n:1\r\n$3\r\nd:2\r\n");
+    ASK(s, "FT.SEARCH^i^the^NOSTOPWORDS^NOCONTENT", "*1\r\n:0\r\n");
+    ASK(s, "FT.SEARCH^i^blue^INFIELDS^1^t^NOCONTENT", "*1\r\n:0\r\n");
+    ASK(s, "FT.SEARCH^i^blue^INFIELDS^2^t^u^NOCONTENT", "*2\r\n:1\r\n$3\r\nd:3\r\n");
+    ASK(s, "FT.SEARCH^i^mat cat^INORDER^NOCONTENT", "*1\r\n:0\r\n");
+    ASK(s, "FT.SEARCH^i^cat mat^SLOP^1^INORDER^NOCONTENT", "*2\r\n:1\r\n$3\r\nd:1\r\n");
+    ASK(s, "FT.SEARCH^i^cat mat^SLOP^0^NOCONTENT", "*1\r\n:0\r\n");
+    ASK(s, "FT.SEARCH^i^cats^LANGUAGE^klingon", "-No such language klingon\r\n");
+    ASK(s, "FT.SEARCH^i^cats^SCORER^HAMMING", "-No such scorer HAMMING\r\n");
+    ASK(s, "FT.SEARCH^i^cats^EXPANDER^x", "-ERR EXPANDER is not supported\r\n");
+    ASK(s, "FT.CREATE^j^STOPWORDS^1^cat^LANGUAGE^german^SCHEMA^t^TEXT", "+OK\r\n");
+    (void)ask(s, "HSET^d:4^t^die Katze^u^x", 0, 0);
+    ASK(s, "FT.SEARCH^j^Katzen^NOCONTENT", "*2\r\n:1\r\n$3\r\nd:4\r\n");
+    ASK(s, "FT.SEARCH^j^cat^NOCONTENT", "*1\r\n:0\r\n");
+    ASK(s, "FT.SEARCH^j^the sat^NOCONTENT", "*2\r\n:1\r\n$3\r\nd:1\r\n");
+    ASK(s, "FT.CREATE^k^LANGUAGE^klingon^SCHEMA^t^TEXT", "-Unsupported language klingon\r\n");
+    ASK(s, "FT.CREATE^k^SCHEMA^t^TEXT^PHONETIC^dm:en", "-PHONETIC is not supported near `dm:en`\r\n");
+    session_close_local(s);
+    redis_free(redis);
+}
+
+static void shown(void **state)
+{
+    (void)state;
+    struct redis *redis = door_open();
+    struct session *s = session_open_local(redis);
+    ASK(s, "FT.CREATE^i^PREFIX^1^d:^SCHEMA^t^TEXT^u^TEXT", "+OK\r\n");
+    (void)ask(s, "HSET^d:1^t^One cat, two cats; the dog.^u^cat", 0, 0);
+    ASK(s, "FT.SEARCH^i^cat^RETURN^1^t^HIGHLIGHT",
+        "*3\r\n:1\r\n$3\r\nd:1\r\n*2\r\n$1\r\nt\r\n$41\r\nOne <b>cat</b>, two <b>cats</b>; "
+        "the dog.\r\n");
+    ASK(s, "FT.SEARCH^i^@t:dog^HIGHLIGHT^FIELDS^1^t^TAGS^[^]",
+        "*3\r\n:1\r\n$3\r\nd:1\r\n*4\r\n$1\r\nt\r\n$29\r\nOne cat, two cats; the [dog].\r\n"
+        "$1\r\nu\r\n$3\r\ncat\r\n");
+    ASK(s, "FT.SEARCH^i^dog^RETURN^1^t^SUMMARIZE^LEN^2^SEPARATOR^|^HIGHLIGHT",
+        "*3\r\n:1\r\n$3\r\nd:1\r\n*2\r\n$1\r\nt\r\n$15\r\nthe <b>dog</b>|\r\n");
+    ASK(s, "FT.SEARCH^i^*^RETURN^1^t^SUMMARIZE^LEN^2",
+        "*3\r\n:1\r\n$3\r\nd:1\r\n*2\r\n$1\r\nt\r\n$7\r\nOne cat\r\n");
+    session_close_local(s);
+    redis_free(redis);
+}
+
+/* The score of the only hit. */
+static double score_of(struct session *s, const char *query, const char *scorer)
+{
+    char words[128];
+    (void)snprintf(words, sizeof words, "FT.SEARCH^i^%s^WITHSCORES^NOCONTENT^LIMIT^0^1^SCORER^%s", query,
+                   scorer);
+    const char *reply = ask(s, words, 0, 0), *at = strstr(reply, "d:");
+    if (!at || !(at = strchr(at, '$')) || !(at = strchr(at, '\n'))) fail_msg("%s: %s", words, reply);
+    return strtod(at + 1, NULL);
+}
+
+/* By hand: 3 documents of 4, 2 and 2 words, the scores 1, 0.5 and 1. */
+static void scores(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *query, *scorer;
+        double want;
+    } table[] = {
+        /* idf ln(1 + 2.5/1.5), f 2, |d| 4, mean 8/3 */
+        {"ape", "BM25STD", 0.980829253 * 2 * 2.2 / (2 + 1.2 * (0.25 + 0.75 * 1.5))},
+        {"ape", "TFIDF", 2 * 2 / 2.0}, /* exponent of 1 + 4/1 is 2; the commonest stands twice */
+        {"ape", "TFIDF.DOCNORM", 2 * 2 / 4.0},
+        {"ape", "DISMAX", 2},
+        {"ape", "DOCSCORE", 1},
+        {"ape bee", "TFIDF", (2 * 2 + 1 * 1) / 2.0 / 2}, /* two words apart at least */
+        {"cow", "DOCSCORE", 0.5},
+        {"cow", "BM25STD.NORM", 1},
+        {"ape", "BM25STD.TANH", 0.287274}, /* tanh of the first over 4 */
+    };
+    struct redis *redis = door_open();
+    struct session *s = session_open_local(redis);
+    ASK(s, "FT.CREATE^i^PREFIX^1^d:^SCORE_FIELD^s^SCHEMA^t^TEXT", "+OK\r\n");
+    (void)ask(s, "HSET^d:1^t^ape ape eel bee", 0, 0);
+    (void)ask(s, "HSET^d:2^t^cow dog^s^0.5", 0, 0);
+    (void)ask(s, "HSET^d:3^t^dog bee^s^7", 0, 0);
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        const double got = score_of(s, table[i].query, table[i].scorer);
+        if (fabs(got - table[i].want) > 1e-4)
+            fail_msg("%s %s: %g, want %g", table[i].query, table[i].scorer, got, table[i].want);
+    }
+    session_close_local(s);
+    redis_free(redis);
+}
+
+/* FILTER and SKIPINITIALSCAN of FT.CREATE. */
+static void chosen_documents(void **state)
+{
+    (void)state;
+    struct redis *redis = door_open();
+    struct session *s = session_open_local(redis);
+    (void)ask(s, "HSET^d:1^n^1^k^a", 0, 0);
+    (void)ask(s, "HSET^d:2^n^20^k^b", 0, 0);
+    ASK(s, "FT.CREATE^i^PREFIX^1^d:^FILTER^@n > 5 && @k != 'c'^SCHEMA^n^NUMERIC", "+OK\r\n");
+    ASK(s, "FT.CREATE^later^PREFIX^1^d:^SKIPINITIALSCAN^SCHEMA^n^NUMERIC", "+OK\r\n");
+    keys_are(s, "*", "2");
+    (void)ask(s, "HSET^d:1^n^9", 0, 0);
+    (void)ask(s, "HSET^d:2^k^c", 0, 0);
+    keys_are(s, "*", "1");
+    ASK(s, "FT.SEARCH^later^*^NOCONTENT^SORTBY^n", "*3\r\n:2\r\n$3\r\nd:1\r\n$3\r\nd:2\r\n");
+    (void)ask(s, "DEL^d:2", 0, 0);
+    ASK(s, "FT.SEARCH^later^*^NOCONTENT", "*2\r\n:1\r\n$3\r\nd:1\r\n");
+    (void)ask(s, "HSET^d:5^n^1", 0, 0);
+    ASK(s, "FT.CREATE^never^PREFIX^1^d:^SKIPINITIALSCAN^SCHEMA^n^NUMERIC", "+OK\r\n");
+    ASK(s, "FT.SEARCH^never^*^NOCONTENT", "*1\r\n:0\r\n");
+    assert_int_equal(ask(s, "FT.CREATE^bad^FILTER^@n >^SCHEMA^n^NUMERIC", 0, 0)[0], '-');
+    assert_int_equal(ask(s, "FT.CREATE^bad^TEMPORARY^5^SCHEMA^n^NUMERIC", 0, 0)[0], '-');
+    session_close_local(s);
+    redis_free(redis);
+}
+
+static void idle_cursors(void **state)
+{
+    (void)state;
+    struct redis *redis = door_open();
+    struct session *s = session_open_local(redis);
+    fill(s);
+    const char *ask_one = "FT.AGGREGATE^i^*^LOAD^1^@n^WITHCURSOR^COUNT^1^MAXIDLE^1";
+    assert_non_null(strstr(ask(s, ask_one, 0, 0), ":1\r\n"));
+    (void)ask(s, "SET^gone^1^PX^1", 0, 0);
+    while (door_reply(s, "EXISTS gone")[1] == '1') continue;
+    ASK(s, "FT.CURSOR^READ^i^1", "-Cursor not found, id: 1\r\n");
+    session_close_local(s);
+    redis_free(redis);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -272,6 +420,11 @@ int main(void)
         cmocka_unit_test(json),
         cmocka_unit_test(aggregates),
         cmocka_unit_test(applies),
+        cmocka_unit_test(words),
+        cmocka_unit_test(shown),
+        cmocka_unit_test(scores),
+        cmocka_unit_test(chosen_documents),
+        cmocka_unit_test(idle_cursors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
