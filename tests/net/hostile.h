@@ -56,8 +56,13 @@ static inline void hostile_reply(void *ctx, struct exchange *exchange)
 /* Large replies come from workers, as those of real handlers do. */
 static inline void hostile_answer(void *ctx, struct exchange *exchange)
 {
-    if (exchange_query(exchange).len < 2 || net_work(exchange, hostile_reply, ctx))
+    if (exchange_query(exchange).len < 2) {
         hostile_reply(ctx, exchange);
+    } else if (net_work(exchange, hostile_reply, ctx)) {
+        exchange_set_status(exchange, 503);
+        exchange_set_grpc_status(exchange, 14, "too many calls are waiting");
+        exchange_end(exchange);
+    }
 }
 
 static inline uint16_t hostile_start(struct hostile *hostile, struct net_limits limits)
