@@ -98,26 +98,37 @@ static void answer_auth(const struct line_conn *conn, struct buffer *out)
                                         : "OK no authentication required\n");
 }
 
-/* What the lookups of a batch will read is fetched for all of them at a time. */
-static void prefetch(const struct line_conn *conn, const struct batch *batch)
+static bool has_key(const struct line_request *request)
+{
+    return request->fault == LINE_FINE && request->count > 1 &&
+           request->verb < (int)LINE_KEYSPACE_VERBS;
+}
+
+/* What the lookups of a batch will read is fetched for all of them at a time. Their hashes are
+ * kept: the commands need them again. */
+static void prefetch(const struct line_conn *conn, const struct batch *batch,
+                     uint64_t hashes[BATCH_REQUESTS])
 {
     struct cache *cache = redis_cache(conn->line->redis);
-    for (unsigned stage = 0; stage < 2; stage++)
-        for (size_t i = 0; i < batch->count; i++) {
-            const struct line_request *request = &batch->requests[i];
-            if (request->fault != LINE_FINE || request->count < 2) continue;
-            const struct kith_str key = batch->words.at[request->first + 1];
-            if (stage) cache_prefetch_entry(cache, 0, key);
-            else cache_prefetch(cache, 0, key);
-        }
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct line_request *request = &batch->requests[i];
+        if (has_key(request))
+            hashes[i] = cache_prefetch(cache, 0, batch->words.at[request->first + 1]);
+    }
+    for (size_t i = 0; i < batch->count && batch->count > 1; i++)
+        if (has_key(&batch->requests[i])) cache_prefetch_entry(cache, 0, hashes[i]);
 }
 
 static void answer(struct line_conn *conn, struct batch *batch, struct buffer *out)
 {
-    if (batch->touches && batch->count > 1) prefetch(conn, batch);
+    uint64_t hashes[BATCH_REQUESTS];
+    struct cache *cache = redis_cache(conn->line->redis);
+    if (batch->touches) prefetch(conn, batch, hashes);
     for (size_t i = 0; i < batch->count; i++) {
         const struct line_request *request = &batch->requests[i];
         if (line_fault_text(request, out)) continue;
+        if (has_key(request))
+            cache_expect(cache, batch->words.at[request->first + 1], hashes[i]);
         if (request->verb == LINE_AUTH) answer_auth(conn, out);
         else if (request->verb == LINE_PING) buffer_put(out, "PONG\n", 5);
         else if (request->verb == LINE_STATS) line_write_json(conn->line, out);
