@@ -7,7 +7,8 @@
  * Formats
  *     fvecs bvecs ivecs     rows of u32 dimension + values (f32, u8, i32)
  *     fbin u8bin i8bin ibin u32 rows, u32 dimension, then the values (f32, u8, i8, i32)
- *     npy                   NumPy 1 to 3: f2 f4 f8 i1 u1 i4 i8; 2-D = vectors, 1-D = scalars
+ *     npy                   NumPy 1 to 3: f2 f4 f8 i1 u1 i4 i8; 2-D = vectors, 1-D = scalars,
+ *                           which may be b1 i2 u2 u4 U S too
  *     jsonl                 one JSON object a line; kinds inferred from the first rows
  *     csv                   RFC 4180 with a header row; kinds inferred; "[1,2]" is a vector
  *     hdf5                  ann-benchmarks files, one data set of them (when built with HDF5)

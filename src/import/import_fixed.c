@@ -4,7 +4,7 @@
  * size, reads a batch with one read and converts it.
  *
  * Elements become: f32 f16 f64 -> f32 vector; u8, i8, i32 keep their kind; i64 -> i32 vector when
- * every value fits, an error otherwise. Scalars (dim 0) become double or int64.
+ * every value fits, an error otherwise. Scalars (dim 0) become double, int64, bool or text.
  */
 #include <string.h>
 
@@ -16,11 +16,12 @@ struct fixed {
     struct import_layout layout;
     size_t stride;      /* bytes of a row in the file */
     struct buffer raw;  /* owns: a batch as it is in the file */
+    struct buffer text; /* owns: a text in UTF-8 */
 };
 
 size_t import_element_bytes(enum import_element element)
 {
-    static const uint8_t bytes[] = {2, 4, 8, 1, 1, 4, 8};
+    static const uint8_t bytes[] = {2, 4, 8, 1, 1, 4, 8, 1, 2, 2, 4, 4, 1};
     return bytes[element];
 }
 
@@ -35,9 +36,16 @@ static enum import_kind vector_kind(enum import_element element)
     }
 }
 
+static bool is_text(enum import_element element)
+{
+    return element == ELEMENT_UCS4 || element == ELEMENT_BYTES;
+}
+
 static enum import_kind scalar_kind(enum import_element element)
 {
     bool real = element == ELEMENT_F16 || element == ELEMENT_F32 || element == ELEMENT_F64;
+    if (element == ELEMENT_BOOL) return IMPORT_BOOL;
+    if (is_text(element)) return IMPORT_STRING;
     return real ? IMPORT_F64 : IMPORT_I64;
 }
 
@@ -68,13 +76,55 @@ static int64_t element_integer(enum import_element element, const uint8_t *at)
     switch (element) {
     case ELEMENT_U8: return *at;
     case ELEMENT_I8: return *at < 128 ? *at : *at - 256;
+    case ELEMENT_I16: return (int16_t)le16_get(at);
+    case ELEMENT_U16: return le16_get(at);
     case ELEMENT_I32: return (int32_t)le32_get(at);
+    case ELEMENT_U32: return le32_get(at);
     default: return (int64_t)le64_get(at);
     }
 }
 
+/* Code points, up to the zeros behind the last; surrogates and what lies beyond are refused. */
+static bool put_ucs4(struct buffer *out, const uint8_t *at, size_t count)
+{
+    while (count > 0 && le32_get(at + 4 * (count - 1)) == 0) count--;
+    for (size_t i = 0; i < count; i++) {
+        const uint32_t c = le32_get(at + 4 * i);
+        if (c > 0x10ffff || (c >= 0xd800 && c < 0xe000)) return false;
+        if (c < 0x80) {
+            buffer_put_u8(out, (uint8_t)c);
+            continue;
+        }
+        const int more = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
+        buffer_put_u8(out, (uint8_t)((0xf00u >> (more + 1)) | (c >> (6 * more))));
+        for (int left = more - 1; left >= 0; left--)
+            buffer_put_u8(out, (uint8_t)(0x80 | ((c >> (6 * left)) & 0x3f)));
+    }
+    return true;
+}
+
+/* false: no text. */
+static bool put_text(struct import_store *store, const struct import_layout *layout,
+                     struct buffer *scratch, const uint8_t *at)
+{
+    size_t len = layout->text_len;
+    if (layout->element == ELEMENT_BYTES) {
+        while (len > 0 && at[len - 1] == 0) len--;
+        import_store_text(store, (const char *)at, len);
+        return utf8_valid((const char *)at, len);
+    }
+    buffer_clear(scratch);
+    if (!put_ucs4(scratch, at, len)) return false;
+    import_store_text(store, scratch->len ? (const char *)scratch->data : "", scratch->len);
+    return true;
+}
+
 static void put_scalar(struct import_store *store, enum import_element element, const uint8_t *at)
 {
+    if (element == ELEMENT_BOOL) {
+        buffer_put_u8(&store->values, *at != 0);
+        return;
+    }
     if (scalar_kind(element) == IMPORT_F64) {
         buffer_put_f64(&store->values, element_real(element, at));
     } else {
@@ -107,7 +157,7 @@ static bool put_vector(struct import_store *store, const struct import_layout *l
     }
 }
 
-static int put_row(struct import_reader *reader, const struct fixed *fixed, const uint8_t *at,
+static int put_row(struct import_reader *reader, struct fixed *fixed, const uint8_t *at,
                    uint64_t row, struct kith_error *err)
 {
     const struct import_layout *layout = &fixed->layout;
@@ -121,7 +171,13 @@ static int put_row(struct import_reader *reader, const struct fixed *fixed, cons
         }
         at += sizeof dim;
     }
-    if (layout->dim == 0) {
+    if (is_text(layout->element)) {
+        if (!put_text(&reader->stores[0], layout, &fixed->text, at)) {
+            return error_set_at(err, KITH_EINVAL, row, "%s: row %llu is no text in Unicode",
+                                reader->path, (unsigned long long)row);
+        }
+        if (buffer_failed(&fixed->text)) return import_no_memory(reader, err);
+    } else if (layout->dim == 0) {
         put_scalar(&reader->stores[0], layout->element, at);
     } else if (!put_vector(&reader->stores[0], layout, at)) {
         return error_set_at(err, KITH_EINVAL, row,
@@ -169,6 +225,7 @@ static void fixed_close(struct import_reader *reader)
 {
     struct fixed *fixed = reader->state;
     if (fixed) buffer_release(&fixed->raw);
+    if (fixed) buffer_release(&fixed->text);
     mem_free(fixed);
 }
 
@@ -195,8 +252,11 @@ int import_open_fixed(struct import_reader *reader, const struct import_layout *
         return error_set(err, KITH_ELIMIT, "%s: dimension %u is above %d", reader->path,
                          layout->dim, IMPORT_DIM_MAX);
     }
-    size_t stride = (layout->dim ? layout->dim : 1) * import_element_bytes(layout->element) +
-                    (layout->prefixed ? sizeof(uint32_t) : 0);
+    const size_t values = is_text(layout->element) ? layout->text_len
+                          : layout->dim            ? layout->dim
+                                                   : 1;
+    const size_t stride = values * import_element_bytes(layout->element) +
+                          (layout->prefixed ? sizeof(uint32_t) : 0);
     int rc = check_size(reader, layout, stride, err);
     if (rc) return rc;
     struct fixed *fixed = mem_zalloc(sizeof *fixed);

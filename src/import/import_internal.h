@@ -103,12 +103,14 @@ void import_lines_release(struct import_lines *lines);
 
 /* ---- import_fixed.c: headers, then rows of one size ---- */
 enum import_element { ELEMENT_F16, ELEMENT_F32, ELEMENT_F64, ELEMENT_U8, ELEMENT_I8, ELEMENT_I32,
-                      ELEMENT_I64 };
+                      ELEMENT_I64, ELEMENT_BOOL, ELEMENT_I16, ELEMENT_U16, ELEMENT_U32,
+                      ELEMENT_UCS4, ELEMENT_BYTES }; /* the last two: texts padded with zeros */
 struct import_layout {
     uint64_t data_offset;
     uint64_t rows;
     uint32_t dim;          /* 0: a scalar a row */
     enum import_element element;
+    uint32_t text_len;     /* of texts: characters of a value */
     bool prefixed;         /* each row starts with its dimension as u32 */
 };
 /* Checks the layout against the file's size and sets the reader up for it. */

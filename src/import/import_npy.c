@@ -19,7 +19,7 @@
 #define HEADER_MAX 65536
 
 struct npy {
-    char descr[8];
+    char descr[16];
     bool has_descr, has_order, has_shape, fortran;
     size_t dims;
     uint64_t shape[2];
@@ -118,20 +118,44 @@ static bool element_of(const char *descr, enum import_element *out)
         enum import_element element;
     } known[] = {{"<f2", ELEMENT_F16}, {"<f4", ELEMENT_F32}, {"<f8", ELEMENT_F64},
                  {"|u1", ELEMENT_U8},  {"|i1", ELEMENT_I8},  {"<u1", ELEMENT_U8},
-                 {"<i1", ELEMENT_I8},  {"<i4", ELEMENT_I32}, {"<i8", ELEMENT_I64}};
+                 {"<i1", ELEMENT_I8},  {"<i4", ELEMENT_I32}, {"<i8", ELEMENT_I64},
+                 {"|b1", ELEMENT_BOOL}, {"<i2", ELEMENT_I16}, {"<u2", ELEMENT_U16},
+                 {"<u4", ELEMENT_U32}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (strcmp(descr, known[i].descr) == 0) return *out = known[i].element, true;
     }
     return false;
 }
 
+/* '<U20', '|S8': so many characters, or bytes. */
+static bool text_of(const char *descr, struct import_layout *out)
+{
+    uint64_t len = 0;
+    struct text digits = {descr + 2, descr + strlen(descr)};
+    const bool wide = strncmp(descr, "<U", 2) == 0;
+    if (!wide && strncmp(descr, "|S", 2) != 0) return false;
+    if (!number(&digits, &len) || digits.pos != digits.end) return false;
+    if (len == 0 || len > IMPORT_RECORD_MAX / 4) return false;
+    out->element = wide ? ELEMENT_UCS4 : ELEMENT_BYTES;
+    out->text_len = (uint32_t)len;
+    return true;
+}
+
+/* Of these there are scalars only. */
+static bool is_scalar(enum import_element element) { return element >= ELEMENT_BOOL; }
+
 static int layout_of(const struct import_reader *reader, const struct npy *npy,
                      struct import_layout *layout, struct kith_error *err)
 {
-    if (!element_of(npy->descr, &layout->element)) {
+    if (!text_of(npy->descr, layout) && !element_of(npy->descr, &layout->element)) {
         return error_set(err, KITH_EUNSUPPORTED,
                          "%s: element type '%s'; save it with .astype('<f4')", reader->path,
                          npy->descr);
+    }
+    if (npy->dims == 2 && is_scalar(layout->element)) {
+        return error_set(err, KITH_EUNSUPPORTED,
+                         "%s: rows of element type '%s'; save it with .astype('<i4')",
+                         reader->path, npy->descr);
     }
     if (npy->fortran && npy->dims == 2) {
         return error_set(err, KITH_EUNSUPPORTED,

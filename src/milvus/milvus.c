@@ -1,7 +1,7 @@
 /*
  * The door's beginning and end, and which transport an exchange came by.
  */
-#include "milvus/milvus_internal.h"
+#include "milvus/job.h"
 
 #include "base/alloc.h"
 
@@ -27,6 +27,7 @@ int milvus_new(const struct milvus_opts *opts, struct milvus **out, struct kith_
     if (rc == 0) rc = make_series(milvus);
     if (rc) error_set(err, rc, "the Milvus door: no memory");
     else rc = registry_open(milvus, err);
+    if (rc == 0) rc = jobs_open(milvus, err);
     if (rc) {
         milvus_free(milvus);
         return rc;
@@ -38,6 +39,7 @@ int milvus_new(const struct milvus_opts *opts, struct milvus **out, struct kith_
 void milvus_free(struct milvus *milvus)
 {
     if (!milvus) return;
+    jobs_close(milvus);
     registry_close(milvus);
     milvus_groups_free(milvus->groups);
     map_release(&milvus->names);

@@ -139,6 +139,10 @@ struct milvus_mutation {
 MilvusStatus *milvus_rows_write(struct milvus_call *call,
                                 const struct milvus_collection *collection,
                                 const struct milvus_rows *rows, struct milvus_mutation *out);
+/* Whether milvus_rows_write would refuse an insert before it asks the engine. */
+MilvusStatus *milvus_rows_check(struct milvus_call *call,
+                                const struct milvus_collection *collection,
+                                const struct milvus_rows *rows);
 /* Fills the columns that a partial upsert leaves out from the rows that are there. upsert_partial.c
  */
 MilvusStatus *milvus_rows_complete(struct milvus_call *call,

@@ -93,6 +93,11 @@ MILVUS_HANDLER(GetReplicas);
 MILVUS_HANDLER(LoadBalance);
 MILVUS_HANDLER(ManualCompaction);
 
+/* handle_import.c */
+MILVUS_HANDLER(GetImportState);
+MILVUS_HANDLER(Import);
+MILVUS_HANDLER(ListImportTasks);
+
 /* handle_analyzer.c */
 MILVUS_HANDLER(RunAnalyzer);
 

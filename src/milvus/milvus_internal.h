@@ -33,8 +33,11 @@ struct milvus {
     struct milvus_group *groups; /* owns: resource groups but the default one; guard: ddl_lock */
     struct os_mutex zones_lock; /* last in the order: held to find a zone of time */
     struct milvus_zones *zones; /* owns; guard: zones_lock */
+    struct milvus_jobs *jobs;   /* owns; its own lock is a leaf: job.c */
     /* Three a row of the table of RPCs, found once: series live as long as their metrics. Owns. */
     struct milvus_rpc_series *series;
+    void (*settle)(void *ctx); /* nullable; set before the nets start */
+    void *settle_ctx;
     _Atomic uint64_t last_ts;
     _Atomic int64_t next_identifier;
 };

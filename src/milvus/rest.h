@@ -46,6 +46,7 @@
     KEY(FIELD_NAME, "fieldName", "field_name")                  \
     KEY(FIELD_PARAMS, "fieldParams", NULL)                      \
     KEY(FIELDS, "fields", NULL)                                 \
+    KEY(FILES, "files", NULL)                                   \
     KEY(FILTER, "filter", NULL)                                 \
     KEY(FUNCTION, "function", NULL)                             \
     KEY(FUNCTION_NAME, "functionName", "function_name")         \
@@ -78,6 +79,7 @@
     KEY(OBJECT_NAME, "objectName", NULL)                        \
     KEY(OBJECT_TYPE, "objectType", NULL)                        \
     KEY(OFFSET, "offset", NULL)                                 \
+    KEY(OPTIONS, "options", NULL)                               \
     KEY(ORDER_BY_FIELDS, "orderByFields", NULL)                 \
     KEY(OUTPUT_FIELD_NAMES, "outputFieldNames", NULL)           \
     KEY(OUTPUT_FIELDS, "outputFields", NULL)                    \
@@ -355,6 +357,9 @@ REST_HANDLER(resources_alter);
 REST_HANDLER(resources_transfer);
 REST_HANDLER(segments_describe);
 REST_HANDLER(run_analyzer);
+REST_HANDLER(jobs_create);
+REST_HANDLER(jobs_describe);
+REST_HANDLER(jobs_list);
 REST_HANDLER(later);
 
 #endif

@@ -161,6 +161,8 @@ static void set_keys(const struct milvus_collection *collection, const struct mi
 static MilvusStatus *write(struct milvus_call *call, const struct milvus_collection *collection,
                            const struct milvus_rows *rows, struct milvus_mutation *out)
 {
+    MilvusStatus *owned = milvus_owned(call, collection);
+    if (owned) return owned;
     struct kith_error err = { 0 };
     struct kith_batch batch = KITH_BATCH_INIT;
     batch.rows = rows->rows;
@@ -179,6 +181,14 @@ static MilvusStatus *write(struct milvus_call *call, const struct milvus_collect
     milvus_data_count(call, "milvus_proxy_insert_vectors_count", "Rows written.", collection,
                       (double)rows->rows);
     return NULL;
+}
+
+MilvusStatus *milvus_rows_check(struct milvus_call *call,
+                                const struct milvus_collection *collection,
+                                const struct milvus_rows *rows)
+{
+    MilvusStatus *refused = check(call, collection, rows);
+    return refused ? refused : check_fields(call, collection, rows);
 }
 
 MilvusStatus *milvus_rows_write(struct milvus_call *call,

@@ -77,6 +77,10 @@ KITH_NODISCARD int os_stat(const struct os *os, const char *path, struct os_stat
 KITH_NODISCARD int os_list(const struct os *os, const char *path,
                            int (*fn)(void *ctx, const char *name), void *ctx,
                            struct kith_error *err);
+/* The real path of a regular file of this machine below `dir`, wherever links lead. `name` is
+ * relative to dir, or absolute. KITH_EINVAL: outside, or another kind of file; KITH_ENOTFOUND. */
+KITH_NODISCARD int os_beneath(const char *dir, const char *name, char *out, size_t size,
+                              struct kith_error *err);
 KITH_NODISCARD int os_disk_free(const struct os *os, const char *path, uint64_t *free_bytes,
                                 uint64_t *total_bytes, struct kith_error *err);
 

@@ -114,6 +114,8 @@ static const struct setting settings[] = {
     { "http.int64_numbers", "http-int64-numbers", "proxy.http.acceptTypeAllowInt64", SETTING_BOOL,
       "true", NULL, NULL, "REST writes 64-bit integers as numbers, not as texts", 0,
       AT(rest_int64_numbers), false },
+    { "import.dir", "import-dir", NULL, SETTING_TEXT, "", NULL, "DIR",
+      "Milvus clients may import files that lie below it; empty: none", 0, AT(import_dir), false },
 };
 #define SETTING_COUNT (sizeof settings / sizeof settings[0])
 

@@ -48,6 +48,7 @@ struct server_config {
     bool log_access;
     uint64_t slow_query_ms;
     bool rest_int64_numbers;
+    const char *import_dir; /* "": no imports */
 };
 
 enum setting_kind {

@@ -35,7 +35,7 @@ static const struct {
     { "client", "base os proto" },
     { "net", "base os model proto" },
     { "server", "base os model proto net text storage cache memory cluster" },
-    { "milvus", "base os model proto net server text" },
+    { "milvus", "base os model import proto net server text" },
     { "redis", "base os model kernel proto net server text cache" },
     { "line", "base os model proto net server cache redis" },
     { "bench", "base os model kernel proto import client" },

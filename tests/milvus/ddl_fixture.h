@@ -23,6 +23,7 @@ struct door {
     struct milvus *milvus;
     struct arena arena;
     struct milvus_call call;
+    const char *import_dir; /* of the next door_reopen */
 };
 
 static inline void door_reopen(struct door *door)
@@ -35,7 +36,8 @@ static inline void door_reopen(struct door *door)
     assert_int_equal(auth_open(door->db, os_real(), false, &door->auth, &err), 0);
     assert_int_equal(metrics_new(os_real(), &door->metrics), 0);
     const struct milvus_opts milvus = {
-        .os = os_real(), .db = door->db, .auth = door->auth, .metrics = door->metrics};
+        .os = os_real(), .db = door->db, .auth = door->auth, .metrics = door->metrics,
+        .import_dir = door->import_dir};
     assert_int_equal(milvus_new(&milvus, &door->milvus, &err), 0);
     arena_init(&door->arena);
     door->call = (struct milvus_call){

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@
 
 struct rest_server {
     char dir[64], path[80];
+    char imports[80]; /* a directory for files of imports */
     struct kith_db *db;
     struct auth *auth;
     struct metrics *metrics;
@@ -38,13 +40,16 @@ static inline void server_open(struct rest_server *server, bool with_auth)
     (void)snprintf(server->dir, sizeof server->dir, "/tmp/kith-rest-XXXXXX");
     assert_non_null(mkdtemp(server->dir));
     (void)snprintf(server->path, sizeof server->path, "%s/db", server->dir);
+    (void)snprintf(server->imports, sizeof server->imports, "%s/imports", server->dir);
+    assert_int_equal(mkdir(server->imports, 0700), 0);
     opts.no_threads = true;
     opts.sync = KITH_SYNC_NO;
     assert_int_equal(kith_open(server->path, &opts, &server->db, &err), 0);
     assert_int_equal(auth_open(server->db, os_real(), with_auth, &server->auth, &err), 0);
     assert_int_equal(metrics_new(os_real(), &server->metrics), 0);
     const struct milvus_opts door = { .os = os_real(), .db = server->db, .auth = server->auth,
-                                      .metrics = server->metrics, .rest_int64_numbers = true };
+                                      .metrics = server->metrics, .rest_int64_numbers = true,
+                                      .import_dir = server->imports };
     assert_int_equal(milvus_new(&door, &server->milvus, &err), 0);
     server->door = (struct net_door){ .name = "milvus", .bind = "127.0.0.1", .fd = -1,
                                       .grpc = true, .body_bytes_max = 64 << 20,
@@ -85,6 +90,8 @@ static inline void server_close(struct rest_server *server)
     kith_close(server->db);
     (void)!os_list(os_real(), server->path, server_unlink, server->path, NULL);
     (void)rmdir(server->path);
+    (void)!os_list(os_real(), server->imports, server_unlink, server->imports, NULL);
+    (void)rmdir(server->imports);
     (void)rmdir(server->dir);
 }
 

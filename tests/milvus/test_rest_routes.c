@@ -50,7 +50,7 @@ static void test_privileges_are_those_of_rpcs(void **state)
 
 /* A body with all that any route requires. */
 static const char whole[] =
-    "{\"collectionName\":\"c\",\"aliasName\":\"a\",\"function\":{},\"functionName\":\"f\","
+    "{\"collectionName\":\"c\",\"aliasName\":\"a\",\"files\":[[\"a.json\"]],\"function\":{},\"functionName\":\"f\","
     "\"propertyKeys\":[\"x\"],\"schema\":{},\"fieldName\":\"f\",\"jobId\":1,"
     "\"newCollectionName\":\"n\",\"text\":[\"t\"],\"dbName\":\"default\",\"search\":[{}],"
     "\"filter\":\"id > 0\",\"id\":1,\"indexName\":\"i\",\"indexParams\":[{}],"
@@ -158,8 +158,7 @@ static void test_http(void **state)
     expect_part(server, "collections/list", "{} x", "\"code\":1801");
     expect_part(server, "collections/describe", "{}", "failed on the 'required' tag");
     expect_part(server, "collections/describe", "{\"collectionName\":\"\"}", "\"code\":1802");
-    expect(server, "jobs/import/list", "{}",
-           "{\"code\":10,\"message\":\"service unimplemented: jobs/import/list\"}");
+    expect(server, "jobs/import/list", "{}", "{\"code\":0,\"data\":{\"records\":[]}}");
     server_close(server);
     test_free(server);
 }
