@@ -32,10 +32,22 @@ int search_each_field(struct redis_call *call, const struct search_index *index,
                       void (*fn)(void *ctx, struct kith_str name, struct kith_str value),
                       void *ctx);
 
-/* FT.SEARCH, FT.AGGREGATE and FT.INFO over an index that is ready. */
-void search_in(struct redis_call *call, const struct search_index *index);
+/* FT.SEARCH, FT.AGGREGATE and FT.INFO over an index that is ready. found: what its collection has
+ * found of the KNN query; NULL: nothing was asked yet. */
+void search_in(struct redis_call *call, const struct search_index *index,
+               const struct search_found *found);
 void aggregate_in(struct redis_call *call, struct search_index *index);
 void search_put_info(struct redis_call *call, const struct search_index *index);
+
+/* ---- the collection of an index: cmd_search_derived.c ---- */
+
+/* The index, parsed and not linked, becomes an index; answers. Takes it. */
+void search_create(struct redis_call *call, struct search_index *index);
+/* The index goes, with its collection; answers. */
+void search_drop(struct redis_call *call, struct search_index *index);
+/* True: the collection is asked on a worker; the answer follows. */
+bool search_walk(struct redis_call *call, const struct search_index *index,
+                 const struct search_query *query);
 
 /* ---- collections of other doors: cmd_search_collection.c ---- */
 

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "redis/acl.h"
 #include "redis/cmd_search.h"
+#include "server/owner.h"
 
 struct search_job {
     struct kith_db *db;
@@ -18,6 +19,7 @@ struct search_job {
     struct search_wish_block block;
     struct search_rows *rows; /* owns */
     struct kith_names names;  /* FT._LIST */
+    size_t shown;             /* of names, the first ones: collections of other doors */
     int rc;
     struct kith_error err;
 };
@@ -91,6 +93,12 @@ static void ask_engine(void *ctx)
 {
     struct search_job *job = ctx;
     job->rc = search_rows_open(job->db, job->words->argv[1], &job->rows, &job->err);
+    /* One of ours whose index is gone, or comes just now. */
+    if (job->rc == 0 && owner_is_redis(job->db, NULL, job->rows->info->name)) {
+        search_rows_free(job->rows);
+        job->rows = NULL;
+        job->rc = KITH_ENOTFOUND;
+    }
     if (job->rc == 0 && (job->ask == SEARCH_ASK_SEARCH || job->ask == SEARCH_ASK_AGGREGATE))
         job->rc = search_rows_fetch(job->rows, &job->block.wish, &job->err);
 }
@@ -134,7 +142,7 @@ static void answer(struct redis_call *call, struct search_job *job)
         return;
     }
     switch (job->ask) {
-    case SEARCH_ASK_SEARCH: search_in(call, index); break;
+    case SEARCH_ASK_SEARCH: search_in(call, index, NULL); break;
     case SEARCH_ASK_AGGREGATE: aggregate_in(call, index); break;
     case SEARCH_ASK_INFO: search_put_info(call, index); break;
     case SEARCH_ASK_DROP:
@@ -173,6 +181,15 @@ static void list_engine(void *ctx)
     struct search_job *job = ctx;
     job->rc = kith_collection_list(job->db, NULL, &job->names, &job->err);
     if (job->rc) job->names = (struct kith_names){0};
+    size_t kept = 0;
+    for (size_t i = 0; i < job->names.count; i++) {
+        char *name = job->names.names[i];
+        const bool ours = owner_is_redis(job->db, NULL, name);
+        job->names.names[i] = job->names.names[kept];
+        job->names.names[kept] = name;
+        kept += !ours;
+    }
+    job->shown = kept;
 }
 
 static bool may_see(const struct redis_call *call, const char *name)
@@ -196,7 +213,7 @@ static void finish_list(struct redis_call *call, void *ctx)
         resp_cstr(call->reply, at->name);
         count++;
     }
-    for (size_t i = 0; i < job->names.count; i++) {
+    for (size_t i = 0; i < job->shown; i++) {
         const char *name = job->names.names[i];
         if (search_find(call->redis, str_of(name)) || !may_see(call, name)) continue;
         resp_cstr(call->reply, name);

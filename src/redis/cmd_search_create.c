@@ -321,9 +321,5 @@ void run_ft_create(struct redis_call *call)
         search_index_free(index);
         return;
     }
-    index->rebuild = true;
-    search_link(call->redis, index);
-    call_log(call, call->argv, call->argc);
-    call->redis->dirty++;
-    resp_ok(call->reply);
+    search_create(call, index);
 }

@@ -90,8 +90,7 @@ static void run_ft_dropindex(struct redis_call *call)
     const struct kith_str words[2] = {str_of("FT.DROPINDEX"), call->argv[1]};
     call_log(call, words, 2);
     call->redis->dirty++;
-    search_unlink(call->redis, index);
-    resp_ok(call->reply);
+    search_drop(call, index);
 }
 
 /* ---- aliases ---- */

@@ -469,8 +469,24 @@ static bool read_options(struct redis_call *call, struct search_request *request
     return true;
 }
 
+/* Nothing was asked of the index's collection yet, and it can be asked. */
+static bool walks(struct redis_call *call, const struct search_request *request,
+                  const struct search_query *query, const struct search_found *found)
+{
+    return !found && !request->by_keys && !query->index->rows &&
+           search_walk(call, query->index, query);
+}
+
+static int run(struct search *search, struct search_query *query, struct search_request *request,
+               const struct search_found *found, struct search_hits *hits)
+{
+    const int rc = found && found->keys ? search_query_run_found(query, found, hits) : KITH_EBUSY;
+    search->walks += rc == 0;
+    return rc == KITH_EBUSY ? search_query_run(query, is_asked, request, hits) : rc;
+}
+
 static void search_with(struct redis_call *call, const struct search_index *index,
-                        struct search_request *request)
+                        struct search_request *request, const struct search_found *found)
 {
     struct search_query query;
     struct search_hits hits = {0};
@@ -478,7 +494,12 @@ static void search_with(struct redis_call *call, const struct search_index *inde
     if (!search_wording_settle(call, index, &request->wording)) return;
     if (search_parse(call, index, call->argv[2], request->params, request->param_count,
                      &request->wording.options, &query)) {
-        rc = search_query_run(&query, is_asked, request, &hits);
+        if (walks(call, request, &query, found)) {
+            search_query_release(&query);
+            search_wording_release(&request->wording);
+            return;
+        }
+        rc = run(search_of(call->redis), &query, request, found, &hits);
         if (rc == 0 && request->sorted && !hits.paged) rc = sort_hits(call, &query, request, &hits);
         if (rc == 0) answer(call, &query, request, &hits);
         else call_no_memory(call);
@@ -488,11 +509,12 @@ static void search_with(struct redis_call *call, const struct search_index *inde
     search_wording_release(&request->wording);
 }
 
-void search_in(struct redis_call *call, const struct search_index *index)
+void search_in(struct redis_call *call, const struct search_index *index,
+               const struct search_found *found)
 {
     struct search_request *request = mem_zalloc(sizeof *request);
     if (!request) call_no_memory(call);
-    else if (read_options(call, request)) search_with(call, index, request);
+    else if (read_options(call, request)) search_with(call, index, request, found);
     mem_free(request);
 }
 
@@ -531,5 +553,5 @@ void run_ft_search(struct redis_call *call)
 {
     if (search_elsewhere(call, SEARCH_ASK_SEARCH)) return;
     const struct search_index *index = search_ready(call, call->argv[1]);
-    if (index) search_in(call, index);
+    if (index) search_in(call, index, NULL);
 }

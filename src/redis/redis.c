@@ -14,7 +14,7 @@
 #include "redis/cron.h"
 #include "redis/persist.h"
 #include "redis/scache_book.h"
-#include "redis/search_index.h"
+#include "redis/search_derived.h"
 #include "redis/slowlog.h"
 #include "redis/tracking.h"
 #include "redis/vector_upkeep.h"
@@ -121,6 +121,7 @@ static int open_parts(struct redis *redis, const struct redis_opts *opts, struct
     rc = persist_open(redis, opts->dir, err);
     if (rc == 0) rc = offload_init(redis, opts->workers, err);
     if (rc == 0) rc = cron_start(redis, err);
+    if (rc == 0) rc = search_sync_start(redis, err);
     return rc;
 }
 
@@ -152,6 +153,7 @@ void redis_free(struct redis *redis)
 {
     if (!redis) return;
     cron_stop(redis);
+    search_sync_stop(redis);
     background_release(redis);
     offload_release(redis);
     close_sessions(redis);

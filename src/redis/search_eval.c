@@ -281,6 +281,50 @@ static int by_score(const void *left, const void *right)
     return compare_keys(a->doc, b->doc);
 }
 
+/* True: it matches, and the hit has its distances. */
+static bool test(const struct search_query *query, const struct search_doc *doc,
+                 struct search_hit *hit)
+{
+    const struct search_index *index = query->index;
+    const struct run run = {index, hit};
+    const size_t knn = query->knn ? (size_t)(query->knn - index->fields) : 0;
+    *hit = (struct search_hit){.doc = doc, .score = 1, .distances = {0, NAN, NAN, NAN}};
+    if (query->knn && !doc->values[knn].there) return false;
+    if (!matches(&run, query->root, doc)) return false;
+    if (query->knn)
+        hit->distances[0] =
+            search_vector_distance(query->knn, query->vector, doc->values[knn].vector);
+    return true;
+}
+
+int search_query_run_found(struct search_query *query, const struct search_found *found,
+                           struct search_hits *out)
+{
+    const struct search_index *index = query->index;
+    struct search_hits hits = {0};
+    uintptr_t value;
+    size_t newer = 0;
+    for (const struct search_doc *at = index->newest; at && at->seq > found->since; at = at->before)
+        newer++;
+    hits.items = mem_alloc_array(found->count + newer + 1, sizeof *hits.items);
+    if (!hits.items) return KITH_ENOMEM;
+    for (size_t i = 0; i < found->count; i++) {
+        if (!map_get(&index->by_key, found->keys[i].data, found->keys[i].len, &value)) continue;
+        const struct search_doc *doc = (const struct search_doc *)value;
+        if (doc->seq <= found->since && test(query, doc, &hits.items[hits.count])) hits.count++;
+    }
+    if (!found->all && hits.count < (size_t)query->k) { /* what comes next was not asked for */
+        search_hits_release(&hits);
+        return KITH_EBUSY;
+    }
+    for (const struct search_doc *at = index->newest; at && at->seq > found->since; at = at->before)
+        if (test(query, at, &hits.items[hits.count])) hits.count++;
+    qsort(hits.items, hits.count, sizeof *hits.items, by_distance);
+    if (hits.count > (size_t)query->k) hits.count = (size_t)query->k;
+    *out = hits;
+    return 0;
+}
+
 int search_query_run(struct search_query *query,
                      bool (*accept)(void *ctx, const struct search_doc *doc), void *ctx,
                      struct search_hits *out)

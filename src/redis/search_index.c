@@ -5,7 +5,11 @@
 
 #include "base/alloc.h"
 #include "redis/keep.h"
+#include "redis/search_derived.h"
 #include "redis/search_text.h"
+
+#define SCAN_ROUNDS 64   /* of one piece of a rebuild */
+#define PENDING_ROUND 512 /* keys of one piece of catching up */
 
 /* ---- documents of an index ---- */
 
@@ -18,6 +22,7 @@ static void remove_doc(struct search_index *index, struct kith_str key)
     index->docs[doc->place] = last;
     last->place = doc->place;
     map_remove(&index->by_key, key.data, key.len);
+    search_derived_note(index, doc, NULL);
     search_doc_free(index, doc);
 }
 
@@ -41,6 +46,8 @@ static int put_doc(struct search_index *index, struct search_doc *doc)
     if (map_put(&index->by_key, doc->key, doc->key_len, (uintptr_t)doc) != 0) return KITH_ENOMEM;
     doc->place = old ? old->place : index->count++;
     index->docs[doc->place] = doc;
+    if (doc->stale_ms < index->stale_ms) index->stale_ms = doc->stale_ms;
+    search_derived_note(index, old, doc);
     search_doc_free(index, old);
     return 0;
 }
@@ -66,8 +73,10 @@ static void clear_docs(struct search_index *index)
 {
     for (size_t i = 0; i < index->count; i++) search_doc_free(index, index->docs[i]);
     index->count = 0;
+    index->stale_ms = INT64_MAX;
     map_release(&index->by_key);
     map_init(&index->by_key);
+    search_derived_clear(index);
 }
 
 static bool has_prefix(const struct search_index *index, struct kith_str key)
@@ -109,27 +118,45 @@ static int update_collected(struct redis *redis, struct search_index *index, str
     return rc;
 }
 
-static int rebuild(struct redis *redis, struct search_index *index)
+/* At most `rounds` steps of the scan. Changes behind it are followed, so it may pause. */
+static int rebuild(struct redis *redis, struct search_index *index, size_t rounds)
 {
     struct scan scan = {.index = index};
-    uint64_t cursor = 0;
     int rc;
-    clear_docs(index);
-    index->failures = 0;
+    if (!index->scanning) {
+        clear_docs(index);
+        index->failures = 0;
+        index->scan = 0;
+        index->scanning = true;
+    }
     do {
-        cursor = cache_scan(redis->cache, 0, cursor, collect, &scan);
+        index->scan = cache_scan(redis->cache, 0, index->scan, collect, &scan);
         rc = update_collected(redis, index, &scan);
-    } while (rc == 0 && cursor);
+    } while (rc == 0 && index->scan && --rounds);
     buffer_release(&scan.keys);
-    index->rebuild = rc != 0;
+    index->scanning = rc == 0 && index->scan;
+    index->rebuild = rc != 0 || index->scan;
     return rc;
 }
 
 static void rebuild_all(struct search *search)
 {
-    for (struct search_index *at = search->indexes; at; at = at->next) at->rebuild = true;
+    for (struct search_index *at = search->indexes; at; at = at->next) {
+        at->rebuild = true;
+        at->scanning = false;
+    }
     map_release(&search->pending);
     map_init(&search->pending);
+}
+
+static void apply_key(struct search *search, struct kith_str key)
+{
+    for (struct search_index *at = search->indexes; at; at = at->next)
+        if ((!at->rebuild || at->scanning) && has_prefix(at, key) &&
+            update(search->redis, at, key) != 0) {
+            at->rebuild = true;
+            at->scanning = false;
+        }
 }
 
 /* The changed keys go to every index, so that nothing is kept for those that nobody asks. Reading a
@@ -141,13 +168,32 @@ static void apply_pending(struct search *search)
     uintptr_t value;
     size_t it = 0, len;
     map_init(&search->pending);
-    while (map_next(&pending, &it, &data, &len, &value)) {
-        const struct kith_str key = {data, len};
-        for (struct search_index *at = search->indexes; at; at = at->next)
-            if (!at->rebuild && has_prefix(at, key) && update(search->redis, at, key) != 0)
-                at->rebuild = true;
-    }
+    while (map_next(&pending, &it, &data, &len, &value))
+        apply_key(search, (struct kith_str){data, len});
     map_release(&pending);
+}
+
+/* The same for some of them. */
+static void apply_round(struct search *search)
+{
+    struct buffer keys;
+    struct cursor in;
+    const void *data;
+    uintptr_t value;
+    size_t it = 0, len, count = 0;
+    buffer_init(&keys);
+    while (count++ < PENDING_ROUND && map_next(&search->pending, &it, &data, &len, &value))
+        buffer_put_bytes(&keys, data, len);
+    cursor_init(&in, keys.data, keys.len);
+    while (!buffer_failed(&keys) && cursor_left(&in)) {
+        struct kith_str key;
+        key.data = (const char *)cursor_bytes(&in, &key.len);
+        if (!key.data) break;
+        (void)map_remove(&search->pending, key.data, key.len);
+        apply_key(search, key);
+    }
+    if (buffer_failed(&keys)) apply_pending(search);
+    buffer_release(&keys);
 }
 
 /* Documents whose time, or a field's, is over. Downwards: a removal moves the last one. */
@@ -155,23 +201,42 @@ static int refresh_stale(struct redis *redis, struct search_index *index)
 {
     const int64_t now = cache_now_ms(redis->cache);
     int rc = 0;
+    if (index->stale_ms > now) return 0;
+    index->stale_ms = INT64_MAX;
     for (size_t i = index->count; rc == 0 && i-- > 0;) {
         const struct search_doc *doc = index->docs[i];
-        if (doc->stale_ms > now) continue;
+        if (doc->stale_ms > now) {
+            if (doc->stale_ms < index->stale_ms) index->stale_ms = doc->stale_ms;
+            continue;
+        }
         char *key = mem_strndup(doc->key, doc->key_len);
         rc = key ? update(redis, index, (struct kith_str){key, doc->key_len}) : KITH_ENOMEM;
         mem_free(key);
     }
+    if (rc) index->stale_ms = 0; /* not all were looked at */
     return rc;
 }
 
 int search_catch_up(struct redis *redis, struct search_index *index)
 {
-    int rc = index->rebuild ? rebuild(redis, index) : 0;
+    int rc = index->rebuild ? rebuild(redis, index, SIZE_MAX) : 0;
     if (rc) return rc;
     apply_pending(search_of(redis));
-    if (index->rebuild) rc = rebuild(redis, index);
+    if (index->rebuild) rc = rebuild(redis, index, SIZE_MAX);
     return rc ? rc : refresh_stale(redis, index);
+}
+
+bool search_catch_up_some(struct redis *redis)
+{
+    struct search *search = search_of(redis);
+    bool more = false;
+    for (struct search_index *at = search->indexes; at; at = at->next) {
+        if (at->rebuild && rebuild(redis, at, SCAN_ROUNDS) != 0) continue;
+        (void)!refresh_stale(redis, at);
+        more = more || at->rebuild;
+    }
+    if (search->pending.count) apply_round(search);
+    return more || search->pending.count;
 }
 
 /* redis->indexed. A key without bytes: all of the database may have changed. */
@@ -182,6 +247,7 @@ static void note_change(void *ctx, unsigned db, struct kith_str key)
     if (db != 0) return;
     if (!key.data) {
         rebuild_all(search);
+        if (search->asleep) search_sync_poke(search->redis);
         return;
     }
     for (struct search_index *at = search->indexes; at && !wanted; at = at->next)
@@ -190,6 +256,7 @@ static void note_change(void *ctx, unsigned db, struct kith_str key)
     if (search->pending.count >= SEARCH_PENDING_MAX ||
         map_put(&search->pending, key.data, key.len, 1) != 0)
         rebuild_all(search);
+    if (search->asleep) search_sync_poke(search->redis);
 }
 
 /* ---- the list ---- */
@@ -212,6 +279,7 @@ int search_init(struct redis *redis)
     if (!search) return KITH_ENOMEM;
     search->redis = redis;
     map_init(&search->pending);
+    map_init(&search->making);
     redis->indexed = note_change;
     redis->indexed_ctx = search;
     redis->define = define;
@@ -222,6 +290,8 @@ void search_index_free(struct search_index *index)
 {
     if (!index) return;
     clear_docs(index);
+    if (index->derived) index->derived->dropped = true; /* for who writes to it just now */
+    search_derived_unref(index->derived);
     map_release(&index->by_key);
     for (size_t i = 0; i < index->field_count; i++) mem_free(index->fields[i].path);
     search_stemmer_free(index->stemmer);
@@ -282,6 +352,7 @@ void search_link(struct redis *redis, struct search_index *index)
     while (*at) at = &(*at)->next;
     *at = index;
     redis->interests |= INTEREST_INDEX;
+    if (search->asleep) search_sync_poke(redis);
 }
 
 void search_release(struct redis *redis)
@@ -290,6 +361,7 @@ void search_release(struct redis *redis)
     if (!search) return;
     while (search->indexes) search_unlink(redis, search->indexes);
     map_release(&search->pending);
+    map_release(&search->making);
     mem_free(search);
     redis->indexed = NULL;
     redis->indexed_ctx = NULL;

@@ -66,6 +66,10 @@ struct search_doc {
     size_t key_len, place;
     int64_t stale_ms; /* the key or a field of it ends then */
     float score;
+    /* search_derived.h: by last change, while the index has a collection */
+    struct search_doc *before, *after;
+    uint64_t seq;
+    bool misfit; /* no row can hold it */
     struct search_value values[]; /* one a field */
 };
 
@@ -91,7 +95,12 @@ struct search_index {
     struct search_doc **docs; /* owns */
     size_t count, cap;
     struct map by_key; /* -> struct search_doc * */
+    int64_t stale_ms;  /* no document ends before */
+    uint64_t scan;     /* rebuild: where it is */
+    bool scanning;     /* rebuild has begun; changes are followed meanwhile */
     uint64_t failures;
+    struct search_derived *derived; /* owns a reference; NULL: it is no collection */
+    struct search_doc *oldest, *newest; /* by last change */
     struct search_rows *rows; /* borrows; NULL but for a collection of another door */
 };
 
@@ -121,6 +130,11 @@ struct search {
     uint64_t last_cursor;
     size_t cursor_count;
     struct map pending; /* keys that changed */
+    struct map making;  /* names of indexes whose collections are being made */
+    struct search_sync *sync; /* owns; NULL: there is no database */
+    bool asleep;   /* the thread that follows waits to be poked */
+    bool stepping; /* somebody writes a batch */
+    uint64_t walks; /* KNN queries that a collection answered */
 };
 
 int search_init(struct redis *redis);
@@ -133,6 +147,8 @@ void search_cursor_free(struct search_cursor *cursor);
 void search_index_free(struct search_index *index);
 void search_link(struct redis *redis, struct search_index *index);
 void search_unlink(struct redis *redis, struct search_index *index);
+/* A bounded piece of catching up, of all indexes. False: nothing is left. */
+bool search_catch_up_some(struct redis *redis);
 /* Brings the index up to date with the keyspace. KITH_ENOMEM: it is not. */
 KITH_NODISCARD int search_catch_up(struct redis *redis, struct search_index *index);
 /* "@name" or "name"; NULL. */

@@ -102,6 +102,14 @@ KITH_NODISCARD int search_query_parse_with(const struct search_index *index, str
                                            struct search_query *out);
 void search_query_release(struct search_query *query);
 
+/* What the collection of an index found of a KNN query: candidates. */
+struct search_found {
+    const struct kith_str *keys; /* NULL: it is not to be used */
+    size_t count;
+    bool all;       /* nothing else matched */
+    uint64_t since; /* documents with a later change were not known there */
+};
+
 struct search_hit {
     const struct search_doc *doc;
     double score;
@@ -118,6 +126,10 @@ struct search_hits {
 KITH_NODISCARD int search_query_run(struct search_query *query,
                               bool (*accept)(void *ctx, const struct search_doc *doc), void *ctx,
                               struct search_hits *out);
+/* The same of a KNN query, by candidates: KITH_EBUSY when they are too few. */
+KITH_NODISCARD int search_query_run_found(struct search_query *query,
+                                          const struct search_found *found,
+                                          struct search_hits *out);
 void search_hits_release(struct search_hits *hits);
 
 /* ---- shared by search_eval.c and search_score.c ---- */

@@ -264,7 +264,8 @@ static int put_words_of(struct translation *run, const struct query_node *node,
 {
     struct search_filter *out = run->out;
     if (!field->match)
-        return refuse(run, field, "text is searched where a field has an analyzer and enable_match");
+        return refuse(run, field,
+                      "text is searched where a field has an analyzer and enable_match");
     if (node->words[0].form != WORD_EXACT)
         return refuse(run, field, "a collection is searched for whole words");
     open_leaf(out, field);

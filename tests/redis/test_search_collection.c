@@ -9,7 +9,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/rng.h"
 #include "redis/redis_internal.h"
+#include "redis/search_derived.h"
+#include "server/owner.h"
 
 struct place {
     char dir[64];
@@ -17,6 +20,19 @@ struct place {
     struct redis *redis;
     struct session *session;
 };
+
+static void open_redis(struct place *at)
+{
+    struct kith_error err = {0};
+    char dir[80];
+    (void)snprintf(dir, sizeof dir, "%s/keyspace", at->dir);
+    static const char *const directives[] = {"appendonly yes"};
+    const struct redis_opts redis = {.os = os_real(), .db = at->db, .dir = dir, .port = 6379,
+                                     .directives = directives, .directive_count = 1,
+                                     .workers = 1};
+    if (redis_new(&redis, &at->redis, &err)) fail_msg("%s", err.text);
+    at->session = session_open_local(at->redis);
+}
 
 static void open_place(struct place *at)
 {
@@ -27,9 +43,7 @@ static void open_place(struct place *at)
     (void)snprintf(at->dir, sizeof at->dir, "/tmp/kith-ft-XXXXXX");
     assert_non_null(mkdtemp(at->dir));
     if (kith_open(at->dir, &opts, &at->db, &err)) fail_msg("%s", err.text);
-    const struct redis_opts redis = {.os = os_real(), .db = at->db, .port = 6379, .workers = 1};
-    if (redis_new(&redis, &at->redis, &err)) fail_msg("%s", err.text);
-    at->session = session_open_local(at->redis);
+    open_redis(at);
 }
 
 static void close_place(struct place *at)
@@ -236,11 +250,236 @@ static void replies(void **state)
     close_place(&at);
 }
 
+/* ---- indexes as collections ---- */
+
+static uint64_t rows_of(struct place *at, const char *name, const char *filter)
+{
+    struct kith_collection *collection;
+    struct kith_error err = {0};
+    uint64_t count = 0;
+    redis_settle_indexes(at->redis);
+    if (kith_collection_open(at->db, NULL, name, &collection, &err)) return UINT64_MAX;
+    if (kith_count(collection, filter, NULL, &count, &err)) fail_msg("%s", err.text);
+    kith_collection_release(collection);
+    return count;
+}
+
+static void follows(void **state)
+{
+    (void)state;
+    struct place at;
+    open_place(&at);
+    struct session *s = at.session;
+    ASK(s, "FT.CREATE^i^PREFIX^1^d:^SCHEMA^user^TAG^t^TEXT^n^NUMERIC^SORTABLE^g^GEO^"
+           "v^VECTOR^HNSW^6^TYPE^FLOAT32^DIM^2^DISTANCE_METRIC^COSINE", "+OK\r\n");
+    assert_true(owner_is_redis(at.db, NULL, "i"));
+    assert_int_equal(rows_of(&at, "i", NULL), 0);
+    (void)ask(s, "HSET^d:1^user^Ann, b-c^t^The quick brown fox^n^1^g^13.36,38.11^v^%v", 1, 0);
+    (void)ask(s, "HSET^d:2^user^bob^t^quick thinking^n^2^v^%v", 0, 1);
+    (void)ask(s, "HSET^d:3^user^ann^n^3.5", 0, 0);
+    (void)ask(s, "HSET^other^user^ann", 0, 0);
+    assert_int_equal(rows_of(&at, "i", NULL), 3);
+    assert_int_equal(rows_of(&at, "i", "array_contains(user, \"ann\")"), 2);
+    assert_int_equal(rows_of(&at, "i", "text_match(t, \"quick\")"), 2);
+    assert_int_equal(rows_of(&at, "i", "n > 1.5 and g is null"), 2);
+    assert_int_equal(rows_of(&at, "i", "st_dwithin(g, \"POINT(13.36 38.12)\", 5000)"), 1);
+    assert_int_equal(rows_of(&at, "i", "__key == \"d:3\" and t is null"), 1);
+    /* every way in which a key changes or goes */
+    EXPECT(s, "HSET d:2 n 9", ":0\r\n");
+    assert_int_equal(rows_of(&at, "i", "n == 9"), 1);
+    EXPECT(s, "RENAME d:2 d:7", "+OK\r\n");
+    assert_int_equal(rows_of(&at, "i", "__key in [\"d:2\", \"d:7\"]"), 1);
+    EXPECT(s, "RENAME d:7 elsewhere", "+OK\r\n");
+    EXPECT(s, "DEL d:1", ":1\r\n");
+    assert_int_equal(rows_of(&at, "i", NULL), 1);
+    EXPECT(s, "PEXPIRE d:3 1", ":1\r\n");
+    while (door_reply(s, "EXISTS d:3")[1] == '1') continue;
+    assert_int_equal(rows_of(&at, "i", NULL), 0);
+    EXPECT(s, "MULTI", "+OK\r\n");
+    EXPECT(s, "HSET d:4 user x", "+QUEUED\r\n");
+    EXPECT(s, "HSET d:5 user x", "+QUEUED\r\n");
+    (void)door_reply(s, "EXEC");
+    assert_int_equal(rows_of(&at, "i", "array_contains(user, \"x\")"), 2);
+    EXPECT(s, "FLUSHALL", "+OK\r\n");
+    EXPECT(s, "HSET d:6 user x", ":1\r\n");
+    assert_int_equal(rows_of(&at, "i", NULL), 1);
+    /* what a row cannot hold stays out of it and in the index */
+    ASK(s, "HSET^d:\xff^user^x", ":1\r\n");
+    assert_int_equal(rows_of(&at, "i", NULL), 1);
+    ASK(s, "FT.SEARCH^i^*^LIMIT^0^0", "*1\r\n:2\r\n");
+    /* names are one name space */
+    ASK_HAS(s, "FT.CREATE^i^SCHEMA^a^TAG", "-Index already exists");
+    make(&at, false);
+    ASK_HAS(s, "FT.CREATE^c^SCHEMA^a^TAG", "-Index already exists: a collection of that name");
+    ASK(s, "FT._LIST", "*2\r\n$1\r\ni\r\n$1\r\nc\r\n");
+    ASK(s, "FT.DROPINDEX^i", "+OK\r\n");
+    assert_int_equal(rows_of(&at, "i", NULL), UINT64_MAX);
+    assert_false(owner_is_redis(at.db, NULL, "i"));
+    ASK(s, "FT.CREATE^i^SCHEMA^other^TAG", "+OK\r\n");
+    assert_int_equal(rows_of(&at, "i", "other is null"), 1); /* d:6; the other key is no UTF-8 */
+    close_place(&at);
+}
+
+static void restarts(void **state)
+{
+    (void)state;
+    struct place at;
+    open_place(&at);
+    ASK(at.session, "FT.CREATE^i^PREFIX^1^d:^SCHEMA^user^TAG", "+OK\r\n");
+    ASK(at.session, "FT.CREATE^gone^PREFIX^1^d:^SCHEMA^user^TAG", "+OK\r\n");
+    (void)ask(at.session, "HSET^d:1^user^ann", 0, 0);
+    (void)ask(at.session, "HSET^d:2^user^bob", 0, 0);
+    assert_int_equal(rows_of(&at, "i", NULL), 2);
+    session_close_local(at.session);
+    redis_free(at.redis);
+    /* a mark without an index, as a crash leaves it */
+    assert_int_equal(owner_set(at.db, NULL, "never", OWNER_REDIS, NULL), 0);
+    open_redis(&at);
+    ASK(at.session, "FT.DROPINDEX^gone", "+OK\r\n");
+    assert_int_equal(rows_of(&at, "i", NULL), 2);
+    assert_int_equal(rows_of(&at, "i", "array_contains(user, \"bob\")"), 1);
+    assert_int_equal(rows_of(&at, "gone", NULL), UINT64_MAX);
+    assert_false(owner_is_redis(at.db, NULL, "never"));
+    close_place(&at);
+}
+
+#define DOCS 3000
+#define DIM 16
+
+static void random_doc(struct session *s, struct rng *rng, unsigned i)
+{
+    char key[32], number[32], tag[32];
+    float vector[DIM];
+    for (size_t d = 0; d < DIM; d++) vector[d] = (float)rng_f64(rng) - 0.5F;
+    (void)snprintf(key, sizeof key, "d:%u", i);
+    (void)snprintf(number, sizeof number, "%u", (unsigned)(rng_u64(rng) % 100));
+    (void)snprintf(tag, sizeof tag, "t%u,u%u", i % 7, i % 3);
+    const struct kith_str argv[] = {S("HSET"), str_of(key), S("n"), str_of(number), S("tag"),
+                                    str_of(tag), S("v"), {(const char *)vector, sizeof vector}};
+    struct buffer out;
+    buffer_init(&out);
+    assert_int_equal(session_run(s, argv, i % 50 == 9 ? 6 : 8, &out), 0);
+    buffer_release(&out);
+}
+
+static void knn(struct session *s, const char *query, const float *vector, struct buffer *out)
+{
+    const struct kith_str argv[] = {S("FT.SEARCH"), S("i"), str_of(query), S("PARAMS"), S("2"),
+                                    S("v"), {(const char *)vector, DIM * sizeof *vector},
+                                    S("RETURN"), S("1"), S("__v_score"), S("LIMIT"), S("0"),
+                                    S("20")};
+    buffer_init(out);
+    assert_int_equal(session_run(s, argv, sizeof argv / sizeof *argv, out), 0);
+    assert_true(out->len > 4 && out->data[0] == '*');
+}
+
+/* How many keys of `exact` are in `other`. */
+static size_t shared_keys(const struct buffer *exact, const struct buffer *other, size_t *count)
+{
+    size_t shared = 0;
+    *count = 0;
+    for (size_t i = 0; i + 4 < exact->len; i++) {
+        if (memcmp(exact->data + i, "\nd:", 3) != 0) continue;
+        size_t len = 3;
+        while (exact->data[i + len] != '\r') len++;
+        shared += memmem(other->data, other->len, exact->data + i, len + 1) != NULL;
+        ++*count;
+    }
+    return shared;
+}
+
+/* The same documents with and without an engine below; HNSW must find 95 of 100, FLAT all, and both
+ * as many as there are. */
+static void agrees(struct place *at, struct session *plain, struct rng *rng, bool hnsw)
+{
+    static const char *const table[] = {
+        "*=>[KNN 10 @v $v]", "@tag:{t3}=>[KNN 10 @v $v]", "@n:[10 20] -@tag:{u1}=>[KNN 20 @v $v]",
+        "(@tag:{t1|t2} | @n:[(90 +inf])=>[KNN 10 @v $v]", "@n:[50 50]=>[KNN 20 @v $v]",
+        "@tag:{nowhere}=>[KNN 3 @v $v]", "@tag:{t*}=>[KNN 5 @v $v]"};
+    size_t shared = 0, all = 0;
+    for (size_t i = 0; i < 40 * sizeof table / sizeof *table; i++) {
+        float vector[DIM];
+        struct buffer want, got;
+        size_t want_count, got_count;
+        for (size_t d = 0; d < DIM; d++) vector[d] = (float)rng_f64(rng) - 0.5F;
+        if (i % 5 == 0) { /* changes that the collection has not seen */
+            const unsigned doc = (unsigned)(rng_u64(rng) % (DOCS + 100));
+            struct rng twin = *rng;
+            random_doc(at->session, rng, doc);
+            random_doc(plain, &twin, doc);
+        }
+        const char *query = table[i % (sizeof table / sizeof *table)];
+        knn(plain, query, vector, &want);
+        knn(at->session, query, vector, &got);
+        shared += shared_keys(&want, &got, &want_count);
+        (void)shared_keys(&got, &want, &got_count);
+        if (want_count != got_count)
+            fail_msg("%s: %zu rows, due %zu", query, got_count, want_count);
+        if (!hnsw && (want.len != got.len || memcmp(want.data, got.data, want.len) != 0))
+            fail_msg("%s: another answer than a scan gives", query);
+        all += want_count;
+        buffer_release(&want);
+        buffer_release(&got);
+    }
+    if ((double)shared < 0.95 * (double)all) fail_msg("recall %zu of %zu", shared, all);
+}
+
+static void nearest(const char *kind, const char *metric)
+{
+    const uint64_t seed = 7;
+    struct rng one, two;
+    struct place at;
+    char create[256];
+    struct redis *scan = door_open();
+    struct session *plain = session_open_local(scan);
+    struct kith_collection *collection;
+    open_place(&at);
+    rng_init(&one, seed);
+    rng_init(&two, seed);
+    (void)snprintf(create, sizeof create, "FT.CREATE^i^PREFIX^1^d:^SCHEMA^tag^TAG^n^NUMERIC^v^"
+                   "VECTOR^%s^6^TYPE^FLOAT32^DIM^16^DISTANCE_METRIC^%s", kind, metric);
+    ASK(at.session, create, "+OK\r\n");
+    ASK(plain, create, "+OK\r\n");
+    for (unsigned i = 0; i < DOCS; i++) {
+        random_doc(at.session, &one, i);
+        random_doc(plain, &two, i);
+    }
+    assert_int_equal(rows_of(&at, "i", NULL), DOCS);
+    assert_int_equal(kith_collection_open(at.db, NULL, "i", &collection, NULL), 0);
+    assert_int_equal(kith_flush(collection, NULL, NULL), 0); /* the graph is built */
+    struct kith_stats stats = {.size = sizeof stats};
+    assert_int_equal(kith_collection_stats(collection, &stats, NULL), 0);
+    assert_true(stats.sealed_segments > 0);
+    kith_collection_release(collection);
+    agrees(&at, plain, &one, strcmp(kind, "HNSW") == 0);
+    assert_true(search_of(at.redis)->walks > 150); /* of 280; the others cannot be translated */
+    session_close_local(plain);
+    redis_free(scan);
+    close_place(&at);
+}
+
+static void nearest_flat(void **state)
+{
+    (void)state;
+    nearest("FLAT", "L2");
+    nearest("FLAT", "IP");
+}
+
+static void nearest_graph(void **state)
+{
+    (void)state;
+    nearest("HNSW", "COSINE");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(queries),
         cmocka_unit_test(replies),
+        cmocka_unit_test(follows),
+        cmocka_unit_test(restarts),
+        cmocka_unit_test(nearest_flat),
+        cmocka_unit_test(nearest_graph),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,254 @@
+/*
+ * FT.CREATE, FT.DROPINDEX and KNN queries of FT.SEARCH where an index is a collection: what the
+ * engine does is done on a worker, without the keyspace lock.
+ *
+ * A KNN query whose filter can be translated asks the collection for more than k rows (as many more
+ * as there are newer changes) and looks at the newer documents itself; under the lock again every
+ * candidate is tested and measured anew against the index as it is then. When too many fell away,
+ * everything is scanned: there are k rows whenever k match.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "model/limits.h"
+#include "redis/cmd_search.h"
+#include "redis/search_derived.h"
+#include "redis/search_translate.h"
+
+/* ---- FT.CREATE ---- */
+
+struct create_job {
+    struct kith_db *db;
+    struct redis *redis;
+    struct search_index *index; /* owns */
+    struct search_plan plan;
+    struct kith_collection *handle; /* owns */
+    bool replay;
+    int rc;
+    struct kith_error err;
+};
+
+static void make_collection(void *ctx)
+{
+    struct create_job *job = ctx;
+    job->rc = search_plan_run(job->db, &job->plan, &job->handle, &job->err);
+}
+
+static void link_index(struct redis_call *call, struct search_index *index)
+{
+    index->rebuild = true;
+    search_link(call->redis, index);
+    call_log(call, call->argv, call->argc);
+    call->redis->dirty++;
+    resp_ok(call->reply);
+}
+
+/* The index stands without a collection when the engine cannot have one like it. */
+static void finish_create(struct redis_call *call, void *ctx)
+{
+    struct create_job *job = ctx;
+    struct search_index *index = job->index;
+    (void)map_remove(&search_of(call->redis)->making, index->name, strlen(index->name));
+    if (job->rc == 0) {
+        index->derived = search_derived_new(index, job->handle);
+        if (!index->derived) job->rc = KITH_ENOMEM;
+    } else if (job->rc != KITH_ENOMEM) {
+        redis_log(call->redis, 1, "search index '%s' is no collection: %s", index->name,
+                  job->err.text);
+    }
+    if (!job->replay && job->rc == KITH_EEXISTS) {
+        call_error(call, "Index already exists: a collection of that name was made through another "
+                         "door");
+        search_index_free(index);
+    } else if (job->rc == KITH_ENOMEM) {
+        call_no_memory(call);
+        search_index_free(index);
+    } else if (!job->replay && !call->session) {
+        search_index_free(index); /* nobody waits any more; the next start drops the collection */
+    } else {
+        link_index(call, index);
+    }
+    search_plan_release(&job->plan);
+    mem_free(job);
+}
+
+void search_create(struct redis_call *call, struct search_index *index)
+{
+    struct search *search = search_of(call->redis);
+    if (!call->redis->db) {
+        link_index(call, index);
+        return;
+    }
+    const size_t len = strlen(index->name);
+    if (map_get(&search->making, index->name, len, NULL)) {
+        call_error(call, "Index already exists");
+        search_index_free(index);
+        return;
+    }
+    struct create_job *job = mem_zalloc(sizeof *job);
+    int rc = job ? search_plan_make(index, &job->plan) : KITH_ENOMEM;
+    if (rc == 0) rc = map_put(&search->making, index->name, len, 1);
+    if (rc) {
+        if (job) search_plan_release(&job->plan);
+        mem_free(job);
+        if (rc != KITH_ENOMEM) {
+            link_index(call, index); /* a name that the engine cannot have */
+            return;
+        }
+        call_no_memory(call);
+        search_index_free(index);
+        return;
+    }
+    job->db = call->redis->db;
+    job->redis = call->redis;
+    job->index = index;
+    job->replay = !call->session;
+    if (call_offload(call, make_collection, finish_create, job)) return;
+    (void)map_remove(&search->making, index->name, len);
+    search_plan_release(&job->plan);
+    search_index_free(index);
+    mem_free(job);
+}
+
+/* ---- FT.DROPINDEX ---- */
+
+struct drop_job {
+    struct kith_db *db;
+    char *name; /* owns */
+};
+
+static void drop_collection(void *ctx)
+{
+    struct drop_job *job = ctx;
+    search_derived_drop(job->db, job->name);
+}
+
+static void finish_drop(struct redis_call *call, void *ctx)
+{
+    struct drop_job *job = ctx;
+    (void)map_remove(&search_of(call->redis)->making, job->name, strlen(job->name));
+    mem_free(job->name);
+    mem_free(job);
+    resp_ok(call->reply);
+}
+
+void search_drop(struct redis_call *call, struct search_index *index)
+{
+    struct search *search = search_of(call->redis);
+    struct drop_job *job = index->derived ? mem_zalloc(sizeof *job) : NULL;
+    if (job) job->name = mem_strdup(index->name);
+    if (job && (!job->name || map_put(&search->making, job->name, strlen(job->name), 1) != 0)) {
+        mem_free(job->name);
+        mem_free(job);
+        job = NULL; /* the collection goes with the next start */
+    }
+    search_unlink(call->redis, index);
+    if (!job) {
+        resp_ok(call->reply);
+        return;
+    }
+    job->db = call->redis->db;
+    if (call_offload(call, drop_collection, finish_drop, job)) return;
+    (void)map_remove(&search->making, job->name, strlen(job->name));
+    mem_free(job->name);
+    mem_free(job);
+}
+
+/* ---- FT.SEARCH ---- */
+
+struct walk_job {
+    struct search_derived *derived; /* owns a reference */
+    struct kith_collection *handle; /* of derived */
+    struct search_filter filter;
+    char *field;   /* owns */
+    float *vector; /* owns */
+    uint64_t k, asked, since, epoch;
+    struct kith_result *result; /* owns */
+    int rc;
+};
+
+static void walk(void *ctx)
+{
+    struct walk_job *job = ctx;
+    struct kith_search_opts opts = KITH_SEARCH_OPTS_INIT;
+    opts.field = job->field;
+    opts.queries = job->vector;
+    opts.query_count = 1;
+    opts.query_type = KITH_FLOAT_VECTOR;
+    opts.k = job->asked;
+    if (job->filter.text.len > 1) opts.filter = (const char *)job->filter.text.data;
+    if (job->filter.params.len > 1) opts.filter_params = (const char *)job->filter.params.data;
+    job->rc = kith_search(job->handle, &opts, NULL, &job->result, NULL);
+}
+
+static void free_walk(struct walk_job *job)
+{
+    kith_result_free(job->result);
+    search_filter_release(&job->filter);
+    search_derived_unref(job->derived);
+    mem_free(job->field);
+    mem_free(job->vector);
+    mem_free(job);
+}
+
+/* Under the lock: the index may be another one by now. */
+static void finish_walk(struct redis_call *call, void *ctx)
+{
+    struct walk_job *job = ctx;
+    const struct search_index *index = search_ready(call, call->argv[1]);
+    if (index) {
+        const bool same = job->rc == 0 && job->result->complete && index->derived == job->derived &&
+                          job->epoch == job->derived->epoch;
+        const struct search_found found = {
+            .keys = same ? job->result->columns[0].data : NULL,
+            .count = same ? job->result->rows : 0,
+            .all = same && job->result->rows < job->asked,
+            .since = job->since};
+        search_in(call, index, &found); /* without keys: by a scan */
+    }
+    free_walk(job);
+}
+
+static size_t newer_changes(const struct search_derived *derived)
+{
+    size_t count = derived->gone.count;
+    for (const struct search_doc *at = derived->newer; at; at = at->after) count++;
+    return count;
+}
+
+static struct walk_job *plan_walk(const struct search_index *index,
+                                  const struct search_query *query)
+{
+    struct walk_job *job = mem_zalloc(sizeof *job);
+    const size_t bytes = query->knn->dim * sizeof *query->vector;
+    if (!job) return NULL;
+    job->derived = index->derived;
+    job->derived->refs++;
+    job->handle = job->derived->handle;
+    job->since = job->derived->synced;
+    job->epoch = job->derived->epoch;
+    job->k = (uint64_t)query->k;
+    job->asked = job->k + newer_changes(job->derived);
+    job->field = mem_strndup(query->knn->name.data, query->knn->name.len);
+    job->vector = mem_alloc(bytes);
+    if (job->vector) memcpy(job->vector, query->vector, bytes);
+    const bool fits = job->asked <= LIMIT_SEARCH_K;
+    if (fits && job->field && job->vector && search_translate(query, &job->filter) == 0 &&
+        !job->filter.nothing && !job->filter.range)
+        return job;
+    free_walk(job);
+    return NULL;
+}
+
+bool search_walk(struct redis_call *call, const struct search_index *index,
+                 const struct search_query *query)
+{
+    if (!query->knn || query->k == 0 || index->count < SEARCH_WALK_FROM ||
+        !search_derived_serves(index))
+        return false;
+    struct walk_job *job = plan_walk(index, query);
+    if (!job) return false;
+    if (!call_offload(call, walk, finish_walk, job)) free_walk(job);
+    return true;
+}
