@@ -45,7 +45,7 @@ static MilvusStatus *rename_collection(struct milvus_call *call,
         refusal = milvus_status(call, MILVUS_PLAIN,
                                 "unsupported use an alias to rename collection, alias:%s",
                                 in->oldname);
-    else
+    else if (!(refusal = milvus_owned(call, collection)))
         refusal = rename_to(call, collection, database, in->newname);
     milvus_collection_unref(collection);
     return refusal;
@@ -63,8 +63,10 @@ MILVUS_HANDLER(TruncateCollection)
     struct milvus_collection *collection =
         milvus_collection_get(call, in->collection_name, false, &out->status);
     if (!collection) return;
-    const int rc = kith_collection_truncate(collection->handle, call->call, &err);
-    out->status = rc ? milvus_error(call, rc, &err) : milvus_success(call);
+    out->status = milvus_owned(call, collection);
+    const int rc = out->status ? 0
+                               : kith_collection_truncate(collection->handle, call->call, &err);
+    if (!out->status) out->status = rc ? milvus_error(call, rc, &err) : milvus_success(call);
     milvus_collection_unref(collection);
 }
 
@@ -139,7 +141,8 @@ MILVUS_HANDLER(AlterCollection)
         refusal = milvus_status(call, MILVUS_COLLECTION_NOT_FOUND,
                                 "collection not found[collection=%lld]",
                                 (long long)in.collectionid);
-    if (collection) refusal = alter(call, collection, &in);
+    if (collection) refusal = milvus_owned(call, collection);
+    if (collection && !refusal) refusal = alter(call, collection, &in);
     milvus_collection_unref(collection);
     milvus_finish(call, reply, refusal);
 }
@@ -226,7 +229,8 @@ MILVUS_HANDLER(AlterCollectionField)
     MilvusStatus *refusal = NULL;
     struct milvus_collection *collection =
         milvus_collection_get(call, in.collection_name, false, &refusal);
-    if (collection) refusal = alter_field(call, collection, &in);
+    if (collection) refusal = milvus_owned(call, collection);
+    if (collection && !refusal) refusal = alter_field(call, collection, &in);
     milvus_collection_unref(collection);
     milvus_finish(call, reply, refusal);
 }

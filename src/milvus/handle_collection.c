@@ -139,7 +139,7 @@ MILVUS_HANDLER(DropCollection)
     if (there && strcmp(there->name, in->collection_name) != 0) {
         refusal = milvus_status(call, MILVUS_PLAIN, "cannot drop the collection via alias = %.300s",
                                 in->collection_name);
-    } else if (there) {
+    } else if (there && !(refusal = milvus_owned(call, there))) {
         int rc = kith_collection_drop(call->milvus->opts.db, call->database, there->name, &err);
         if (rc == 0 || rc == KITH_ENOTFOUND) rc = registry_refresh(call, there->id, &err);
         if (rc) refusal = milvus_error(call, rc, &err);

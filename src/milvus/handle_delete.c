@@ -48,6 +48,8 @@ MilvusStatus *milvus_delete_run(struct milvus_call *call,
     struct kith_keys keys;
     const bool named = request->partition && *request->partition;
     *out = (struct milvus_mutation){ 0 };
+    MilvusStatus *owned = milvus_owned(call, collection);
+    if (owned) return owned;
     if (always_true(request->expr))
         return milvus_status(
             call, MILVUS_INVALID,

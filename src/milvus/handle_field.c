@@ -100,7 +100,8 @@ static MilvusStatus *add_to(struct milvus_call *call, const char *name, int64_t 
     else if (!(collection = milvus_collection_by_id(call, (uint64_t)id)))
         refusal = milvus_status(call, MILVUS_COLLECTION_NOT_FOUND,
                                 "collection not found[collection=%lld]", (long long)id);
-    if (collection) refusal = add_field(call, collection, field);
+    if (collection) refusal = milvus_owned(call, collection);
+    if (collection && !refusal) refusal = add_field(call, collection, field);
     os_mutex_unlock(&call->milvus->ddl_lock);
     milvus_collection_unref(collection);
     return refusal;

@@ -137,7 +137,8 @@ MILVUS_HANDLER(CreateIndex)
     os_mutex_lock(&call->milvus->ddl_lock);
     struct milvus_collection *collection =
         milvus_collection_get(call, in->collection_name, false, &refusal);
-    if (collection) refusal = create(call, collection, in);
+    if (collection) refusal = milvus_owned(call, collection);
+    if (collection && !refusal) refusal = create(call, collection, in);
     os_mutex_unlock(&call->milvus->ddl_lock);
     milvus_collection_unref(collection);
     milvus_finish(call, reply, refusal);
@@ -183,6 +184,7 @@ MILVUS_HANDLER(DropIndex)
     struct milvus_collection *collection =
         milvus_collection_get(call, in->collection_name, false, &refusal);
     const Kith__Door__CollectionRecord *record = collection ? collection->record : NULL;
+    if (collection) refusal = milvus_owned(call, collection);
     for (size_t i = 0; record && !refusal && i < record->n_indexes; i++) {
         const Kith__Door__IndexRecord *index = record->indexes[i];
         const bool fits = *in->index_name

@@ -65,7 +65,8 @@ MILVUS_HANDLER(CreatePartition)
     MilvusStatus *refusal = NULL;
     struct milvus_collection *collection =
         milvus_collection_get(call, in->collection_name, false, &refusal);
-    if (collection) refusal = create(call, collection, in->partition_name);
+    if (collection) refusal = milvus_owned(call, collection);
+    if (collection && !refusal) refusal = create(call, collection, in->partition_name);
     milvus_collection_unref(collection);
     milvus_finish(call, reply, refusal);
 }
@@ -96,7 +97,8 @@ MILVUS_HANDLER(DropPartition)
     MilvusStatus *refusal = NULL;
     struct milvus_collection *collection =
         milvus_collection_get(call, in->collection_name, false, &refusal);
-    if (collection) refusal = drop(call, collection, in->partition_name);
+    if (collection) refusal = milvus_owned(call, collection);
+    if (collection && !refusal) refusal = drop(call, collection, in->partition_name);
     milvus_collection_unref(collection);
     milvus_finish(call, reply, refusal);
 }

@@ -46,6 +46,9 @@ struct milvus;
 KITH_NODISCARD int milvus_new(const struct milvus_opts *opts, struct milvus **out,
                               struct kith_error *err);
 void milvus_free(struct milvus *milvus); /* when no exchange runs any more */
+/* settle(ctx) brings derived collections up to date; it is called, from any thread, before one is
+ * read. Set it before the nets start. */
+void milvus_set_settle(struct milvus *milvus, void (*settle)(void *ctx), void *ctx);
 /* net_door.handle: both kinds of exchange. */
 void milvus_handle(void *milvus, struct exchange *exchange);
 bool milvus_admit(void *milvus, struct exchange *exchange); /* net_door.admit: credentials */
@@ -118,6 +121,7 @@ struct milvus_collection { /* counted, immutable: a change makes a new one (regi
     char *database, *name;            /* own */
     Kith__Door__CollectionRecord *record; /* owns: what is kept; schema with field ids filled */
     const MilvusField *primary;       /* of record->schema */
+    bool derived; /* it shows what another door holds (server/owner.h): not written to */
     struct kith_collection *handle;   /* owns */
     char **names; /* own: keys of milvus->names; guard: names_lock, all else never changes */
     size_t name_count;
@@ -127,6 +131,8 @@ struct milvus_collection { /* counted, immutable: a change makes a new one (regi
 struct milvus_collection *milvus_collection_get(struct milvus_call *call, const char *name,
                                                 bool describe, MilvusStatus **status);
 void milvus_collection_unref(struct milvus_collection *collection); /* NULL is a no-op */
+/* Why nothing may be written to it through this door; NULL: it may. */
+MilvusStatus *milvus_owned(struct milvus_call *call, const struct milvus_collection *collection);
 /* handle_load.c: may searches read this partition? record->loaded says whether any. */
 bool milvus_partition_loaded(const struct milvus_collection *collection, const char *partition);
 /* By name, or by id when the name is empty and the id is not 0. */

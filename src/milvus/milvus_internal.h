@@ -36,6 +36,8 @@ struct milvus {
     struct milvus_jobs *jobs;   /* owns; its own lock is a leaf: job.c */
     /* Three a row of the table of RPCs, found once: series live as long as their metrics. Owns. */
     struct milvus_rpc_series *series;
+    void (*settle)(void *ctx); /* nullable; set before the nets start */
+    void *settle_ctx;
     _Atomic uint64_t last_ts;
     _Atomic int64_t next_identifier;
 };

@@ -8,7 +8,8 @@
  *
  * In memory a collection is immutable and counted, so a call that holds one is not disturbed by
  * changes; a change makes a new one and exchanges the pointers under names_lock. Names change
- * through this door only while the server runs, so the map of names is complete.
+ * through this door only while the server runs, so the map of names is complete, but for search
+ * indexes of the Redis door (server/owner.h): those are taken up when they are first asked for.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include "base/alloc.h"
 #include "milvus/milvus_internal.h"
 #include "milvus/schema_map.h"
+#include "server/owner.h"
 
 /* ---- memory of records ---- */
 
@@ -200,6 +202,8 @@ static struct milvus_collection *collection_load(struct milvus *milvus, const ch
     Kith__Door__CollectionRecord *record = given ? record_copy(given) : record_read(milvus, info);
     struct milvus_collection *collection =
         collection_make(info->id, info->database, info->name, handle, record);
+    if (collection)
+        collection->derived = owner_is_redis(milvus->opts.db, info->database, info->name);
     kith_collection_info_free(info);
     return collection;
 }
@@ -266,10 +270,79 @@ static struct milvus_collection *find(struct milvus *milvus, const char *databas
     return collection;
 }
 
+/* ---- collections that another door makes and drops ---- */
+
+static int replace(struct milvus *milvus, struct milvus_collection *fresh);
+
+static bool is_dropped(const struct milvus_collection *collection)
+{
+    struct kith_stats stats = {.size = sizeof stats};
+    return kith_collection_stats(collection->handle, &stats, NULL) == KITH_ECLOSED;
+}
+
+/* One that the registry does not know yet; a reference, or NULL. */
+static struct milvus_collection *adopt(struct milvus_call *call, const char *name)
+{
+    struct milvus *milvus = call->milvus;
+    if (!owner_is_redis(milvus->opts.db, call->database, name)) return NULL;
+    os_mutex_lock(&milvus->change_lock);
+    struct milvus_collection *there = find(milvus, call->database, name);
+    if (!there && (there = collection_load(milvus, call->database, name, NULL))) {
+        atomic_fetch_add(&there->refs, 1);
+        os_mutex_lock(&milvus->names_lock);
+        const int rc = replace(milvus, there);
+        os_mutex_unlock(&milvus->names_lock);
+        if (rc) {
+            milvus_collection_unref(there);
+            there = NULL;
+        }
+    }
+    os_mutex_unlock(&milvus->change_lock);
+    return there;
+}
+
+/* As find(), and what is derived is there, and up to date. */
+static struct milvus_collection *find_current(struct milvus_call *call, const char *name)
+{
+    struct milvus_collection *found = find(call->milvus, call->database, name);
+    if (found && found->derived && is_dropped(found)) {
+        (void)!registry_refresh(call, found->id, NULL);
+        milvus_collection_unref(found);
+        found = NULL;
+    }
+    if (!found) found = adopt(call, name);
+    if (found && found->derived && call->milvus->settle)
+        call->milvus->settle(call->milvus->settle_ctx);
+    return found;
+}
+
+static void adopt_all(struct milvus_call *call)
+{
+    struct kith_names names;
+    if (owner_list(call->milvus->opts.db, call->database, &names, NULL)) return;
+    for (size_t i = 0; i < names.count; i++)
+        milvus_collection_unref(find_current(call, names.names[i]));
+    kith_names_free(&names);
+}
+
+void milvus_set_settle(struct milvus *milvus, void (*settle)(void *ctx), void *ctx)
+{
+    milvus->settle_ctx = ctx;
+    milvus->settle = settle;
+}
+
+MilvusStatus *milvus_owned(struct milvus_call *call, const struct milvus_collection *collection)
+{
+    char text[512];
+    if (!collection->derived) return NULL;
+    owner_refusal(collection->name, text, sizeof text);
+    return milvus_status(call, MILVUS_UNSUPPORTED, "%s", text);
+}
+
 struct milvus_collection *milvus_collection_get(struct milvus_call *call, const char *name,
                                                 bool describe, MilvusStatus **status)
 {
-    struct milvus_collection *collection = find(call->milvus, call->database, name);
+    struct milvus_collection *collection = find_current(call, name);
     if (collection) return collection;
     if (!milvus_database_exists(call->milvus, call->database)) {
         *status = milvus_status(call, MILVUS_DATABASE_NOT_FOUND, "database not found[database=%s]",
@@ -318,11 +391,13 @@ int milvus_collection_list(struct milvus_call *call, struct milvus_collection **
 {
     struct milvus *milvus = call->milvus;
     size_t found = 0;
+    adopt_all(call);
     os_mutex_lock(&milvus->names_lock);
     struct milvus_collection **items =
         arena_alloc_array(call->arena, milvus->collection_count + 1, sizeof(void *));
     for (size_t i = 0; items && i < milvus->collection_count; i++) {
         if (strcmp(milvus->collections[i]->database, call->database) != 0) continue;
+        if (milvus->collections[i]->derived && is_dropped(milvus->collections[i])) continue;
         items[found++] = milvus->collections[i];
         atomic_fetch_add(&milvus->collections[i]->refs, 1);
     }

@@ -161,6 +161,8 @@ static void set_keys(const struct milvus_collection *collection, const struct mi
 static MilvusStatus *write(struct milvus_call *call, const struct milvus_collection *collection,
                            const struct milvus_rows *rows, struct milvus_mutation *out)
 {
+    MilvusStatus *owned = milvus_owned(call, collection);
+    if (owned) return owned;
     struct kith_error err = { 0 };
     struct kith_batch batch = KITH_BATCH_INIT;
     batch.rows = rows->rows;
