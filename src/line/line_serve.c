@@ -136,14 +136,21 @@ static void answer(struct line_conn *conn, struct batch *batch, struct buffer *o
     }
 }
 
+static int open_session(struct line_conn *conn, bool quick)
+{
+    if (quick) return private_open_soon(conn->line->redis, &conn->session);
+    conn->session = session_open_local(conn->line->redis);
+    return conn->session ? 0 : KITH_ENOMEM;
+}
+
 /* KITH_ECLOSED: the session was killed. KITH_EBUSY: it is not for a loop, and nothing was done. */
 static int execute(struct line_conn *conn, struct batch *batch, size_t bytes, bool quick,
                    struct buffer *out)
 {
     int rc = 0;
     if (quick && batch->slow) return KITH_EBUSY;
-    if (batch->touches && !conn->session) conn->session = session_open_local(conn->line->redis);
-    if (batch->touches && !conn->session) return KITH_ENOMEM;
+    if (batch->touches && !conn->session) rc = open_session(conn, quick);
+    if (rc) return rc;
     if (batch->touches && quick) rc = private_begin_soon(conn->session, out, bytes);
     else if (batch->touches) rc = private_begin(conn->session, out, bytes);
     if (rc) return rc;

@@ -24,6 +24,15 @@ void private_entry_release(struct command_entry *entry)
     entry->stats.histogram = NULL;
 }
 
+int private_open_soon(struct redis *redis, struct session **out)
+{
+    if (!cache_lock_soon(redis->cache)) return KITH_EBUSY;
+    cache_begin(redis->cache);
+    *out = session_new(redis, NULL);
+    cache_unlock(redis->cache);
+    return *out ? 0 : KITH_ENOMEM;
+}
+
 /* Under the lock; which is let go if it fails. */
 static int begin(struct session *session, struct buffer *out, size_t bytes)
 {

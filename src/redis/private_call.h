@@ -14,6 +14,8 @@
 void private_entry_init(struct command_entry *entry, const struct command *command);
 void private_entry_release(struct command_entry *entry);
 
+/* session_open_local if the lock can be had within microseconds; KITH_EBUSY, KITH_ENOMEM. */
+KITH_NODISCARD int private_open_soon(struct redis *redis, struct session **out);
 /* Takes the keyspace lock for a batch of a local session; replies go to out. `bytes` came in.
  * KITH_ECLOSED: the session was killed; the lock is not held then. */
 KITH_NODISCARD int private_begin(struct session *session, struct buffer *out, size_t bytes);

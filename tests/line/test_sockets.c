@@ -10,6 +10,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "line/line_internal.h"
 #include "net/net.h"
 #include "server/metrics.h"
 
@@ -212,6 +213,63 @@ static void idle_clock(void **state)
     }
 }
 
+/* What a worker runs stands in the same order as what a loop runs. */
+static void workers_keep_the_order(void **state)
+{
+    struct service service;
+    struct buffer sent, want;
+    (void)state;
+    start(&service, &modes[1]);
+    buffer_init(&sent);
+    buffer_init(&want);
+    for (unsigned k = 0; k < 200; k++) {
+        buffer_printf(&sent, "SET k %u\nKEYS\nGET k\nDEL k\nKEYS *\nFLUSHALL\n", k);
+        buffer_printf(&want, "OK\nk\n%u\nOK\nEMPTY\nOK\n", k);
+    }
+    buffer_put_u8(&sent, 0);
+    buffer_put_u8(&want, 0);
+    talk(&service, (const char *)sent.data, (const char *)want.data);
+    buffer_release(&sent);
+    buffer_release(&want);
+    assert_true(service.line->counters.on_loops < 2000);
+    struct line_pool_stats stats;
+    line_pool_stats_get(service.line->pool, &stats);
+    assert_true(stats.tasks > 0 && stats.completed == stats.tasks);
+    stop(&service);
+}
+
+/* Who has the keyspace for long stops the workers that want it, not the loops. */
+static void loops_do_not_wait(void **state)
+{
+    struct service service;
+    struct line_opts opts = modes[1];
+    (void)state;
+    opts.extensions = true;
+    start(&service, &opts);
+    int waiting[6];
+    const int other = dial(&service);
+    put(other, "SET a 1\n");
+    expect(other, "OK\n");
+    for (size_t i = 0; i < 6; i++) waiting[i] = dial(&service);
+    for (size_t i = 0; i < 6; i++) { /* accepted, and known */
+        put(waiting[i], "PING\n");
+        expect(waiting[i], "PONG\n");
+    }
+    cache_lock(redis_cache(service.redis));
+    for (size_t i = 0; i < 6; i++) put(waiting[i], "GET a\nGET a\n");
+    for (unsigned i = 0; i < 20; i++) {
+        put(other, "PING\nNOPE\n");
+        expect(other, "PONG\nERROR unknown command\n");
+    }
+    cache_unlock(redis_cache(service.redis));
+    for (size_t i = 0; i < 6; i++) {
+        expect(waiting[i], "1\n1\n");
+        close(waiting[i]);
+    }
+    close(other);
+    stop(&service);
+}
+
 static void counters(void **state)
 {
     struct service service;
@@ -237,6 +295,7 @@ int main(void)
         cmocka_unit_test(both_modes), cmocka_unit_test(long_pipelines),
         cmocka_unit_test(passwords),  cmocka_unit_test(idle_clock),
         cmocka_unit_test(counters),   cmocka_unit_test(no_way_around),
+        cmocka_unit_test(workers_keep_the_order), cmocka_unit_test(loops_do_not_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
