@@ -1,5 +1,6 @@
 /*
- * Fields and functions that come to a collection that is there already.
+ * Fields and functions that come to a collection that is there already, and functions that should
+ * go. Fields that go: handle_field_drop.c.
  */
 #include <stdio.h>
 #include <string.h>
@@ -47,24 +48,7 @@ static MilvusStatus *check_added(struct milvus_call *call,
 static int add_record(void *ctx, Kith__Door__CollectionRecord *record,
                       ProtobufCAllocator *allocator)
 {
-    MilvusField *field = ctx;
-    MilvusSchema *schema = record->schema;
-    field->fieldid = record->next_field;
-    MilvusField *copy = registry_own(allocator, &field->base);
-    MilvusField **grown =
-        allocator->alloc(allocator->allocator_data, (schema->n_fields + 1) * sizeof *grown);
-    if (!copy || !grown) {
-        if (copy) milvus__proto__schema__field_schema__free_unpacked(copy, allocator);
-        if (grown) allocator->free(allocator->allocator_data, grown);
-        return KITH_ENOMEM;
-    }
-    if (schema->n_fields) memcpy(grown, schema->fields, schema->n_fields * sizeof *grown);
-    if (schema->fields) allocator->free(allocator->allocator_data, schema->fields);
-    grown[schema->n_fields++] = copy;
-    schema->fields = grown;
-    schema->version++;
-    record->next_field++;
-    return 0;
+    return registry_append_field(record, ctx, allocator);
 }
 
 static MilvusStatus *add_field(struct milvus_call *call, const struct milvus_collection *collection,
@@ -181,39 +165,75 @@ MILVUS_HANDLER(DropCollectionFunction)
                   refuse_named(call, in->collection_name, in->function_name, "droping"));
 }
 
-/* ---- AlterCollectionSchema: one field, or a refusal ---- */
+/* ---- AlterCollectionSchema ---- */
 
 enum { DROP_FUNCTION_NAME = 3 }; /* of DropRequest.identifier */
 
-static MilvusStatus *refuse_drop(struct milvus_call *call,
-                                 const WIRE(AlterCollectionSchemaRequest) * in)
+static MilvusStatus *drop_named(struct milvus_call *call,
+                                const WIRE(AlterCollectionSchemaRequest) * in)
 {
     const WIRE(AlterCollectionSchemaRequest__DropRequest) *drop = in->action->drop_request;
+    if ((int)drop->identifier_case == 0)
+        return milvus_status(call, MILVUS_INVALID,
+                             "the request names nothing to drop: invalid parameter");
+    if ((int)drop->identifier_case != DROP_FUNCTION_NAME)
+        return milvus_field_drop(call, in->collection_name, in->collectionid, drop);
     MilvusStatus *refusal = need(call, in->collection_name);
-    if (refusal) return refusal;
-    if ((int)drop->identifier_case == DROP_FUNCTION_NAME)
-        return refuse_named(call, in->collection_name, drop->function_name, "droping");
-    return milvus_status(call, MILVUS_UNIMPLEMENTED,
-                         "service unimplemented: fields of a collection cannot be dropped");
+    return refusal ? refusal
+                   : refuse_named(call, in->collection_name, drop->function_name, "droping");
+}
+
+/* The index that comes with a field, where one was asked for. */
+static MilvusStatus *index_added(struct milvus_call *call, const char *collection,
+                                 const WIRE(AlterCollectionSchemaRequest__FieldInfo) * info)
+{
+    WIRE(CreateIndexRequest) request = MILVUS__PROTO__MILVUS__CREATE_INDEX_REQUEST__INIT;
+    MilvusStatus status = MILVUS__PROTO__COMMON__STATUS__INIT;
+    const char *text;
+    if (info->n_extra_params == 0) return NULL;
+    if (!milvus_permit(call, milvus_rpc_find("CreateIndex", strlen("CreateIndex")), collection,
+                       &text))
+        return milvus_status(call, MILVUS_NOT_PERMITTED, "%s: privilege not permitted", text);
+    request.collection_name = milvus_text(collection);
+    request.field_name = info->field_schema->name;
+    request.index_name = info->index_name;
+    request.extra_params = info->extra_params;
+    request.n_extra_params = info->n_extra_params;
+    handle_CreateIndex(call, &request, &status);
+    return status.code ? milvus_status(call, status.code, "%s", status.reason) : NULL;
+}
+
+static MilvusStatus *add_all(struct milvus_call *call,
+                             const WIRE(AlterCollectionSchemaRequest) * in)
+{
+    const WIRE(AlterCollectionSchemaRequest__AddRequest) *add = in->action->add_request;
+    MilvusStatus *refusal = NULL;
+    if (add->n_func_schema > 0)
+        return no_function(call, "adding", (int)add->func_schema[0]->type);
+    if (add->n_field_infos == 0)
+        return milvus_status(call, MILVUS_INVALID,
+                             "the request has no field to add: invalid parameter");
+    for (size_t i = 0; !refusal && i < add->n_field_infos; i++) {
+        const WIRE(AlterCollectionSchemaRequest__FieldInfo) *info = add->field_infos[i];
+        if (!info->field_schema)
+            return milvus_status(call, MILVUS_INVALID,
+                                 "a field to add has no schema: invalid parameter");
+        refusal = add_to(call, in->collection_name, in->collectionid, info->field_schema);
+        if (!refusal) refusal = index_added(call, in->collection_name, info);
+    }
+    return refusal;
 }
 
 static MilvusStatus *alter_schema(struct milvus_call *call,
                                   const WIRE(AlterCollectionSchemaRequest) * in)
 {
-    const WIRE(AlterCollectionSchemaRequest__Action) *action = in->action;
-    const int op = action ? (int)action->op_case : 0;
+    const int op = in->action ? (int)in->action->op_case : 0;
     if (op == MILVUS__PROTO__MILVUS__ALTER_COLLECTION_SCHEMA_REQUEST__ACTION__OP_DROP_REQUEST)
-        return refuse_drop(call, in);
-    if (op != MILVUS__PROTO__MILVUS__ALTER_COLLECTION_SCHEMA_REQUEST__ACTION__OP_ADD_REQUEST)
-        return milvus_status(call, MILVUS_INVALID,
-                             "the action of the request is empty: invalid parameter");
-    const WIRE(AlterCollectionSchemaRequest__AddRequest) *add = action->add_request;
-    if (add->n_func_schema > 0)
-        return no_function(call, "adding", (int)add->func_schema[0]->type);
-    if (add->n_field_infos != 1 || !add->field_infos[0]->field_schema)
-        return milvus_status(call, MILVUS_UNIMPLEMENTED,
-                             "service unimplemented: fields are added one at a time");
-    return add_to(call, in->collection_name, in->collectionid, add->field_infos[0]->field_schema);
+        return drop_named(call, in);
+    if (op == MILVUS__PROTO__MILVUS__ALTER_COLLECTION_SCHEMA_REQUEST__ACTION__OP_ADD_REQUEST)
+        return add_all(call, in);
+    return milvus_status(call, MILVUS_INVALID,
+                         "the action of the request is empty: invalid parameter");
 }
 
 MILVUS_HANDLER(AlterCollectionSchema)

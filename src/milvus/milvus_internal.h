@@ -125,6 +125,21 @@ KITH_NODISCARD int registry_edit_pairs(MilvusPair ***pairs, size_t *count, Milvu
 KITH_NODISCARD int registry_edit_text(char **text, const char *fresh,
                                       ProtobufCAllocator *allocator);
 
+/* registry_match.c. Takes a field out of a record, with its indexes. */
+void registry_remove_field(Kith__Door__CollectionRecord *record, const char *name,
+                           ProtobufCAllocator *allocator);
+/* Adds a copy, with the next id, which `field` gets too. KITH_ENOMEM. */
+KITH_NODISCARD int registry_append_field(Kith__Door__CollectionRecord *record, MilvusField *field,
+                                         ProtobufCAllocator *allocator);
+/* Makes the record's fields those of the engine. KITH_ENOMEM. */
+KITH_NODISCARD int registry_match(Kith__Door__CollectionRecord *record,
+                                  const struct kith_schema *engine, ProtobufCAllocator *allocator);
+/* handle_field_drop.c */
+#define MILVUS_DROP_FIELD_NAME                                                              \
+    MILVUS__PROTO__MILVUS__ALTER_COLLECTION_SCHEMA_REQUEST__DROP_REQUEST__IDENTIFIER_FIELD_NAME
+MilvusStatus *milvus_field_drop(struct milvus_call *call, const char *name, int64_t id,
+                                const WIRE(AlterCollectionSchemaRequest__DropRequest) * in);
+
 /* collection_properties.c: ttl, time zone and so on; keys that nobody knows pass. */
 MilvusStatus *milvus_properties_check(struct milvus_call *call, const MilvusSchema *schema,
                                       MilvusPair *const *pairs, size_t count);

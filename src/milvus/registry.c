@@ -140,7 +140,8 @@ static Kith__Door__CollectionRecord *record_read(struct milvus *milvus,
     if (kith_meta_get(milvus->opts.db, key, &value, &len, NULL)) return derive(info);
     Kith__Door__CollectionRecord *record = kith__door__collection_record__unpack(&heap, len, value);
     kith_meta_free(value);
-    if (record && record->schema) return record;
+    if (record && record->schema && registry_match(record, &info->schema, &heap) == 0)
+        return record;
     record_free(record);
     return derive(info);
 }

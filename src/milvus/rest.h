@@ -43,6 +43,7 @@
     KEY(ELEMENT_TYPE_PARAMS, "elementTypeParams", NULL)         \
     KEY(ENABLE_DYNAMIC_FIELD, "enableDynamicField", NULL)       \
     KEY(EXPR_PARAMS, "exprParams", NULL)                        \
+    KEY(FIELD_ID, "fieldId", NULL)                              \
     KEY(FIELD_NAME, "fieldName", "field_name")                  \
     KEY(FIELD_PARAMS, "fieldParams", NULL)                      \
     KEY(FIELDS, "fields", NULL)                                 \
@@ -314,6 +315,7 @@ REST_HANDLER(properties_alter);
 REST_HANDLER(properties_drop);
 REST_HANDLER(collections_add_function);
 REST_HANDLER(fields_add);
+REST_HANDLER(fields_drop);
 REST_HANDLER(fields_alter);
 REST_HANDLER(entities_insert);
 REST_HANDLER(entities_upsert);

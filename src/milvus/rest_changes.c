@@ -76,6 +76,47 @@ REST_HANDLER(fields_add)
     (void)rest_run(rest, "AddCollectionField", request);
 }
 
+/* By name or by id. */
+static bool read_dropped(struct rest *rest,
+                         Milvus__Proto__Milvus__AlterCollectionSchemaRequest__DropRequest *out)
+{
+    const struct json_value *id = &rest->body.at[REST_FIELD_ID];
+    out->field_name = rest_text(rest, &rest->body, REST_FIELD_NAME);
+    out->identifier_case = MILVUS_DROP_FIELD_NAME;
+    if (rest->failed) return false;
+    if ((*out->field_name != 0) == (id->text != NULL)) {
+        rest_fail(rest, MILVUS_INVALID,
+                  "exactly one of fieldName or fieldId is required: invalid parameter");
+        return false;
+    }
+    if (!id->text) return true;
+    int64_t number;
+    out->identifier_case =
+        MILVUS__PROTO__MILVUS__ALTER_COLLECTION_SCHEMA_REQUEST__DROP_REQUEST__IDENTIFIER_FIELD_ID;
+    if (rest_value_int(id, &number) && number > 0) {
+        out->field_id = number;
+        return true;
+    }
+    rest_fail(rest, MILVUS_INVALID, "fieldId must be greater than 0: invalid parameter");
+    return false;
+}
+
+REST_HANDLER(fields_drop)
+{
+    Milvus__Proto__Milvus__AlterCollectionSchemaRequest *request =
+        rest_request(rest, "AlterCollectionSchema");
+    Milvus__Proto__Milvus__AlterCollectionSchemaRequest__Action action =
+        MILVUS__PROTO__MILVUS__ALTER_COLLECTION_SCHEMA_REQUEST__ACTION__INIT;
+    Milvus__Proto__Milvus__AlterCollectionSchemaRequest__DropRequest drop =
+        MILVUS__PROTO__MILVUS__ALTER_COLLECTION_SCHEMA_REQUEST__DROP_REQUEST__INIT;
+    if (!request || !read_dropped(rest, &drop)) return;
+    action.op_case =
+        MILVUS__PROTO__MILVUS__ALTER_COLLECTION_SCHEMA_REQUEST__ACTION__OP_DROP_REQUEST;
+    action.drop_request = &drop;
+    request->action = &action;
+    (void)rest_run(rest, "AlterCollectionSchema", request);
+}
+
 REST_HANDLER(collections_add_function)
 {
     void *request = rest_request(rest, rest->route->rpc);

@@ -47,6 +47,8 @@ static const struct rest_route routes[] = {
       NEED_TWO(COLLECTION_NAME, SCHEMA) },
     { "collections/fields/alter_properties", rest_fields_alter, "AlterCollectionField",
       "CreateCollection", GLOBAL, NEED_TWO(COLLECTION_NAME, FIELD_NAME) },
+    { "collections/fields/drop", rest_fields_drop, "AlterCollectionSchema", "AddCollectionField",
+      GLOBAL, NEED_COLLECTION },
     { "collections/flush", rest_collections_flush, "Flush", "Flush", COLLECTION, NEED_COLLECTION },
     { "collections/get_compaction_state", rest_collections_compaction_state, "GetCompactionState",
       NULL, GLOBAL, { NEED(JOB_ID) } },

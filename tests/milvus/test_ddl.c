@@ -483,6 +483,95 @@ static void test_added_field(void **state)
                NAME("c"), .action = &action_);                                           \
     } while (0)
 
+static const MilvusStatus *drop_field(struct door *door, const char *name, int64_t id)
+{
+    WIRE(AlterCollectionSchemaRequest) in =
+        MILVUS__PROTO__MILVUS__ALTER_COLLECTION_SCHEMA_REQUEST__INIT;
+    WIRE(AlterCollectionSchemaRequest__Action) action =
+        MILVUS__PROTO__MILVUS__ALTER_COLLECTION_SCHEMA_REQUEST__ACTION__INIT;
+    WIRE(AlterCollectionSchemaRequest__DropRequest) drop =
+        MILVUS__PROTO__MILVUS__ALTER_COLLECTION_SCHEMA_REQUEST__DROP_REQUEST__INIT;
+    drop.identifier_case = name ? 1 : 2;
+    if (name) drop.field_name = milvus_text(name);
+    else drop.field_id = id;
+    action.op_case = 2;
+    action.drop_request = &drop;
+    in.collection_name = milvus_text("c");
+    in.action = &action;
+    return milvus_reply_status(run(door, "AlterCollectionSchema", &in));
+}
+
+static bool has_field(struct door *door, const char *name, int64_t id)
+{
+    const WIRE(DescribeCollectionResponse) *out = describe(door, "c");
+    for (size_t i = 0; i < out->schema->n_fields; i++)
+        if (strcmp(out->schema->fields[i]->name, name) == 0)
+            return id == 0 || out->schema->fields[i]->fieldid == id;
+    return false;
+}
+
+static void test_dropped_field(void **state)
+{
+    struct door *door = *state;
+    MilvusField field = MILVUS__PROTO__SCHEMA__FIELD_SCHEMA__INIT;
+    create(door, "c");
+    field.name = milvus_text("n");
+    field.data_type = MILVUS__PROTO__SCHEMA__DATA_TYPE__Int64;
+    field.nullable = true;
+    expect_status(add(door, &field), 0, "");
+    expect_status(index_it(door, "c", "n", "STL_SORT", "", ""), 0, "");
+    assert_true(has_field(door, "n", 102));
+    const uint64_t before = describe(door, "c")->update_timestamp;
+    expect_status(drop_field(door, "id", 0), 1100,
+                  "cannot drop primary key field: id: invalid parameter");
+    expect_status(drop_field(door, "v", 0), 1100,
+                  "cannot drop the last vector field: v: invalid parameter");
+    expect_status(drop_field(door, "x", 0), 1100, "field not found: x: invalid parameter");
+    expect_status(drop_field(door, NULL, 999), 1100, "field not found: 999: invalid parameter");
+    expect_status(drop_field(door, "n", 0), 0, "");
+    assert_false(has_field(door, "n", 0));
+    assert_true(describe(door, "c")->update_timestamp > before);
+    EXPECT("DescribeIndex", 700, "index not found[collection=c]", DescribeIndexRequest, NAME("c"));
+    expect_status(drop_field(door, "n", 0), 1100, "field not found: n: invalid parameter");
+    field.data_type = MILVUS__PROTO__SCHEMA__DATA_TYPE__Double;
+    expect_status(add(door, &field), 0, ""); /* the name again, and a new id */
+    assert_true(has_field(door, "n", 103));
+    expect_status(drop_field(door, NULL, 103), 0, "");
+    assert_false(has_field(door, "n", 0));
+}
+
+/* A stop between the engine's change and the record's. */
+static void test_half_done_fields(void **state)
+{
+    struct door *door = *state;
+    MilvusField field = MILVUS__PROTO__SCHEMA__FIELD_SCHEMA__INIT;
+    struct kith_collection *engine;
+    create(door, "c");
+    field.name = milvus_text("n");
+    field.data_type = MILVUS__PROTO__SCHEMA__DATA_TYPE__Int64;
+    field.nullable = true;
+    expect_status(add(door, &field), 0, "");
+    expect_status(index_it(door, "c", "n", "STL_SORT", "", ""), 0, "");
+    assert_int_equal(kith_collection_open(door->db, "default", "c", &engine, NULL), 0);
+    assert_int_equal(kith_field_drop(engine, "n", NULL), 0);
+    struct kith_field late = KITH_FIELD_INIT;
+    late.name = "late";
+    late.type = KITH_DOUBLE;
+    late.flags = KITH_FIELD_NULLABLE;
+    assert_int_equal(kith_field_add(engine, &late, NULL), 0);
+    kith_collection_release(engine);
+    door_close(door);
+    door_reopen(door);
+    assert_false(has_field(door, "n", 0));
+    assert_true(has_field(door, "late", 103));
+    EXPECT("DescribeIndex", 700, "index not found[collection=c]", DescribeIndexRequest, NAME("c"));
+    expect_status(add(door, &field), 0, "");
+    assert_true(has_field(door, "n", 104));
+    door_close(door);
+    door_reopen(door);
+    assert_true(has_field(door, "n", 104) && has_field(door, "late", 103));
+}
+
 /* What the engine cannot do is refused by its name. */
 static void test_altered_schema(void **state)
 {
@@ -496,7 +585,7 @@ static void test_altered_schema(void **state)
     Milvus__Proto__Schema__FunctionSchema *functions[] = {&function};
     create(door, "c");
     SCHEMA(1100, "the action of the request is empty: invalid parameter", (void)0);
-    SCHEMA(10, "service unimplemented: fields are added one at a time", action_.op_case = 1,
+    SCHEMA(1100, "the request has no field to add: invalid parameter", action_.op_case = 1,
            action_.add_request = &add);
     function.type = MILVUS__PROTO__SCHEMA__FUNCTION_TYPE__BM25;
     add.func_schema = functions;
@@ -505,8 +594,8 @@ static void test_altered_schema(void **state)
            action_.op_case = 1, action_.add_request = &add);
     drop.identifier_case = 1;
     drop.field_name = milvus_text("v");
-    SCHEMA(10, "service unimplemented: fields of a collection cannot be dropped",
-           action_.op_case = 2, action_.drop_request = &drop);
+    SCHEMA(1100, "cannot drop the last vector field: v: invalid parameter", action_.op_case = 2,
+           action_.drop_request = &drop);
     drop.identifier_case = 3;
     drop.function_name = milvus_text("gone");
     SCHEMA(0, "", action_.op_case = 2, action_.drop_request = &drop);
@@ -642,7 +731,7 @@ int main(void)
         CASE(test_databases),       CASE(test_changes),         CASE(test_added_field),
         CASE(test_reopened),        CASE(test_users),           CASE(test_upkeep),
         CASE(test_deep_messages),     CASE(test_backup),
-        CASE(test_altered_schema),
+        CASE(test_altered_schema),  CASE(test_dropped_field),   CASE(test_half_done_fields),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

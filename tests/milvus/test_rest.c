@@ -237,6 +237,12 @@ static void test_management(void **state)
         { "privilege_groups/list", "{}",
           "{\"privilegeGroupName\":\"g1\",\"privileges\":\"Search\"}" },
         { "resource_groups/list", "{}", "__default_resource_group" },
+        { "collections/fields/drop", "{\"collectionName\":\"d\"}",
+          "exactly one of fieldName or fieldId is required" },
+        { "collections/fields/drop", "{\"collectionName\":\"d\",\"fieldId\":0}",
+          "fieldId must be greater than 0" },
+        { "collections/fields/drop", "{\"collectionName\":\"d\",\"fieldName\":\"nope\"}",
+          "\"code\":1100,\"message\":\"field not found: nope" },
         { "segments/describe", "{\"collectionName\":\"d\"}", "segmentInfos" },
         { "common/run_analyzer",
           "{\"text\":[\"The quick fox\"],\"analyzerParams\":{\"type\":\"english\"},"
