@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "os/os.h"
+#include "server/owner.h"
 
 #define STDERR_FD 2
 #define LISTED_MAX 8 /* names in an error text */
@@ -250,4 +251,20 @@ void cmd_list_free(struct cmd_list *list)
     mem_free(list->copy);
     mem_free(list->names);
     *list = (struct cmd_list){0};
+}
+
+int cmd_check_owner(struct kith_db *db, const char *name, struct kith_error *err)
+{
+    struct kith_collection *collection = NULL;
+    struct kith_collection_info *info = NULL;
+    char text[512];
+    int rc = kith_collection_open(db, NULL, name, &collection, err); /* it may be an alias */
+    if (!rc) rc = kith_collection_describe(collection, &info, err);
+    if (!rc && owner_is_redis(db, info->database, info->name)) {
+        owner_refusal(info->name, text, sizeof text);
+        rc = error_set(err, KITH_EUNSUPPORTED, "%s", text);
+    }
+    kith_collection_info_free(info);
+    kith_collection_release(collection);
+    return rc;
 }

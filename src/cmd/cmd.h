@@ -66,6 +66,8 @@ struct cmd_source {
 };
 KITH_NODISCARD int cmd_open_db(const char *path, bool write, struct kith_db **out,
                                struct kith_error *err);
+/* KITH_EUNSUPPORTED when another door owns its rows (server/owner.h): not to be written to. */
+KITH_NODISCARD int cmd_check_owner(struct kith_db *db, const char *name, struct kith_error *err);
 /* KITH_ENOTFOUND's text names the collections that are there. */
 KITH_NODISCARD int cmd_open_source(const char *path, const char *collection,
                                    struct cmd_source *out, struct kith_error *err);

@@ -274,6 +274,7 @@ static int drop(const struct collection_options *options, struct kith_error *err
     int rc = cmd_open_source(options->db, options->name, &source, err);
     cmd_close_source(&source);
     if (!rc) rc = cmd_open_db(options->db, true, &db, err);
+    if (!rc) rc = cmd_check_owner(db, options->name, err);
     if (!rc) rc = kith_collection_drop(db, NULL, options->name, err);
     kith_close(db);
     if (rc) return rc;

@@ -270,6 +270,7 @@ static int open_collection(struct job *job, struct kith_error *err)
     if (rc) return rc;
     rc = kith_collection_open(job->db, NULL, job->line->collection, &job->collection, err);
     bool there = rc == 0;
+    if (there) rc = cmd_check_owner(job->db, job->line->collection, err);
     if (rc == KITH_ENOTFOUND) rc = create_collection(job, err);
     if (!rc) rc = kith_collection_describe(job->collection, &info, err);
     if (!rc && there) rc = ingest_fit(&job->ingest, &info->schema, &job->plan_options, err);

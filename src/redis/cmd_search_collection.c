@@ -148,7 +148,7 @@ static void answer(struct redis_call *call, struct search_job *job)
     case SEARCH_ASK_DROP:
         call_errorf(call, "ERR `%.200s` is a collection of the database, not an index made by "
                           "FT.CREATE: drop it where it was made (DropCollection of the Milvus "
-                          "protocol, or `kith drop`)",
+                          "protocol, or `kith collection drop`)",
                     index->name);
         break;
     }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # End-to-end runs of the Redis door with the clients that people use: run.sh CLIENT KITH BUILD-DIR
-# with ioredis, node_redis, glide, redis_py, redisvl, mem0, langchain, langchain_community, redis_cli
-# or redis_benchmark.
+# with ioredis, node_redis, glide, redis_py, doors, redisvl, mem0, langchain, langchain_community,
+# redis_cli or redis_benchmark.
 # A client's packages are installed once, below the build directory. Where they cannot be had
 # (no node, no pip, no registry), it says so in one line and ends with 77: skipped.
 set -u
@@ -25,7 +25,7 @@ ioredis | node_redis | glide)
   fi
   exec node "$here/node/$client.mjs" "$kith" "$home"
   ;;
-redis_py | redisvl | mem0 | langchain | langchain_community)
+redis_py | doors | redisvl | mem0 | langchain | langchain_community)
   needs python3
   if ! cmp -s "$here/python/$client.txt" "$home/installed.txt"; then
     python3 -m venv "$home/venv" >"$home/install.log" 2>&1 || skip "no python venv"
