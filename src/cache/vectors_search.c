@@ -106,12 +106,11 @@ struct work {
     struct hit *best;            /* owns: room of top */
     struct hit *candidates;      /* owns */
     size_t candidate_room;
-    uint64_t looked;             /* candidates that a filter was asked about */
+    uint64_t looked;             /* candidates of graphs, under filter_ef */
 };
 
 static bool kept_by_filter(struct work *w, const struct vset_element *element)
 {
-    w->looked++;
     const struct vector_attribute *attribute =
         atomic_load_explicit(&element->attribute, memory_order_acquire);
     return vector_filter_matches(w->search->filter, w->scratch, attribute);
@@ -218,32 +217,40 @@ static size_t more_candidates(const struct view_run *at, size_t want, struct wal
     return next < (double)least ? least : (size_t)next;
 }
 
-static bool effort_is_spent(const struct work *w)
+/* Candidates that may be looked at. */
+static size_t effort_left(const struct work *w)
 {
-    return w->search->filter_ef > 0 && w->looked >= w->search->filter_ef;
+    if (w->search->filter_ef == 0) return SIZE_MAX;
+    return w->search->filter_ef > w->looked ? w->search->filter_ef - w->looked : 0;
 }
 
-/* Candidates in growing number until enough are wanted; a scan when that costs less. */
+/* Candidates in growing number until enough are wanted; a scan when that costs less and nobody
+ * said how much effort it may take. */
 static int walk(struct work *w, const struct view_run *at)
 {
+    const size_t left = effort_left(w), most = left < EF_WALK_MAX ? left : EF_WALK_MAX;
+    struct walk_result result = {0};
     const size_t alive = at->run->count - vset_run_dead(at->run);
     const size_t want = w->search->count < alive ? w->search->count : alive;
     const bool picky = w->search->filter || vset_run_dead(at->run) > 0;
     uint32_t ef = width(w);
     size_t k = picky && ef > want + MARGIN ? ef : want + MARGIN;
+    if (left < SIZE_MAX && k > most) k = most;
     for (unsigned round = 0; k > 0 && k <= EF_WALK_MAX && round < 4; round++) {
-        struct walk_result result;
         const int rc = walk_once(w, at, k, ef, &result);
         if (rc == KITH_ENOMEM) return rc;
-        if (rc) break;
-        if (result.kept >= want || effort_is_spent(w)) {
-            take_candidates(w, at, result.kept);
+        if (rc) {
+            scan(w, at);
             return 0;
         }
+        if (result.kept >= want || result.candidates >= left) break;
         k = more_candidates(at, want, result);
+        if (left < SIZE_MAX && (k == 0 || k > most || round == 2)) k = most;
         if (k > ef) ef = (uint32_t)k;
     }
-    scan(w, at);
+    w->looked += result.candidates;
+    if (result.kept >= want || left < SIZE_MAX) take_candidates(w, at, result.kept);
+    else scan(w, at);
     return 0;
 }
 

@@ -20,6 +20,7 @@ struct query {
     struct vset_hit *hits;        /* owns */
     size_t found;
     int64_t count, ef, filter_ef;
+    uint64_t effort; /* candidates that a filter may look at; 0: as many as it takes */
     double epsilon;
     bool with_scores, with_attributes, truth, here;
     int rc;
@@ -160,12 +161,20 @@ static bool read_options(struct redis_call *call, struct query *query)
 
 /* ---- searching ---- */
 
+/* What FILTER-EF is worth: nothing, unless the server is told to be as strict as Redis is. */
+static uint64_t filter_effort(const struct redis *redis, const struct query *query)
+{
+    if (!query->filter || !redis->settings.vset_strict_filter_ef) return 0;
+    if (query->filter_ef > 0) return (uint64_t)query->filter_ef;
+    return query->count < INT64_MAX / 100 ? (uint64_t)query->count * 100 : UINT64_MAX;
+}
+
 static void search(void *ctx)
 {
     struct query *query = ctx;
     const struct vset_search job = {
         .vector = query->vector.values, .count = (size_t)query->count, .ef = (uint32_t)query->ef,
-        .filter = query->filter, .truth = query->truth};
+        .filter = query->filter, .filter_ef = query->effort, .truth = query->truth};
     query->rc = vset_search(query->view, &job, &query->hits, &query->found);
 }
 
@@ -216,6 +225,7 @@ static void finish(struct redis_call *call, void *ctx)
 
 static void start(struct redis_call *call, struct vector_set *set, struct query *query)
 {
+    query->effort = filter_effort(call->redis, query);
     query->view = vset_pin(set);
     if (!query->view) {
         call_no_memory(call);

@@ -47,7 +47,8 @@ struct redis_settings { /* numbers, yes and no (1, 0), choices and bytes are all
     int64_t debug_command, protected_configs, module_command;
     int64_t active_defrag, jemalloc_bg, active_rehashing, dynamic_hz;
     int64_t rewrite_incremental_fsync, save_incremental_fsync, oom_score_adj, set_proc_title;
-    int64_t tls_auth_clients, thp_disable, vset_single_threaded, tls_port, tls_replication;
+    int64_t tls_auth_clients, thp_disable, vset_single_threaded,
+        vset_strict_filter_ef, tls_port, tls_replication;
     int64_t cluster_enabled;
     int64_t shutdown_timeout, crash_log, io_threads_do_reads, socket_mark;
     char *bind, *unixsocket, *pidfile, *logfile, *dir, *dbfilename; /* owns these texts */

@@ -144,6 +144,7 @@ static const struct parameter table[] = {
     MEMORY("stream-node-max-bytes", stream_bytes, 0, BIG, "4096", 0),
     MEMORY("hll-sparse-max-bytes", hll_sparse, 0, BIG, "3000", 0),
     YES_NO("vset-force-single-threaded-execution", vset_single_threaded, "no", 0),
+    YES_NO("vset-strict-filter-ef", vset_strict_filter_ef, "no", 0),
     /* watching */
     NUMBER("slowlog-log-slower-than", slowlog_slower_than, -1, BIG, "10000", 0),
     NUMBER("slowlog-max-len", slowlog_max_len, 0, BIG, "128", 0),

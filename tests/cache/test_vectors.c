@@ -16,7 +16,7 @@
 
 #include "base/alloc.h"
 #include "base/rng.h"
-#include "cache/vectors.h"
+#include "cache/vectors_internal.h"
 
 #define NAMES 600u
 #define DIM_MAX 80u
@@ -259,8 +259,12 @@ static void check_filters(struct vector_set *set)
     search.filter = few; /* 9 of 9,000 */
     assert_true(recall(set, &search, &least) == 1.0);
     assert_int_equal(least, ROWS / 1000);
-    search.filter_ef = 1; /* may give up */
+    search.filter_ef = 1; /* one candidate a graph, and what is scanned anyway */
     recall(set, &search, &least);
+    assert_true(least < ROWS / 1000);
+    search.filter_ef = 200;
+    recall(set, &search, &least);
+    assert_true(least < ROWS / 1000);
     search.filter = none;
     search.filter_ef = 0;
     recall(set, &search, &least);
@@ -607,6 +611,72 @@ static void test_failures_of_a_build(void **state)
     mem_free(rows);
 }
 
+/* A graph takes up what is new and leaves out what is dead, and is as good as one built at once;
+ * a set that is left alone is indexed whole. */
+static void test_a_graph_grows(void **state)
+{
+    (void)state;
+    rng_init(&rng, 87);
+    float *rows = clustered(ROWS);
+    struct vector_set *set = make(VSET_Q8, GRAPH_DIM);
+    char name[16];
+    put_rows(set, rows, 0, 4200);
+    run_jobs(set);
+    for (unsigned end = 4600; end <= 8400; end += 950) {
+        put_rows(set, rows, end - 400, end + 550 < ROWS ? end + 550 : ROWS);
+        for (unsigned i = 0; i < 300; i++) {
+            struct vset_element *element = vset_find(set, name_of(end - 700 + i, name));
+            if (element) vset_remove(set, element);
+        }
+        run_jobs(set);
+        struct vset_job *job = vset_rest_is_due(set) ? vset_job_take_rest(set) : NULL;
+        if (job) vset_job_run(job, os_real(), NULL);
+        vset_job_free(vset_job_settle(set));
+        assert_true(vset_is_valid(set));
+        assert_false(vset_rest_is_due(set));
+    }
+    struct vset_shape shape;
+    vset_shape_get(set, &shape);
+    assert_int_equal(shape.graphs, 1);
+    assert_true(shape.rows - shape.graph_rows < 1500);
+    size_t least;
+    const struct vset_search ten = {.count = 10};
+    assert_true(recall(set, &ten, &least) > 0.97);
+    vset_free(set);
+    mem_free(rows);
+    assert_int_equal(heap_used(&heap), 0);
+}
+
+static void test_failures_of_an_extension(void **state)
+{
+    (void)state;
+    rng_init(&rng, 88);
+    float *rows = clustered(5300);
+    struct vector_set *set = make(VSET_Q8, GRAPH_DIM);
+    put_rows(set, rows, 0, 4200);
+    run_jobs(set);
+    put_rows(set, rows, 4200, 5300);
+    struct vset_shape shape = {0};
+    unsigned failed = 0;
+    for (uint64_t nth = 1; shape.graph_rows < 5000; nth++) {
+        assert_true(nth < 300);
+        set->retry_at = 0;
+        alloc_fault_arm(nth, false);
+        struct vset_job *job = vset_job_take_rest(set);
+        if (job) vset_job_run(job, os_real(), NULL);
+        vset_job_free(vset_job_settle(set));
+        alloc_fault_disarm();
+        assert_true(vset_is_valid(set));
+        vset_shape_get(set, &shape);
+        assert_int_equal(shape.graphs, 1);
+        failed += shape.graph_rows < 5000;
+    }
+    assert_true(failed > 10);
+    vset_free(set);
+    mem_free(rows);
+    assert_int_equal(heap_used(&heap), 0);
+}
+
 /* ---- numbers ---- */
 
 static void test_extreme_vectors(void **state)
@@ -657,6 +727,8 @@ int main(void)
         cmocka_unit_test(test_memory_is_what_was_taken),
         cmocka_unit_test(test_allocation_failures),
         cmocka_unit_test(test_failures_of_a_build),
+        cmocka_unit_test(test_a_graph_grows),
+        cmocka_unit_test(test_failures_of_an_extension),
         cmocka_unit_test(test_extreme_vectors),
         cmocka_unit_test(test_reduction),
     };

@@ -421,6 +421,24 @@ static void wait_for_graph(struct redis *redis, struct session *session)
     fail_msg("no graph");
 }
 
+/* No command: the builder and the background turn do it. */
+static void wait_until_whole(struct redis *redis)
+{
+    for (unsigned i = 0; i < 2000; i++) {
+        cache_lock(redis->cache);
+        struct entry *entry = cache_read(redis->cache, 0, (struct kith_str){"v", 1}, 0);
+        struct vset_shape shape;
+        vset_shape_get(entry_value(entry), &shape);
+        cache_unlock(redis->cache);
+        if (shape.rows == shape.graph_rows && !shape.busy) {
+            assert_int_equal(shape.graphs, 1);
+            return;
+        }
+        os_sleep_us(os_real(), 5000);
+    }
+    fail_msg("rows are scanned for ever");
+}
+
 static void test_a_large_set(void **state)
 {
     (void)state;
@@ -431,6 +449,14 @@ static void test_a_large_set(void **state)
     for (unsigned i = 0; i < ROWS; i++) add_row(session, i, &rng);
     wait_for_graph(redis, session);
     EXPECT(session, "VCARD v", ":6000\r\n");
+    wait_until_whole(redis);
+    EXPECT(session, "CONFIG SET vset-strict-filter-ef yes", "+OK\r\n");
+    EXPECT(session, "VSIM v ELE e4711 COUNT 3 FILTER '.i == 17' FILTER-EF 1", "*0\r\n");
+    EXPECT(session, "VSIM v ELE e4711 COUNT 3 FILTER '.i == 17' FILTER-EF 1000000",
+           "*1\r\n$3\r\ne17\r\n");
+    EXPECT(session, "CONFIG SET vset-strict-filter-ef no", "+OK\r\n");
+    EXPECT(session, "VSIM v ELE e4711 COUNT 3 FILTER '.i == 17' FILTER-EF 1",
+           "*1\r\n$3\r\ne17\r\n");
     EXPECT(session, "VSIM v ELE e4711 COUNT 1", "*1\r\n$5\r\ne4711\r\n");
     EXPECT(session, "VSIM v ELE e4711 COUNT 3 FILTER '.i == 17'", "*1\r\n$3\r\ne17\r\n");
     EXPECT_HAS(session, "VSIM v ELE e4711 COUNT 25 FILTER '.i < 40'", "*25\r\n");
