@@ -70,7 +70,16 @@ bool search_wish_read(struct redis_call *call, struct search_wish_block *block);
 /* "@name" -> "name" */
 struct kith_str search_bare(struct kith_str name);
 
+/* The index that the words of an FT.CREATE define, not linked; NULL: answered. */
+struct search_index *search_define(struct redis_call *call, const struct kith_str *words,
+                                   size_t count);
+/* FT.INFO, FT.DROPINDEX: the index; NULL: answered. */
+struct search_index *search_known(struct redis_call *call, struct kith_str name);
+
 void run_ft_create(struct redis_call *call);
+void run_ft_alter(struct redis_call *call);
+void run_ft_explain(struct redis_call *call);
+void run_ft_explaincli(struct redis_call *call);
 void run_ft_search(struct redis_call *call);
 void run_ft_aggregate(struct redis_call *call);
 void run_ft_info(struct redis_call *call);

@@ -278,29 +278,25 @@ static bool read_words(struct schema_reader *in)
 }
 
 /* The command, owned by the index: one block of words and bytes. */
-static bool copy_words(struct redis_call *call, struct search_index *index)
+static bool copy_words(struct search_index *index, const struct kith_str *words, size_t count)
 {
     size_t bytes = 0;
-    for (size_t i = 0; i < call->argc; i++) bytes += call->argv[i].len;
-    index->words = mem_alloc(call->argc * sizeof *index->words + bytes + 1);
+    for (size_t i = 0; i < count; i++) bytes += words[i].len;
+    index->words = mem_alloc(count * sizeof *index->words + bytes + 1);
     if (!index->words) return false;
-    char *to = (char *)(index->words + call->argc);
-    for (size_t i = 0; i < call->argc; i++) {
-        const struct kith_str word = call->argv[i];
-        if (word.len) memcpy(to, word.data, word.len);
-        index->words[i] = (struct kith_str){to, word.len};
-        to += word.len;
+    char *to = (char *)(index->words + count);
+    for (size_t i = 0; i < count; i++) {
+        if (words[i].len) memcpy(to, words[i].data, words[i].len);
+        index->words[i] = (struct kith_str){to, words[i].len};
+        to += words[i].len;
     }
-    index->word_count = call->argc;
+    index->word_count = count;
     return true;
 }
 
-void run_ft_create(struct redis_call *call)
+struct search_index *search_define(struct redis_call *call, const struct kith_str *words,
+                                   size_t count)
 {
-    if (search_find(call->redis, call->argv[1])) {
-        call_error(call, "Index already exists");
-        return;
-    }
     struct search_index *index = mem_zalloc(sizeof *index);
     if (index) {
         map_init(&index->by_key);
@@ -309,17 +305,25 @@ void run_ft_create(struct redis_call *call)
         index->score = 1;
         index->stop_words = search_stop_words;
         index->stop_word_count = SEARCH_STOP_WORDS;
-        index->name = mem_strndup(call->argv[1].data, call->argv[1].len);
+        index->name = mem_strndup(words[1].data, words[1].len);
     }
-    if (!index || !index->name || !copy_words(call, index)) {
+    if (!index || !index->name || !copy_words(index, words, count)) {
         search_index_free(index);
         call_no_memory(call);
+        return NULL;
+    }
+    struct schema_reader in = {call, index, index->words, 2, count};
+    if (read_words(&in)) return index;
+    search_index_free(index);
+    return NULL;
+}
+
+void run_ft_create(struct redis_call *call)
+{
+    if (search_find(call->redis, call->argv[1])) {
+        call_error(call, "Index already exists");
         return;
     }
-    struct schema_reader in = {call, index, index->words, 2, call->argc};
-    if (!read_words(&in)) {
-        search_index_free(index);
-        return;
-    }
-    search_create(call, index);
+    struct search_index *index = search_define(call, call->argv, call->argc);
+    if (index) search_create(call, index);
 }

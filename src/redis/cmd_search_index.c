@@ -30,7 +30,7 @@ struct search_index *search_ready(struct redis_call *call, struct kith_str name)
     return NULL;
 }
 
-static struct search_index *known(struct redis_call *call, struct kith_str name)
+struct search_index *search_known(struct redis_call *call, struct kith_str name)
 {
     struct search_index *index = search_find(call->redis, name);
     if (!index) call_error(call, SEARCH_UNKNOWN_INDEX);
@@ -84,7 +84,7 @@ static void run_ft_dropindex(struct redis_call *call)
         return;
     }
     if (search_elsewhere(call, SEARCH_ASK_DROP)) return;
-    struct search_index *index = known(call, call->argv[1]);
+    struct search_index *index = search_known(call, call->argv[1]);
     if (!index || (delete && !search_allowed(call, index, true))) return;
     if (delete && !delete_documents(call, index)) return;
     const struct kith_str words[2] = {str_of("FT.DROPINDEX"), call->argv[1]};
@@ -104,7 +104,7 @@ static struct search_alias **find_alias(struct redis_call *call, struct kith_str
 
 static void set_alias(struct redis_call *call, bool move)
 {
-    struct search_index *index = known(call, call->argv[2]);
+    struct search_index *index = search_known(call, call->argv[2]);
     struct search_alias **at = find_alias(call, call->argv[1]);
     if (!index) return;
     if (*at && !move) {
@@ -186,6 +186,9 @@ static const struct command cursor_commands[] = {
 
 const struct command search_commands[] = {
     COMMAND("ft.create", run_ft_create, -5, CMD_WRITE | CMD_DENY_OOM),
+    COMMAND("ft.alter", run_ft_alter, -6, CMD_WRITE | CMD_DENY_OOM),
+    COMMAND("ft.explain", run_ft_explain, -3, CMD_READ),
+    COMMAND("ft.explaincli", run_ft_explaincli, -3, CMD_READ),
     COMMAND("ft._list", run_ft_list, 1, CMD_READ),
     COMMAND("ft.dropindex", run_ft_dropindex, -2, CMD_WRITE),
     COMMAND("ft.info", run_ft_info, 2, CMD_READ),

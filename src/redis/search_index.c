@@ -303,6 +303,34 @@ void search_index_free(struct search_index *index)
     mem_free(index);
 }
 
+#define SWAP(member)                                                                               \
+    do {                                                                                           \
+        const typeof(index->member) old = index->member;                                           \
+        index->member = fresh->member;                                                             \
+        fresh->member = old;                                                                       \
+    } while (0)
+
+void search_redefine(struct search_index *index, struct search_index *fresh)
+{
+    clear_docs(index);
+    SWAP(words);
+    SWAP(word_count);
+    SWAP(prefixes);
+    SWAP(prefix_count);
+    SWAP(fields);
+    SWAP(field_count);
+    SWAP(stop_words);
+    SWAP(stop_word_count);
+    SWAP(stemmer);
+    SWAP(arena);
+    SWAP(filter);
+    SWAP(score_field);
+    SWAP(payload_field);
+    SWAP(language);
+    index->rebuild = true;
+    search_index_free(fresh);
+}
+
 void search_cursor_free(struct search_cursor *cursor)
 {
     buffer_release(&cursor->rows);

@@ -149,6 +149,8 @@ void search_link(struct redis *redis, struct search_index *index);
 void search_unlink(struct redis *redis, struct search_index *index);
 /* A bounded piece of catching up, of all indexes. False: nothing is left. */
 bool search_catch_up_some(struct redis *redis);
+/* Takes over what `fresh` is defined as, and frees it; documents are read anew. */
+void search_redefine(struct search_index *index, struct search_index *fresh);
 /* Brings the index up to date with the keyspace. KITH_ENOMEM: it is not. */
 KITH_NODISCARD int search_catch_up(struct redis *redis, struct search_index *index);
 /* "@name" or "name"; NULL. */

@@ -110,6 +110,9 @@ struct search_found {
     uint64_t since; /* documents with a later change were not known there */
 };
 
+/* As FT.EXPLAIN shows it: search_query_text.c. */
+void search_query_describe(const struct search_query *query, struct buffer *out);
+
 struct search_hit {
     const struct search_doc *doc;
     double score;

@@ -396,6 +396,47 @@ static void chosen_documents(void **state)
     redis_free(redis);
 }
 
+static void altered(void **state)
+{
+    (void)state;
+    struct redis *redis = door_open();
+    struct session *s = session_open_local(redis);
+    fill(s);
+    ASK(s, "FT.ALIASADD^other^i", "+OK\r\n");
+    ASK(s, "FT.ALTER^i^SCHEMA^ADD^c^TAG^m^NUMERIC^SORTABLE", "+OK\r\n");
+    (void)ask(s, "HSET^d:1^c^x,y^m^4", 0, 0);
+    keys_are(s, "@c:{x} @m:[4 4]", "1");
+    keys_are(s, "*=>[KNN 2 @v $v]", "1 2");
+    ASK(s, "FT.SEARCH^other^@c:{y}^LIMIT^0^0", "*1\r\n:1\r\n");
+    ASK(s, "FT.ALTER^i^SCHEMA^ADD^c^TAG", "-Duplicate field in schema near `TAG`\r\n");
+    keys_are(s, "@c:{x}", "1");
+    ASK(s, "FT.ALTER^none^SCHEMA^ADD^c^TAG", "-Unknown index name (index not found)\r\n");
+    ASK(s, "FT.TAGVALS^i^c", "*2\r\n$1\r\nx\r\n$1\r\ny\r\n");
+    session_close_local(s);
+    redis_free(redis);
+}
+
+static void explained(void **state)
+{
+    (void)state;
+    struct redis *redis = door_open();
+    struct session *s = session_open_local(redis);
+    fill(s);
+    const char *want = "INTERSECT {\n  @t:UNION {\n    cats\n    +cat(expanded)\n  }\n  UNION {\n"
+                       "    NUMERIC {1.000000 <= @n < inf}\n    NOT {\n      TAG:@user {\n        ann\n"
+                       "        PREFIX{b*}\n      }\n    }\n  }\n}\n";
+    char reply[512];
+    (void)snprintf(reply, sizeof reply, "$%zu\r\n%s\r\n", strlen(want), want);
+    ASK(s, "FT.EXPLAIN^i^@t:cats (@n:[1 (inf] | -@user:{ann|b*})", reply);
+    ASK(s, "FT.EXPLAINCLI^i^quick^VERBATIM", "*1\r\n$5\r\nquick\r\n");
+    ASK(s, "FT.EXPLAINCLI^i^*=>[KNN 3 @v $v AS d]^PARAMS^2^v^%v",
+        "*3\r\n$63\r\nVECTOR {K=3 nearest vectors in field @v, yields distance as `d`\r\n"
+        "$12\r\n  <WILDCARD>\r\n$1\r\n}\r\n");
+    assert_int_equal(ask(s, "FT.EXPLAIN^i^(", 0, 0)[0], '-');
+    session_close_local(s);
+    redis_free(redis);
+}
+
 static void idle_cursors(void **state)
 {
     (void)state;
@@ -424,6 +465,8 @@ int main(void)
         cmocka_unit_test(shown),
         cmocka_unit_test(scores),
         cmocka_unit_test(chosen_documents),
+        cmocka_unit_test(altered),
+        cmocka_unit_test(explained),
         cmocka_unit_test(idle_cursors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
