@@ -1,6 +1,7 @@
 /*
  * Any bytes as lines of the line protocol: every word lies in the line or in the arena, lines never
- * overlap, and a request without fault has the words its command needs.
+ * overlap, and a request without fault has the words its command needs. Lines of an odd length may
+ * be extensions.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -37,7 +38,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     while (at < len && line_find(data + at, len - at, &line_len, &used) == LINE_WHOLE) {
         struct line_request request;
         if (used == 0 || used > len - at || line_len >= used) abort();
-        if (line_read(&words, data + at, line_len, true, &request)) abort();
+        const unsigned may = LINE_MAY_RUN | (line_len & 1 ? (unsigned)LINE_MAY_EXTEND : 0u);
+        if (line_read(&words, data + at, line_len, may, &request)) abort();
         check(&words, &request);
         (void)line_fault_text(&request, &out);
         at += used;

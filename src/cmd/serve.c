@@ -270,6 +270,8 @@ static void plan_doors(struct serve *serve)
                                     .bind = config->bind,
                                     .tls = config->tls == CONFIG_TLS_OFF ? NULL : &serve->tls,
                                     .stream = line_stream_ops(),
+                                    .keepalive_s = LINE_KEEPALIVE_S,
+                                    .socket_bytes = LINE_SOCKET_BYTES,
                                     .ctx = serve->line },
                  config->line_port);
 }

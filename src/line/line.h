@@ -9,6 +9,9 @@
 #include "net/stream.h"
 #include "redis/redis.h"
 
+#define LINE_KEEPALIVE_S 30u
+#define LINE_SOCKET_BYTES 32768u
+
 struct line;
 
 struct line_opts {

@@ -451,6 +451,16 @@ struct conn *conn_new(struct loop *loop, size_t door)
     return conn;
 }
 
+static void set_socket(struct conn *conn)
+{
+    const struct net_door *door = conn->door;
+    int in = (int)door->socket_bytes, out = in;
+    (void)uv_tcp_nodelay(&conn->tcp, 1);
+    if (door->keepalive_s) (void)uv_tcp_keepalive(&conn->tcp, 1, door->keepalive_s);
+    if (in) (void)uv_recv_buffer_size((uv_handle_t *)&conn->tcp, &in);
+    if (out) (void)uv_send_buffer_size((uv_handle_t *)&conn->tcp, &out);
+}
+
 void conn_begin(struct conn *conn, size_t door)
 {
     struct net *net = conn->loop->net;
@@ -461,7 +471,7 @@ void conn_begin(struct conn *conn, size_t door)
         return;
     }
     name_ends(conn);
-    (void)uv_tcp_nodelay(&conn->tcp, 1);
+    set_socket(conn);
     if (net->tls[door] && tls_conn_new(net->tls[door], &conn->tls)) {
         conn_close(conn);
         return;

@@ -40,6 +40,8 @@ struct net_door { /* a port and what answers there */
     void *ctx;
     const char *path; /* a unix socket instead of bind and port; NULL: none */
     unsigned path_mode; /* its permissions; 0: those of the umask */
+    unsigned keepalive_s;  /* probes a peer that is silent for so long; 0: no */
+    unsigned socket_bytes; /* of the kernel's buffers, each way; 0: what the system does */
 };
 
 struct net_tls {
