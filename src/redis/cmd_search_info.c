@@ -15,6 +15,12 @@ static void put_number(struct resp *reply, const char *name, uint64_t value)
     resp_integer(reply, (int64_t)(value & INT64_MAX));
 }
 
+static void put_megabytes(struct resp *reply, const char *name, uint64_t bytes)
+{
+    resp_cstr(reply, name);
+    resp_printf(reply, "%.9g", (double)bytes / 1048576);
+}
+
 static void put_definition(struct resp *reply, const struct search_index *index)
 {
     resp_cstr(reply, "index_definition");
@@ -90,14 +96,8 @@ void search_put_info(struct redis_call *call, const struct search_index *index)
 {
     struct resp *reply = call->reply;
     const uint64_t docs = index->rows ? index->rows->info->rows : index->count;
-    uint64_t words = 0, bytes = 0;
-    for (size_t i = 0; i < index->count; i++)
-        for (size_t j = 0; j < index->field_count; j++) {
-            const struct search_value *value = &index->docs[i]->values[j];
-            words += value->words ? value->words->count : 0;
-            bytes += value->vector ? index->fields[j].dim * sizeof(float) : 0;
-        }
-    resp_map(reply, 12);
+    const struct search_sizes *sizes = &index->sizes;
+    resp_map(reply, 17);
     put(reply, "index_name", index->name);
     resp_cstr(reply, "index_options");
     resp_array(reply, 0);
@@ -107,10 +107,15 @@ void search_put_info(struct redis_call *call, const struct search_index *index)
     for (size_t i = 0; i < index->field_count; i++) put_field(reply, &index->fields[i]);
     put_number(reply, "num_docs", docs);
     put_number(reply, "max_doc_id", docs);
-    put_number(reply, "num_terms", words);
-    put_number(reply, "num_records", words);
-    resp_cstr(reply, "vector_index_sz_mb");
-    resp_printf(reply, "%g", (double)bytes / 1048576);
+    put_number(reply, "num_terms", sizes->words);
+    put_number(reply, "num_records", sizes->words);
+    put_megabytes(reply, "inverted_sz_mb", sizes->texts);
+    put_megabytes(reply, "vector_index_sz_mb", sizes->vectors);
+    put_megabytes(reply, "doc_table_size_mb", sizes->documents);
+    put_megabytes(reply, "tag_overhead_sz_mb", sizes->tags);
+    put_megabytes(reply, "key_table_size_mb", index->counted);
+    put_megabytes(reply, "total_index_memory_sz_mb",
+                  sizes->texts + sizes->tags + sizes->vectors + sizes->documents + index->counted);
     put_number(reply, "hash_indexing_failures", index->failures);
     put_number(reply, "indexing", 0);
     put(reply, "percent_indexed", "1");

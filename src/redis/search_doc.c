@@ -302,6 +302,22 @@ void search_doc_free(const struct search_index *index, struct search_doc *doc)
     heap_free(index->heap, doc);
 }
 
+void search_doc_weigh(const struct search_index *index, const struct search_doc *doc, int sign,
+                      struct search_sizes *sizes)
+{
+    const uint64_t by = sign < 0 ? UINT64_MAX : 1; /* modulo 2^64: what was added goes again */
+    for (size_t i = 0; i < index->field_count; i++) {
+        const struct search_value *value = &doc->values[i];
+        const size_t bytes = heap_size(value->words);
+        if (index->fields[i].type == SEARCH_TEXT) sizes->texts += by * bytes;
+        else sizes->tags += by * bytes;
+        if (value->words) sizes->words += by * value->words->count;
+        sizes->vectors += by * heap_size(value->vector);
+    }
+    sizes->documents += by * (heap_size(doc) + heap_size(doc->key));
+    sizes->keys += by * (doc->key_len + 2 * sizeof(void *)); /* in the table of keys, too */
+}
+
 /* A field of the document as text, by the name that it has there. */
 static bool plain_text(const struct search_index *index, const struct entry *entry,
                        struct kith_str name, struct buffer *out)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "cache/heap.h"
 #include "redis/keep.h"
 #include "redis/search_derived.h"
 #include "redis/search_text.h"
@@ -12,6 +13,19 @@
 #define PENDING_ROUND 512 /* keys of one piece of catching up */
 
 /* ---- documents of an index ---- */
+
+#define KEY_SLOT_BYTES 32u /* of struct map */
+
+/* The index's own tables, as the heap counts them. */
+static void count_tables(struct search_index *index)
+{
+    if (!index->heap) return;
+    const size_t now = index->cap * sizeof *index->docs + index->by_key.cap * KEY_SLOT_BYTES +
+                       (size_t)index->sizes.keys;
+    if (now > index->counted) heap_count(index->heap, now - index->counted);
+    else heap_uncount(index->heap, index->counted - now);
+    index->counted = now;
+}
 
 static void remove_doc(struct search_index *index, struct kith_str key)
 {
@@ -23,7 +37,9 @@ static void remove_doc(struct search_index *index, struct kith_str key)
     last->place = doc->place;
     map_remove(&index->by_key, key.data, key.len);
     search_derived_note(index, doc, NULL);
+    search_doc_weigh(index, doc, -1, &index->sizes);
     search_doc_free(index, doc);
+    count_tables(index);
 }
 
 static int make_place(struct search_index *index)
@@ -48,7 +64,10 @@ static int put_doc(struct search_index *index, struct search_doc *doc)
     index->docs[doc->place] = doc;
     if (doc->stale_ms < index->stale_ms) index->stale_ms = doc->stale_ms;
     search_derived_note(index, old, doc);
+    if (old) search_doc_weigh(index, old, -1, &index->sizes);
+    search_doc_weigh(index, doc, 1, &index->sizes);
     search_doc_free(index, old);
+    count_tables(index);
     return 0;
 }
 
@@ -76,6 +95,8 @@ static void clear_docs(struct search_index *index)
     index->stale_ms = INT64_MAX;
     map_release(&index->by_key);
     map_init(&index->by_key);
+    index->sizes = (struct search_sizes){0};
+    count_tables(index);
     search_derived_clear(index);
 }
 
@@ -296,6 +317,8 @@ void search_index_free(struct search_index *index)
     for (size_t i = 0; i < index->field_count; i++) mem_free(index->fields[i].path);
     search_stemmer_free(index->stemmer);
     arena_release(&index->arena);
+    index->cap = 0;
+    count_tables(index);
     mem_free(index->docs);
     mem_free(index->fields);
     mem_free(index->words);

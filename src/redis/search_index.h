@@ -73,6 +73,10 @@ struct search_doc {
     struct search_value values[]; /* one a field */
 };
 
+struct search_sizes { /* bytes, but for words */
+    uint64_t words, texts, tags, vectors, documents, keys;
+};
+
 struct search_index {
     struct search_index *next;
     char *name; /* owns */
@@ -99,6 +103,8 @@ struct search_index {
     uint64_t scan;     /* rebuild: where it is */
     bool scanning;     /* rebuild has begun; changes are followed meanwhile */
     uint64_t failures;
+    struct search_sizes sizes;      /* of what is there now */
+    size_t counted;                 /* bytes of tables that the heap counts for this index */
     struct search_derived *derived; /* owns a reference; NULL: it is no collection */
     struct search_doc *oldest, *newest; /* by last change */
     struct search_rows *rows; /* borrows; NULL but for a collection of another door */
@@ -160,6 +166,9 @@ const struct search_field *search_field_of(const struct search_index *index, str
 KITH_NODISCARD int search_doc_read(const struct search_index *index, const struct entry *entry,
                                    struct search_doc **out, bool *unusable);
 void search_doc_free(const struct search_index *index, struct search_doc *doc);
+/* Adds what the document takes, times 1 or -1. */
+void search_doc_weigh(const struct search_index *index, const struct search_doc *doc, int sign,
+                      struct search_sizes *sizes);
 /* Blob to floats; out has room for dim. */
 void search_read_blob(const struct search_field *field, const char *blob, float *out);
 /* "lon,lat" or "lon lat" */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cache/heap.h"
 #include "redis/redis_internal.h"
 
 static void say(struct session *s, struct buffer *out, size_t argc, const struct kith_str *argv)
@@ -437,6 +438,43 @@ static void explained(void **state)
     redis_free(redis);
 }
 
+static double info_of(struct session *s, const char *name)
+{
+    const char *at = strstr(ask(s, "FT.INFO^i", 0, 0), name);
+    if (!at) fail_msg("no %s", name);
+    at = strchr(strchr(at, '\n'), '\n');
+    at = at[1] == '$' ? strchr(at + 1, '\n') + 1 : at + 2;
+    return strtod(at, NULL);
+}
+
+/* What an index takes is in used_memory, shows in FT.INFO, and goes with it. */
+static void sizes(void **state)
+{
+    (void)state;
+    struct redis *redis = door_open();
+    struct session *s = session_open_local(redis);
+    fill(s);
+    (void)ask(s, "FT.DROPINDEX^i", 0, 0);
+    const size_t before = heap_used(cache_heap(redis->cache));
+    ASK(s, "FT.CREATE^i^ON^HASH^PREFIX^1^d:^SCHEMA^user^TAG^t^TEXT^n^NUMERIC^v^VECTOR^FLAT^6^TYPE^"
+           "FLOAT32^DIM^2^DISTANCE_METRIC^L2", "+OK\r\n");
+    keys_are(s, "*", "1 2 3");
+    const size_t with = heap_used(cache_heap(redis->cache)), total = with - before;
+    assert_true(with > before + 500);
+    const double reported = info_of(s, "total_index_memory_sz_mb") * 1048576;
+    if (fabs(reported - (double)total) > 1) fail_msg("%g is not %zu", reported, total);
+    assert_true(info_of(s, "vector_index_sz_mb") * 1048576 >= 3 * 2 * 4);
+    assert_true(info_of(s, "num_records") == 9);
+    (void)ask(s, "HSET^d:9^t^one two three^user^x", 0, 0);
+    assert_true(info_of(s, "num_records") == 13);
+    (void)ask(s, "DEL^d:9", 0, 0);
+    assert_true(info_of(s, "num_records") == 9);
+    (void)ask(s, "FT.DROPINDEX^i", 0, 0);
+    assert_int_equal(heap_used(cache_heap(redis->cache)), before);
+    session_close_local(s);
+    redis_free(redis);
+}
+
 static void idle_cursors(void **state)
 {
     (void)state;
@@ -467,6 +505,7 @@ int main(void)
         cmocka_unit_test(chosen_documents),
         cmocka_unit_test(altered),
         cmocka_unit_test(explained),
+        cmocka_unit_test(sizes),
         cmocka_unit_test(idle_cursors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
