@@ -130,13 +130,15 @@ static int bind_door(struct net *net, size_t i, struct kith_error *err)
 
 static int bind_doors(struct net *net, struct kith_error *err)
 {
-    int rc = 0;
+    struct tls_pems *pems = tls_pems_new(net->opts.os);
+    int rc = pems ? 0 : error_set(err, KITH_ENOMEM, "starting the server: no memory");
     for (size_t i = 0; rc == 0 && i < net->opts.door_count; i++) {
+        const struct net_door *door = &net->opts.doors[i];
         rc = bind_door(net, i, err);
-        if (rc == 0 && net->opts.doors[i].tls)
-            rc = tls_context_new(net->opts.doors[i].tls, net->opts.doors[i].grpc, &net->tls[i],
-                                 err);
+        if (rc == 0 && door->tls)
+            rc = tls_context_new(door->tls, pems, door->grpc, &net->tls[i], err);
     }
+    tls_pems_unref(pems);
     return rc;
 }
 

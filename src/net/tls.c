@@ -10,11 +10,13 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "net/tls_pem.h"
 
 #define TLS_SLICE 16384
 
 struct tls_context {
     struct net_tls files; /* borrows the paths: they live as long as the door */
+    struct tls_pems *pems; /* owns a reference */
     bool h2;
     _Atomic(SSL_CTX *) ssl; /* owns; swapped on reload */
     SSL_CTX *older;         /* owns: the one before, for threads between load and use */
@@ -58,15 +60,18 @@ static int load(struct tls_context *context, SSL_CTX *ssl, struct kith_error *er
     (void)SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
     (void)SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_alpn_select_cb(ssl, choose_protocol, context);
-    if (SSL_CTX_use_certificate_chain_file(ssl, files->cert_path) != 1)
-        return say(err, "certificate", files->cert_path);
-    if (SSL_CTX_use_PrivateKey_file(ssl, files->key_path, SSL_FILETYPE_PEM) != 1)
-        return say(err, "private key", files->key_path);
+    int rc = tls_pem_use(context->pems, files->cert_path, tls_use_chain, ssl, err);
+    if (rc) return rc == KITH_EINVAL ? say(err, "certificate", files->cert_path) : rc;
+    rc = tls_pem_use(context->pems, files->key_path, tls_use_key, ssl, err);
+    if (rc) return rc == KITH_EINVAL ? say(err, "private key", files->key_path) : rc;
     if (SSL_CTX_check_private_key(ssl) != 1)
         return say(err, "the certificate does not belong to the key", files->key_path);
     if (!files->client_ca_path) return 0;
-    if (SSL_CTX_load_verify_locations(ssl, files->client_ca_path, NULL) != 1)
-        return say(err, "certificates of clients' authority", files->client_ca_path);
+    rc = tls_pem_use(context->pems, files->client_ca_path, tls_use_authority, ssl, err);
+    if (rc)
+        return rc == KITH_EINVAL
+                   ? say(err, "certificates of clients' authority", files->client_ca_path)
+                   : rc;
     SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     return 0;
 }
@@ -85,12 +90,13 @@ int tls_context_reload(struct tls_context *context, struct kith_error *err)
     return 0;
 }
 
-int tls_context_new(const struct net_tls *files, bool h2, struct tls_context **out,
-                    struct kith_error *err)
+int tls_context_new(const struct net_tls *files, struct tls_pems *pems, bool h2,
+                    struct tls_context **out, struct kith_error *err)
 {
     struct tls_context *context = mem_zalloc(sizeof *context);
     if (!context) return error_set(err, KITH_ENOMEM, "TLS: no memory");
     context->files = *files;
+    context->pems = tls_pems_ref(pems);
     context->h2 = h2;
     const int rc = tls_context_reload(context, err);
     if (rc) {
@@ -106,6 +112,7 @@ void tls_context_free(struct tls_context *context)
     if (!context) return;
     SSL_CTX_free(atomic_load(&context->ssl));
     SSL_CTX_free(context->older);
+    tls_pems_unref(context->pems);
     mem_free(context);
 }
 

@@ -70,6 +70,7 @@ KITH_NODISCARD int os_sync_dir(const struct os *os, const char *path, struct kit
 struct os_stat {
     uint64_t size;
     bool is_dir;
+    bool is_file; /* a regular one: no pipe, no device */
 };
 KITH_NODISCARD int os_stat(const struct os *os, const char *path, struct os_stat *out,
                            struct kith_error *err);

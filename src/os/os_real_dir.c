@@ -68,7 +68,8 @@ int real_stat(const struct os *os, const char *path, struct os_stat *out, struct
     (void)os;
     struct stat st;
     if (stat(path, &st)) return os_errno_set(err, errno, "stat", path);
-    *out = (struct os_stat){.size = (uint64_t)st.st_size, .is_dir = S_ISDIR(st.st_mode)};
+    *out = (struct os_stat){.size = (uint64_t)st.st_size, .is_dir = S_ISDIR(st.st_mode),
+                            .is_file = S_ISREG(st.st_mode)};
     return 0;
 }
 

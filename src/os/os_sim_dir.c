@@ -149,7 +149,8 @@ int sim_stat(const struct os *os, const char *path, struct os_stat *out, struct 
     sim_enter(sim);
     int rc = sim_resolve(sim, path, &at, "stat", err);
     if (rc == 0 && !at.node) rc = missing(err, "stat", path);
-    if (rc == 0) *out = (struct os_stat){.size = at.node->live.size, .is_dir = at.node->is_dir};
+    if (rc == 0) *out = (struct os_stat){.size = at.node->live.size, .is_dir = at.node->is_dir,
+                                      .is_file = !at.node->is_dir};
     return finish(sim, rc, "stat", path, err);
 }
 

@@ -7,6 +7,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -15,6 +19,7 @@
 
 #include "net/certificates.h"
 #include "net/hostile.h"
+#include "net/tls.h"
 
 struct secure {
     char dir[64], cert[96], key[96], ca[96];
@@ -99,6 +104,53 @@ static void ask(const struct secure *secure, const struct certificate *own, int 
     (void)close(fd);
 }
 
+/* Copies a file into a pipe, once, as whoever reads it opens it. */
+static pid_t feed_pipe(const char *from, const char *pipe)
+{
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child > 0) return child;
+    char bytes[8192];
+    FILE *file = fopen(from, "r");
+    const size_t len = file ? fread(bytes, 1, sizeof bytes, file) : 0;
+    FILE *out = fopen(pipe, "w");
+    _exit(out && fwrite(bytes, 1, len, out) == len && fclose(out) == 0 ? 0 : 1);
+}
+
+/* Certificate and key come out of pipes, which give them once: several doors and a reload take
+ * them all the same. Whoever opened one again would wait until the alarm. */
+static void test_pipes(void **state)
+{
+    (void)state;
+    struct secure *secure = secure_open(false, 10);
+    struct kith_error err = { 0 };
+    struct tls_context *doors[3] = { NULL };
+    char cert[112], key[112];
+    int status;
+    (void)snprintf(cert, sizeof cert, "%s.pipe", secure->cert);
+    (void)snprintf(key, sizeof key, "%s.pipe", secure->key);
+    assert_int_equal(mkfifo(cert, 0600), 0);
+    assert_int_equal(mkfifo(key, 0600), 0);
+    const pid_t writers[2] = { feed_pipe(secure->cert, cert), feed_pipe(secure->key, key) };
+    const struct net_tls files = { .cert_path = cert, .key_path = key };
+    struct tls_pems *pems = tls_pems_new(os_real());
+    assert_non_null(pems);
+    (void)alarm(20);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(tls_context_new(&files, pems, i > 0, &doors[i], &err), 0);
+    tls_pems_unref(pems);
+    for (int i = 0; i < 3; i++) assert_int_equal(tls_context_reload(doors[i], &err), 0);
+    (void)alarm(0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(waitpid(writers[i], &status, 0), writers[i]);
+        assert_int_equal(status, 0);
+    }
+    for (int i = 0; i < 3; i++) tls_context_free(doors[i]);
+    (void)unlink(cert);
+    (void)unlink(key);
+    secure_close(secure);
+}
+
 static void test_mutual(void **state)
 {
     (void)state;
@@ -174,6 +226,7 @@ static void test_handshakes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_pipes),
         cmocka_unit_test(test_mutual),
         cmocka_unit_test(test_reload),
         cmocka_unit_test(test_handshakes),
