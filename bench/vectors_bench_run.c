@@ -84,7 +84,7 @@ struct load_figure load_all(struct side *side)
 {
     (void)client_ask(&side->client, "DEL v");
     (void)wait_idle(&side->server);
-    side->empty_mb = server_anon_mb(&side->server);
+    if (side->empty_mb == 0) side->empty_mb = server_anon_mb(&side->server);
     struct load_figure figure;
     const double began = now_s(), cpu = server_cpu_s(&side->server);
     add_rows(side, NULL, side->rows->count);
