@@ -63,10 +63,15 @@ static MilvusStatus *run(struct milvus_call *call, const struct milvus_collectio
     struct kith_search_opts *searches =
         arena_alloc_array(call->arena, hybrid->search_count, sizeof *searches);
     if (!searches) return milvus_no_memory(call);
+    struct milvus_order order = { 0 };
     MilvusStatus *refused = search_resolve(call, collection, hybrid->output, hybrid->output_count,
                                            hybrid->group_by, out, &opts.output);
+    if (!refused && hybrid->order_by) refused = order_by_split(call, hybrid->order_by, &order);
+    if (!refused) refused = order_by_resolve(call, collection, &order);
     if (!refused) refused = make_searches(call, collection, hybrid, searches);
     if (refused) return refused;
+    if (order.count && order_by_output(call, &order, &opts.output, &opts.output))
+        return milvus_no_memory(call);
     opts.searches = searches;
     opts.search_count = hybrid->search_count;
     opts.ranker = hybrid->ranker;
@@ -83,6 +88,7 @@ static MilvusStatus *run(struct milvus_call *call, const struct milvus_collectio
                                           .round_decimal = hybrid->round_decimal,
                                           .times = hybrid->times,
                                           .group = { .by = hybrid->group_by },
+                                          .order = order.count ? &order : NULL,
                                           .topk = hybrid->limit };
     return search_finish(call, collection, &ending, out);
 }
@@ -126,9 +132,6 @@ static MilvusStatus *read_request(struct milvus_call *call, const HybridSearchRe
     if (in->n_function_chains)
         return milvus_status(call, MILVUS_UNIMPLEMENTED,
                              "function chains of a search: service unimplemented");
-    if (milvus_pair_get(in->rank_params, in->n_rank_params, "order_by_fields"))
-        return milvus_status(call, MILVUS_UNIMPLEMENTED,
-                             "order_by_fields of a hybrid search: service unimplemented");
     MilvusStatus *refused = milvus_hybrid_params(call, in->rank_params, in->n_rank_params, out);
     for (size_t i = 0; !refused && i < in->n_requests && i <= SEARCHES_MAX; i++) {
         refused = rows_search_read(call, in->requests[i], &searches[i]);

@@ -331,6 +331,7 @@ struct milvus_hybrid {
     int64_t group_size;
     bool strict_group_size;
     enum kith_score_mode group_scorer;
+    const char *order_by; /* as it came; NULL: by score */
     char *const *output;
     size_t output_count;
     const char *const *partitions;

@@ -234,6 +234,8 @@ MilvusStatus *milvus_hybrid_params(struct milvus_call *call, MilvusPair *const *
     const char *limit = milvus_pair_get(pairs, count, "limit");
     out->group_by = milvus_pair_get(pairs, count, "group_by_field");
     if (out->group_by && !*out->group_by) out->group_by = NULL;
+    out->order_by = milvus_pair_get(pairs, count, "order_by_fields");
+    if (out->order_by && !*out->order_by) out->order_by = NULL;
     out->group_size = 1;
     out->group_scorer = score_mode(milvus_pair_get(pairs, count, "rank_group_scorer"));
     if (strict) (void)milvus_parse_bool(strict, &out->strict_group_size);

@@ -210,9 +210,23 @@ static void test_search_orders(void **state)
            "{'id':2,'distance':4},{'id':5,'distance':25}]");
     search("'limit':3,'orderByFields':['nix:asc','j']", "order_by is not supported for JSON field");
     has("entities/hybrid_search",
+        "{'collectionName':'c','limit':3,'search':[{'data':[[0,0]],'annsField':'v','limit':4},"
+        "{'data':[[0,0]],'annsField':'v','limit':3}],'outputFields':['id'],"
+        "'rerank':{'strategy':'rrf'},'orderByFields':['small:desc']}",
+        "[{'id':3,'distance':0.0317");
+    has("entities/hybrid_search",
+        "{'collectionName':'c','limit':3,'search':[{'data':[[0,0]],'annsField':'v','limit':5}],"
+        "'outputFields':['id'],'rerank':{'strategy':'rrf'},'orderByFields':['small']}",
+        "[{'id':2,'distance':0.016"); /* a field that is not among the output */
+    has("entities/hybrid_search",
         "{'collectionName':'c','limit':1,'search':[{'data':[[0,0]],'annsField':'v','limit':1}],"
-        "'rerank':{'strategy':'rrf'},'orderByFields':['n']}",
-        "order_by_fields of a hybrid search");
+        "'rerank':{'strategy':'rrf'},'orderByFields':['j']}",
+        "order_by is not supported for JSON field");
+    has("entities/hybrid_search",
+        "{'collectionName':'c','limit':3,'search':[{'data':[[0,0]],'annsField':'v','limit':5}],"
+        "'groupingField':'brand','groupSize':2,'outputFields':['id'],'rerank':{'strategy':'rrf'},"
+        "'orderByFields':['small:desc']}",
+        "[{'id':4,");
 }
 
 static void test_path_groups(void **state)
