@@ -4,6 +4,9 @@
 #include "line/line_parse.h"
 
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "base/alloc.h"
 #include "base/buffer.h"
@@ -76,8 +79,11 @@ static size_t blank_behind(const uint8_t *data, size_t len)
     return len >= 3 ? blank3(data + len - 3) : 0;
 }
 
+static bool is_printed(uint8_t c) { return c > ' ' && c < 0x7f; }
+
 static void trim(const uint8_t **data, size_t *len)
 {
+    if (*len && is_printed((*data)[0]) && is_printed((*data)[*len - 1])) return;
     for (size_t n; (n = blank_in_front(*data, *len)) != 0; *len -= n) *data += n;
     for (size_t n; (n = blank_behind(*data, *len)) != 0;) *len -= n;
 }
@@ -86,6 +92,26 @@ static void trim(const uint8_t **data, size_t *len)
 
 static bool ends_token(uint8_t c) { return c == ' ' || c == '\t'; }
 static bool is_quote(uint8_t c) { return c == '"' || c == '\''; }
+
+/* Bytes up to the first blank or quote; sixteen at a time where the processor can. */
+static size_t bare_len(const uint8_t *data, size_t len)
+{
+    size_t i = 0;
+#ifdef __SSE2__
+    const __m128i two = _mm_set1_epi8(2), quote = _mm_set1_epi8('"'); /* ' ' is '"' without it */
+    const __m128i tab = _mm_set1_epi8('\t'), single = _mm_set1_epi8('\'');
+    for (; i + 16 <= len; i += 16) {
+        const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(data + i));
+        const __m128i wide = _mm_cmpeq_epi8(_mm_or_si128(bytes, two), quote);
+        const __m128i others =
+            _mm_or_si128(_mm_cmpeq_epi8(bytes, tab), _mm_cmpeq_epi8(bytes, single));
+        const int found = _mm_movemask_epi8(_mm_or_si128(wide, others));
+        if (found) return i + (size_t)__builtin_ctz((unsigned)found);
+    }
+#endif
+    while (i < len && !ends_token(data[i]) && !is_quote(data[i])) i++;
+    return i;
+}
 
 /* What a backslash and this byte mean inside quotes; -1: just themselves. */
 static int escaped(uint8_t c)
@@ -145,8 +171,7 @@ int line_split(struct line_words *words, const void *line, size_t len)
     size_t at = 0;
     trim(&data, &len);
     while (at < len) {
-        size_t end = at;
-        while (end < len && !ends_token(data[end]) && !is_quote(data[end])) end++;
+        size_t end = at + bare_len(data + at, len - at);
         const bool bare = end == len || ends_token(data[end]);
         if (!bare) end = at + token_end(data + at, len - at);
         const int rc = bare ? add(words, (const char *)data + at, end - at)

@@ -126,7 +126,7 @@ static void answer(struct line_conn *conn, struct batch *batch, struct buffer *o
     if (batch->touches) prefetch(conn, batch, hashes);
     for (size_t i = 0; i < batch->count; i++) {
         const struct line_request *request = &batch->requests[i];
-        if (line_fault_text(request, out)) continue;
+        if (request->fault != LINE_FINE && line_fault_text(request, out)) continue;
         if (has_key(request))
             cache_expect(cache, batch->words.at[request->first + 1], hashes[i]);
         if (request->verb == LINE_AUTH) answer_auth(conn, out);
