@@ -32,6 +32,11 @@ void alloc_fault_disarm(void) { atomic_store(&fault_armed, false); }
 
 uint64_t alloc_fault_count(void) { return atomic_load(&fault_seen); }
 
+bool alloc_fault_is_armed(void)
+{
+    return atomic_load_explicit(&fault_armed, memory_order_relaxed);
+}
+
 static bool counted_fault(void)
 {
     uint64_t seen = atomic_fetch_add(&fault_seen, 1) + 1;

@@ -54,6 +54,7 @@ static inline bool size_add(size_t a, size_t b, size_t *out)
 /* Test hooks. Arm: the n-th allocation from now (1 = next) fails, once or from then on. */
 void alloc_fault_arm(uint64_t nth, bool sticky);
 void alloc_fault_disarm(void);
+bool alloc_fault_is_armed(void); /* for those who have memory of another kind: not now */
 uint64_t alloc_fault_count(void); /* allocations seen since arm */
 
 #endif

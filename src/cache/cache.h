@@ -220,6 +220,10 @@ bool cache_mark(struct cache *cache, struct entry *entry);
 /* Before a command that may add data: evicts until the limit holds. false: it does not, and nothing
  * more may go ("OOM"). Bounded work a call (tenacity). */
 bool cache_make_room(struct cache *cache);
+/* The anonymous resident memory of the process, told now and then. The allocator's holes are not
+ * counted anywhere else: when it is above 1.12 of the limit, the limit goes down, by a tenth at
+ * most. */
+void cache_note_resident(struct cache *cache, size_t bytes);
 /* Background turn: expires due keys, moves tables along, evicts the rest, at most so long. Returns
  * how soon it wants to be called again, in ms; INT64_MAX: nothing is due. */
 int64_t cache_turn(struct cache *cache, int64_t budget_us);
@@ -236,8 +240,8 @@ void cache_stats_reset(struct cache *cache);
 /* ---- values ---- */
 
 struct dict;
-/* How a large value is written in pieces (frozen.h). A member is written and read on its own, in any
- * order; of lists a member is a pack, in order. */
+/* How a large value is written in pieces (frozen.h). A member is written and read on its own, in
+ * any order; of lists a member is a pack, in order. */
 struct value_pieces {
     uint64_t (*members)(const void *value); /* 0: small, it is always written whole */
     struct dict *(*table)(void *value);     /* its members; NULL for lists */

@@ -44,6 +44,7 @@ struct cache {
     struct cache_stats stats;   /* used, used_tables and lazy_* are filled in when asked for */
     struct evict_pool pool;
     struct lazy lazy;
+    size_t limit_less; /* so much less than memory_max; evict.c */
     size_t kept_bytes; /* of values that `keeping` has kept */
     struct deflater *deflater; /* owns; NULL until the first text is compressed */
 };

@@ -361,11 +361,26 @@ static bool evict_one(struct cache *cache)
     return evict_best(cache) || evict_any(cache, db);
 }
 
+/* Values of all sizes that come and go leave holes: at 64 MiB of strings from 8 bytes to 64 KiB,
+ * lists, sets, hashes and sorted sets the process had 1.24 times what is counted after 8 s, and it
+ * rose. A smaller limit leaves holes that are used again. When most of the memory is not the
+ * keyspace's, this says nothing. */
+void cache_note_resident(struct cache *cache, size_t bytes)
+{
+    const size_t max = cache->settings.memory_max, used = heap_used(&cache->heap);
+    const size_t high = max + max / 100 * 12;
+    cache->limit_less = 0;
+    if (max == 0 || bytes <= high || bytes / 2 > used) return;
+    const size_t less = (bytes - high) * 4;
+    cache->limit_less = less < max / 10 ? less : max / 10;
+}
+
 static bool over_limit(const struct cache *cache)
 {
     size_t used = heap_used(&cache->heap);
     size_t leaving = lazy_pending_bytes(&cache->lazy) + cache->kept_bytes;
     size_t max = cache->settings.memory_max;
+    max -= cache->limit_less < max ? cache->limit_less : 0;
     return max != 0 && used > max && (leaving > used || used - leaving > max);
 }
 

@@ -103,6 +103,8 @@ void os_pages_free(const struct os *os, void *ptr, size_t len);
  * back, which is zero and unpaid again; ptr and len of it are multiples of 4 KiB. NULL: no
  * memory. */
 KITH_NODISCARD void *os_lazy_pages_alloc(size_t len);
+/* The same of a range that may be larger than the machine's memory. */
+KITH_NODISCARD void *os_addresses(size_t len);
 void os_lazy_pages_drop(void *ptr, size_t len);
 void os_lazy_pages_free(void *ptr, size_t len);
 
@@ -142,6 +144,7 @@ void os_service_notify(const char *text);
 int os_service_socket(const char *name);
 struct os_usage {
     uint64_t resident_bytes; /* 0: unknown */
+    uint64_t anonymous_bytes; /* of them, those that are of no file; 0: unknown */
     int64_t cpu_us;          /* of all threads, since the start */
 };
 void os_usage(struct os_usage *out);

@@ -103,6 +103,16 @@ void *os_lazy_pages_alloc(size_t len)
     return map_anonymous(len);
 }
 
+void *os_addresses(size_t len)
+{
+    const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    void *ptr = mmap(NULL, len, PROT_READ | PROT_WRITE, flags, -1, 0);
+    if (ptr == MAP_FAILED) return NULL;
+    (void)madvise(ptr, len, MADV_NOHUGEPAGE);
+    (void)madvise(ptr, len, MADV_DONTDUMP);
+    return ptr;
+}
+
 void os_lazy_pages_drop(void *ptr, size_t len)
 {
     (void)madvise(ptr, len, MADV_DONTNEED);

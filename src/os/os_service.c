@@ -82,8 +82,10 @@ void os_usage(struct os_usage *out)
     if (fd < 0) return;
     const ssize_t n = read(fd, text, sizeof text - 1);
     (void)close(fd);
-    unsigned long total = 0, resident = 0;
+    unsigned long total = 0, resident = 0, of_files = 0;
+    const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
     text[n > 0 ? n : 0] = 0;
-    if (sscanf(text, "%lu %lu", &total, &resident) == 2)
-        out->resident_bytes = (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
+    if (sscanf(text, "%lu %lu %lu", &total, &resident, &of_files) != 3) return;
+    out->resident_bytes = resident * page;
+    out->anonymous_bytes = (resident > of_files ? resident - of_files : 0) * page;
 }

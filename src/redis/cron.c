@@ -21,6 +21,7 @@ struct cron {
     struct os_cond wake;
     struct os_thread *thread;
     bool poked, stop; /* guard: lock */
+    int64_t looked_us; /* at the memory; the thread's own */
     bool asleep;      /* guard: keyspace lock: sleeps without an end */
 };
 
@@ -49,10 +50,23 @@ void redis_end_pause(struct redis *redis)
     redis_refresh(redis);
 }
 
+/* Now and then; it reads a file of the system, without the lock. */
+static bool looks_at_memory(struct redis *redis, struct os_usage *out)
+{
+    const int64_t now_us = os_now_us(redis->os);
+    if (now_us - redis->cron->looked_us < AWAKE_MS * 1000) return false;
+    redis->cron->looked_us = now_us;
+    os_usage(out);
+    return true;
+}
+
 /* Gives how long to sleep, in ms; INT64_MAX: until poked. */
 static int64_t turn(struct redis *redis, bool poked)
 {
+    struct os_usage usage;
+    const bool look = looks_at_memory(redis, &usage);
     cache_lock(redis->cache);
+    if (look) cache_note_resident(redis->cache, (size_t)usage.anonymous_bytes);
     cache_begin(redis->cache);
     redis->now_ns = os_now_ns(redis->os);
     int64_t next_ms = cache_turn(redis->cache, TURN_US);
