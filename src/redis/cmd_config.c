@@ -110,8 +110,8 @@ static void run_set(struct redis_call *call)
         settings_drop(&redis->settings, &trial);
         return;
     }
-    if (trial.appendonly && !redis->settings.appendonly && !redis->keep) {
-        refuse(call, str_of("appendonly"), "the server was started with nothing to keep on disk");
+    if (trial.appendonly && !redis->settings.appendonly && !redis->keep_dir) {
+        refuse(call, str_of("appendonly"), "there is no folder to keep anything in");
         settings_drop(&redis->settings, &trial);
         return;
     }
@@ -123,6 +123,7 @@ static void run_set(struct redis_call *call)
         return;
     }
     settings_commit(&redis->settings, &trial);
+    redis->keep_failed = false;
     redis_apply_settings(redis);
     if (redis->settings.maxmemory) (void)cache_make_room(call->cache);
     cron_poke(redis);

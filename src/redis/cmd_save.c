@@ -87,13 +87,14 @@ static void run_lastsave(struct redis_call *call)
 struct waiting {
     struct redis *redis;
     uint64_t ticket;
+    int64_t deadline_us;
     int rc;
 };
 
 static void wait_elsewhere(void *ctx)
 {
     struct waiting *waiting = ctx;
-    waiting->rc = keep_wait(waiting->redis->keep, waiting->ticket);
+    waiting->rc = keep_wait_synced(waiting->redis->keep, waiting->ticket, waiting->deadline_us);
 }
 
 static void put_waited(struct redis_call *call, bool local)
@@ -131,7 +132,10 @@ static void run_waitaof(struct redis_call *call)
         put_waited(call, local == 0);
         return;
     }
-    *waiting = (struct waiting){.redis = redis, .ticket = keep_ticket(redis->keep)};
+    *waiting = (struct waiting){.redis = redis, .ticket = keep_end(redis->keep),
+                                .deadline_us = ms && ms < INT64_MAX / 2000
+                                                   ? os_now_us(redis->os) + ms * 1000
+                                                   : OS_FOREVER};
     if (!call_offload(call, wait_elsewhere, wait_over, waiting)) mem_free(waiting);
 }
 

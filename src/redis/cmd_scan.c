@@ -5,7 +5,10 @@
 #include "redis/member_args.h"
 #include "redis/redis_internal.h"
 
-enum { SCAN_STEPS_PER_KEY = 10 }; /* of COUNT: over empty buckets a call ends, too */
+enum {
+    SCAN_STEPS_PER_KEY = 10, /* of COUNT: over empty buckets a call ends, too */
+    KEYS_AT_ONCE = 10000,
+};
 
 struct walk {
     struct redis_call *call;
@@ -122,6 +125,14 @@ static bool flush_option(struct redis_call *call, bool *in_background)
     return false;
 }
 
+/* SYNC, too, lets another thread take a large database apart: other clients would wait 0.2 s for a
+ * million keys. The keys are gone when it returns, their memory a little later. */
+static void flush_one(struct redis_call *call, unsigned db, bool in_background)
+{
+    const bool large = cache_count(call->cache, db) > KEYS_AT_ONCE;
+    cache_flush(call->cache, db, in_background || large);
+}
+
 /* No key is named: whoever has an interest in one hears of it by the hook. */
 static void changed_databases(struct redis_call *call)
 {
@@ -133,7 +144,7 @@ void run_flushdb(struct redis_call *call)
 {
     bool in_background;
     if (!flush_option(call, &in_background)) return;
-    cache_flush(call->cache, call->db, in_background);
+    flush_one(call, call->db, in_background);
     changed_databases(call);
     resp_ok(call->reply);
 }
@@ -143,7 +154,7 @@ void run_flushall(struct redis_call *call)
     bool in_background;
     if (!flush_option(call, &in_background)) return;
     for (unsigned db = 0; db < cache_databases(call->cache); db++)
-        cache_flush(call->cache, db, in_background);
+        flush_one(call, db, in_background);
     changed_databases(call);
     resp_ok(call->reply);
 }

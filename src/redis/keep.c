@@ -61,7 +61,7 @@ int keep_open(const struct keep_opts *opts, struct keep **out, struct kith_error
     int rc = init(keep, err);
     if (rc == 0) rc = take_lock(keep, err);
     if (rc == 0) rc = keep_read_current(keep, err);
-    if (rc == 0) rc = keep_load(keep, err);
+    if (rc == 0) rc = opts->fresh ? keep_pass_by(keep, err) : keep_load(keep, err);
     if (rc == 0) *out = keep;
     else keep_close(keep);
     return rc;

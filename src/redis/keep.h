@@ -47,6 +47,7 @@ struct keep_opts {
     void (*settled)(void *ctx); /* a ticket became good in another thread; nullable */
     void (*log)(void *ctx, int level, const char *text);
     void *ctx, *log_ctx;
+    bool fresh;   /* what is there is not read: the first snapshot takes its place */
     bool recover; /* damage in the middle cuts the log there instead of refusing */
 };
 
@@ -80,6 +81,10 @@ uint64_t keep_ticket(const struct keep *keep); /* of the last append; 0: all is 
 uint64_t keep_settle(struct keep *keep); /* writes, or has written; up to where all is good */
 /* Waits until the ticket is good; KITH_EIO when it never will be. Not under the keyspace lock. */
 KITH_NODISCARD int keep_wait(struct keep *keep, uint64_t ticket);
+/* Of all that was appended: a ticket to wait for, whatever the policy promises. */
+uint64_t keep_end(const struct keep *keep);
+/* Waits until it is synced, or under `no` written; KITH_ETIMEDOUT. deadline_us: OS_FOREVER. */
+KITH_NODISCARD int keep_wait_synced(struct keep *keep, uint64_t ticket, int64_t deadline_us);
 const char *keep_refusal(const struct keep *keep); /* why changes are refused; NULL: they are not */
 
 /* Begins a snapshot in the background. KITH_EBUSY: one is under way. */

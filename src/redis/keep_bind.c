@@ -65,10 +65,9 @@ void redis_set_settled(struct redis *redis, void (*fn)(void *ctx), void *ctx)
     os_mutex_unlock(&redis->settled_lock);
 }
 
-int redis_keep_open(struct redis *redis, const char *dir, bool logging, bool recover,
-                    struct kith_error *err)
+static struct keep_opts opts_of(struct redis *redis, const char *dir)
 {
-    const struct keep_opts opts = {
+    return (struct keep_opts){
         .os = redis->os,
         .dir = dir,
         .cache = redis->cache,
@@ -78,15 +77,37 @@ int redis_keep_open(struct redis *redis, const char *dir, bool logging, bool rec
         .log = redis->log,
         .ctx = redis,
         .log_ctx = redis->log_ctx,
-        .recover = recover,
     };
+}
+
+int redis_keep_open(struct redis *redis, const char *dir, bool logging, bool recover,
+                    struct kith_error *err)
+{
+    struct keep_opts opts = opts_of(redis, dir);
+    struct keep *keep = NULL;
+    opts.recover = recover;
     redis->loading = true;
-    int rc = keep_open(&opts, &redis->keep, err);
+    int rc = keep_open(&opts, &keep, err);
     redis->loading = false;
+    redis->keep = keep;
     if (rc == 0 && logging)
         rc = keep_log(redis->keep, (enum fsync_policy)redis->settings.appendfsync, false, err);
     if (rc == 0) redis->sink = (struct effect_sink){ take, redis };
     return rc;
+}
+
+int redis_keep_begin(struct redis *redis, const char *dir, struct kith_error *err)
+{
+    struct keep_opts opts = opts_of(redis, dir);
+    struct keep *keep;
+    opts.fresh = true;
+    const int rc = keep_open(&opts, &keep, err);
+    if (rc) return rc;
+    cache_lock(redis->cache);
+    redis->keep = keep;
+    redis->sink = (struct effect_sink){ take, redis };
+    cache_unlock(redis->cache);
+    return 0;
 }
 
 void redis_keep_close(struct redis *redis)

@@ -12,6 +12,9 @@
  * from then on if asked to. */
 KITH_NODISCARD int redis_keep_open(struct redis *redis, const char *dir, bool logging, bool recover,
                                    struct kith_error *err);
+/* The same for a keyspace that has data already: what is in dir is replaced by the first snapshot.
+ * Not under the keyspace lock. */
+KITH_NODISCARD int redis_keep_begin(struct redis *redis, const char *dir, struct kith_error *err);
 void redis_keep_close(struct redis *redis);
 /* For stream_ops of doors over this keyspace. */
 uint64_t redis_ticket(const struct redis *redis);

@@ -111,12 +111,15 @@ void keep_seal(const struct keep *keep, enum keep_kind kind, uint64_t number, ui
 
 /* keep_load.c */
 KITH_NODISCARD int keep_load(struct keep *keep, struct kith_error *err);
+/* Reads nothing; new files come after those that are there. */
+KITH_NODISCARD int keep_pass_by(struct keep *keep, struct kith_error *err);
 
 /* keep_log.c */
 KITH_NODISCARD int keep_start_syncer(struct keep *keep, struct kith_error *err);
 void keep_syncer(void *keep);
 int keep_write(struct keep *keep); /* what is pending; negative: it failed and is tried again */
 int keep_sync(struct keep *keep);  /* what was written */
+void keep_sync_beside(struct keep *keep); /* the same without the turn: others go on writing */
 void keep_put_command(struct buffer *out, unsigned db, const struct kith_str *argv, size_t argc);
 void keep_fail(struct keep *keep, _Atomic bool *flag, const char *what,
                const struct kith_error *err);

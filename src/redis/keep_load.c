@@ -16,6 +16,9 @@
 #include "base/endian.h"
 #include "redis/keep_internal.h"
 
+#define WINDOW_BYTES ((size_t)256 << 10)
+#define WITNESS_READS 16u
+
 struct reader { /* a file of groups or blocks */
     struct keep *keep;
     enum keep_kind kind;
@@ -201,19 +204,48 @@ static int replay_group(struct reader *reader, struct kith_error *err)
     return 0;
 }
 
-/* Whether a group behind the bad one says that the bad one was durable. */
-static int was_durable(struct reader *reader, bool *out, struct kith_error *err)
+/* Whether a group could begin here that says of the bad one that it was durable. It cannot have
+ * been synced to beyond its own place. */
+static bool may_witness(const struct reader *reader, uint64_t at, const uint8_t *head)
 {
-    *out = false;
-    for (uint64_t at = reader->offset + 1; at + KEEP_GROUP_BYTES < reader->bytes; at++) {
-        const int got = read_group(reader, at, err);
+    const uint64_t len = le32_get(head), durable = le64_get(head + 8);
+    return len > 0 && len <= reader->bytes - at - KEEP_GROUP_BYTES && durable > reader->offset &&
+           durable <= at;
+}
+
+/* The same for all places of a window; *left: bytes that may still be read for it. */
+static int search_window(struct reader *reader, uint64_t from, const uint8_t *window, size_t len,
+                         uint64_t *left, bool *out, struct kith_error *err)
+{
+    for (size_t i = 0; i + KEEP_GROUP_BYTES <= len && !*out; i++) {
+        if (!may_witness(reader, from + i, window + i)) continue;
+        const uint64_t cost = le32_get(window + i);
+        const int got = cost > *left ? GROUP_READ : read_group(reader, from + i, err);
         if (got < 0) return got;
-        if (got == GROUP_READ && reader->durable > reader->offset) {
-            *out = true;
-            return 0;
-        }
+        *left -= cost < *left ? cost : *left;
+        *out = got == GROUP_READ;
     }
     return 0;
+}
+
+/* Whether a group behind the bad one says that the bad one was durable. Looks at every byte, and
+ * reads what looks like such a group: by chance nothing does. What was made to look so is read as
+ * often as the file has bytes WITNESS_READS times, and then believed. */
+static int was_durable(struct reader *reader, bool *out, struct kith_error *err)
+{
+    uint8_t *window = mem_alloc(WINDOW_BYTES);
+    uint64_t left = reader->bytes * WITNESS_READS;
+    int rc = window ? 0 : error_set(err, KITH_ENOMEM, "%s: no memory to read it", reader->path);
+    *out = false;
+    for (uint64_t at = reader->offset + 1; rc == 0 && !*out && at < reader->bytes;) {
+        size_t got = 0;
+        rc = os_pread(reader->file, window, WINDOW_BYTES, at, &got, err);
+        if (rc || got < KEEP_GROUP_BYTES) break;
+        rc = search_window(reader, at, window, got, &left, out, err);
+        at += got - KEEP_GROUP_BYTES + 1;
+    }
+    mem_free(window);
+    return rc;
 }
 
 /* The log after this one has a group. */
@@ -291,4 +323,20 @@ int keep_load(struct keep *keep, struct kith_error *err)
     if (rc != KITH_ENOTFOUND) return rc; /* the log after the last: there is none */
     keep->log_end = number;
     return os_list(keep->opts.os, keep->dir, sweep, keep, err);
+}
+
+static int note_number(void *ctx, const char *name)
+{
+    struct keep *keep = ctx;
+    unsigned long long number;
+    const bool numbered = sscanf(name, "log-%llu", &number) == 1 ||
+                          sscanf(name, "snapshot-%llu", &number) == 1;
+    if (numbered && number < UINT64_MAX && number >= keep->log_end) keep->log_end = number + 1;
+    return 0;
+}
+
+int keep_pass_by(struct keep *keep, struct kith_error *err)
+{
+    keep->log_end = keep->log_first;
+    return os_list(keep->opts.os, keep->dir, note_number, keep, err);
 }

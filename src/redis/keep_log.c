@@ -224,14 +224,14 @@ uint64_t keep_settle(struct keep *keep)
     return keep->written;
 }
 
-static int wait_for_sync(struct keep *keep, uint64_t ticket)
+static int wait_for_sync(struct keep *keep, uint64_t ticket, int64_t deadline_us)
 {
     int rc = 0;
     os_mutex_lock(&keep->lock);
     while (rc == 0 && keep->synced < ticket)
         rc = keep->sync_failed || keep->stopping
                  ? KITH_EIO
-                 : os_cond_wait(&keep->done, &keep->lock, OS_FOREVER);
+                 : os_cond_wait(&keep->done, &keep->lock, deadline_us);
     os_mutex_unlock(&keep->lock);
     return rc;
 }
@@ -251,13 +251,22 @@ static int wait_for_file(struct keep *keep)
 
 int keep_wait(struct keep *keep, uint64_t ticket)
 {
-    if (keep->policy == FSYNC_ALWAYS) return wait_for_sync(keep, ticket);
+    if (keep->policy == FSYNC_ALWAYS) return wait_for_sync(keep, ticket, OS_FOREVER);
     int rc = 0;
     while (rc == 0 && keep->written < ticket) {
         rc = keep_write(keep);
         if (rc == 0 && keep->written < ticket) rc = wait_for_file(keep);
     }
     return rc;
+}
+
+uint64_t keep_end(const struct keep *keep) { return keep->logging ? (uint64_t)keep->end : 0; }
+
+int keep_wait_synced(struct keep *keep, uint64_t ticket, int64_t deadline_us)
+{
+    const int rc = keep->policy == FSYNC_ALWAYS ? 0 : keep_wait(keep, ticket);
+    if (rc || keep->policy == FSYNC_NO) return rc;
+    return wait_for_sync(keep, ticket, deadline_us);
 }
 
 /* ---- from one file to the next ---- */
@@ -331,6 +340,23 @@ static void sync_always(struct keep *keep)
     os_mutex_unlock(&keep->lock);
 }
 
+void keep_sync_beside(struct keep *keep)
+{
+    os_mutex_lock(&keep->lock);
+    while (keep->replacing || keep->syncing)
+        (void)os_cond_wait(&keep->done, &keep->lock, OS_FOREVER);
+    keep->syncing = keep->log.file && !keep->sync_failed && keep->synced < keep->written;
+    const bool sync = keep->syncing;
+    const uint64_t written = keep->written;
+    os_mutex_unlock(&keep->lock);
+    if (!sync) return;
+    (void)sync_file(keep, written);
+    os_mutex_lock(&keep->lock);
+    keep->syncing = false;
+    os_cond_broadcast(&keep->done);
+    os_mutex_unlock(&keep->lock);
+}
+
 /* Under `everysec`: a second after the first change, beside those who write. */
 static void sync_later(struct keep *keep)
 {
@@ -342,18 +368,7 @@ static void sync_later(struct keep *keep)
     keep->sync_due = keep->write_failed;
     os_mutex_unlock(&keep->lock);
     if (keep->write_failed && keep_write(keep) == 0) tell(keep);
-    os_mutex_lock(&keep->lock);
-    while (keep->replacing) (void)os_cond_wait(&keep->done, &keep->lock, OS_FOREVER);
-    keep->syncing = keep->log.file && !keep->sync_failed;
-    const bool sync = keep->syncing;
-    const uint64_t written = keep->written;
-    os_mutex_unlock(&keep->lock);
-    if (!sync) return;
-    (void)sync_file(keep, written);
-    os_mutex_lock(&keep->lock);
-    keep->syncing = false;
-    os_cond_broadcast(&keep->done);
-    os_mutex_unlock(&keep->lock);
+    keep_sync_beside(keep);
 }
 
 /* Idle means blocked: until something was appended. */

@@ -279,6 +279,8 @@ static int save_once(struct keep *keep, struct kith_error *err)
     int rc = change_log(keep, err); /* what an earlier one could not */
     if (rc == 0) rc = prepare(keep, logging, err);
     if (rc == 0) {
+        /* What is synced now need not be when everybody waits for the new file. */
+        if (keep->policy != FSYNC_ALWAYS) keep_sync_beside(keep);
         cut(keep, logging);
         const int changed = change_log(keep, err);
         rc = write_all(keep, err);

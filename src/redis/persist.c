@@ -6,6 +6,7 @@
  */
 #include "redis/persist.h"
 
+#include "base/alloc.h"
 #include "redis/keep_bind.h"
 
 #define TURN_MS 1000
@@ -18,6 +19,8 @@ static bool wants_files(const struct redis_settings *settings)
 int persist_open(struct redis *redis, const char *dir, struct kith_error *err)
 {
     const struct redis_settings *settings = &redis->settings;
+    if (dir) redis->keep_dir = mem_strdup(dir);
+    if (dir && !redis->keep_dir) return error_set(err, KITH_ENOMEM, "redis: no memory");
     if (!dir || !wants_files(settings)) return 0;
     redis->policy = settings->appendfsync;
     const int rc = redis_keep_open(redis, dir, settings->appendonly, false, err);
@@ -25,9 +28,15 @@ int persist_open(struct redis *redis, const char *dir, struct kith_error *err)
     return rc;
 }
 
+/* It was started with nothing to keep, and the parameters have changed. Under the lock. */
+static bool should_begin(const struct redis *redis)
+{
+    return !redis->keep && redis->keep_dir && !redis->keep_failed && wants_files(&redis->settings);
+}
+
 int64_t persist_due_ms(const struct redis *redis)
 {
-    if (!redis->keep) return INT64_MAX;
+    if (!redis->keep) return should_begin(redis) ? TURN_MS : INT64_MAX;
     const bool idle = redis->dirty == redis->dirty_saved &&
                       redis->settings.appendonly == keep_is_logging(redis->keep) &&
                       redis->settings.appendfsync == redis->policy;
@@ -88,10 +97,27 @@ static void begin_save(struct redis *redis, const char *why)
     else persist_saved(redis);
 }
 
+/* A failure is said once, and CONFIG GET shows what is true. */
+static void begin_keeping(struct redis *redis)
+{
+    struct kith_error err = {0};
+    const int rc = redis_keep_begin(redis, redis->keep_dir, &err);
+    if (rc == 0) return;
+    redis_log(redis, 0, "nothing can be kept: %s", err.text);
+    cache_lock(redis->cache);
+    redis->keep_failed = true;
+    redis->settings.appendonly = false;
+    cache_unlock(redis->cache);
+}
+
 void persist_turn(struct redis *redis)
 {
     struct due due;
     struct keep_info info;
+    cache_lock(redis->cache);
+    const bool begin = should_begin(redis);
+    cache_unlock(redis->cache);
+    if (begin) begin_keeping(redis);
     if (!redis->keep) return;
     cache_lock(redis->cache);
     cache_begin(redis->cache);

@@ -176,6 +176,7 @@ void redis_free(struct redis *redis)
     buffer_release(&redis->scratch);
     os_mutex_release(&redis->settled_lock);
     mem_free(redis->effects);
+    mem_free(redis->keep_dir);
     mem_free(redis->config_file);
     mem_free(redis);
 }

@@ -109,7 +109,10 @@ struct redis {
     void (*indexed)(void *ctx, unsigned db, struct kith_str key);
     void *indexed_ctx;
 
-    struct keep *keep; /* owns; NULL: nothing is on disk (keep_bind.h) */
+    /* owns; NULL: nothing is on disk (keep_bind.h); set under the keyspace lock */
+    _Atomic(struct keep *) keep;
+    char *keep_dir;   /* owns; where it may begin to be kept; NULL: nowhere */
+    bool keep_failed; /* it could not begin; CONFIG SET tries again */
     void (*define)(void *ctx, struct keep *keep); /* nullable: commands that make search indexes */
     struct os_mutex settled_lock;  /* a leaf; held while it is called */
     void (*on_settled)(void *ctx); /* guard: settled_lock; nullable: tickets became good */

@@ -11,7 +11,13 @@
  * one n that is not below what was acknowledged nor above what was sent: nothing lost, nothing
  * half done, nothing deleted is back. The next cycle goes on from there.
  *
- * KITH_KILLS: how many cycles (10). KITH_SEED: of the times and batches; printed.
+ * kill_writes KITH cut: the power goes instead, on a file system in an image (power_cut.h; D2).
+ * Under always nothing is lost that was acknowledged. Under everysec what is lost was acknowledged
+ * in the last second and one sync, for which a second more is allowed here; the age of the oldest
+ * is printed. Under no anything may be lost at the end. What is there is the first n commands,
+ * always. Exit status 77: the machine cannot.
+ *
+ * KITH_KILLS, KITH_CUTS: how many cycles (10, 3). KITH_SEED: of the times and batches; printed.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,11 +31,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "power_cut.h"
 
 enum {
     KINDS = 10,      /* of commands, in turn */
@@ -40,6 +49,9 @@ enum {
     KEPT_MAX = 40000,
     KILL_US_MIN = 5000,
     KILL_US_MAX = 350000,
+    CUT_US_MIN = 300000,
+    CUT_US_MAX = 4000000,
+    LOSS_MS_MAX = 2000, /* under everysec */
     START_MS_MAX = 10000,
     PATH = 256
 };
@@ -97,6 +109,8 @@ static const char *kith;
 static char folder[PATH];
 static char port_text[8];
 static pid_t server;
+static bool cutting;
+static const char *policy;
 
 static void at_end(void)
 {
@@ -105,6 +119,7 @@ static void at_end(void)
         (void)kill(server, SIGKILL);
         (void)waitpid(server, NULL, 0);
     }
+    disk_close();
     (void)snprintf(command, sizeof command, "rm -rf '%s'", folder);
     if (*folder && system(command)) (void)puts("the test's folder was not removed");
 }
@@ -131,8 +146,9 @@ static void choose_port(void)
 
 static void server_start(void)
 {
-    static const char *const policies[] = {"always", "always", "everysec", "no"};
-    const char *policy = policies[(random_next() >> 20) % 4];
+    static const char *const policies[] = {"always", "everysec", "always", "everysec", "no"};
+    static unsigned starts;
+    policy = policies[(cutting ? starts++ : random_next() >> 20) % 5];
     server = fork();
     if (server < 0) fail("fork: %s", strerror(errno));
     if (server > 0) return;
@@ -397,6 +413,8 @@ static void answers_put(struct text *out, const struct model *model, uint64_t ro
 
 static uint64_t sent, acknowledged, kept; /* numbers of commands; kept: what the last check found */
 static uint64_t before; /* the same of what FLUSHALL removed */
+static double *stopped; /* when the power went; shared with the one who cuts */
+static double worst_loss_s;
 static unsigned rewrites;
 
 /* Reads the replies of the commands from `acknowledged` on; an error is a failure. */
@@ -423,6 +441,28 @@ out:
     return at;
 }
 
+/* What was acknowledged when: under everysec the answer to what may be lost. */
+static struct { double at; uint64_t acknowledged; } history[1 << 16];
+static size_t history_len;
+
+static void note_history(void)
+{
+    const double now = disk_now();
+    const size_t cap = sizeof history / sizeof *history;
+    if (history_len && now < history[(history_len - 1) % cap].at + 0.001) return;
+    history[history_len % cap].at = now;
+    history[history_len++ % cap].acknowledged = acknowledged;
+}
+
+/* What had been acknowledged by then. */
+static uint64_t acknowledged_at(double when)
+{
+    const size_t cap = sizeof history / sizeof *history;
+    for (size_t i = history_len; i > 0 && i + cap > history_len; i--)
+        if (history[(i - 1) % cap].at <= when) return history[(i - 1) % cap].acknowledged;
+    return 0;
+}
+
 /* Until the connection breaks. */
 static void write_until_killed(int fd)
 {
@@ -438,6 +478,7 @@ static void write_until_killed(int fd)
         while (open && acknowledged < sent) {
             open = receive(fd, &in);
             at = take_replies(&in, at);
+            if (cutting) note_history();
         }
         if (at == in.len) at = in.len = 0;
     }
@@ -452,9 +493,33 @@ static void kill_after(useconds_t delay_us)
     if (killer < 0) fail("fork: %s", strerror(errno));
     if (killer == 0) {
         (void)usleep(delay_us);
+        if (cutting) (void)kill(victim, SIGSTOP);
+        *stopped = disk_now();
+        const bool good = !cutting || disk_copy();
         (void)kill(victim, SIGKILL);
-        _exit(0);
+        _exit(good ? 0 : 1);
     }
+}
+
+/* The number of commands that must be there. */
+static uint64_t promised(void)
+{
+    if (!cutting || strcmp(policy, "always") == 0) return acknowledged;
+    if (strcmp(policy, "no") == 0) return 0;
+    return acknowledged_at(*stopped - LOSS_MS_MAX / 1000.0);
+}
+
+static void note_loss(const char *under)
+{
+    double age = 0;
+    for (double back = 0; back < 60 && kept < acknowledged_at(*stopped - back); back += 0.01)
+        age = back;
+    (void)printf("cut under %s: %llu acknowledged, %llu kept", under,
+                 (unsigned long long)acknowledged, (unsigned long long)kept);
+    if (kept < acknowledged) (void)printf(", the oldest loss is %.2f s old", age);
+    (void)puts("");
+    (void)fflush(stdout);
+    if (strcmp(under, "everysec") == 0 && age > worst_loss_s) worst_loss_s = age;
 }
 
 static void ask(int fd, const struct text *queries, size_t count, struct text *in)
@@ -502,21 +567,24 @@ static void check_vectors(int fd, const struct model *model)
 }
 
 /* Finds the n whose keyspace this is; the model is then there. */
-static void check(int fd, struct model *model)
+static void check(int fd, struct model *model, uint64_t least)
 {
     struct text out = {0}, in = {0}, wanted = {0};
     const uint64_t rounds = sent / KINDS + 1;
     queries_put(&out, rounds);
     ask(fd, &out, 10 + FIELDS + rounds, &in);
+    const char *first = memchr(in.data, '\n', in.len); /* of the counter: where to look */
+    const uint64_t counter = in.data[1] == '-' ? 0 : strtoull(first + 1, NULL, 10);
     for (;; model_apply(model, kept++)) {
-        if (kept < acknowledged) continue;
-        wanted.len = 0;
-        answers_put(&wanted, model, rounds);
-        if (in.len == wanted.len && memcmp(in.data, wanted.data, in.len) == 0) break;
+        if (kept >= least && model->counter == counter) {
+            wanted.len = 0;
+            answers_put(&wanted, model, rounds);
+            if (in.len == wanted.len && memcmp(in.data, wanted.data, in.len) == 0) break;
+        }
         if (kept < sent) continue;
         show_difference(&in, &wanted);
-        fail("no n from %llu (acknowledged) to %llu (sent) gives what is there",
-             (unsigned long long)acknowledged, (unsigned long long)sent);
+        fail("no n from %llu (promised) to %llu (sent) gives what is there",
+             (unsigned long long)least, (unsigned long long)sent);
     }
     check_vectors(fd, model);
     free(out.data);
@@ -528,8 +596,9 @@ static void check(int fd, struct model *model)
 static void forget(int fd, struct model *model)
 {
     struct text out = {0}, in = {0};
-    text_putf(&out, "FLUSHALL\r\n");
-    ask(fd, &out, 1, &in);
+    text_putf(&out, "FLUSHALL\r\nWAITAOF 1 0 20000\r\n");
+    ask(fd, &out, 2, &in);
+    if (!memmem(in.data, in.len, ":1\r\n", 4)) fail("the log was not synced");
     model_free(model);
     *model = (struct model){0};
     before += kept;
@@ -538,42 +607,76 @@ static void forget(int fd, struct model *model)
     free(in.data);
 }
 
+/* Those who came after the cut do not know of it. */
+static void await_children(void)
+{
+    int status;
+    for (pid_t pid; (pid = wait(&status)) > 0;)
+        if (pid != server && (!WIFEXITED(status) || WEXITSTATUS(status)))
+            fail("the disk could not be copied");
+    if (cutting && !disk_swap()) fail("the copy of the disk could not be mounted");
+}
+
 static void cycle(struct model *model)
 {
+    const uint64_t low = cutting ? CUT_US_MIN : KILL_US_MIN;
+    const uint64_t high = cutting ? CUT_US_MAX : KILL_US_MAX;
     int fd = server_connect();
-    if (kept > KEPT_MAX) forget(fd, model);
-    kill_after((useconds_t)(KILL_US_MIN + random_next() % (KILL_US_MAX - KILL_US_MIN)));
+    if (kept > KEPT_MAX && strcmp(policy, "no") != 0) forget(fd, model);
+    history_len = 0;
+    kill_after((useconds_t)(low + random_next() % (high - low)));
     write_until_killed(fd);
     (void)close(fd);
-    while (wait(NULL) > 0) continue; /* the server and its killer */
+    await_children();
+    const uint64_t least = promised();
+    const char *under = policy;
     server_start();
     fd = server_connect();
-    check(fd, model);
+    check(fd, model, least);
+    if (cutting) note_loss(under);
     (void)close(fd);
+}
+
+static void prepare_cuts(void)
+{
+    if (!disk_open()) {
+        (void)puts("skipped: power cuts need root, loop devices and mkfs.ext4");
+        exit(77);
+    }
+    (void)snprintf(folder, sizeof folder, "%s/mnt/data", disk_base);
+    if (!disk_shell("mkdir mnt/data && sync -f mnt")) fail("the disk cannot be written");
 }
 
 int main(int argc, char **argv)
 {
-    const char *kills_text = getenv("KITH_KILLS"), *seed_text = getenv("KITH_SEED");
-    const unsigned long kills = kills_text ? strtoul(kills_text, NULL, 10) : 10;
+    const char *seed_text = getenv("KITH_SEED");
+    cutting = argc == 3 && strcmp(argv[2], "cut") == 0;
+    const char *kills_text = getenv(cutting ? "KITH_CUTS" : "KITH_KILLS");
+    const unsigned long kills = kills_text ? strtoul(kills_text, NULL, 10) : cutting ? 3 : 10;
     struct model model = {0};
     char where[] = "/tmp/kith-kill-writes-XXXXXX";
-    if (argc != 2) {
-        (void)fputs("usage: kill_writes KITH\n", stderr);
+    if (argc != 2 && !cutting) {
+        (void)fputs("usage: kill_writes KITH [cut]\n", stderr);
         return 2;
     }
     kith = argv[1];
     seed = seed_text ? strtoull(seed_text, NULL, 10) : (uint64_t)time(NULL) * 1000003u + 1;
     (void)printf("seed %llu\n", (unsigned long long)seed);
     (void)fflush(stdout);
-    if (!mkdtemp(where)) fail("no folder: %s", strerror(errno));
-    (void)snprintf(folder, sizeof folder, "%s", where);
+    stopped = mmap(NULL, sizeof *stopped, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (stopped == MAP_FAILED) fail("no memory");
     (void)atexit(at_end);
+    if (cutting) prepare_cuts();
+    else if (!mkdtemp(where)) fail("no folder: %s", strerror(errno));
+    else (void)snprintf(folder, sizeof folder, "%s", where);
     choose_port();
     server_start();
     for (unsigned long k = 0; k < kills; k++) cycle(&model);
-    (void)printf("kill: %lu kills, %llu writes kept, %u rewrites of the log, nothing lost\n", kills,
-                 (unsigned long long)(before + kept), rewrites);
+    (void)printf("%s: %lu, %llu writes kept, %u rewrites of the log, nothing lost that was promised",
+                 cutting ? "power cuts" : "kills", kills, (unsigned long long)(before + kept),
+                 rewrites);
+    if (cutting) (void)printf("; the oldest loss under everysec: %.2f s", worst_loss_s);
+    (void)puts("");
     model_free(&model);
     return 0;
 }

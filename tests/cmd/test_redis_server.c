@@ -254,6 +254,52 @@ static void test_kill(void **state)
     assert_int_equal(stop(&server, SIGTERM), 0);
 }
 
+/* The reply to INFO persistence has this line, within some seconds. */
+static void await_persistence(int fd, const char *line)
+{
+    char reply[4096];
+    for (int i = 0; i < 1000; i++) {
+        size_t have = 0;
+        put(fd, "INFO persistence\r\n", 18);
+        do {
+            const ssize_t more = recv(fd, reply + have, sizeof reply - 1 - have, 0);
+            assert_true(more > 0);
+            have += (size_t)more;
+            reply[have] = 0;
+        } while (!strstr(reply, "aof_last_write_status") || strcmp(reply + have - 4, "\r\n\r\n"));
+        if (strstr(reply, line)) return;
+        (void)usleep(10000);
+    }
+    fail_msg("no %s", line);
+}
+
+/* A log that begins in a server that kept nothing: what is there by then is in it, what an earlier
+ * server left is not. */
+static void test_begin_late(void **state)
+{
+    (void)state;
+    struct server server;
+    start(&server, "appendonly yes\n");
+    int fd = dial(&server);
+    ask(fd, "SET old 1\r\n", "+OK\r\n");
+    (void)close(fd);
+    assert_int_equal(stop(&server, SIGTERM), 0);
+    start(&server, "");
+    fd = dial(&server);
+    ask(fd, "GET old\r\nSET a 1\r\nRPUSH l x y\r\n", "$-1\r\n+OK\r\n:2\r\n");
+    ask(fd, "CONFIG SET appendonly yes appendfsync always\r\nSET b 2\r\n", "+OK\r\n+OK\r\n");
+    await_persistence(fd, "aof_enabled:1\r\naof_rewrite_in_progress:0");
+    ask(fd, "INCR a\r\n", ":2\r\n");
+    assert_int_equal(stop(&server, SIGKILL), -1);
+    (void)close(fd);
+    start(&server, "appendonly yes\n");
+    fd = dial(&server);
+    ask(fd, "GET old\r\nGET a\r\nGET b\r\nLLEN l\r\n",
+        "$-1\r\n$1\r\n2\r\n$1\r\n2\r\n:2\r\n");
+    (void)close(fd);
+    assert_int_equal(stop(&server, SIGTERM), 0);
+}
+
 static void test_refusals(void **state)
 {
     (void)state;
@@ -301,7 +347,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_pieces), TEST(test_large), TEST(test_strangers), TEST(test_kill),
-        TEST(test_refusals),
+        TEST(test_begin_late), TEST(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

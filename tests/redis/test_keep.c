@@ -319,6 +319,97 @@ static void test_disk_full(void **state)
     os_sim_free(sim);
 }
 
+/* A disk that is full from the moment when the next log file has been made. */
+struct full_disk {
+    bool armed, full;
+};
+
+static bool is_refused(void *ctx, const char *operation, const char *path)
+{
+    struct full_disk *disk = ctx;
+    if (disk->armed && strcmp(operation, "rename") == 0 && strstr(path, "/log-")) disk->full = true;
+    return disk->full && (strcmp(operation, "pwrite") == 0 || strcmp(operation, "allocate") == 0);
+}
+
+/* What a kill now would leave. */
+static void check_image(struct os_sim *sim, const struct model *model, uint64_t seed)
+{
+    struct os_sim *image = os_sim_crash(sim, OS_SIM_KEEP_ALL, seed);
+    struct place place = { 0 };
+    struct kith_error err = { 0 };
+    assert_non_null(image);
+    if (open_place(&place, os_sim_os(image), &err)) fail_msg("%s", err.text);
+    assert_true(is_right(place.cache, model, model->acked));
+    close_place(&place);
+    os_sim_free(image);
+}
+
+/* true: the log was caught between its files. */
+static bool cut_on_full_disk(uint64_t seed, enum fsync_policy policy)
+{
+    struct os_sim *sim = os_sim_new(seed);
+    struct full_disk disk = { 0 };
+    struct os_fault fault;
+    struct place place = { 0 };
+    struct model model = { 0 };
+    struct keep_info info;
+    struct kith_error err;
+    os_fault_init(&fault, os_sim_os(sim));
+    fault.select = is_refused;
+    fault.select_ctx = &disk;
+    fault.fail_status = KITH_ENOSPC;
+    assert_int_equal(open_place(&place, &fault.os, &err), 0);
+    assert_int_equal(keep_log(place.keep, policy, false, &err), 0);
+    for (int i = 0; i < 20; i++) put_unit(&place, &model);
+    acknowledge(&place, &model);
+    fault.sticky = true;
+    fault.fail_at = 1;
+    disk.armed = true;
+    for (unsigned i = 0; i < 1 + seed % 4; i++) put_unit(&place, &model);
+    assert_int_not_equal(keep_save(place.keep, &err), 0);
+    keep_info_get(place.keep, &info);
+    const bool caught = info.between_logs;
+    for (int i = 0; i < 5; i++) put_unit(&place, &model);
+    (void)keep_settle(place.keep);
+    check_image(sim, &model, seed);
+    if (caught && policy != FSYNC_ALWAYS) { /* who waits is told, and not kept for ever */
+        assert_int_not_equal(keep_wait(place.keep, keep_ticket(place.keep)), 0);
+        assert_non_null(keep_refusal(place.keep));
+    }
+    assert_int_not_equal(keep_save(place.keep, &err), 0); /* still full */
+    disk.armed = disk.full = false;
+    if (caught) assert_int_equal(keep_save(place.keep, &err), 0); /* as persist_turn does */
+    acknowledge(&place, &model);
+    assert_int_equal(model.acked, model.submitted);
+    assert_null(keep_refusal(place.keep));
+    keep_info_get(place.keep, &info);
+    assert_false(info.between_logs);
+    put_unit(&place, &model);
+    acknowledge(&place, &model);
+    check_image(sim, &model, seed + 1);
+    close_place(&place);
+    assert_int_equal(open_place(&place, os_sim_os(sim), &err), 0);
+    assert_true(is_right(place.cache, &model, model.submitted));
+    close_place(&place);
+    os_sim_free(sim);
+    return caught;
+}
+
+/* The disk is full exactly when the log goes on in a new file: nothing that was acknowledged is
+ * lost, and when there is room again all is answered. */
+static void test_full_at_cut(void **state)
+{
+    (void)state;
+    unsigned caught = 0;
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        caught += cut_on_full_disk(seed, FSYNC_ALWAYS);
+        caught += cut_on_full_disk(seed, FSYNC_EVERYSEC);
+        caught += cut_on_full_disk(seed, FSYNC_NO);
+    }
+    print_message("caught between files: %u of 30\n", caught);
+    assert_true(caught >= 20);
+}
+
 static bool is_sync(void *ctx, const char *operation, const char *path)
 {
     (void)ctx;
@@ -460,6 +551,7 @@ int main(void)
         cmocka_unit_test(test_power_cuts), cmocka_unit_test(test_disk_full),
         cmocka_unit_test(test_failed_sync), cmocka_unit_test(test_begin_late),
         cmocka_unit_test(test_damage),     cmocka_unit_test(test_lock),
+        cmocka_unit_test(test_full_at_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
