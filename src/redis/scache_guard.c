@@ -1,20 +1,19 @@
 /*
- * A text becomes five sums, one for each class of marks: the sum of the hashes of its marks is the
- * same in any order and counts repeats, so a multiset is compared without being kept. See
- * scache_guard.h.
+ * A text becomes five sums, one for each class of marks. Cues are added up: that is the same in any
+ * order and counts repeats. All others are folded in one behind the other, because "from Rome to
+ * Paris" is not "from Paris to Rome". So no mark is kept. See scache_guard.h.
  *
  * The text is read once, in chunks between blanks, from which surrounding punctuation is taken. A
  * chunk with a digit and no letter is a number ("10:30", "1,000", "5%"); one with letters and
  * digits, signs of code or a capital in the middle is an identifier; all others are words, parts
- * of "-" apart.
+ * of "-" apart. At last the two texts are laid beside each other (scache_guard_frame.c).
  */
 #include "redis/scache_guard.h"
 
 #include <string.h>
 
 #include "base/checksum.h"
-
-#define WORD_BYTES_MAX 64u /* longer words are no cue; longer numbers are taken as they stand */
+#include "redis/scache_guard_internal.h"
 
 enum mark { MARK_NUMBER, MARK_CUE, MARK_QUOTE, MARK_NAME, MARK_CODE, MARK_KINDS };
 
@@ -24,98 +23,40 @@ struct marks {
 
 static void add(struct marks *marks, enum mark kind, const char *text, size_t len)
 {
-    marks->sums[kind] += hash64(text, len, (uint64_t)kind + 1) | 1; /* never nothing */
+    const uint64_t one = hash64(text, len, (uint64_t)kind + 1) | 1; /* never nothing */
+    const bool ordered = kind != MARK_CUE;
+    marks->sums[kind] = marks->sums[kind] * (ordered ? 0x9e3779b97f4a7c15u : 1u) + one;
 }
 
-/* ---- letters ---- */
-
-static bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
-static bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
-static bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
-static char lower(char c) { return is_upper(c) ? (char)(c + 32) : c; }
-static bool is_letter(char c) { return is_upper(c) || is_lower(c) || (unsigned char)c >= 0x80; }
-static bool is_word(char c) { return is_letter(c) || is_digit(c); }
-
-/* A capital of ASCII, Latin-1, Greek or Cyrillic. */
-static bool is_capital(const char *text, size_t len)
+static bool begins_capital(const char *text, size_t len)
 {
-    if (is_upper(text[0])) return true;
-    if (len < 2) return false;
-    const unsigned char a = (unsigned char)text[0], b = (unsigned char)text[1];
-    if (a == 0xc3) return b >= 0x80 && b <= 0x9e && b != 0x97;
-    if (a == 0xce) return b >= 0x91 && b <= 0xa9;
-    return a == 0xd0 && b >= 0x80 && b <= 0xaf;
+    size_t bytes;
+    return guard_is_capital(guard_point(text, len, &bytes));
 }
 
-/* ---- cues ---- */
-
-static const char *const negations[] = {
-    "not", "no", "never", "none", "nothing", "nobody", "nowhere", "neither", "nor", "without",
-    "cannot", "cant", "dont", "wont", "doesnt", "didnt", "isnt", "non", "off", "except", "unless",
-};
-
-/* Verbs of one sense or the opposite one, with what grammar hangs on them. */
-static const char *const verbs[] = {
-    "enable", "disable", "activate", "deactivate", "allow", "deny", "forbid", "prevent", "block",
-    "unblock", "increase", "decrease", "add", "remove", "delete", "install", "uninstall", "start",
-    "stop", "open", "close", "buy", "sell", "include", "exclude", "upgrade", "downgrade", "import",
-    "export", "encrypt", "decrypt", "lock", "unlock", "subscribe", "unsubscribe", "connect",
-    "disconnect", "accept", "reject", "mute", "unmute", "hide", "show", "raise", "lower",
-};
-
-static const char *const poles[] = {
-    "before", "after", "more", "less", "most", "least", "minimum", "maximum", "first", "last",
-    "above", "below", "best", "worst", "legal", "illegal", "safe", "unsafe", "true", "false",
-    "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "twelve", "hundred",
-    "thousand", "million", "billion", "half", "twice",
-};
-
-#define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
-
-static bool same(const char *word, size_t len, const char *text)
+/* Negations and numerals between signs that are written without blanks. */
+static void add_dense(struct marks *marks, const char *text, size_t len)
 {
-    return strlen(text) == len && memcmp(word, text, len) == 0;
-}
-
-/* "stop": stops, stopped, stopping; "enable": enables, enabled, enabling */
-static bool has_stem(const char *word, size_t len, const char *stem)
-{
-    static const char *const ends[] = {"", "s", "es", "d", "ed", "ing"};
-    size_t at = strlen(stem);
-    if (len == at + 2 && stem[at - 1] == 'e' && memcmp(word, stem, at - 1) == 0 &&
-        memcmp(word + at - 1, "ing", 3) == 0) {
-        return true;
+    for (size_t at = 0, bytes; at < len; at += bytes) {
+        bool number = false;
+        if (!guard_is_dense(guard_point(text + at, len - at, &bytes))) continue;
+        const size_t mark = guard_dense_mark(text + at, len - at, &number);
+        if (!mark) continue;
+        add(marks, number ? MARK_NUMBER : MARK_CUE, text + at, mark);
+        bytes = mark;
     }
-    if (len < at || memcmp(word, stem, at) != 0) return false;
-    if (len > at + 1 && word[at] == stem[at - 1]) at++;
-    for (size_t i = 0; i < COUNT_OF(ends); i++)
-        if (same(word + at, len - at, ends[i])) return true;
-    return false;
 }
 
-/* n't, with either apostrophe */
-static bool ends_in_not(const char *word, size_t len)
+/* false: it is none. */
+static bool add_cue(struct marks *marks, const char *text, size_t len)
 {
-    return (len > 3 && memcmp(word + len - 3, "n't", 3) == 0) ||
-           (len > 5 && memcmp(word + len - 5, "n\xe2\x80\x99t", 5) == 0);
-}
-
-static void add_cue(struct marks *marks, const char *text, size_t len)
-{
-    char word[WORD_BYTES_MAX];
-    if (len > sizeof word) return;
-    for (size_t i = 0; i < len; i++) word[i] = lower(text[i]);
-    if (ends_in_not(word, len) || same(word, len, "cannot")) {
-        add(marks, MARK_CUE, "not", 3);
-        return;
-    }
-    for (size_t i = 0; i < COUNT_OF(negations); i++)
-        if (same(word, len, negations[i])) add(marks, MARK_CUE, word, len);
-    for (size_t i = 0; i < COUNT_OF(poles); i++)
-        if (same(word, len, poles[i])) add(marks, MARK_CUE, word, len);
-    for (size_t i = 0; i < COUNT_OF(verbs); i++)
-        if (has_stem(word, len, verbs[i])) add(marks, MARK_CUE, verbs[i], strlen(verbs[i]));
+    char word[GUARD_WORD_MAX];
+    if (len > sizeof word) return false;
+    guard_fold(text, len, word);
+    const char *number = guard_number(word, len), *cue = number ? NULL : guard_cue(word, len);
+    if (number) add(marks, MARK_NUMBER, number, strlen(number));
+    if (cue) add(marks, MARK_CUE, cue, strlen(cue));
+    return number || cue;
 }
 
 /* ---- chunks ---- */
@@ -123,7 +64,7 @@ static void add_cue(struct marks *marks, const char *text, size_t len)
 /* "1,000" is 1000; "1,2" stays. */
 static void add_number(struct marks *marks, const char *text, size_t len)
 {
-    char plain[WORD_BYTES_MAX];
+    char plain[GUARD_WORD_MAX];
     size_t out = 0;
     for (size_t i = 0; i < len && len <= sizeof plain; i++) {
         const bool group = text[i] == ',' && i + 3 < len && is_digit(text[i + 1]) &&
@@ -138,11 +79,11 @@ static void add_number(struct marks *marks, const char *text, size_t len)
 /* "2FA" and "2fa" are one, "fooBar" and "FOO_BAR" are not. */
 static void add_code(struct marks *marks, const char *text, size_t len)
 {
-    char folded[WORD_BYTES_MAX];
+    char folded[GUARD_WORD_MAX];
     bool fold = len <= sizeof folded;
     for (size_t i = 0; fold && i < len; i++) {
         fold = is_word(text[i]);
-        folded[i] = lower(text[i]);
+        folded[i] = is_upper(text[i]) ? (char)(text[i] + 32) : text[i];
     }
     add(marks, MARK_CODE, fold ? folded : text, len);
 }
@@ -155,11 +96,11 @@ static bool is_pronoun(const char *text, size_t len)
 
 static void add_word(struct marks *marks, const char *text, size_t len, bool begins)
 {
-    if (len == 0) return;
-    add_cue(marks, text, len);
+    if (len == 0 || add_cue(marks, text, len)) return; /* "Monday" and "mon" are one */
     const bool acronym = len > 1 && is_upper(text[0]) && is_upper(text[1]);
-    if (!is_capital(text, len) || (begins && !acronym) || is_pronoun(text, len)) return;
+    if (!begins_capital(text, len) || (begins && !acronym) || is_pronoun(text, len)) return;
     if (len > 2 && memcmp(text + len - 2, "'s", 2) == 0) len -= 2;
+    else if (len > 4 && memcmp(text + len - 4, "\xe2\x80\x99s", 4) == 0) len -= 4;
     add(marks, MARK_NAME, text, len);
 }
 
@@ -198,8 +139,49 @@ static bool is_number(const char *text, size_t len)
     return digit;
 }
 
+/* Digits of other scripts as ASCII; the chunk's new length. */
+static size_t plain_digits(const char *text, size_t len, char out[GUARD_WORD_MAX])
+{
+    size_t to = 0;
+    for (size_t at = 0, bytes; at < len; at += bytes) {
+        const int digit = guard_digit(guard_point(text + at, len - at, &bytes));
+        if (digit >= 0) out[to++] = (char)('0' + digit);
+        else memcpy(out + to, text + at, bytes);
+        to += digit >= 0 ? 0 : bytes;
+    }
+    return to;
+}
+
+/* What stands before the next dense sign, or the dense signs that come. */
+static size_t run_length(const char *text, size_t len, bool *dense)
+{
+    size_t bytes, at;
+    *dense = guard_is_dense(guard_point(text, len, &bytes));
+    for (at = bytes; at < len; at += bytes)
+        if (guard_is_dense(guard_point(text + at, len - at, &bytes)) != *dense) break;
+    return at;
+}
+
+static void add_plain_chunk(struct marks *marks, const char *text, size_t len, bool begins)
+{
+    bool dense;
+    const size_t run = run_length(text, len, &dense);
+    if (dense || run < len) {
+        for (size_t at = 0, more; at < len; at += more) {
+            more = run_length(text + at, len - at, &dense);
+            if (dense) add_dense(marks, text + at, more);
+            else add_plain_chunk(marks, text + at, more, false);
+        }
+        return;
+    }
+    if (is_number(text, len)) add_number(marks, text, len);
+    else if (is_code(text, len)) add_code(marks, text, len);
+    else add_words(marks, text, len, begins);
+}
+
 static void add_chunk(struct marks *marks, const char *text, size_t len, bool begins)
 {
+    char plain[GUARD_WORD_MAX];
     while (len > 0 && strchr("([{,;:.!?'\"", text[0]) && text[0]) {
         if (text[0] == '.' && len > 1 && is_word(text[1])) break; /* ".5", ".bashrc" */
         text++;
@@ -207,9 +189,11 @@ static void add_chunk(struct marks *marks, const char *text, size_t len, bool be
     }
     while (len > 0 && text[len - 1] && strchr(".,;:!?)]}'\"", text[len - 1])) len--;
     if (len == 0) return;
-    if (is_number(text, len)) add_number(marks, text, len);
-    else if (is_code(text, len)) add_code(marks, text, len);
-    else add_words(marks, text, len, begins);
+    if (len <= sizeof plain) {
+        len = plain_digits(text, len, plain);
+        text = plain;
+    }
+    add_plain_chunk(marks, text, len, begins);
 }
 
 /* ---- quotes ---- */
@@ -221,6 +205,8 @@ struct quote {
 static const struct quote quotes[] = {
     {"\"", "\""}, {"`", "`"}, {"'", "'"}, {"\xe2\x80\x9c", "\xe2\x80\x9d"},
     {"\xe2\x80\x98", "\xe2\x80\x99"}, {"\xc2\xab", "\xc2\xbb"},
+    {"\xe2\x80\x9e", "\xe2\x80\x9c"}, {"\xe3\x80\x8c", "\xe3\x80\x8d"}, /* „“ 「」 */
+    {"\xe3\x80\x8e", "\xe3\x80\x8f"}, {"\xe2\x80\xb9", "\xe2\x80\xba"}, /* 『』 ‹› */
 };
 
 #define QUOTES COUNT_OF(quotes)
@@ -300,5 +286,5 @@ bool scache_guard_agrees(struct kith_str a, struct kith_str b)
     struct marks left = {{0}}, right = {{0}};
     read_marks(a, &left);
     read_marks(b, &right);
-    return memcmp(&left, &right, sizeof left) == 0;
+    return memcmp(&left, &right, sizeof left) == 0 && !guard_differs_in_place(a, b);
 }

@@ -2,11 +2,14 @@
  * Whether two prompts that lie close together may share an answer: a pure function of two texts.
  *
  * Vectors say what a text is about and hardly whether it is affirmed: "enable 2FA" lies closer to
- * "disable 2FA" than many a paraphrase does. So what changes an answer must agree, as multisets:
- * numbers, negations and words of opposite sense, quoted strings, capitalised names that do not
- * begin a sentence, code identifiers. A refusal is only a miss; so in doubt it refuses.
+ * "disable 2FA" than many a paraphrase does. So what changes an answer must agree: numbers (digits
+ * of any script, small numbers as words), quoted strings, capitalised names that do not begin a
+ * sentence and code identifiers, in order; negations, words of opposite sense, units, money, days
+ * and months, as multisets. And two prompts that are one sentence with something else in one place
+ * do not agree, whatever the something is. A refusal is only a miss; so in doubt it refuses.
  *
- * What it cannot see: a name that begins a sentence, and words it does not know ("cats", "dogs").
+ * What it cannot see: names in small letters that change places, and other words in other
+ * sentences ("cats are mammals", "is a dog a mammal").
  */
 #ifndef KITH_REDIS_SCACHE_GUARD_H
 #define KITH_REDIS_SCACHE_GUARD_H

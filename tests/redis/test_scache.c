@@ -13,81 +13,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/rng.h"
-#include "redis/scache_guard.h"
-
-static bool agrees(const char *a, const char *b)
-{
-    const struct kith_str left = {a, strlen(a)}, right = {b, strlen(b)};
-    const bool result = scache_guard_agrees(left, right);
-    assert_int_equal(result, scache_guard_agrees(right, left));
-    return result;
-}
-
-static void test_guard(void **state)
-{
-    (void)state;
-    static const char *const same[][2] = {
-        {"", ""},
-        {"How do I reset my password?", "how can I reset the password"},
-        {"Please tell me the capital of France", "What is the capital of France?"},
-        {"I don't get it", "I cannot get it"},
-        {"pay 1,000 euros", "send 1000 euros."},
-        {"enabling 2FA", "how to enable 2fa"},
-        {"what does \"hello there\" mean", "the meaning of \"hello there\"?"},
-        {"call foo_bar() twice", "twice call foo_bar()"},
-    };
-    static const char *const other[][2] = {
-        {"enable 2FA", "disable 2FA"},
-        {"how to enable it", "how not to enable it"},
-        {"how to stop it", "how to start it"},
-        {"do it", "don't do it"},
-        {"do it", "don\xe2\x80\x99t do it"},
-        {"coffee with sugar", "coffee without sugar"},
-        {"population in 2019", "population in 2020"},
-        {"raise by 5%", "raise by 5"},
-        {"5 or 5", "5"},
-        {"weather in Paris", "weather in London"},
-        {"is John taller than Mary", "is John taller than Anna"},
-        {"what does 'yes' mean", "what does 'no' mean"},
-        {"define \"a b\"", "define \"a  b\""},
-        {"what is `foo`", "what is `bar`"},
-        {"call foo_bar", "call foo_baz"},
-        {"open config.json", "open config.yaml"},
-        {"use fooBar", "use fooBaz"},
-        {"run with --force", "run with --dry"},
-        {"at 10:30", "at 30:10"},
-    };
-    for (size_t i = 0; i < sizeof same / sizeof same[0]; i++)
-        if (!agrees(same[i][0], same[i][1])) fail_msg("refused: %s | %s", same[i][0], same[i][1]);
-    for (size_t i = 0; i < sizeof other / sizeof other[0]; i++)
-        if (agrees(other[i][0], other[i][1])) fail_msg("agreed: %s | %s", other[i][0], other[i][1]);
-}
-
-/* Any bytes: it ends, is symmetric, agrees with itself, and sees one more number. The copies are
- * as long as the text, so that a sanitizer sees a read behind it. */
-static void test_guard_random(void **state)
-{
-    (void)state;
-    static const char letters[] = "aZ19 .,'\"`-_/\n!?()\xc3\x89\xe2\x80\x9c\xe2\x80\x99n't not I";
-    struct rng rng;
-    rng_init(&rng, 7);
-    for (int i = 0; i < 20000; i++) {
-        const size_t len = rng_u64(&rng) % 60;
-        char *text = malloc(len + 1), *more = malloc(len + 4);
-        for (size_t j = 0; j < len; j++) text[j] = letters[rng_u64(&rng) % (sizeof letters - 1)];
-        memcpy(more, "7\n ", 3);
-        memcpy(more + 3, text, len);
-        char *exact = malloc(len ? len : 1);
-        memcpy(exact, text, len);
-        const struct kith_str a = {exact, len}, b = {more, len + 3};
-        assert_true(scache_guard_agrees(a, a));
-        assert_false(scache_guard_agrees(a, b));
-        free(exact);
-        free(text);
-        free(more);
-    }
-}
+#include "redis/scache_book.h"
 
 /* ---- commands ---- */
 
@@ -210,6 +136,177 @@ static void test_parts_go(void **state)
     redis_free(redis);
 }
 
+/* A look-up is a read: nothing is logged, and the counts reach the hash in one piece. */
+static void test_reads(void **state)
+{
+    (void)state;
+    struct redis *redis = door_open();
+    struct session *s = session_open_local(redis);
+    EXPECT_HAS(s, "SCACHE.SET c 'one thing' a VALUES 2 1 0", "$32\r\n");
+    const uint64_t dirty = redis->dirty;
+    for (int i = 0; i < 50; i++) EXPECT_HAS(s, "SCACHE.GET c 'one thing'", "exact");
+    EXPECT(s, "SCACHE.GET c 'nothing' VALUES 2 0 1", "$-1\r\n");
+    EXPECT(s, "SCACHE.GET nobody 'nothing'", "$-1\r\n");
+    assert_int_equal(redis->dirty, dirty);
+    EXPECT(s, "HGET c:stats exact_hits", "$1\r\n0\r\n");
+    EXPECT_HAS(s, "SCACHE.STATS c", "exact_hits\r\n:50\r\n");
+    cache_lock(redis->cache);
+    scache_fold(redis, true);
+    redis_settle(redis);
+    cache_unlock(redis->cache);
+    assert_int_equal(redis->dirty, dirty + 1);
+    EXPECT(s, "HMGET c:stats exact_hits misses", "*2\r\n$2\r\n50\r\n$1\r\n1\r\n");
+    EXPECT_HAS(s, "SCACHE.STATS c", "exact_hits\r\n:50\r\n");
+    EXPECT(s, "EXISTS nobody:stats", ":0\r\n");
+    session_close_local(s);
+    redis_free(redis);
+}
+
+/* Whoever may use a cache may use all of its keys. */
+static void test_rights(void **state)
+{
+    (void)state;
+    static const char *const all[] = {
+        "SCACHE.SET c p r", "SCACHE.GET c p", "SCACHE.STATS c", "SCACHE.DEL c x",
+        "SCACHE.CALIBRATE c PAIRS []"};
+    struct redis *redis = door_open();
+    struct session *s = session_open_local(redis), *user = session_open_local(redis);
+    EXPECT_HAS(s, "SCACHE.SET c hidden r", "$32\r\n");
+    EXPECT(s, "ACL SETUSER u on nopass ~c +@all", "+OK\r\n");
+    EXPECT(user, "AUTH u x", "+OK\r\n");
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) EXPECT_HAS(user, all[i], "-NOPERM");
+    EXPECT(s, "ACL SETUSER u ~c:a*", "+OK\r\n");
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) EXPECT_HAS(user, all[i], "-NOPERM");
+    EXPECT(s, "ACL SETUSER u resetkeys %R~c %R~c:*", "+OK\r\n");
+    EXPECT_HAS(user, "SCACHE.GET c hidden", "exact");
+    EXPECT_HAS(user, "SCACHE.STATS c", "exact_hits\r\n:1\r\n");
+    EXPECT_HAS(user, "SCACHE.SET c p r", "-NOPERM");
+    EXPECT_HAS(user, "SCACHE.DEL c x", "-NOPERM");
+    EXPECT(s, "ACL SETUSER u resetkeys ~c*", "+OK\r\n");
+    EXPECT_HAS(user, "SCACHE.SET c p r", "$32\r\n");
+    EXPECT_HAS(user, "SCACHE.CALIBRATE c FILE x", "ERR"); /* CONFIG GET is allowed: no file */
+    EXPECT(s, "ACL SETUSER u -config|get", "+OK\r\n");
+    EXPECT_HAS(user, "SCACHE.CALIBRATE c FILE x", "-NOPERM");
+    session_close_local(user);
+    session_close_local(s);
+    redis_free(redis);
+}
+
+/* ---- calibration ---- */
+
+#define PAIRS                                                                                      \
+    "'[{\"same\":true,\"distance\":0.05},{\"same\":true,\"vector_a\":[1,0],\"vector_b\":"              \
+    "[1,0.5]},{\"same\":true,\"distance\":0.3},{\"same\":false,\"distance\":0.2},"                     \
+    "{\"same\":false,\"a\":\"add it\",\"b\":\"remove it\",\"distance\":0.01}]'"
+
+static void test_calibrate(void **state)
+{
+    (void)state;
+    struct redis *redis = door_open();
+    struct session *s = session_open_local(redis);
+    EXPECT_HAS(s, "SCACHE.SET c 'how to do it' yes VALUES 2 1 0 MODEL use:1", "$32\r\n");
+    EXPECT_HAS(s, "SCACHE.STATS c", "model\r\n$5\r\nuse:1\r\n$9\r\nthreshold\r\n$3\r\n0.1\r\n");
+    EXPECT_HAS(s, "SCACHE.GET c 'do it how' VALUES 2 1 0.4 MODEL use:1", "semantic"); /* 0.07 */
+    EXPECT(s, "SCACHE.GET c 'do it how' VALUES 2 1 0.5", "$-1\r\n");                 /* 0.106 */
+    /* The guard refuses the last pair, so 0.2 bounds: the nearest below is that of the vectors. */
+    EXPECT_HAS(s, "SCACHE.CALIBRATE c PAIRS " PAIRS " RATE 0",
+               "$9\r\nthreshold\r\n$19\r\n0.10557280900008414\r\n$14\r\nfalse_hit_rate\r\n$1\r\n0\r\n");
+    EXPECT_HAS(s, "SCACHE.GET c 'do it how' VALUES 2 1 0.49", "semantic");
+    EXPECT(s, "SCACHE.GET c 'do it how' VALUES 2 1 0.49 THRESHOLD 0.1", "$-1\r\n");
+    EXPECT_HAS(s, "SCACHE.CALIBRATE c PAIRS " PAIRS " RATE 0.5",
+               "threshold\r\n$3\r\n0.3\r\n$14\r\nfalse_hit_rate\r\n$3\r\n0.5\r\n$8\r\nhit_rate\r\n$1"
+               "\r\n1\r\n$5\r\npairs\r\n:5\r\n");
+    EXPECT_HAS(s, "SCACHE.STATS c", "model\r\n$5\r\nuse:1\r\n$9\r\nthreshold\r\n$3\r\n0.3\r\n");
+    /* Another model, while there are vectors of this one. */
+    EXPECT_HAS(s, "SCACHE.CALIBRATE c PAIRS " PAIRS " MODEL use:2", "-ERR the cache holds vectors");
+    EXPECT_HAS(s, "SCACHE.GET c x VALUES 2 1 0 MODEL use:2", "-ERR the cache holds vectors");
+    EXPECT_HAS(s, "SCACHE.SET c x y VALUES 2 1 0 MODEL use:2",
+               "-ERR the cache holds vectors of the model 'use:1', not of 'use:2'");
+    EXPECT(s, "DEL c", ":1\r\n"); /* no vectors: another model, and no threshold of the old one */
+    EXPECT_HAS(s, "SCACHE.SET c x y VALUES 2 1 0 MODEL use:2", "$32\r\n");
+    EXPECT_HAS(s, "SCACHE.STATS c", "$5\r\nuse:2\r\n$9\r\nthreshold\r\n$3\r\n0.1\r\n");
+    EXPECT_HAS(s, "SCACHE.CALIBRATE c PAIRS '[{\"same\":true,\"a\":\"x\",\"b\":\"y\"}]'",
+               "-ERR pair 1: texts alone need an embedder");
+    EXPECT_HAS(s, "SCACHE.CALIBRATE c PAIRS '{\"same\":1}'", "-ERR pair 1: \"same\" is true or");
+    EXPECT_HAS(s, "SCACHE.CALIBRATE c PAIRS '[{\"same\":true,\"distance\":1}]'", "-ERR pairs that");
+    EXPECT_HAS(s, "SCACHE.CALIBRATE c PAIRS '[{\"same\":true,\"distance\":1},{\"same\":false,"
+                  "\"distance\":0}]'", "-ERR no threshold keeps");
+    EXPECT_HAS(s, "SCACHE.CALIBRATE c FILE ../x", "-ERR FILE is the plain name");
+    EXPECT_HAS(s, "SCACHE.CALIBRATE c PAIRS [] RATE 1", "-ERR RATE must be");
+    session_close_local(s);
+    redis_free(redis);
+}
+
+/* ---- what goes ---- */
+
+static int64_t integer_of(struct session *s, const char *command)
+{
+    const char *reply = door_reply(s, command);
+    assert_int_equal(reply[0], ':');
+    return strtoll(reply + 1, NULL, 10);
+}
+
+static void add_entries(struct session *s, int first, int count, const char *more)
+{
+    char line[512];
+    for (int i = first; i < first + count; i++) {
+        (void)snprintf(line, sizeof line, "SCACHE.SET c prompt-%d answer VALUES 3 %d 1 %d %s", i, i,
+                       i % 7, more);
+        EXPECT_HAS(s, line, "$32\r\n");
+    }
+}
+
+/* Nobody looks: the vectors go with their entries all the same. */
+static void test_deadlines(void **state)
+{
+    (void)state;
+    struct redis *redis = door_open();
+    struct session *s = session_open_local(redis);
+    add_entries(s, 0, 30, "TTL 1");
+    add_entries(s, 30, 10, "");
+    assert_int_equal(integer_of(s, "VCARD c"), 40);
+    for (int i = 0; i < 100 && integer_of(s, "VCARD c") != 10; i++) usleep(50000);
+    assert_int_equal(integer_of(s, "VCARD c"), 10);
+    assert_int_equal(integer_of(s, "DBSIZE"), 12); /* and c, c:stats */
+    session_close_local(s);
+    redis_free(redis);
+}
+
+static void test_eviction(void **state)
+{
+    (void)state;
+    static const char *const policies[] = {"allkeys-lru", "allkeys-lfu", "allkeys-random"};
+    for (size_t p = 0; p < 3; p++) {
+        struct redis *redis = door_open();
+        struct session *s = session_open_local(redis);
+        char line[128];
+        (void)snprintf(line, sizeof line, "CONFIG SET maxmemory-policy %s", policies[p]);
+        EXPECT(s, line, "+OK\r\n");
+        add_entries(s, 0, 100, "");
+        struct cache_stats stats;
+        cache_lock(redis->cache);
+        cache_stats_get(redis->cache, &stats);
+        cache_unlock(redis->cache);
+        (void)snprintf(line, sizeof line, "CONFIG SET maxmemory %zu", stats.used + 65536);
+        EXPECT(s, line, "+OK\r\n");
+        add_entries(s, 100, 1500, "");
+        EXPECT(s, "CONFIG SET maxmemory 0", "+OK\r\n"); /* what is looked at now stays */
+        const int64_t vectors = integer_of(s, "VCARD c"), keys = integer_of(s, "DBSIZE");
+        assert_true(keys < 1500 && keys > 50);
+        assert_true(vectors <= keys - 1); /* each has its entry; c itself is a key */
+        for (int64_t i = 0; i < vectors && i < 50; i++) {
+            char id[33];
+            const char *reply = door_reply(s, "VRANDMEMBER c");
+            memcpy(id, reply + 5, 32);
+            id[32] = 0;
+            (void)snprintf(line, sizeof line, "EXISTS c:%s", id);
+            assert_int_equal(integer_of(s, line), 1);
+        }
+        session_close_local(s);
+        redis_free(redis);
+    }
+}
+
 /* The n-th allocation fails, for every n: no wrong answer, and the door goes on. */
 static void test_memory(void **state)
 {
@@ -293,10 +390,12 @@ static void test_restart(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_guard),    cmocka_unit_test(test_guard_random),
-        cmocka_unit_test(test_exact),    cmocka_unit_test(test_semantic),
+            cmocka_unit_test(test_exact),    cmocka_unit_test(test_semantic),
         cmocka_unit_test(test_errors),   cmocka_unit_test(test_parts_go),
         cmocka_unit_test(test_memory),   cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_reads),    cmocka_unit_test(test_rights),
+        cmocka_unit_test(test_calibrate), cmocka_unit_test(test_deadlines),
+        cmocka_unit_test(test_eviction),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

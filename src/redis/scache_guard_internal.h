@@ -1,0 +1,72 @@
+/* What the files of the guard share: letters, and the words that it knows. */
+#ifndef KITH_REDIS_SCACHE_GUARD_INTERNAL_H
+#define KITH_REDIS_SCACHE_GUARD_INTERNAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "redis/scache_guard.h"
+
+#define GUARD_WORD_MAX 64u /* bytes; longer words are no cue */
+#define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
+
+/* ---- letters: scache_guard_letters.c ---- */
+
+static inline bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+static inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
+static inline bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
+static inline bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
+static inline bool is_letter(char c)
+{
+    return is_upper(c) || is_lower(c) || (unsigned char)c >= 0x80;
+}
+static inline bool is_word(char c) { return is_letter(c) || is_digit(c); }
+
+/* The code point at the beginning of text (len > 0) and its bytes; a byte that begins none is one
+ * of its own above all. */
+uint32_t guard_point(const char *text, size_t len, size_t *bytes);
+/* Where the code point before `at` begins (at > 0). */
+size_t guard_point_before(const char *text, size_t at);
+bool guard_is_capital(uint32_t point);
+/* Written without blanks between words: Chinese, Japanese, Korean, Thai. */
+bool guard_is_dense(uint32_t point);
+/* 0 to 9, of any script that has its own; -1: it is no digit. */
+int guard_digit(uint32_t point);
+/* Small letters of ASCII, Latin-1, Greek and Cyrillic; out: len bytes, of the same length. */
+void guard_fold(const char *text, size_t len, char *out);
+
+/* ---- words, all folded: scache_guard_words.c, scache_guard_table.c ---- */
+
+enum guard_kind {
+    GUARD_WORD = 1,   /* a cue as it stands */
+    GUARD_VERB = 2,   /* a cue with what grammar hangs on it */
+    GUARD_UNIT = 4,   /* a cue with a plural */
+    GUARD_NUMBER = 8, /* sense: its digits */
+    GUARD_FILLER = 16,
+    GUARD_SENSE = 32  /* no cue; words of one sense, for the frame */
+};
+struct guard_entry {
+    const char *word;  /* sorted by bytes, then by kind's name */
+    const char *sense; /* NULL: the word itself */
+    enum guard_kind kind;
+};
+extern const struct guard_entry guard_table[];
+extern const size_t guard_table_count;
+
+/* The name of the cue that a word is, NULL: it is none. Words of one sense have one name. */
+const char *guard_cue(const char *word, size_t len);
+/* "seven": "7"; NULL: it is no number. */
+const char *guard_number(const char *word, size_t len);
+/* Of dense scripts: a negation (*number false) or a numeral stands here; how many bytes, or 0. */
+size_t guard_dense_mark(const char *text, size_t len, bool *number);
+/* "the", "please", "how": a prompt may have it or not. */
+bool guard_is_filler(const char *word, size_t len);
+/* One word in two forms, or two of one sense. */
+bool guard_same_sense(const char *a, size_t a_len, const char *b, size_t b_len);
+
+/* ---- scache_guard_frame.c ---- */
+
+/* Both prompts are one sentence with something else in one place. */
+bool guard_differs_in_place(struct kith_str a, struct kith_str b);
+
+#endif
