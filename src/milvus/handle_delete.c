@@ -27,11 +27,11 @@ static MilvusStatus *failed(struct milvus_call *call, int rc, const struct kith_
 }
 
 static int delete_matching(struct milvus_call *call, const struct milvus_collection *collection,
-                           const struct milvus_delete *request, struct kith_written *out,
-                           struct kith_error *err)
+                           const struct milvus_delete *request, const char *filter,
+                           struct kith_written *out, struct kith_error *err)
 {
     struct kith_query_opts opts = KITH_QUERY_OPTS_INIT;
-    opts.filter = request->expr;
+    opts.filter = filter;
     opts.filter_params = request->expr_params;
     if (request->partition && *request->partition) {
         opts.partitions = &request->partition;
@@ -58,11 +58,14 @@ MilvusStatus *milvus_delete_run(struct milvus_call *call,
         return milvus_status(call, MILVUS_PLAIN,
                              "not support manually specifying the partition names if partition key "
                              "mode is used");
+    const char *zoned;
+    MilvusStatus *refused = milvus_expr_zoned(call, collection, NULL, request->expr, &zoned);
+    if (refused) return refused;
     const bool listed =
         milvus_key_list(call, collection, request->expr, request->expr_params, &keys);
     const int rc = listed && !named
                        ? kith_delete(collection->handle, &keys, call->call, &out->written, &err)
-                       : delete_matching(call, collection, request, &out->written, &err);
+                       : delete_matching(call, collection, request, zoned, &out->written, &err);
     if (rc) return failed(call, rc, &err, request);
     out->deleted = listed ? keys.count : out->written.deleted;
     return NULL;

@@ -40,6 +40,7 @@ static MilvusStatus *make_searches(struct milvus_call *call,
         struct milvus_target target;
         MilvusStatus *refused;
         search.offset = 0;
+        if (!search.times.zone) search.times.zone = hybrid->times.zone;
         search.group_by = NULL;
         search.partitions = hybrid->partitions;
         search.partition_count = hybrid->partition_count;

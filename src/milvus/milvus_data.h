@@ -92,6 +92,12 @@ struct milvus_times milvus_times_read(MilvusPair *const *pairs, size_t count);
 MilvusStatus *milvus_zone(struct milvus_call *call, const struct milvus_collection *collection,
                           const char *requested, const struct time_zone **out);
 
+/* The filter with its instants in UTC: those without an offset are of the zone as above.
+ * expr_zone.c */
+MilvusStatus *milvus_expr_zoned(struct milvus_call *call,
+                                const struct milvus_collection *collection, const char *requested,
+                                const char *expr, const char **out);
+
 /* ---- templates of filters (templates.c) ---- */
 
 struct milvus_template {
@@ -212,6 +218,7 @@ MilvusStatus *milvus_page_make(struct milvus_call *call, const struct milvus_col
 
 struct milvus_query {
     const char *expr, *expr_params;
+    const char *zoned; /* expr for the engine: its instants are in UTC. milvus_query_run fills it */
     char *const *output;
     size_t output_count;
     const char *const *partitions;

@@ -116,7 +116,7 @@ static int asked(struct querying *q, struct kith_output *out)
 struct kith_query_opts query_opts_of(const struct milvus_query *query)
 {
     struct kith_query_opts opts = KITH_QUERY_OPTS_INIT;
-    opts.filter = query->expr;
+    opts.filter = query->zoned;
     opts.filter_params = query->expr_params;
     opts.partitions = query->partition_count ? query->partitions : NULL;
     opts.partition_count = query->partition_count;
@@ -240,6 +240,9 @@ MilvusStatus *milvus_query_run(struct milvus_call *call, const struct milvus_col
                                               &loaded.partition_count);
     const bool counts = is_count(query) && !query->group_by;
     q.grouped = !counts && query_is_aggregate(query);
+    if (!refused)
+        refused =
+            milvus_expr_zoned(call, collection, query->times.zone, query->expr, &loaded.zoned);
     if (!refused) refused = read_order(&q);
     if (!refused)
         refused = counts ? count_rows(&q) : q.grouped ? query_aggregate(&q) : rows(&q);

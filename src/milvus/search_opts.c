@@ -238,12 +238,13 @@ MilvusStatus *milvus_search_opts_make(struct milvus_call *call,
     out->offset = (uint64_t)search->offset;
     out->ef = search->ef;
     out->drop_ratio = search->drop_ratio;
-    out->filter = search->expr;
     out->filter_params = search->expr_params;
     out->partitions = search->partition_count ? search->partitions : NULL;
     out->partition_count = search->partition_count;
     out->explain = call->milvus->opts.slow_query_ms != 0;
-    MilvusStatus *refused = lay_queries(call, &search->vectors, target, out);
+    MilvusStatus *refused =
+        milvus_expr_zoned(call, collection, search->times.zone, search->expr, &out->filter);
+    if (!refused) refused = lay_queries(call, &search->vectors, target, out);
     if (!refused) refused = set_range(call, search, target, out);
     if (!refused) refused = set_groups(call, collection, search, target, out);
     return refused;

@@ -229,6 +229,28 @@ static void test_search_orders(void **state)
         "[{'id':4,");
 }
 
+/* A filter's instants without an offset are of the request's zone, then of the collection's. */
+static void test_filter_zones(void **state)
+{
+    (void)state;
+    static const char count[] =
+        "'outputFields':['count(*)'],'filter':'t >= ISO \\'2025-01-03T00:30:00%s\\''";
+    char body[256];
+    (void)snprintf(body, sizeof body, count, "");
+    query(body, "{'count(*)':2}"); /* UTC: the 4th and the 5th */
+    says("collections/alter_properties",
+         "{'collectionName':'c','properties':{'timezone':'+01:00'}}", OK);
+    query(body, "{'count(*)':3}"); /* 23:30 of the 2nd */
+    (void)snprintf(body, sizeof body, count, "Z");
+    query(body, "{'count(*)':2}");
+    has("entities/search",
+        "{'collectionName':'c','data':[[0,0]],'limit':9,"
+        "'filter':'t < iso \\'2025-01-02T00:30:00\\' and brand != \\'iso \\''}",
+        "'topks':[1]"); /* only the first day; a text that looks like it stays */
+    says("collections/alter_properties",
+         "{'collectionName':'c','properties':{'timezone':'UTC'}}", OK);
+}
+
 static void test_path_groups(void **state)
 {
     (void)state;
@@ -282,6 +304,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_repeated_keys, setup, quoted_close),
         cmocka_unit_test_setup_teardown(test_search_orders, setup, quoted_close),
         cmocka_unit_test_setup_teardown(test_path_groups, setup, quoted_close),
+        cmocka_unit_test_setup_teardown(test_filter_zones, setup, quoted_close),
         cmocka_unit_test_setup_teardown(test_partitions, setup, quoted_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
