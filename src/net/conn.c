@@ -175,6 +175,11 @@ size_t conn_unsent(const struct conn *conn)
 
 size_t conn_output_bytes(const struct conn *conn) { return conn->output.len + conn->inflight.len; }
 
+void conn_show_held(struct conn *conn)
+{
+    atomic_store_explicit(&conn->stream.held, conn_output_bytes(conn), memory_order_relaxed);
+}
+
 void conn_put(struct conn *conn, const void *data, size_t len)
 {
     if (conn->closing) return;
@@ -218,6 +223,7 @@ static void on_written(uv_write_t *request, int status)
     }
     conn->inflight_sent = 0;
     spare_output(conn->loop, &conn->inflight);
+    conn_show_held(conn);
     watch_write(conn, false);
     if (conn->proto == CONN_H2) h2_pump(conn);
     conn_flush(conn);
@@ -245,6 +251,7 @@ static void write_rest(struct conn *conn)
     conn->output = empty;
     conn->inflight_sent = conn->output_sent;
     conn->output_sent = 0;
+    conn_show_held(conn);
     write_slice(conn);
 }
 

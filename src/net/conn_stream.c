@@ -41,6 +41,11 @@ size_t stream_unsent(const struct stream *stream)
     return conn_unsent(conn_of_const(stream)) + stream->plain.len;
 }
 
+size_t stream_held(const struct stream *stream)
+{
+    return atomic_load_explicit(&stream->held, memory_order_relaxed);
+}
+
 static void on_turn_end(uv_check_t *check) { streams_settle(check->data); }
 
 static void hold(struct stream *stream, uint64_t ticket)
@@ -122,6 +127,7 @@ static bool send_output(struct conn *conn)
         return false;
     }
     if (!budget_output(conn)) return false;
+    if (conn->writing) conn_show_held(conn); /* it became more */
     if (!conn->writing && conn->output.len == conn->output_sent && !conn->close_after_write)
         return true; /* nothing to say */
     const uint64_t ticket = ops->ticket && stream->session ? ops->ticket(stream->session) : 0;
@@ -136,6 +142,21 @@ static void begin_output(struct conn *conn) { conn->stream.counted = conn->outpu
 /* ---- input ---- */
 
 static const uint8_t nothing[1];
+
+/* Input that was left counts as that of requests does. */
+static void count_pending(struct conn *conn)
+{
+    struct stream *stream = &conn->stream;
+    const size_t len = stream->pending.len, counted = stream->pending_bytes;
+    if (len < counted) {
+        size_t less = counted - len;
+        budget_give(conn, conn->loop->net, &less);
+        stream->pending_bytes = len;
+    } else if (len > counted && !budget_take(conn, &stream->pending_bytes, len - counted)) {
+        net_log(conn->loop->net, 1, "%s: closed, the server holds too much input", conn->peer);
+        conn_close(conn);
+    }
+}
 
 /* Gives the session what there is; keeps what it leaves. */
 static void offer(struct conn *conn, const uint8_t *data, size_t len, bool end)
@@ -161,6 +182,7 @@ static void offer(struct conn *conn, const uint8_t *data, size_t len, bool end)
         buffer_put(&stream->pending, data + used, len - used);
         if (buffer_failed(&stream->pending)) conn_close(conn);
     }
+    if (stream->pending.len != stream->pending_bytes && !conn->closing) count_pending(conn);
 }
 
 /* What the callbacks asked for, until nothing is left to do. */
@@ -312,6 +334,7 @@ void stream_closed(struct conn *conn)
     struct stream *stream = &conn->stream;
     if (stream->session) ops_of(conn)->close(stream->session);
     stream->session = NULL;
+    budget_give(conn, conn->loop->net, &stream->pending_bytes);
     forget(stream);
     let_go(stream);
 }

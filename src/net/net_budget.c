@@ -11,8 +11,9 @@
  * Replies. A connection that holds more than `output_bytes_max` is closed where that is seen. When
  * all together hold more than `output_bytes_all`, it is not the one that happens to put the next
  * byte that has to go: every loop is woken and closes those of its connections that hold the most,
- * until it is enough. A connection that holds no more than 16 KiB, or than half of an even share, is
- * never closed for the others. Workers wait for it a moment before they make more, and then refuse.
+ * until it is enough. A connection that holds no more than 16 KiB, or than half of an even share,
+ * is never closed for the others. Workers wait for it a moment before they make more, and then
+ * refuse.
  *
  * HTTP/1.1 is answered in order: while a reply is not read, the next request is not begun. So such
  * a connection holds one reply.

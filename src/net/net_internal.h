@@ -149,6 +149,8 @@ struct stream { /* what a connection of a stream door has besides */
     struct buffer pending; /* owns: input that the session left */
     struct buffer plain;   /* owns: output before TLS */
     size_t counted;        /* of conn->output: how much is in net->output_bytes */
+    size_t pending_bytes;  /* of pending: how much is in net->input_bytes */
+    _Atomic size_t held;   /* stream_held */
     bool paused, resuming;
     bool close_now;        /* asked for inside a callback */
     int64_t due_us;        /* stream_timer; OS_FOREVER: off */
@@ -243,6 +245,7 @@ void conn_flush(struct conn *conn);
 /* While loop->gathering: what was held back by conn_send_reply, one write a connection. */
 void conn_flush_gathered(struct loop *loop);
 size_t conn_unsent(const struct conn *conn);
+void conn_show_held(struct conn *conn); /* for stream_held */
 size_t conn_output_bytes(const struct conn *conn); /* as they count in net->output_bytes */
 void conn_timer(struct conn *conn, unsigned seconds); /* 0: off */
 void conn_watch(struct conn *conn); /* sets the timer to whatever is due first */

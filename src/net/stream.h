@@ -42,6 +42,8 @@ void net_settled(struct net *net);
 /* The reply bytes: append; they are sent when the callback returns. Loop's thread. */
 struct buffer *stream_output(struct stream *stream);
 size_t stream_unsent(const struct stream *stream);
+/* What the socket did not take, as last tried. Any thread, while `close` has not returned. */
+size_t stream_held(const struct stream *stream);
 /* No input callback until resumed; bytes wait in the socket, at most one read of them here. */
 void stream_pause(struct stream *stream);
 /* Calls input again for what waits, at the end of the present callback. */

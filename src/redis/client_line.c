@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "net/stream.h"
 #include "redis/acl.h"
+#include "redis/client_memory.h"
 
 enum client_type client_type(const struct session *session)
 {
@@ -61,7 +62,7 @@ static long long age_s(const struct session *session, int64_t since_ms)
 
 void client_line(const struct session *session, struct buffer *out)
 {
-    const size_t omem = session->out.cap;
+    const size_t omem = client_memory_output(session);
     buffer_printf(out, "id=%llu addr=%s laddr=%s fd=%d name=%s age=%lld idle=%lld flags=",
                   (unsigned long long)session->id, session_peer(session),
                   session->stream ? stream_local(session->stream) : "", session->stream ? 8 : -1,
@@ -74,7 +75,7 @@ void client_line(const struct session *session, struct buffer *out)
                   count_watches(session), session->query_bytes);
     buffer_printf(out, " argv-mem=0 multi-mem=%zu rbs=0 rbp=0 obl=0 oll=0 omem=%zu tot-mem=%zu",
                   session->queue_bytes, omem,
-                  sizeof *session + omem + session->queue_bytes + session->query_bytes);
+                  client_memory(session));
     buffer_printf(out, " events=r cmd=%s user=%s redir=%lld resp=%u lib-name=%s lib-ver=%s\n",
                   session->last ? session->last->name : "NULL",
                   session->user ? session->user->name : "",

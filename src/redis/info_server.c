@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "redis/client_memory.h"
 #include "redis/info.h"
 #include "redis/pubsub.h"
 
@@ -47,6 +48,7 @@ void info_server(struct info *info)
 struct client_counts {
     size_t watching, clients;
     size_t input_max, output_max, bytes;
+    size_t input; /* of bytes: what maxmemory knows of */
 };
 
 static struct client_counts count_clients(const struct redis *redis)
@@ -56,8 +58,10 @@ static struct client_counts count_clients(const struct redis *redis)
         if (at->watches) counts.watching++;
         if (at->stream) counts.clients++;
         if (at->query_bytes > counts.input_max) counts.input_max = at->query_bytes;
-        if (at->out.cap > counts.output_max) counts.output_max = at->out.cap;
-        counts.bytes += sizeof *at + at->out.cap + at->query_bytes + at->queue_bytes;
+        const size_t output = client_memory_output(at);
+        if (output > counts.output_max) counts.output_max = output;
+        counts.input += at->query_bytes;
+        counts.bytes += client_memory(at);
     }
     return counts;
 }
@@ -100,8 +104,9 @@ void info_memory(struct info *info)
     const struct redis *redis = info->redis;
     const struct cache_stats *stats = &info->cache;
     const struct client_counts counts = count_clients(redis);
-    const uint64_t used = stats->used, resident = info->usage.resident_bytes;
-    const uint64_t tables = stats->used_tables, data = used > tables ? used - tables : 0;
+    const uint64_t used = stats->used + counts.input, resident = info->usage.resident_bytes;
+    const uint64_t tables = stats->used_tables + counts.input;
+    const uint64_t data = used > tables ? used - tables : 0;
     const uint64_t machine = os_memory_bytes(redis->os);
     info_line(info, "used_memory", "%llu", wide(used));
     info_human(info, "used_memory_human", used);

@@ -83,6 +83,7 @@ struct redis {
 
     struct session *sessions; /* list */
     size_t session_count, blocked_count;
+    size_t client_bytes, query_bytes; /* client_memory.h */
     struct map64 session_ids; /* id -> struct session * */
     uint64_t last_id;
     bool calm; /* no loading, no pause, no monitor, no refusal of writes: one test a command */

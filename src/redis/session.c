@@ -10,6 +10,7 @@
 #include "net/stream.h"
 #include "redis/acl.h"
 #include "redis/blocked.h"
+#include "redis/client_memory.h"
 #include "redis/multi.h"
 #include "redis/pubsub.h"
 #include "redis/slowlog.h"
@@ -56,6 +57,7 @@ void session_free(struct session *session)
     else redis->sessions = session->next;
     if (session->next) session->next->prev = session->prev;
     redis->session_count--;
+    client_memory_forget(session);
     (void)map64_remove(&redis->session_ids, session->id);
     resp_parser_release(&session->parser);
     batch_release(&session->batch);

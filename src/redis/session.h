@@ -87,6 +87,7 @@ struct session {
     bool waiting; /* the owner's: it left input behind because the session did not run */
     bool known;   /* the owner's: authenticated, when it last looked */
     size_t query_max; /* the owner's: client-query-buffer-limit */
+    bool sized; /* the owner's: maxmemory-clients wants to know when it grows */
     struct resp reply;
 
     struct resp_parser parser;
@@ -121,6 +122,7 @@ struct session {
     int64_t soft_since_ms;            /* over the soft output limit since; 0: not */
     uint64_t bytes_in, bytes_out, commands;
     _Atomic size_t query_bytes; /* the owner's, shown by others: input that waits */
+    size_t counted_bytes, query_counted; /* client_memory.h */
 };
 
 static inline unsigned session_subscriptions(const struct session *session)
@@ -161,6 +163,9 @@ enum batch_end { BATCH_MORE, BATCH_FULL, BATCH_ALONE, BATCH_ERROR, BATCH_HTTP, B
 enum batch_end batch_parse(struct session *session, const uint8_t *data, size_t len,
                            bool authenticated, size_t *used);
 void batch_release(struct batch *batch);
+/* After a batch of very many words: an idle session does not keep their arrays. */
+#define BATCH_WORDS_KEPT 2048u
+void batch_trim(struct session *session);
 /* Where the next batch begins when the rest of this one shall be read again. */
 size_t batch_rewind(struct session *session);
 

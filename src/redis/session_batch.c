@@ -110,6 +110,13 @@ size_t batch_rewind(struct session *session)
     return batch->done ? batch->items[batch->done - 1].end : 0;
 }
 
+void batch_trim(struct session *session)
+{
+    const struct resp_parser *parser = &session->parser;
+    if (session->batch.done == session->batch.count) batch_release(&session->batch);
+    if (!parser->args_due && !parser->looked) resp_parser_release(&session->parser);
+}
+
 void batch_release(struct batch *batch)
 {
     mem_free(batch->words);

@@ -16,6 +16,7 @@
 #include "net/stream.h"
 #include "redis/acl.h"
 #include "redis/blocked.h"
+#include "redis/client_memory.h"
 #include "redis/keep_bind.h"
 
 #define CALENDAR_NS 100000000
@@ -101,6 +102,8 @@ static struct next look(struct session *session)
     session->known = session->authenticated;
     session->query_max = (size_t)session->redis->settings.query_bytes_max;
     session->reply.out = &session->out;
+    session->sized = session->redis->settings.maxmemory_clients != 0;
+    if (session->sized) client_memory_changed(session);
     return (struct next){session->state == SESSION_RUNNING, session->closing, session->close_now,
                          blocked_deadline(session)};
 }
@@ -156,8 +159,12 @@ static struct next run_batch(struct session *session, size_t bytes)
     redis->counters.bytes_out += output->len - before;
     session->bytes_in += bytes;
     session->bytes_out += output->len - before;
+    const struct output_limit *limit = &redis->settings.output[0];
+    if (limit->hard || limit->soft) session_check_output(session, stream_unsent(session->stream));
     const struct next next = look(session);
     end(redis);
+    /* What the socket does not take of this is known when it was tried. */
+    if (session->sized && output->len - before > CLIENT_GREW_BYTES) stream_wake(session->stream);
     return next;
 }
 
@@ -177,6 +184,13 @@ static void broken_input(struct session *session, enum batch_end why)
 static void check_waiting(struct session *session, size_t left)
 {
     atomic_store_explicit(&session->query_bytes, left, memory_order_relaxed);
+    const size_t counted = session->query_counted;
+    if (left > counted + CLIENT_GREW_BYTES || left + CLIENT_GREW_BYTES < counted) {
+        begin(session->redis);
+        client_memory_query(session, left);
+        client_memory_changed(session);
+        end(session->redis);
+    }
     if (left > session->query_max) {
         redis_log(session->redis, 1, "Closing client that reached max query buffer length: %s",
                   stream_peer(session->stream));
@@ -215,6 +229,7 @@ static size_t on_input(void *ctx, const uint8_t *data, size_t len, bool ended)
             return len;
         }
     }
+    if (session->batch.word_cap > BATCH_WORDS_KEPT) batch_trim(session);
     check_waiting(session, len - at);
     return at;
 }

@@ -76,7 +76,16 @@ static const char *set_number(struct redis_settings *trial, const struct paramet
                               struct kith_str value, char error[SETTING_ERROR_MAX])
 {
     int64_t number;
-    if (parameter->kind == PARAMETER_MEMORY) {
+    const bool share = parameter->kind == PARAMETER_PERCENT && value.len &&
+                       value.data[value.len - 1] == '%';
+    if (share) {
+        if (!text_integer((struct kith_str){value.data, value.len - 1}, &number) || number < 0 ||
+            number > 100)
+            return "argument must be a memory or percent value";
+        number = -number;
+    } else if (parameter->kind == PARAMETER_PERCENT) {
+        if (!settings_memory(value, &number)) return "argument must be a memory or percent value";
+    } else if (parameter->kind == PARAMETER_MEMORY) {
         if (!settings_memory(value, &number)) return "argument must be a memory value";
     } else if (parameter->kind == PARAMETER_OCTAL) {
         number = 0;
@@ -316,9 +325,13 @@ void settings_print(const struct redis_settings *settings, const struct paramete
     switch (parameter->kind) {
     case PARAMETER_NUMBER:
     case PARAMETER_MEMORY:
-    case PARAMETER_PERCENT:
         buffer_printf(out, "%lld", (long long)number_in(settings, parameter));
         break;
+    case PARAMETER_PERCENT: {
+        const long long number = number_in(settings, parameter);
+        buffer_printf(out, number < 0 ? "%lld%%" : "%lld", number < 0 ? -number : number);
+        break;
+    }
     case PARAMETER_OCTAL:
         buffer_printf(out, "%llo", (unsigned long long)number_in(settings, parameter));
         break;

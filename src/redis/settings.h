@@ -65,7 +65,7 @@ struct redis_settings { /* numbers, yes and no (1, 0), choices and bytes are all
 enum parameter_kind {
     PARAMETER_NUMBER,  /* min..max */
     PARAMETER_MEMORY,  /* bytes, with units; min..max */
-    PARAMETER_PERCENT, /* bytes; kept as typed is not needed */
+    PARAMETER_PERCENT, /* bytes; below 0: hundredths of maxmemory */
     PARAMETER_YES_NO,
     PARAMETER_CHOICE,
     PARAMETER_OCTAL,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "redis/acl.h"
+#include "redis/client_memory.h"
 #include "redis/slowlog.h"
 #include "redis/tracking.h"
 
@@ -52,6 +53,7 @@ void redis_apply_settings(struct redis *redis)
     if (settings->notify) redis->interests |= INTEREST_EVENTS;
     else redis->interests &= ~(unsigned)INTEREST_EVENTS;
     fill_cache_settings(settings, cache_settings(redis->cache));
+    client_memory_apply(redis);
     slowlog_trim(redis);
     acl_log_trim(redis->acl, (size_t)settings->acllog_max_len);
     tracking_limit(redis);

@@ -10,6 +10,8 @@
     {name, PARAMETER_NUMBER, flags, low, high, preset, NULL, AT(member)}
 #define MEMORY(name, member, low, high, preset, flags)                                             \
     {name, PARAMETER_MEMORY, flags, low, high, preset, NULL, AT(member)}
+#define SHARE(name, member, preset)                                                                \
+    {name, PARAMETER_PERCENT, 0, -100, BIG, preset, NULL, AT(member)}
 #define YES_NO(name, member, preset, flags)                                                        \
     {name, PARAMETER_YES_NO, flags, 0, 1, preset, NULL, AT(member)}
 #define CHOICE(name, member, preset, choices, flags)                                               \
@@ -111,7 +113,7 @@ static const struct parameter table[] = {
     CHOICE("maxmemory-policy", maxmemory_policy, "noeviction", POLICIES, 0),
     NUMBER("maxmemory-samples", maxmemory_samples, 1, 64, "5", 0),
     NUMBER("maxmemory-eviction-tenacity", maxmemory_tenacity, 0, 100, "10", 0),
-    MEMORY("maxmemory-clients", maxmemory_clients, 0, BIG, "0", 0),
+    SHARE("maxmemory-clients", maxmemory_clients, "0"),
     NUMBER("lfu-log-factor", lfu_log_factor, 0, INT, "10", 0),
     NUMBER("lfu-decay-time", lfu_decay_time, 0, INT, "1", 0),
     YES_NO("lazyfree-lazy-eviction", lazy_evict, "no", 0),
