@@ -2,6 +2,7 @@
 the queries that its users write; what comes back is compared with a count by hand."""
 
 import math
+import random
 import sys
 
 import redis
@@ -125,6 +126,48 @@ def everything(client, storage, algorithm):
     equal(client.dbsize(), 0)
 
 
+def bm25(documents, words, every):
+    """Of the documents with every word, or any of them: BM25 as the books have it."""
+    mean = sum(map(len, documents)) / len(documents)
+    found = {}
+    for i, document in enumerate(documents):
+        counts = [document.count(word) for word in words]
+        if not (all(counts) if every else any(counts)):
+            continue
+        score = 0.0
+        for word, count in zip(words, counts):
+            holding = sum(word in other for other in documents)
+            rare = math.log(1 + (len(documents) - holding + 0.5) / (holding + 0.5))
+            norm = 1.2 * (1 - 0.75 + 0.75 * len(document) / mean)
+            score += rare * count * 2.2 / (count + norm)
+        found[f"s:{i}"] = score
+    return found
+
+
+def scores(client):
+    """Scores of words against a count by hand."""
+    rng = random.Random(7)
+    documents = [[f"w{int(rng.paretovariate(1)) % 40}" for _ in range(rng.randint(3, 40))]
+                 for _ in range(120)]
+    client.execute_command("FT.CREATE", "scores", "PREFIX", 1, "s:", "SCHEMA", "t", "TEXT")
+    for i, document in enumerate(documents):
+        client.hset(f"s:{i}", mapping={"t": " ".join(document)})
+    for _ in range(60):
+        words = rng.sample([f"w{i}" for i in range(1, 12)], rng.randint(1, 3))
+        every = rng.random() < 0.5
+        got = client.execute_command("FT.SEARCH", "scores", (" " if every else "|").join(words),
+                                     "NOCONTENT", "WITHSCORES", "LIMIT", 0, 200)
+        wanted = bm25(documents, words, every)
+        equal(got[0], len(wanted))
+        keys = [key.decode() for key in got[1::2]]
+        equal(set(keys), set(wanted))
+        for key, score in zip(keys, got[2::2]):
+            holds(abs(float(score) - wanted[key]) < 1e-6, f"{words} {key} {score} {wanted[key]}")
+        order = [wanted[key] for key in keys]
+        holds(all(a >= b - 1e-9 for a, b in zip(order, order[1:])), "not by score")
+    client.execute_command("FT.DROPINDEX", "scores", "DD")
+
+
 def restart(server):
     server.start(log=True)
     client = redis.Redis(port=server.port)
@@ -147,6 +190,8 @@ with Server(sys.argv[1]) as own:
             for kind in ("hash", "json"):
                 for graph in ("flat", "hnsw"):
                     steps.run(f"{protocol} {kind} {graph}", everything, r, kind, graph)
+    with redis.Redis(port=own.port, protocol=2) as r:
+        steps.run("scores", scores, r)
     equal(own.stop(), 0)
     steps.run("a restart with the log", restart, own)
     status = steps.summary("redisvl")
