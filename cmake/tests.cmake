@@ -84,7 +84,7 @@ endif()
 # The Redis door with the clients that people use; skipped where they cannot be had.
 if(TARGET kith AND NOT KITH_SANITIZE)
   foreach(client ioredis node_redis glide redis_py doors redisvl mem0 langchain langchain_community
-      redis_cli redis_benchmark)
+      cache_http redis_cli redis_benchmark)
     add_test(NAME clients.${client} COMMAND ${CMAKE_SOURCE_DIR}/tests/clients/run.sh ${client}
       $<TARGET_FILE:kith> ${CMAKE_BINARY_DIR})
     set_tests_properties(clients.${client} PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77)

@@ -43,6 +43,10 @@ redis_py | doors | redisvl | mem0 | langchain | langchain_community)
   export MEM0_TELEMETRY=False
   exec "$home/venv/bin/python" -B "$here/python/$client.py" "$kith"
   ;;
+cache_http)
+  needs python3
+  exec python3 -B "$here/python/cache_http.py" "$kith"
+  ;;
 redis_cli)
   needs redis-cli
   exec "$here/redis-cli.sh" "$kith"
