@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/alloc.h"
 #include "cache/heap.h"
 #include "redis/redis_internal.h"
 
@@ -475,6 +476,56 @@ static void sizes(void **state)
     redis_free(redis);
 }
 
+static void run_words(struct session *s, const char *words)
+{
+    struct kith_str argv[32];
+    size_t argc = 0;
+    struct buffer out;
+    buffer_init(&out);
+    for (const char *at = words; argc < 32; at++) {
+        argv[argc++] = (struct kith_str){at, strcspn(at, "^")};
+        at += argv[argc - 1].len;
+        if (!*at) break;
+    }
+    const int rc = session_run(s, argv, argc, &out);
+    assert_true(rc == 0 || rc == KITH_ENOMEM);
+    buffer_release(&out);
+}
+
+/* Without memory at every place: an error or an answer, and the index is right afterwards. */
+static void no_memory(void **state)
+{
+    (void)state;
+    static const char *const commands[] = {
+        "FT.CREATE^i^PREFIX^1^d:^FILTER^@n > 0^STOPWORDS^1^it^SCORE_FIELD^n^SCHEMA^t^TEXT^n^NUMERIC",
+        "HSET^d:1^t^cats like it here^n^0.5",
+        "HSET^d:2^t^a happy cat^n^1",
+        "FT.SEARCH^i^(cat|dog) @n:[0 9]^SCORER^TFIDF^LANGUAGE^french^INFIELDS^1^t^SLOP^3^HIGHLIGHT",
+        "FT.SEARCH^i^cat^SUMMARIZE^LEN^2^SORTBY^n",
+        "FT.AGGREGATE^i^*^APPLY^upper(format('%s-%s',@t,@n+1))^AS^x^APPLY^split(@t,' ')^AS^w^FILTER^@n>0^"
+        "GROUPBY^1^@w^REDUCE^TOLIST^1^@x^AS^l^REDUCE^QUANTILE^2^@n^0.5^AS^q^WITHCURSOR^COUNT^1",
+        "FT.EXPLAINCLI^i^@t:(cat \"here it is\") -dog*",
+        "FT.ALTER^i^SCHEMA^ADD^u^TAG",
+        "FT.INFO^i",
+    };
+    struct redis *redis = door_open();
+    bool reached = true;
+    for (uint64_t n = 1; reached; n++) {
+        struct session *s = session_open_local(redis);
+        alloc_fault_arm(n, false);
+        for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) run_words(s, commands[i]);
+        reached = alloc_fault_count() >= n;
+        alloc_fault_disarm();
+        run_words(s, "FT.DROPINDEX^i");
+        for (size_t i = 0; i < 3; i++) run_words(s, commands[i]);
+        keys_are(s, "cat", "2 1");
+        run_words(s, "FT.DROPINDEX^i^DD");
+        session_close_local(s);
+        if (!reached) assert_in_range(n, 100, 20000);
+    }
+    redis_free(redis);
+}
+
 static void idle_cursors(void **state)
 {
     (void)state;
@@ -506,6 +557,7 @@ int main(void)
         cmocka_unit_test(altered),
         cmocka_unit_test(explained),
         cmocka_unit_test(sizes),
+        cmocka_unit_test(no_memory),
         cmocka_unit_test(idle_cursors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
