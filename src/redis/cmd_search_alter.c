@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "redis/cmd_search.h"
+#include "redis/search_derived.h"
 #include "redis/search_wording.h"
 
 #define ALTER_WORDS_MAX 16384u
@@ -38,6 +39,7 @@ void run_ft_alter(struct redis_call *call)
     mem_free(words);
     if (!fresh) return;
     search_redefine(index, fresh);
+    search_sync_poke(call->redis); /* its collection is made anew, too */
     call_log(call, call->argv, call->argc);
     call->redis->dirty++;
     resp_ok(call->reply);

@@ -351,6 +351,7 @@ void search_redefine(struct search_index *index, struct search_index *fresh)
     SWAP(payload_field);
     SWAP(language);
     index->rebuild = true;
+    index->scanning = false;
     search_index_free(fresh);
 }
 

@@ -47,7 +47,26 @@ static void give_up(struct redis *redis, struct search_derived *derived, const c
               derived->name, why);
 }
 
-/* FT.ALTER gave the index more fields: a new collection, all documents anew. */
+/* FT.ALTER gave the index more fields: a new collection, all documents anew. Who searches the old
+ * one holds what stands for it. */
+static void exchange(struct redis *redis, struct search_index *index,
+                     struct kith_collection *handle, size_t fields)
+{
+    struct search_derived *old = index->derived;
+    struct search_derived *fresh = search_derived_new(index, handle);
+    if (!fresh) {
+        give_up(redis, old, "no memory");
+        return;
+    }
+    fresh->fields = fields; /* there may be even more by now */
+    fresh->target = UINT64_MAX; /* who waits, waits for all of it */
+    index->derived = fresh;
+    index->rebuild = true;
+    index->scanning = false;
+    old->dropped = true;
+    search_derived_unref(old);
+}
+
 static void remake(struct redis *redis, struct search_index *index)
 {
     struct search *search = search_of(redis);
@@ -65,18 +84,10 @@ static void remake(struct redis *redis, struct search_index *index)
     cache_lock(redis->cache);
     cache_begin(redis->cache);
     search->stepping = false;
-    if (rc == 0) {
-        kith_collection_release(derived->handle);
-        derived->handle = handle;
-        derived->fields = fields;
-    } else {
-        give_up(redis, derived, err.text);
-    }
-    if (rc == 0 && !derived->dropped) {
-        index->rebuild = true; /* the index is there: it is what drops derived */
-        index->scanning = false;
-    }
     /* Dropped meanwhile, before the new one was there: it goes when the server starts again. */
+    if (rc) give_up(redis, derived, err.text);
+    else if (derived->dropped) kith_collection_release(handle);
+    else exchange(redis, index, handle, fields); /* not dropped: the index is there */
     search_derived_unref(derived);
 }
 
@@ -169,7 +180,6 @@ static void follow(void *arg)
 {
     struct redis *redis = arg;
     struct search_sync *sync = search_of(redis)->sync;
-    search_derived_sweep(redis);
     for (;;) {
         const enum step result = step(redis, true);
         if (is_stopped(sync)) return;
@@ -200,6 +210,7 @@ int search_sync_start(struct redis *redis, struct kith_error *err)
         return error_set(err, KITH_ENOMEM, "redis: no memory");
     }
     search_of(redis)->sync = sync;
+    search_derived_sweep(redis); /* nobody can make an index yet */
     return os_thread_start(redis->os, "indexes", 5, follow, redis, &sync->thread, err);
 }
 

@@ -310,6 +310,8 @@ static int put_children(struct translation *run, const struct query_node *node)
 {
     struct search_filter *out = run->out;
     int rc = 0;
+    if (node->in_order || node->slop >= 0)
+        return refuse(run, NULL, "words near each other are not asked of a collection");
     buffer_printf(&out->text, "(");
     for (const struct query_node *at = node->first; rc == 0 && at; at = at->next) {
         if (at != node->first)
@@ -387,7 +389,7 @@ static int put_root(struct translation *run, const struct search_query *query)
         run->out->range = root;
         return 0;
     }
-    if (root->kind != QUERY_AND) return put_node(run, root);
+    if (root->kind != QUERY_AND || root->in_order || root->slop >= 0) return put_node(run, root);
     for (const struct query_node *at = root->first; rc == 0 && at; at = at->next) {
         if (at->kind == QUERY_RANGE && !run->out->range && !query->knn) {
             run->out->range = at;

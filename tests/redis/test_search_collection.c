@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/rng.h"
 #include "redis/redis_internal.h"
 #include "redis/search_derived.h"
@@ -73,7 +74,10 @@ static const char *ask(struct session *s, const char *words, float x, float y)
         if (!*at) break;
     }
     buffer_init(&out);
-    assert_int_equal(session_run(s, argv, argc, &out), 0);
+    if (session_run(s, argv, argc, &out)) {
+        buffer_release(&out);
+        return "-LOST"; /* no memory for the session itself */
+    }
     assert_true(out.len < sizeof text);
     if (out.len) memcpy(text, out.data, out.len);
     text[out.len] = 0;
@@ -303,6 +307,11 @@ static void follows(void **state)
     EXPECT(s, "FLUSHALL", "+OK\r\n");
     EXPECT(s, "HSET d:6 user x", ":1\r\n");
     assert_int_equal(rows_of(&at, "i", NULL), 1);
+    /* more fields: a new collection by the same name */
+    EXPECT(s, "HSET d:6 more 7", ":1\r\n");
+    ASK(s, "FT.ALTER^i^SCHEMA^ADD^more^NUMERIC", "+OK\r\n");
+    assert_int_equal(rows_of(&at, "i", "more == 7 and array_contains(user, \"x\")"), 1);
+    assert_true(owner_is_redis(at.db, NULL, "i"));
     /* what a row cannot hold stays out of it and in the index */
     ASK(s, "HSET^d:\xff^user^x", ":1\r\n");
     assert_int_equal(rows_of(&at, "i", NULL), 1);
@@ -471,6 +480,76 @@ static void nearest_graph(void **state)
     nearest("HNSW", "COSINE");
 }
 
+/* ---- out of memory at every place ---- */
+
+/* Runs it with the n-th allocation failing, for every n; fn checks and puts things right. */
+static void starve(struct place *at, const char *words, void (*fn)(struct place *at, bool ok))
+{
+    for (uint64_t n = 1; n < 5000; n++) {
+        alloc_fault_arm(n, false);
+        const char *reply = ask(at->session, words, 1, 0);
+        const char kind = reply[0];
+        const bool reached = alloc_fault_count() >= n;
+        alloc_fault_disarm();
+        if (strcmp(reply, "-LOST") == 0) {
+            session_close_local(at->session);
+            at->session = session_open_local(at->redis);
+        }
+        if (!strchr("*+-", kind)) fail_msg("%s: no reply", words);
+        if (fn) fn(at, kind != '-');
+        if (reached) continue;
+        if (kind == '-') fail_msg("%s: refused without need", words);
+        return;
+    }
+    fail_msg("%s: no end", words);
+}
+
+static void created(struct place *at, bool ok)
+{
+    if (!ok)
+        (void)ask(at->session, "FT.CREATE^x^SCHEMA^tag^TAG^v^VECTOR^FLAT^6^TYPE^FLOAT32^DIM^2^"
+                               "DISTANCE_METRIC^L2", 0, 0);
+    ASK(at->session, "FT.DROPINDEX^x", "+OK\r\n");
+}
+
+static void dropped(struct place *at, bool ok)
+{
+    if (!ok) (void)ask(at->session, "FT.DROPINDEX^y", 0, 0);
+    ASK(at->session, "FT.CREATE^y^SCHEMA^tag^TAG", "+OK\r\n");
+}
+
+static void without_memory(void **state)
+{
+    (void)state;
+    static const char *const table[] = {
+        "FT._LIST", "FT.INFO^c", "FT.SEARCH^c^*",
+        "FT.SEARCH^c^@user:{ann|b*} -quick @n:[0 5]^SORTBY^d^RETURN^1^user",
+        "FT.SEARCH^c^@yes:{true}=>[KNN 2 @v $v]^PARAMS^2^v^%v",
+        "FT.AGGREGATE^c^*^LOAD^*"};
+    struct place at;
+    open_place(&at);
+    make(&at, false);
+    fill(&at, false);
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) starve(&at, table[i], NULL);
+    starve(&at, "FT.CREATE^x^SCHEMA^tag^TAG^v^VECTOR^FLAT^6^TYPE^FLOAT32^DIM^2^DISTANCE_METRIC^L2",
+           created);
+    ASK(at.session, "FT.CREATE^y^SCHEMA^tag^TAG", "+OK\r\n");
+    starve(&at, "FT.DROPINDEX^y", dropped);
+    /* the thread and who waits for it */
+    for (uint64_t n = 1; n < 60; n++) {
+        char words[64];
+        (void)snprintf(words, sizeof words, "HSET^k:%u^tag^x", (unsigned)n);
+        (void)ask(at.session, words, 0, 0);
+        if (n % 7 == 0) (void)ask(at.session, "DEL^k:3^k:4", 0, 0);
+        alloc_fault_arm(n, false);
+        redis_settle_indexes(at.redis);
+        alloc_fault_disarm();
+    }
+    ASK(at.session, "FT.SEARCH^y^*^LIMIT^0^0", "*1\r\n:57\r\n");
+    assert_int_equal(rows_of(&at, "y", NULL), 57);
+    close_place(&at);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -480,6 +559,7 @@ int main(void)
         cmocka_unit_test(restarts),
         cmocka_unit_test(nearest_flat),
         cmocka_unit_test(nearest_graph),
+        cmocka_unit_test(without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
