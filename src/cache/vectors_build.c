@@ -35,7 +35,7 @@
 #define COMPACT_DEAD 64u /* fewer are not worth moving the others for */
 #define BUILD_M_MAX 256u
 #define BUILD_EF_MAX 1000u
-#define BUILD_EF 200u
+#define BUILD_EF 200u /* searches of a build are half wider than it is told (graph_build_insert.c) */
 
 struct source {
     struct vset_run *run; /* owns a reference */
@@ -101,7 +101,8 @@ static struct vset_job *job_new(struct vector_set *set, uint32_t first, uint32_t
     if (!job) return NULL;
     job->set = set;
     job->m = set->params.m < BUILD_M_MAX ? set->params.m : BUILD_M_MAX;
-    job->ef = set->ef == 0 ? BUILD_EF : set->ef < BUILD_EF_MAX ? set->ef : BUILD_EF_MAX;
+    const uint32_t ef = set->ef == 0 ? BUILD_EF : set->ef < BUILD_EF_MAX ? set->ef : BUILD_EF_MAX;
+    job->ef = (ef * 2 + 2) / 3;
     for (uint32_t i = first; i < end; i++) {
         if (take_source(job, set->runs[i])) {
             vset_job_free(job);
