@@ -49,7 +49,8 @@ int owner_list(struct kith_db *db, const char *database, struct kith_names *out,
                struct kith_error *err)
 {
     char prefix[KEY_MAX];
-    if (!write_key(prefix, database, "")) return error_set(err, KITH_EINVAL, "the name is too long");
+    if (!write_key(prefix, database, ""))
+        return error_set(err, KITH_EINVAL, "the name is too long");
     const int rc = kith_meta_list(db, prefix, out, err);
     const size_t len = strlen(prefix);
     for (size_t i = 0; rc == 0 && i < out->count; i++)
