@@ -1,23 +1,24 @@
 // RESTful v2, as any HTTP client speaks it: every route of the table in docs/rest.md has to be
 // answered with code 0, and the usual errors are looked at.
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 import { assert, step } from './steps.mjs';
 
 // | `collections` | `list` `has` ... |
 function routes() {
   const page = readFileSync(new URL('../../../docs/rest.md', import.meta.url), 'utf8');
-  const table = page.split('## Routes')[1].split('\n\n`jobs')[0];
+  const table = page.split('## Routes')[1].split('\n\n`quotacenter')[0];
   const found = [];
   for (const [, group, actions] of table.matchAll(/^\| (.+?) \| (.+) \|$/gm)) {
-    const prefix = /^`(\w+)`$/.exec(group)?.[1];
+    const prefix = /^`([\w/]+)`$/.exec(group)?.[1];
     for (const [, action] of actions.matchAll(/`([\w/]+)`/g))
       found.push(prefix ? `${prefix}/${action}` : action);
   }
   return found;
 }
 
-export async function rest(address) {
+export async function rest(address, imports) {
   const answered = new Set();
   const raw = async (path, body, headers = {}) => {
     const reply = await fetch(`http://${address}/v2/vectordb/${path}`,
@@ -106,6 +107,9 @@ export async function rest(address) {
     await post('collections/drop_properties', at({ propertyKeys: ['collection.ttl.seconds'] }));
     await post('collections/fields/add', at({ schema: { fieldName: 'note', dataType: 'VarChar',
       nullable: true, elementTypeParams: { max_length: 20 } } }));
+    await post('collections/fields/add', at({ schema: { fieldName: 'brief', dataType: 'Int64',
+      nullable: true } }));
+    await post('collections/fields/drop', at({ fieldName: 'brief' }));
     await post('collections/fields/alter_properties', at({ fieldName: 'note',
       fieldParams: { max_length: 40 } }));
     const { fields } = await post('collections/describe', at());
@@ -191,6 +195,30 @@ export async function rest(address) {
     const { results } = await post('common/run_analyzer', { text: ['The Foxes'],
       analyzerParams: { type: 'english' } });
     assert.equal(results[0].tokens[0].token, 'fox');
+  });
+  await step('REST: import jobs', async () => {
+    writeFileSync(join(imports, 'web.csv'), 'id,vector,colour\n77,"[1,2,3,4]",grey\n');
+    writeFileSync(join(imports, 'bad.csv'), 'id,vector\n78,"[1,2,3]"\n');
+    const run = async files => {
+      const { jobId } = await post('jobs/import/create', at({ files }));
+      for (;;) {
+        const job = await post('jobs/import/get_progress', { jobId });
+        if (!['Pending', 'Importing'].includes(job.state))
+          return await post('jobs/import/describe', { jobId });
+        await new Promise(resolve => setTimeout(resolve, 20));
+      }
+    };
+    const job = await run([['web.csv']]);
+    assert.equal(job.state, 'Completed');
+    assert.equal(job.importedRows, 1);
+    assert.equal((await post('entities/get', at({ id: [77] })))[0].colour, 'grey');
+    const bad = await run([['bad.csv']]);
+    assert.equal(bad.state, 'Failed');
+    assert.match(bad.reason, /^bad\.csv: row 1: /);
+    const { records } = await post('jobs/import/list', at());
+    assert.deepEqual(records.map(r => r.state), ['Failed', 'Completed']);
+    await fails('jobs/import/create', at({ files: [['../data/KITH.json']] }), 2100, /import\.dir/);
+    await post('entities/delete', at({ filter: 'id == 77' }));
   });
   await step('REST: upkeep and drop', async () => {
     await post('entities/advanced_search', at({ limit: 1,

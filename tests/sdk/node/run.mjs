@@ -12,6 +12,7 @@ import { promisify } from 'node:util';
 import { connect } from './connect.mjs';
 import { coverage } from './coverage.mjs';
 import { durability } from './durability.mjs';
+import { imports } from './imports.mjs';
 import { kinds } from './kinds.mjs';
 import { lesser } from './lesser.mjs';
 import { orders } from './orders.mjs';
@@ -46,9 +47,10 @@ try {
   await ranks(client, sdk);
   await orders(client, sdk);
   await lesser(client, sdk);
+  await imports(client, sdk, server);
   await aliases(client);
   await partitions(client, sdk);
-  await server.apart(() => rest(server.address));
+  await server.apart(() => rest(server.address, server.imports));
   await step('the quickstart', async () => {
     const run = promisify(execFile);
     const { stdout } = await run(process.execPath, [resolve(modules, 'quickstart.mjs'), server.address]);

@@ -1,7 +1,7 @@
 // A `kith serve` of our own: on any free port, over a directory that goes when the test ends. What
 // it answered is read from its metrics before it is stopped, and summed over its starts.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -10,14 +10,15 @@ export class Server {
     this.kith = kith;
     this.root = mkdtempSync(join(tmpdir(), 'kith-sdk-'));
     this.data = join(this.root, 'data');
+    this.imports = join(this.root, 'imports'); // files that clients may import
+    mkdirSync(this.imports);
     this.answered = new Map(); // RPC: how often with success
   }
 
   // Waits for the line that says where it listens.
   async start(...flags) {
     const args = ['serve', '--data', this.data, '--milvus-port', 'auto', '--redis-port', '0',
-      '--ops-port', 'auto',
-      ...flags];
+      '--ops-port', 'auto', '--import-dir', this.imports, ...flags];
     this.child = spawn(this.kith, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     this.ended = new Promise(resolve => this.child.once('exit', resolve));
     let said = '';

@@ -14,6 +14,7 @@ from pymilvus import (AnnSearchRequest, Collection, CollectionSchema, DataType, 
                       Function, FunctionType, MilvusClient, RRFRanker, WeightedRanker, connections,
                       utility)
 
+from imports import imports
 from lesser import lesser
 from kinds import kinds
 from orders import orders
@@ -308,6 +309,7 @@ def main():
         for part in (kinds, orders, ranks):
             part(client)
         lesser(client, address)
+        imports(client, address, server)
         orm(address)
 
         @step("the quickstart")

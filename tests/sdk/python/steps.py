@@ -21,6 +21,8 @@ class Server:
     def __init__(self, kith):
         self.kith = kith
         self.root = tempfile.mkdtemp(prefix="kith-sdk-")
+        self.imports = os.path.join(self.root, "imports")  # files that clients may import
+        os.mkdir(self.imports)
         self.child = None
         self.answered = collections.Counter()  # RPC: how often with success; "NO RPC": refused
 
@@ -28,7 +30,7 @@ class Server:
         self.stop()  # one that a step which failed has left
         self.child = subprocess.Popen(
             [self.kith, "serve", "--data", os.path.join(self.root, "data"), "--milvus-port", "auto",
-             "--ops-port", "auto", "--redis-port", "0", *flags], stdout=subprocess.PIPE, text=True)
+             "--ops-port", "auto", "--redis-port", "0", "--import-dir", self.imports, *flags], stdout=subprocess.PIPE, text=True)
         for line in self.child.stdout:
             found = re.search(r"milvus (\S+:\d+), ops (\S+:\d+)", line)
             if found:
