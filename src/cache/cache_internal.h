@@ -45,7 +45,7 @@ struct cache {
     struct evict_pool pool;
     struct lazy lazy;
     size_t limit_less; /* so much less than memory_max; evict.c */
-    size_t kept_bytes; /* of values that `keeping` has kept */
+    size_t kept_count, kept_bytes; /* of values that `keeping` has kept; about */
     struct deflater *deflater; /* owns; NULL until the first text is compressed */
 };
 

@@ -41,6 +41,7 @@ static bool is_kept(struct cache *cache, enum value_type type, void *value)
 {
     const struct cache_hooks *hooks = &cache->hooks;
     if (!hooks->keeping || !hooks->keeping(hooks->ctx, type, value)) return false;
+    cache->kept_count++;
     cache->kept_bytes += value_of_type(type)->bytes(value);
     return true;
 }
@@ -49,6 +50,7 @@ void cache_free_kept(struct cache *cache, enum value_type type, void *value)
 {
     const size_t bytes = value_of_type(type)->bytes(value);
     cache->kept_bytes -= bytes < cache->kept_bytes ? bytes : cache->kept_bytes;
+    if (--cache->kept_count == 0) cache->kept_bytes = 0; /* what is estimated may change */
     free_of_type(cache, type, value);
 }
 
