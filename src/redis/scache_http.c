@@ -3,7 +3,7 @@
  *
  * A request runs on a worker of the net, as a private call of a session of its own
  * (private_call.h). A look-up is taken in its steps (scache_look.h), so that the search itself
- * stands between two calls, without the lock. The reply leaves when the log holds what it says.
+ * stands between two calls, without the lock. The reply to a change leaves when the log holds it.
  */
 #include "redis/scache_http.h"
 
@@ -304,7 +304,8 @@ static void answer(struct run *run, size_t verb, const char *why)
 {
     struct exchange *exchange = run->exchange;
     const struct kith_str reply = {(const char *)run->reply.data, run->reply.len};
-    struct keep *keep = run->http->redis->keep;
+    const bool writes = descriptions[verb].flags & CMD_WRITE;
+    struct keep *keep = writes ? run->http->redis->keep : NULL;
     const char *name = verb == SCACHE_VERB_DEL ? "deleted" : "entry";
     if (why) fail_text(exchange, 503, why);
     else if (buffer_failed(&run->reply) || reply.len == 0) fail_text(exchange, 500, "no memory");

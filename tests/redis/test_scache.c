@@ -316,7 +316,9 @@ static void test_memory(void **state)
         "SCACHE.GET c 'how to enable 2FA' FILTER '.a == 1'\r\n"
         "SCACHE.GET c 'enable 2FA' VALUES 2 1 0 FILTER '.a == 1'\r\n"
         "SCACHE.GET c 'disable 2FA' VALUES 2 1 0\r\nSCACHE.STATS c\r\n"
-        "SCACHE.SET c 'how to enable 2FA' yes\r\n";
+        "SCACHE.SET c 'how to enable 2FA' yes\r\n"
+        "SCACHE.CALIBRATE c PAIRS '[{\"same\":true,\"a\":\"x\\\\n\",\"b\":\"x\",\"vector_a\":[1],"
+        "\"vector_b\":[1]},{\"same\":false,\"distance\":1}]' MODEL m\r\n";
     struct redis *redis = door_open();
     struct session *s = session_open_local(redis);
     bool reached = true;

@@ -9,8 +9,10 @@
 
 #include <cmocka.h>
 
+#include "base/alloc.h"
 #include "milvus/rest_server.h"
 #include "redis/scache_http.h"
+#include "redis/scache_json.h"
 
 struct cache_server {
     struct rest_server rest;
@@ -199,6 +201,57 @@ static void test_refusals(void **state)
     close_cache(&server);
 }
 
+/* The n-th allocation fails, for every n: a status, and no other words. */
+static void test_memory(void **state)
+{
+    (void)state;
+    static const char body[] = "{\"prompt\":\"a \\u00e9\",\"response\":\"b \\n\",\"vector\":[1,2,3],"
+                               "\"ttl\":5,\"attr\":{\"a\":1},\"model\":\"m\"}";
+    static const char reply[] = "%2\r\n$1\r\na\r\n,0.5\r\n$1\r\nb\r\n_\r\n";
+    int rc = KITH_ENOMEM;
+    for (uint64_t n = 1; rc == KITH_ENOMEM && n < 100; n++) {
+        struct arena arena;
+        struct scache_words words = {0};
+        struct buffer out;
+        const char *key = NULL;
+        arena_init(&arena);
+        buffer_init(&out);
+        alloc_fault_arm(n, false);
+        rc = scache_json_read(SCACHE_VERB_SET, (struct kith_str){"c", 1},
+                              (struct kith_str){body, sizeof body - 1}, &arena, &words, &key, NULL);
+        if (rc == 0) {
+            rc = scache_json_write((struct kith_str){reply, sizeof reply - 1}, "x", &out);
+            assert_int_equal(words.argc, 12);
+        }
+        alloc_fault_disarm();
+        if (rc == 0) assert_memory_equal(out.data, "{\"a\":0.5,\"b\":null}", out.len);
+        buffer_release(&out);
+        arena_release(&arena);
+    }
+    assert_int_equal(rc, 0);
+}
+
+/* Replies that no cache gives are refused, wherever they are cut. */
+static void test_replies(void **state)
+{
+    (void)state;
+    static const char reply[] = "%2\r\n$1\r\na\r\n:12\r\n$2\r\nbc\r\n$0\r\n\r\n";
+    struct buffer out;
+    buffer_init(&out);
+    for (size_t len = 0; len < sizeof reply - 1; len++) {
+        char *cut = malloc(len ? len : 1);
+        assert_non_null(cut);
+        memcpy(cut, reply, len);
+        assert_int_equal(scache_json_write((struct kith_str){cut, len}, "x", &out), KITH_EINVAL);
+        buffer_clear(&out);
+        free(cut);
+    }
+    const struct kith_str whole = {reply, sizeof reply - 1};
+    assert_int_equal(scache_json_write(whole, "x", &out), 0);
+    assert_memory_equal(out.data, "{\"a\":12,\"bc\":\"\"}", out.len);
+    buffer_release(&out);
+}
+
 static int as(struct cache_server *server, const struct scache_route *route, const char *cache,
               const char *who)
 {
@@ -265,6 +318,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_routes),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_replies),
         cmocka_unit_test(test_rights),
         cmocka_unit_test(test_password),
     };
