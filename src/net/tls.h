@@ -11,8 +11,8 @@
 struct tls_context; /* certificate and key of a door; shared, counted */
 struct tls_conn;
 
-/* What was read of certificates and keys that are no regular files. A pipe gives its bytes once, and
- * several doors may name it: it is read once, and its bytes are kept. Counted; one thread. */
+/* What was read of certificates and keys that are no regular files. A pipe gives its bytes once,
+ * and several doors may name it: it is read once, and its bytes are kept. Counted; one thread. */
 struct tls_pems;
 struct tls_pems *tls_pems_new(const struct os *os); /* NULL: no memory */
 void tls_pems_unref(struct tls_pems *pems);         /* NULL is a no-op */
@@ -20,7 +20,8 @@ void tls_pems_unref(struct tls_pems *pems);         /* NULL is a no-op */
 /* Holds a reference to pems. */
 KITH_NODISCARD int tls_context_new(const struct net_tls *files, struct tls_pems *pems, bool h2,
                                    struct tls_context **out, struct kith_error *err);
-/* Reads the files again, but for pipes; connections that stand keep what they have. The old ones stay on error. */
+/* Reads the files again, but for pipes; connections that stand keep what they have. The old ones
+ * stay on error. */
 KITH_NODISCARD int tls_context_reload(struct tls_context *context, struct kith_error *err);
 void tls_context_free(struct tls_context *context); /* NULL is a no-op */
 
