@@ -9,6 +9,7 @@
  * HTTP/1.1.
  */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -47,7 +48,9 @@ void conn_close(struct conn *conn)
     conn->closing = true;
     if (conn->proto == CONN_STREAM) stream_closed(conn);
     struct loop *loop = conn->loop;
-    loop->net->output_bytes -= conn_output_bytes(conn);
+    ready_forget(conn);
+    loop->net->output_bytes -= conn->counted_bytes;
+    conn->counted_bytes = 0;
     budget_give(conn, loop->net, &conn->h1_body_bytes);
     budget_give(conn, loop->net, &conn->h1_ahead_bytes);
     for (struct exchange *exchange = conn->exchanges, *next; exchange; exchange = next) {
@@ -149,7 +152,6 @@ static void watch_write(struct conn *conn, bool waiting)
  * the socket took. */
 static void spare_output(struct loop *loop, struct buffer *written)
 {
-    loop->net->output_bytes -= written->len;
     buffer_clear(written);
     if (loop->spare_output.data || written->cap > NET_OUTPUT_SLICE) {
         buffer_release(written);
@@ -175,20 +177,21 @@ size_t conn_unsent(const struct conn *conn)
 
 size_t conn_output_bytes(const struct conn *conn) { return conn->output.len + conn->inflight.len; }
 
-void conn_show_held(struct conn *conn)
+void conn_count_output(struct conn *conn)
 {
-    atomic_store_explicit(&conn->stream.held, conn_output_bytes(conn), memory_order_relaxed);
+    const size_t bytes = conn_output_bytes(conn);
+    if (bytes == conn->counted_bytes || conn->closing) return;
+    conn->loop->net->output_bytes += bytes - conn->counted_bytes;
+    atomic_store_explicit(&conn->counted_bytes, bytes, memory_order_relaxed);
 }
 
 void conn_put(struct conn *conn, const void *data, size_t len)
 {
     if (conn->closing) return;
-    const size_t before = conn->output.len;
     int rc = 0;
     if (conn->tls) rc = tls_conn_seal(conn->tls, data, len, conn_output(conn));
     else buffer_put(conn_output(conn), data, len);
-    struct net *net = conn->loop->net;
-    net->output_bytes += conn->output.len - before;
+    conn_count_output(conn);
     if (rc || buffer_failed(&conn->output)) {
         conn_close(conn);
     } else {
@@ -211,7 +214,7 @@ static void on_written(uv_write_t *request, int status)
     struct conn *conn = request->data;
     conn->writing = false;
     if (conn->closing) return;
-    conn->loop->net->bytes_out += conn->slice_bytes;
+    count_bytes(&conn->loop->bytes_out, conn->slice_bytes);
     conn->inflight_sent += conn->slice_bytes;
     if (status) {
         conn_close(conn);
@@ -223,7 +226,7 @@ static void on_written(uv_write_t *request, int status)
     }
     conn->inflight_sent = 0;
     spare_output(conn->loop, &conn->inflight);
-    conn_show_held(conn);
+    conn_count_output(conn);
     watch_write(conn, false);
     if (conn->proto == CONN_H2) h2_pump(conn);
     conn_flush(conn);
@@ -237,6 +240,7 @@ static void write_slice(struct conn *conn)
     uv_buf_t bytes = uv_buf_init((char *)conn->inflight.data + conn->inflight_sent,
                                  (unsigned)conn->slice_bytes);
     conn->write.data = conn;
+    conn->loop->uv_due = true;
     conn->writing = uv_write(&conn->write, (uv_stream_t *)&conn->tcp, &bytes, 1, on_written) == 0;
     if (conn->writing) watch_write(conn, true);
     else conn_close(conn);
@@ -251,7 +255,7 @@ static void write_rest(struct conn *conn)
     conn->output = empty;
     conn->inflight_sent = conn->output_sent;
     conn->output_sent = 0;
-    conn_show_held(conn);
+    conn_count_output(conn);
     write_slice(conn);
 }
 
@@ -274,26 +278,26 @@ static void end(struct conn *conn)
 static bool write_output(struct conn *conn)
 {
     const size_t len = conn->output.len - conn->output_sent;
-    if (len == 0) {
-        if (conn->output.data) spare_output(conn->loop, &conn->output);
-        return true;
-    }
-    uv_buf_t bytes = uv_buf_init((char *)conn->output.data + conn->output_sent, (unsigned)len);
-    const int sent = uv_try_write((uv_stream_t *)&conn->tcp, &bytes, 1);
-    if (sent < 0 && sent != UV_EAGAIN) {
+    ssize_t sent = 0;
+    while (len && (sent = send(conn->fd, conn->output.data + conn->output_sent, len,
+                               MSG_NOSIGNAL)) < 0 && errno == EINTR)
+        continue;
+    if (sent < 0 && errno != EAGAIN) {
         conn_close(conn);
         return false;
     }
     if (sent > 0) {
-        conn->loop->net->bytes_out += (size_t)sent;
+        count_bytes(&conn->loop->bytes_out, (size_t)sent);
         conn->output_sent += (size_t)sent;
     }
     if (conn->output_sent < conn->output.len) {
+        conn_count_output(conn);
         write_rest(conn);
         return false;
     }
     conn->output_sent = 0;
-    spare_output(conn->loop, &conn->output);
+    if (conn->output.data) spare_output(conn->loop, &conn->output);
+    conn_count_output(conn);
     return true;
 }
 
@@ -351,9 +355,8 @@ static void tls_input(struct conn *conn, const uint8_t *data, size_t len)
 {
     struct buffer plain;
     buffer_init(&plain);
-    const size_t before = conn->output.len;
     const int rc = tls_conn_feed(conn->tls, data, len, &plain, conn_output(conn));
-    conn->loop->net->output_bytes += conn->output.len - before;
+    conn_count_output(conn);
     if (plain.len && !buffer_failed(&plain)) conn_input(conn, plain.data, plain.len);
     buffer_release(&plain);
     if (conn->closing) return;
@@ -361,31 +364,22 @@ static void tls_input(struct conn *conn, const uint8_t *data, size_t len)
     if (rc) conn_close(conn);
 }
 
-static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
+void conn_took(struct conn *conn, ptrdiff_t len)
 {
-    (void)suggested;
-    const struct conn *conn = handle->data;
-    *out = uv_buf_init((char *)conn->loop->read_buffer, NET_READ_BYTES);
-}
-
-static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *bytes)
-{
-    struct conn *conn = stream->data;
-    if (len == 0 || conn->closing) return;
-    if (len == UV_EOF && conn->proto == CONN_STREAM && !conn->close_after_write) {
+    struct loop *loop = conn->loop;
+    if (len == 0 && conn->proto == CONN_STREAM && !conn->close_after_write) {
         stream_end(conn);
         return;
     }
-    if (len < 0) { /* also a half-closed one: nobody waits for the reply */
+    if (len <= 0) { /* also a half-closed one: nobody waits for the reply */
         conn_close(conn);
         return;
     }
-    conn->loop->net->bytes_in += (uint64_t)len;
+    count_bytes(&loop->bytes_in, (uint64_t)len);
     if (conn->close_after_write) return;
-    const uint8_t *data = (const uint8_t *)bytes->base;
-    if (conn->tls) tls_input(conn, data, (size_t)len);
-    else conn_input(conn, data, (size_t)len);
-    if (!conn->closing) conn_flush(conn);
+    if (conn->tls) tls_input(conn, loop->read_buffer, (size_t)len);
+    else conn_input(conn, loop->read_buffer, (size_t)len);
+    if (!conn->closing && conn->proto != CONN_STREAM) conn_flush(conn);
 }
 
 /* ---- beginning ---- */
@@ -424,13 +418,6 @@ static void name_ends(struct conn *conn)
     if (conn->door->stream &&
         uv_tcp_getsockname(&conn->tcp, (struct sockaddr *)&address, &len) == 0)
         print_address(conn, &address, conn->stream.local);
-}
-
-int conn_read(struct conn *conn, bool on)
-{
-    if (conn->closing) return 0;
-    uv_stream_t *tcp = (uv_stream_t *)&conn->tcp;
-    return on ? uv_read_start(tcp, on_alloc, on_read) : uv_read_stop(tcp);
 }
 
 static void link_conn(struct loop *loop, struct conn *conn)
@@ -484,7 +471,8 @@ void conn_begin(struct conn *conn, size_t door)
         return;
     }
     if (!conn->door->stream) conn_timer(conn, net->limits.handshake_timeout_s);
-    if (conn_read(conn, true)) conn_close(conn);
+    conn->reading = true;
+    if (!ready_watch(conn)) conn_close(conn);
     else if (conn->door->stream) stream_begin(conn);
 }
 

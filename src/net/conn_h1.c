@@ -91,7 +91,7 @@ static void feed(struct conn *conn, const uint8_t *data, size_t len, size_t *use
 static void keep_ahead(struct conn *conn, const uint8_t *data, size_t len)
 {
     const bool much = conn->h1_ahead.len + len > NET_READ_BYTES;
-    if (conn->h1_waits && much) (void)conn_read(conn, false);
+    if (conn->h1_waits && much) conn_read(conn, false);
     if ((much && !conn->h1_waits) || !budget_take(conn, &conn->h1_ahead_bytes, len)) {
         conn_close(conn);
         return;
@@ -159,10 +159,7 @@ void h1_go_on(struct conn *conn)
         conn->close_after_write = true;
         return;
     }
-    if (conn_read(conn, true)) {
-        conn_close(conn);
-        return;
-    }
+    conn_read(conn, true);
     conn_timer(conn, conn->loop->net->limits.idle_timeout_s);
     go_on(conn);
 }

@@ -43,15 +43,12 @@ size_t stream_unsent(const struct stream *stream)
 
 size_t stream_held(const struct stream *stream)
 {
-    return atomic_load_explicit(&stream->held, memory_order_relaxed);
+    return atomic_load_explicit(&conn_of_const(stream)->counted_bytes, memory_order_relaxed);
 }
-
-static void on_turn_end(uv_check_t *check) { streams_settle(check->data); }
 
 static void hold(struct stream *stream, uint64_t ticket)
 {
     struct loop *loop = conn_of(stream)->loop;
-    const bool first = !loop->held;
     const bool listed = stream->ticket != 0;
     stream->ticket = ticket;
     if (listed) return;
@@ -59,7 +56,6 @@ static void hold(struct stream *stream, uint64_t ticket)
     stream->next_held = loop->held;
     if (loop->held) loop->held->prev_held = stream;
     loop->held = stream;
-    if (first) (void)uv_check_start(&loop->turn_end, on_turn_end);
 }
 
 static void let_go(struct stream *stream)
@@ -70,7 +66,6 @@ static void let_go(struct stream *stream)
     if (stream->prev_held) stream->prev_held->next_held = stream->next_held;
     else loop->held = stream->next_held;
     if (stream->next_held) stream->next_held->prev_held = stream->prev_held;
-    if (!loop->held) (void)uv_check_stop(&loop->turn_end);
 }
 
 /* Doors with a `settle` of their own keep their tickets apart: each is asked once. */
@@ -99,9 +94,24 @@ void net_settled(struct net *net)
     for (unsigned i = 0; i < net->loop_count; i++) {
         struct loop *loop = &net->loops[i];
         os_mutex_lock(&loop->post_lock); /* the handle is closed by who has seen LOOP_END */
-        if (loop->order < LOOP_END) uv_async_send(&loop->wake);
+        if (loop->order < LOOP_END) loop_ring(loop);
         os_mutex_unlock(&loop->post_lock);
     }
+}
+
+/* What the socket did not take. false: it was too much, and the connection is closed. */
+static bool check_unsent(struct conn *conn)
+{
+    const struct stream_ops *ops = ops_of(conn);
+    const bool asks = ops->output_max && conn->stream.session;
+    const size_t most = asks ? ops->output_max(conn->stream.session) : 0;
+    conn_count_output(conn);
+    if (most && conn_unsent(conn) > most) {
+        net_log(conn->loop->net, 1, "%s: closed, it does not read its replies", conn->peer);
+        conn_close(conn);
+        return false;
+    }
+    return budget_output(conn);
 }
 
 /* What a callback wrote, into the socket. false: the connection is closed now. */
@@ -115,29 +125,17 @@ static bool send_output(struct conn *conn)
         conn_put(conn, stream->plain.data, stream->plain.len);
         buffer_clear(&stream->plain);
         if (stream->plain.cap > BYTES_KEPT) buffer_release(&stream->plain);
-    } else {
-        conn->loop->net->output_bytes += conn->output.len - stream->counted;
     }
+    if (conn->output.failed) conn_close(conn);
     if (conn->closing) return false;
-    const bool asks = ops->output_max && stream->session;
-    const size_t most = asks ? ops->output_max(stream->session) : 0;
-    if (buffer_failed(&conn->output) || (most && conn_unsent(conn) > most)) {
-        net_log(conn->loop->net, 1, "%s: closed, it does not read its replies", conn->peer);
-        conn_close(conn);
-        return false;
-    }
-    if (!budget_output(conn)) return false;
-    if (conn->writing) conn_show_held(conn); /* it became more */
     if (!conn->writing && conn->output.len == conn->output_sent && !conn->close_after_write)
         return true; /* nothing to say */
     const uint64_t ticket = ops->ticket && stream->session ? ops->ticket(stream->session) : 0;
     if (ticket) hold(stream, ticket);
     conn_flush(conn);
-    return !conn->closing;
+    if (conn->closing) return false;
+    return conn->output.len + conn->inflight.len == 0 || check_unsent(conn);
 }
-
-/* From here on, what is in the output was not counted yet. */
-static void begin_output(struct conn *conn) { conn->stream.counted = conn->output.len; }
 
 /* ---- input ---- */
 
@@ -192,25 +190,19 @@ static void settle(struct conn *conn)
     while (send_output(conn) && stream->resuming) {
         stream->resuming = false;
         if (stream->paused || conn->close_after_write) continue;
-        if (conn_read(conn, true)) {
-            conn_close(conn);
-            return;
-        }
-        begin_output(conn);
+        conn_read(conn, true);
         if (stream->pending.len) offer(conn, nothing, 0, false);
     }
 }
 
 void stream_input(struct conn *conn, const uint8_t *data, size_t len)
 {
-    begin_output(conn);
     offer(conn, data, len, false);
     settle(conn);
 }
 
 void stream_end(struct conn *conn)
 {
-    begin_output(conn);
     offer(conn, nothing, 0, true);
     if (conn->closing) return;
     /* A session that paused has something under way: it hears of the end again when it goes on. */
@@ -223,7 +215,7 @@ void stream_pause(struct stream *stream)
     struct conn *conn = conn_of(stream);
     stream->paused = true;
     stream->resuming = false;
-    (void)conn_read(conn, false);
+    conn_read(conn, false);
 }
 
 void stream_resume(struct stream *stream)
@@ -237,7 +229,7 @@ void stream_close(struct stream *stream, bool now)
 {
     struct conn *conn = conn_of(stream);
     conn->close_after_write = true;
-    (void)conn_read(conn, false);
+    conn_read(conn, false);
     if (now) stream->close_now = true;
 }
 
@@ -251,7 +243,6 @@ struct kith_str stream_pending(const struct stream *stream)
 void stream_woken(struct conn *conn)
 {
     if (conn->closing || !conn->stream.session) return;
-    begin_output(conn);
     ops_of(conn)->wake(conn->stream.session);
     settle(conn);
 }
@@ -267,7 +258,7 @@ void stream_wake(struct stream *stream)
         loop->awake = stream;
     }
     os_mutex_unlock(&loop->post_lock);
-    if (first && !listed) uv_async_send(&loop->wake);
+    if (first && !listed) loop_ring(loop);
 }
 
 /* One that was woken and is still open; NULL: no more. */
@@ -292,7 +283,7 @@ void streams_wake(struct loop *loop)
         if (!stream) return;
         stream_woken(conn_of(stream));
     }
-    uv_async_send(&loop->wake);
+    loop_ring(loop);
 }
 
 static void forget(struct stream *stream)
@@ -323,7 +314,6 @@ void stream_begin(struct conn *conn)
     struct stream *stream = &conn->stream;
     conn->proto = CONN_STREAM;
     stream->due_us = OS_FOREVER;
-    begin_output(conn);
     stream->session = ops_of(conn)->open(conn->door->ctx, stream);
     if (!stream->session) conn->close_after_write = true;
     settle(conn);

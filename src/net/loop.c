@@ -1,5 +1,5 @@
 /*
- * One event loop: a thread in uv_run, its listeners and its post queue.
+ * One event loop: a thread in ready_run, its listeners and its post queue.
  *
  * Other threads reach a loop in two ways only: loop_post() hands back an exchange that was
  * answered, loop_ask() says that the server stops; both leave a note under post_lock and wake the
@@ -114,17 +114,15 @@ static void obey(struct loop *loop, enum loop_order order)
         next = conn->next;
         conn_close(conn);
     }
-    if (order >= LOOP_END && !uv_is_closing((uv_handle_t *)&loop->wake)) {
-        uv_close((uv_handle_t *)&loop->wake, NULL);
+    if (order >= LOOP_END && !loop->ended) {
+        loop->ended = true;
         uv_close((uv_handle_t *)&loop->delay_timer, NULL);
         uv_close((uv_handle_t *)&loop->relisten_timer, NULL);
-        uv_close((uv_handle_t *)&loop->turn_end, NULL);
     }
 }
 
-static void on_wake(uv_async_t *async)
+void loop_heard(struct loop *loop)
 {
-    struct loop *loop = async->data;
     os_mutex_lock(&loop->post_lock);
     struct exchange *newest = loop->posted;
     loop->posted = NULL;
@@ -156,7 +154,7 @@ void loop_post(struct loop *loop, struct exchange *exchange)
     exchange->next_posted = loop->posted;
     loop->posted = exchange;
     os_mutex_unlock(&loop->post_lock);
-    if (wake) uv_async_send(&loop->wake);
+    if (wake) loop_ring(loop);
 }
 
 void loop_ask(struct loop *loop, enum loop_order order)
@@ -164,7 +162,7 @@ void loop_ask(struct loop *loop, enum loop_order order)
     os_mutex_lock(&loop->post_lock);
     if (order > loop->order) loop->order = order;
     os_mutex_unlock(&loop->post_lock);
-    uv_async_send(&loop->wake);
+    loop_ring(loop);
 }
 
 static void on_relisten(uv_timer_t *timer);
@@ -226,13 +224,10 @@ int loop_init(struct loop *loop, struct net *net, struct kith_error *err)
     loop->listeners = mem_zalloc_array(net->opts.door_count, sizeof *loop->listeners);
     if (!loop->read_buffer || !loop->listeners || os_mutex_init(net->opts.os, &loop->post_lock))
         return error_set(err, KITH_ENOMEM, "starting a loop: no memory");
-    if (uv_loop_init(&loop->uv) || uv_async_init(&loop->uv, &loop->wake, on_wake) ||
-        uv_timer_init(&loop->uv, &loop->delay_timer) ||
-        uv_timer_init(&loop->uv, &loop->relisten_timer) ||
-        uv_check_init(&loop->uv, &loop->turn_end))
+    if (uv_loop_init(&loop->uv) || uv_timer_init(&loop->uv, &loop->delay_timer) ||
+        uv_timer_init(&loop->uv, &loop->relisten_timer) || !ready_init(loop))
         return error_set(err, KITH_EIO, "starting a loop: the system refused");
-    loop->wake.data = loop->delay_timer.data = loop->turn_end.data = loop;
-    loop->relisten_timer.data = loop;
+    loop->delay_timer.data = loop->relisten_timer.data = loop;
     for (size_t door = 0; door < net->opts.door_count; door++) {
         const int rc = listen_on(loop, door);
         if (rc)
@@ -244,6 +239,7 @@ int loop_init(struct loop *loop, struct net *net, struct kith_error *err)
 
 void loop_release(struct loop *loop)
 {
+    ready_release(loop);
     os_mutex_release(&loop->post_lock);
     mem_free(loop->listeners);
     mem_free(loop->read_buffer);
@@ -253,7 +249,7 @@ void loop_release(struct loop *loop)
 void loop_main(void *arg)
 {
     struct loop *loop = arg;
-    while (uv_run(&loop->uv, UV_RUN_DEFAULT)) continue;
+    ready_run(loop);
     for (struct exchange *exchange = loop->posted, *next; exchange; exchange = next) {
         next = exchange->next_posted;
         exchange_free(exchange);

@@ -99,7 +99,7 @@ static void ask_to_shed(struct net *net)
 {
     if (net->output_bytes <= net->limits.output_bytes_all || atomic_exchange(&net->shedding, true))
         return;
-    for (unsigned i = 0; i < net->loop_count; i++) (void)uv_async_send(&net->loops[i].wake);
+    for (unsigned i = 0; i < net->loop_count; i++) loop_ring(&net->loops[i]);
 }
 
 void budget_reply(struct exchange *exchange)

@@ -117,7 +117,11 @@ enum loop_order { /* what net_stop asks for, one after the other */
 struct loop {
     struct net *net;
     uv_loop_t uv;
-    uv_async_t wake;
+    int poll, bell;          /* ready.c: an epoll set, an eventfd in it */
+    bool uv_due;             /* libuv was asked for something since it ran */
+    bool ended;              /* LOOP_END was heard */
+    struct conn *unread;     /* list: more to read */
+    _Atomic uint64_t bytes_in, bytes_out; /* written by its thread alone */
     uv_tcp_t *listeners; /* owns: one a door */
     struct os_thread *thread;
     struct os_mutex post_lock;
@@ -125,7 +129,6 @@ struct loop {
     enum loop_order order;   /* guard: post_lock */
     struct stream *awake;    /* guard: post_lock; streams with a wake-up due */
     struct stream *held;     /* list: their output waits for a ticket */
-    uv_check_t turn_end;     /* runs while `held` is not empty */
     struct exchange *delayed; /* list: ended, and held back */
     bool gathering;           /* replies are put, and flushed when all are */
     struct conn *to_flush;    /* list */
@@ -146,38 +149,54 @@ enum conn_proto { CONN_SNIFF, CONN_H1, CONN_H2, CONN_STREAM };
 
 struct stream { /* what a connection of a stream door has besides */
     void *session;         /* the owner's; NULL: refused, or closed */
-    struct buffer pending; /* owns: input that the session left */
-    struct buffer plain;   /* owns: output before TLS */
-    size_t counted;        /* of conn->output: how much is in net->output_bytes */
-    size_t pending_bytes;  /* of pending: how much is in net->input_bytes */
-    _Atomic size_t held;   /* stream_held */
+    uint64_t ticket;       /* the output waits for it; 0: it does not, and is in no list */
     bool paused, resuming;
     bool close_now;        /* asked for inside a callback */
-    int64_t due_us;        /* stream_timer; OS_FOREVER: off */
-    uint64_t ticket;       /* the output waits for it; 0: it does not, and is in no list */
-    struct stream *prev_held, *next_held;
     bool awake;            /* guard: loop.post_lock; in its list */
+    struct buffer pending; /* owns: input that the session left */
+    size_t pending_bytes;  /* of pending: how much is in net->input_bytes */
+    struct buffer plain;   /* owns: output before TLS */
+    int64_t due_us;        /* stream_timer; OS_FOREVER: off */
+    struct stream *prev_held, *next_held;
     struct stream *next_awake;
     char local[NET_PEER_BYTES];
 };
 
+/* What every read and reply of a stream looks at stands first, in as few lines of the processor's
+ * cache as it fits: with many connections each of them is a miss. */
 struct conn {
     struct loop *loop;
     const struct net_door *door;
+    struct tls_conn *tls; /* owns; NULL: clear text */
+    int fd;               /* tcp's */
+    enum conn_proto proto;
+    bool closing;
+    bool close_after_write; /* nothing more is read; close when the output is out */
+    bool writing;           /* an uv_write of `inflight` is under way */
+    bool h1_waits;          /* its request is answered by much that is not written yet */
+    bool h1_running;        /* a request is with its handler: the next one waits unread */
+    bool reading, unread, hung_up, listed; /* ready.c */
+    struct buffer output;   /* owns: not yet handed to the socket */
+    size_t output_sent;
+    _Atomic size_t counted_bytes; /* of output and inflight, in net->output_bytes; stream_held */
+    struct stream stream;
+    struct buffer inflight;
+    size_t inflight_sent;
+    size_t slice_bytes; /* of it, with the socket */
+    size_t held_bytes;  /* replies of HTTP/2 that are not framed yet */
+    struct conn *next_unread, **link_unread;
+
     uint64_t number;
     char peer[NET_PEER_BYTES];
     uv_tcp_t tcp;
     uv_timer_t timer;
+    uv_write_t write;
     unsigned handles; /* open: the struct is freed when none is */
-    bool closing;
-    bool linger;            /* after that, hear the peer out for a while */
+    bool linger;      /* after that, hear the peer out for a while */
     bool lingering;
-    bool close_after_write; /* nothing more is read; close when the output is out */
     int64_t due_us;       /* conn_timer: close then; OS_FOREVER: off */
     int64_t write_due_us; /* the peer has to take something by then; OS_FOREVER: nothing waits */
     bool h1_reading;      /* the first byte of a request was seen */
-    size_t held_bytes;    /* replies of HTTP/2 that are not framed yet */
-    enum conn_proto proto;
     uint8_t sniffed[24];
     size_t sniffed_len;
     struct http1 http1;
@@ -185,23 +204,12 @@ struct conn {
     size_t header_bytes;  /* of requests under way */
     size_t h1_body_bytes; /* of a body that is not whole: counted as input */
     bool known;           /* an exchange of it was trusted */
-    bool h1_running; /* a request is with its handler: the next one waits unread */
-    bool h1_waits;   /* still so, because the reply is large and not written yet */
     struct buffer h1_ahead; /* bytes behind it; of input_bytes */
     size_t h1_ahead_bytes;
     nghttp2_session *h2;
     bool h2_goaway;
-    struct buffer output; /* owns: not yet handed to the socket */
-    size_t output_sent;
     bool flush_waits;          /* in its loop's list of those to flush */
     struct conn *next_to_flush;
-    bool writing; /* an uv_write of `inflight` is under way */
-    struct buffer inflight;
-    size_t inflight_sent;
-    size_t slice_bytes; /* of it, with the socket */
-    uv_write_t write;
-    struct tls_conn *tls; /* owns; NULL: clear text */
-    struct stream stream;
     struct exchange *exchanges; /* list: READING and RUNNING and being sent */
     struct conn *prev, *next;
 };
@@ -217,8 +225,8 @@ struct net {
     struct tls_context **tls; /* one a door, NULL: clear text */
     struct pool *pool;
     bool started;
-    _Atomic uint64_t next_connection, connections, accepted, refused, exchanges, bytes_in,
-        bytes_out, output_bytes, queued, unpacked_bytes, input_bytes;
+    _Atomic uint64_t next_connection, connections, accepted, refused, exchanges, output_bytes,
+        queued, unpacked_bytes, input_bytes;
     atomic_bool shedding; /* loops were asked to (budget_shed) */
 };
 
@@ -245,8 +253,8 @@ void conn_flush(struct conn *conn);
 /* While loop->gathering: what was held back by conn_send_reply, one write a connection. */
 void conn_flush_gathered(struct loop *loop);
 size_t conn_unsent(const struct conn *conn);
-void conn_show_held(struct conn *conn); /* for stream_held */
-size_t conn_output_bytes(const struct conn *conn); /* as they count in net->output_bytes */
+size_t conn_output_bytes(const struct conn *conn);
+void conn_count_output(struct conn *conn); /* as it is now, in net->output_bytes */
 void conn_timer(struct conn *conn, unsigned seconds); /* 0: off */
 void conn_watch(struct conn *conn); /* sets the timer to whatever is due first */
 /* Something new waits, and all patience is as long: a timer that runs comes early enough. */
@@ -255,7 +263,23 @@ void conn_watch_soon(struct conn *conn);
 void conn_input(struct conn *conn, const uint8_t *data, size_t len);
 void conn_send_reply(struct conn *conn, struct exchange *exchange);
 
-int conn_read(struct conn *conn, bool on); /* begins or stops to read; of libuv */
+/* Bytes in the loop's read_buffer; 0: the peer sends no more; negative: the connection broke. */
+void conn_took(struct conn *conn, ptrdiff_t len);
+
+/* ready.c: one turn of a loop after the other */
+KITH_NODISCARD bool ready_init(struct loop *loop); /* the libuv loop is made; false: refused */
+void ready_release(struct loop *loop);             /* accepts a zeroed struct */
+void ready_run(struct loop *loop);                 /* until `ended` */
+KITH_NODISCARD bool ready_watch(struct conn *conn); /* once its socket is open */
+void ready_forget(struct conn *conn);               /* before it is closed */
+void conn_read(struct conn *conn, bool on);
+void loop_ring(const struct loop *loop); /* any thread: it calls loop_heard */
+void loop_heard(struct loop *loop);
+static inline void count_bytes(_Atomic uint64_t *counter, uint64_t more)
+{
+    const uint64_t before = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, before + more, memory_order_relaxed);
+}
 
 /* conn_stream.c */
 void stream_begin(struct conn *conn);

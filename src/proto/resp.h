@@ -43,12 +43,12 @@ enum resp_result {
 };
 
 struct resp_parser {
+    size_t args_due;       /* of the array under way; 0: none */
+    size_t looked;         /* up to where no end of the line was found */
     struct kith_str *args; /* owns the array; the bytes are the caller's, or `words` */
     size_t arg_count, arg_cap;
     size_t *offsets;       /* owns: where each stands, because the bytes may move meanwhile */
-    size_t args_due;       /* of the array under way; 0: none */
     size_t pos;            /* how far the half command was read */
-    size_t looked;         /* up to where no end of the line was found */
     struct buffer words;   /* of an inline command, unquoted */
     char error[RESP_ERROR_BYTES_MAX];
 };

@@ -69,43 +69,49 @@ struct watched { /* by WATCH: one a key */
 };
 
 struct tracking {
-    struct session *prev, *next; /* of redis->broadcasts, while bcast */
     bool on, bcast, optin, optout, noloop, caching, broken;
+    struct session *prev, *next; /* of redis->broadcasts, while bcast */
     uint64_t redirect; /* 0: itself */
     const struct words *words;       /* owns; what the prefixes lie in */
     const struct kith_str *prefixes; /* borrow */
     size_t prefix_count;
 };
 
+/* What every command looks at stands first (see struct conn). */
 struct session {
     struct redis *redis;
-    struct session *prev, *next; /* of redis->sessions */
-    uint64_t id;
     struct stream *stream; /* NULL: local */
-    struct buffer out;
-    bool woken;   /* stream_wake was called since the owner last looked */
+    enum session_state state;
+    enum reply_mode reply_mode;
+    unsigned db;
     bool waiting; /* the owner's: it left input behind because the session did not run */
     bool known;   /* the owner's: authenticated, when it last looked */
-    size_t query_max; /* the owner's: client-query-buffer-limit */
-    bool sized; /* the owner's: maxmemory-clients wants to know when it grows */
-    struct resp reply;
-
-    struct resp_parser parser;
-    struct batch batch;
-    struct buffer input; /* local sessions: an incomplete command */
-
-    enum session_state state;
+    bool woken;   /* stream_wake was called since the owner last looked */
+    bool sized;   /* the owner's: maxmemory-clients wants to know when it grows */
     bool closing, close_now; /* nothing more is executed; ..., and what is unsent is dropped */
     bool plain; /* session_refresh: no check of the dispatcher can say no */
     bool authenticated;
-    struct acl_user *user; /* borrows; NULL: deleted */
-    unsigned db;
-    enum reply_mode reply_mode;
+    bool in_multi, multi_failed, cas_failed;
     bool no_touch, no_evict, monitor;
     bool tracking_keep; /* CLIENT CACHING is for the next command, not for itself */
+    size_t query_max;   /* the owner's: client-query-buffer-limit */
+    struct resp reply;
+    struct batch batch;
+    struct blocked *blocked; /* owns; SESSION_BLOCKED */
+    const struct command_entry *last; /* for CLIENT LIST */
+    int64_t active_ms;                /* Unix */
+    uint64_t bytes_in, bytes_out, commands;
+    _Atomic size_t query_bytes; /* the owner's, shown by others: input that waits */
+    struct buffer out;
+    struct resp_parser parser;
+
+    struct tracking tracking;
+    struct acl_user *user; /* borrows; NULL: deleted */
+    uint64_t id;
+    struct session *prev, *next; /* of redis->sessions */
+    struct buffer input; /* local sessions: an incomplete command */
     char *name, *lib_name, *lib_version; /* own; NULL: empty */
 
-    bool in_multi, multi_failed, cas_failed;
     struct queued *queue; /* owns */
     size_t queue_count, queue_cap;
     uint32_t queue_flags; /* of all its commands together */
@@ -113,15 +119,10 @@ struct session {
     struct watched *watches;
 
     struct map channels, patterns, shards; /* -> struct channel */
-    struct blocked *blocked;               /* owns; SESSION_BLOCKED */
     struct job *job;                       /* borrows; SESSION_BUSY */
-    struct tracking tracking;
 
-    const struct command_entry *last; /* for CLIENT LIST */
-    int64_t opened_ms, active_ms;     /* Unix */
-    int64_t soft_since_ms;            /* over the soft output limit since; 0: not */
-    uint64_t bytes_in, bytes_out, commands;
-    _Atomic size_t query_bytes; /* the owner's, shown by others: input that waits */
+    int64_t opened_ms;     /* Unix */
+    int64_t soft_since_ms; /* over the soft output limit since; 0: not */
     size_t counted_bytes, query_counted; /* client_memory.h */
 };
 

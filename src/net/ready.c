@@ -1,0 +1,170 @@
+/*
+ * A loop's turn: who has something to read, and when libuv is due.
+ *
+ * Sockets are read by an epoll set of our own, edge-triggered: libuv's set is level-triggered, so the
+ * system looks at every socket twice a request, and a read through libuv passes its queues. libuv's
+ * own descriptor stands in our set as one more. It keeps what is rare: accepting, timers, and writes
+ * that the socket does not take at once. As its documents say (uv_backend_fd), it is run when its
+ * descriptor is ready or a timer is due, and once more after that, because what its callbacks began
+ * to wait for reaches its set at the next run only; so does a write that we began (loop->uv_due).
+ *
+ * An edge says that something came, once. So a connection remembers `unread` until a read found
+ * less than it had room for, and while it may not be read (conn_read) the edge waits there. One with
+ * more than a buffer full stands in the loop's list and goes on in the next turn, after the others.
+ * A peer that closed (`hung_up`) sends no second edge: it is read to its end.
+ *
+ * A connection is freed by libuv's callback alone, which runs at the end of a turn: nothing that the
+ * system handed us in this one can be gone.
+ */
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/net_internal.h"
+
+#define EVENTS_A_TURN 256
+
+static bool add(const struct loop *loop, int fd, uint32_t events, void *ptr)
+{
+    struct epoll_event event = { .events = events, .data.ptr = ptr };
+    return epoll_ctl(loop->poll, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+bool ready_init(struct loop *loop)
+{
+    loop->poll = epoll_create1(EPOLL_CLOEXEC);
+    loop->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return loop->poll >= 0 && loop->bell >= 0 && add(loop, loop->bell, EPOLLIN, &loop->bell) &&
+           add(loop, uv_backend_fd(&loop->uv), EPOLLIN, &loop->uv);
+}
+
+void ready_release(struct loop *loop)
+{
+    if (loop->poll > 0) (void)close(loop->poll);
+    if (loop->bell > 0) (void)close(loop->bell);
+}
+
+void loop_ring(const struct loop *loop)
+{
+    const uint64_t one = 1;
+    (void)!write(loop->bell, &one, sizeof one); /* it fails when it was rung and not heard */
+}
+
+/* ---- connections ---- */
+
+static void unlist(struct conn *conn)
+{
+    if (!conn->listed) return;
+    conn->listed = false;
+    *conn->link_unread = conn->next_unread;
+    if (conn->next_unread) conn->next_unread->link_unread = conn->link_unread;
+}
+
+static void list(struct conn *conn)
+{
+    struct loop *loop = conn->loop;
+    if (conn->listed) return;
+    conn->listed = true;
+    conn->next_unread = loop->unread;
+    conn->link_unread = &loop->unread;
+    if (loop->unread) loop->unread->link_unread = &conn->next_unread;
+    loop->unread = conn;
+}
+
+bool ready_watch(struct conn *conn)
+{
+    if (uv_fileno((const uv_handle_t *)&conn->tcp, &conn->fd)) return false;
+    return add(conn->loop, conn->fd, EPOLLIN | EPOLLRDHUP | EPOLLET, conn);
+}
+
+void ready_forget(struct conn *conn)
+{
+    unlist(conn); /* the set forgets a descriptor when it is closed */
+}
+
+void conn_read(struct conn *conn, bool on)
+{
+    conn->reading = on;
+    if (on && conn->unread && !conn->closing) list(conn);
+}
+
+static void read_some(struct conn *conn)
+{
+    const ssize_t len = recv(conn->fd, conn->loop->read_buffer, NET_READ_BYTES, 0);
+    const bool later = len < 0 && (errno == EAGAIN || errno == EINTR);
+    conn->unread = len == NET_READ_BYTES || (len < 0 && errno == EINTR) ||
+                   (len > 0 && conn->hung_up);
+    if (!later) conn_took(conn, len);
+    if (conn->unread && conn->reading && !conn->closing) list(conn);
+}
+
+static void on_event(struct conn *conn, uint32_t events)
+{
+    if (conn->closing) return;
+    conn->unread = true;
+    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) conn->hung_up = true;
+    if (conn->reading) read_some(conn);
+}
+
+/* Those that had more than one read takes, or may be read again. */
+static void read_rest(struct loop *loop)
+{
+    struct conn *first = loop->unread;
+    if (!first) return;
+    loop->unread = NULL; /* whoever joins now comes in the next turn */
+    first->link_unread = &first;
+    while (first) {
+        struct conn *conn = first;
+        unlist(conn);
+        if (conn->reading && conn->unread && !conn->closing) read_some(conn);
+    }
+}
+
+/* ---- turns ---- */
+
+static void hear_bell(struct loop *loop)
+{
+    uint64_t rings;
+    (void)!read(loop->bell, &rings, sizeof rings);
+    loop_heard(loop);
+}
+
+/* `fresh`: something happened, so its callbacks may begin to wait for more. */
+static void run_uv(struct loop *loop, bool fresh)
+{
+    loop->uv_due = fresh;
+    (void)uv_run(&loop->uv, UV_RUN_NOWAIT);
+}
+
+/* Milliseconds until libuv has a timer to call or a handle to close; -1: it has none. */
+static int uv_patience(struct loop *loop)
+{
+    if (!uv_loop_alive(&loop->uv)) return -1;
+    uv_update_time(&loop->uv);
+    return uv_backend_timeout(&loop->uv);
+}
+
+static void turn(struct loop *loop)
+{
+    struct epoll_event events[EVENTS_A_TURN];
+    const int due = uv_patience(loop), timeout = loop->unread || loop->uv_due ? 0 : due;
+    const int count = epoll_wait(loop->poll, events, EVENTS_A_TURN, timeout);
+    bool fresh = due == 0 || (count == 0 && timeout > 0);
+    read_rest(loop);
+    for (int i = 0; i < count; i++) {
+        void *who = events[i].data.ptr;
+        if (who == &loop->uv) fresh = true;
+        else if (who == &loop->bell) hear_bell(loop);
+        else on_event(who, events[i].events);
+    }
+    if (fresh || loop->uv_due) run_uv(loop, fresh);
+    if (loop->held) streams_settle(loop);
+}
+
+void ready_run(struct loop *loop)
+{
+    loop->uv_due = true;
+    while (!loop->ended || uv_loop_alive(&loop->uv)) turn(loop);
+}
