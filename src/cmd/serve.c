@@ -391,7 +391,7 @@ void serve_close(struct serve *serve)
     if (serve->redis.redis) redis_set_settled(serve->redis.redis, NULL, NULL);
     net_free(serve->net); /* the paths of its doors are the settings' */
     scache_http_free(serve->cache_http);
-    milvus_set_settle(serve->milvus, NULL, NULL);
+    if (serve->milvus) milvus_set_settle(serve->milvus, NULL, NULL);
     redis_door_close(&serve->redis);
     net_free(serve->ops_net);
     milvus_free(serve->milvus);

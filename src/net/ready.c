@@ -1,20 +1,21 @@
 /*
  * A loop's turn: who has something to read, and when libuv is due.
  *
- * Sockets are read by an epoll set of our own, edge-triggered: libuv's set is level-triggered, so the
- * system looks at every socket twice a request, and a read through libuv passes its queues. libuv's
- * own descriptor stands in our set as one more. It keeps what is rare: accepting, timers, and writes
- * that the socket does not take at once. As its documents say (uv_backend_fd), it is run when its
- * descriptor is ready or a timer is due, and once more after that, because what its callbacks began
- * to wait for reaches its set at the next run only; so does a write that we began (loop->uv_due).
+ * Sockets are read by an epoll set of our own, edge-triggered: libuv's set is level-triggered, so
+ * the system looks at every socket twice a request, and a read through libuv passes its queues.
+ * libuv's own descriptor stands in our set as one more. It keeps what is rare: accepting, timers,
+ * and writes that the socket does not take at once. As its documents say (uv_backend_fd), it is run
+ * when its descriptor is ready or a timer is due, and once more after that, because what its
+ * callbacks began to wait for reaches its set at the next run only; so does a write that we began
+ * (loop->uv_due).
  *
  * An edge says that something came, once. So a connection remembers `unread` until a read found
- * less than it had room for, and while it may not be read (conn_read) the edge waits there. One with
- * more than a buffer full stands in the loop's list and goes on in the next turn, after the others.
- * A peer that closed (`hung_up`) sends no second edge: it is read to its end.
+ * less than it had room for, and while it may not be read (conn_read) the edge waits there. One
+ * with more than a buffer full stands in the loop's list and goes on in the next turn, after the
+ * others. A peer that closed (`hung_up`) sends no second edge: it is read to its end.
  *
- * A connection is freed by libuv's callback alone, which runs at the end of a turn: nothing that the
- * system handed us in this one can be gone.
+ * A connection is freed by libuv's callback alone, which runs at the end of a turn: nothing that
+ * the system handed us in this one can be gone.
  */
 #include <errno.h>
 #include <sys/epoll.h>

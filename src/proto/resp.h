@@ -60,9 +60,10 @@ void resp_parser_release(struct resp_parser *parser); /* accepts a zeroed struct
  * RESP_COMMAND only. The arguments are good until the next call or until the bytes move. */
 enum resp_result resp_parse(struct resp_parser *parser, const struct resp_limits *limits,
                             const uint8_t *data, size_t len, size_t *used);
-/* A whole command of at most `max` arguments, each shorter than 1,000 bytes, as nearly all are: read
- * in one look, the arguments written to out. Returns the bytes it takes; 0: it is something else, or
- * not whole, or not allowed: ask resp_parse, which knows what to say. Only between commands. */
+/* A whole command of at most `max` arguments, each shorter than 1,000 bytes, as nearly all are:
+ * read in one look, the arguments written to out. Returns the bytes it takes; 0: it is something
+ * else, or not whole, or not allowed: ask resp_parse, which knows what to say. Only between
+ * commands. */
 size_t resp_parse_short(const struct resp_limits *limits, const uint8_t *data, size_t len,
                         struct kith_str *out, size_t max, size_t *count);
 /* Splits a line as an inline command is split (redis.conf uses the same words): RESP_COMMAND, with

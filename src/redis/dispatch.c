@@ -5,10 +5,11 @@
  * and redis->calm say so and are kept up to date by whoever changes what they depend on, so the
  * common path is a lookup, a test of the arity and two flags.
  *
- * Time: the end of a command is the beginning of the next in its batch. Neighbours of one batch that
- * are the same command, of constant cost (CMD_FAST, CMD_BRIEF) and with few bytes, are measured together and
- * get equal shares: reading the clock would be a tenth of their work. Slower ones are measured one by
- * one, and so is everything while SLOWLOG or LATENCY ask for less than a millisecond.
+ * Time: the end of a command is the beginning of the next in its batch. Neighbours of one batch
+ * that are the same command, of constant cost (CMD_FAST, CMD_BRIEF) and with few bytes, are
+ * measured together and get equal shares: reading the clock would be a tenth of their work. Slower
+ * ones are measured one by one, and so is everything while SLOWLOG or LATENCY ask for less than a
+ * millisecond.
  */
 #include <stdio.h>
 #include <string.h>

@@ -40,7 +40,7 @@ static bool add(struct batch *batch, const struct kith_str *args, size_t count, 
     return true;
 }
 
-/* The words go straight to where they stay. Returns the bytes of the command; 0: not a short one. */
+/* The words go straight to where they stay. Returns the command's bytes; 0: it is not short. */
 static size_t add_short(struct session *session, const struct resp_limits *limits,
                         const uint8_t *data, size_t len, size_t before)
 {
