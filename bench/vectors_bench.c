@@ -4,8 +4,8 @@
  *     vectors_bench KITH [--peer REDIS_SERVER] [options]
  *
  * Both servers get the same bytes from the same client, by turns, on a core of their own. Adding is
- * measured until the server is idle, so graphs that are built after the reply are paid for. Searches
- * are compared at equal recall@10: both sweep EF, and the cost at a recall lies on the line between
+ * measured until the server is idle, so graphs that are built after the reply are paid for.
+ * Searches are compared at equal recall@10: both sweep EF, and the cost at a recall lies on the line between
  * the two nearest points (logarithms of cost and of what is missed). Recall is against VSIM ...
  * TRUTH, every distance of what is stored; what quantization itself loses is said once, against the
  * floats. Ratios of processor time are what can be compared on a shared machine.
@@ -153,7 +153,8 @@ static void open_peer(struct bench *b)
 static void open_sides(struct bench *b)
 {
     const char *only = b->options.only;
-    if (!only || !strcmp(only, "kith")) open_side(b, start("kith", b->options.kith, "redis-server"));
+    if (!only || !strcmp(only, "kith"))
+        open_side(b, start("kith", b->options.kith, "redis-server"));
     if (b->options.peer && (!only || !strcmp(only, "peer"))) open_peer(b);
     if (b->count == 0) die("nothing to measure");
 }
@@ -171,8 +172,8 @@ static void close_sides(struct bench *b)
 
 static void measure_load(struct bench *b)
 {
-    double rate[SERVERS_MAX][ROUNDS_MAX], cpu[SERVERS_MAX][ROUNDS_MAX], acked[SERVERS_MAX][ROUNDS_MAX],
-        figures[4][SERVERS_MAX];
+    double rate[SERVERS_MAX][ROUNDS_MAX], cpu[SERVERS_MAX][ROUNDS_MAX];
+    double acked[SERVERS_MAX][ROUNDS_MAX], figures[4][SERVERS_MAX];
     for (unsigned round = 0; round < b->options.rounds; round++)
         for (unsigned i = 0; i < b->count; i++) {
             const struct load_figure figure = load_all(&b->sides[i]);
@@ -214,7 +215,8 @@ static double quantization_recall(const struct bench *b)
 static void ask_all_truths(struct bench *b)
 {
     double cost[SERVERS_MAX];
-    for (unsigned i = 0; i < b->count; i++) cost[i] = ask_truth(&b->sides[i], NULL, b->sides[i].truth);
+    for (unsigned i = 0; i < b->count; i++)
+        cost[i] = ask_truth(&b->sides[i], NULL, b->sides[i].truth);
     say(b, "VSIM TRUTH", "us of processor", cost, -1);
 }
 
@@ -404,7 +406,8 @@ static void parse(int argc, char **argv, struct options *o)
     if (!o->kith) die("which program? --help says more");
     if (o->rounds == 0 || o->rounds > ROUNDS_MAX) die("--rounds is 1 to %u", ROUNDS_MAX);
     if (o->connections == 0 || o->connections > 64) die("--connections is 1 to 64");
-    if (o->queries == 0 || o->rows < K || o->dim == 0 || o->pipeline == 0) die("too few of something");
+    if (o->queries == 0 || o->rows < K || o->dim == 0 || o->pipeline == 0)
+        die("too few of something");
 }
 
 static void read_data(struct bench *b)
@@ -430,7 +433,8 @@ int main(int argc, char **argv)
     measure_load(&b);
     ask_all_truths(&b);
     const double recall[SERVERS_MAX] = { quantization_recall(&b), NAN };
-    if (!b.options.json) printf("  recall@10 of %s itself against floats: %.4f\n", b.options.quant, recall[0]);
+    if (!b.options.json)
+        printf("  recall@10 of %s itself against floats: %.4f\n", b.options.quant, recall[0]);
     measure_searches(&b, "");
     if (b.options.filters) measure_filters(&b);
     if (b.options.churn) measure_churn(&b);

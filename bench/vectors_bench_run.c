@@ -141,7 +141,8 @@ static void make_search(void *ctx, unsigned i, struct bytes *out)
     bytes_printf(out, "*%u\r\n$4\r\nVSIM\r\n$1\r\nv\r\n", words);
     put_vector(out, values, row_at(s->side->queries, i), dim);
     if (s->ef) bytes_printf(out, "$2\r\nEF\r\n$%d\r\n%s\r\n", len, ef);
-    if (s->filter) bytes_printf(out, "$6\r\nFILTER\r\n$%zu\r\n%s\r\n", strlen(s->filter), s->filter);
+    if (s->filter)
+        bytes_printf(out, "$6\r\nFILTER\r\n$%zu\r\n%s\r\n", strlen(s->filter), s->filter);
     if (s->exact) bytes_printf(out, "$5\r\nTRUTH\r\n");
 }
 

@@ -7,8 +7,8 @@
  * takes up what is new (index_extend): that costs the insertion of the new rows and of a sixteenth
  * of the old, so a graph that is many times larger is left alone and another one begun; when there
  * are more than three, the last are merged the same way. A set of a few hundred thousand rows has
- * one graph. What is dead is left out on the way. While rows come faster than a build, the next build
- * takes all that came meanwhile.
+ * one graph. What is dead is left out on the way. While rows come faster than a build, the next
+ * build takes all that came meanwhile.
  *
  * A job copies rows, not names: the numbers of rows stay, so no element has to be told. What died
  * while the job ran is found by comparing the dead of its sources with what they were, and marked
@@ -35,7 +35,7 @@
 #define COMPACT_DEAD 64u /* fewer are not worth moving the others for */
 #define BUILD_M_MAX 256u
 #define BUILD_EF_MAX 1000u
-#define BUILD_EF 200u /* searches of a build are half wider than it is told (graph_build_insert.c) */
+#define BUILD_EF 200u
 
 struct source {
     struct vset_run *run; /* owns a reference */
@@ -102,7 +102,7 @@ static struct vset_job *job_new(struct vector_set *set, uint32_t first, uint32_t
     job->set = set;
     job->m = set->params.m < BUILD_M_MAX ? set->params.m : BUILD_M_MAX;
     const uint32_t ef = set->ef == 0 ? BUILD_EF : set->ef < BUILD_EF_MAX ? set->ef : BUILD_EF_MAX;
-    job->ef = (ef * 2 + 2) / 3;
+    job->ef = (ef * 2 + 2) / 3; /* searches of a build are half wider than it is told */
     for (uint32_t i = first; i < end; i++) {
         if (take_source(job, set->runs[i])) {
             vset_job_free(job);

@@ -228,8 +228,8 @@ static size_t effort_left(const struct work *w)
     return w->search->filter_ef > w->looked ? w->search->filter_ef - w->looked : 0;
 }
 
-/* A walk is sure of its first candidates only: when those that a filter leaves lie deep, a wider one
- * is due. */
+/* A walk is sure of its first candidates only: when those that a filter leaves lie deep, a wider
+ * one is due. */
 static bool is_deep(const struct work *w, struct walk_result result, uint32_t ef)
 {
     return w->search->filter && ef < DEPTH_TIMES * result.depth && ef < EF_WALK_MAX &&

@@ -12,8 +12,8 @@
  * The search for candidates is wider by half than ef_construction asks: a build on integer codes
  * can afford it, and the last hundredth of a percent of recall (fashion, ef 320) needs it.
  *
- * Levels are not built: level l is a copy of the graph when it had n / 16^l nodes. A build that takes
- * up another graph makes them first and then puts that graph in the place of what it has.
+ * Levels are not built: level l is a copy of the graph when it had n / 16^l nodes. A build that
+ * takes up another graph makes them first and then puts that graph in the place of what it has.
  */
 #include <string.h>
 

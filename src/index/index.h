@@ -155,9 +155,10 @@ struct index_base { /* borrows both */
     const struct index *index;
     const uint32_t *rows; /* row i of the index is row rows[i] of the vectors, or gone */
 };
-/* build() that takes up an index of rows which are mostly the same: rows of it keep their neighbours,
- * others are inserted. Costs as many insertions, a sixteenth of all, and a pass over everything. The
- * same bytes for the same base, rows and parameters. KITH_EINVAL: a row without a place. */
+/* build() that takes up an index of rows which are mostly the same: rows of it keep their
+ * neighbours, others are inserted. Costs as many insertions, a sixteenth of all, and a pass over
+ * everything. The same bytes for the same base, rows and parameters. KITH_EINVAL: a row without a
+ * place. */
 KITH_NODISCARD int index_extend(const struct index_base *base, const struct vectors *vectors,
                                 const struct index_params *params, const struct index_job *job,
                                 struct index_image *out, struct kith_error *err);

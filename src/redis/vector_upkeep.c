@@ -5,8 +5,8 @@
  * commands to become whole.
  *
  * A set whose last rows are too few for a job is watched; when nobody has changed it for a second,
- * they are built in after all. Watches own a reference, so a set that was deleted meanwhile is freed
- * by cron, outside the lock.
+ * they are built in after all. Watches own a reference, so a set that was deleted meanwhile is
+ * freed by cron, outside the lock.
  *
  * Threading: watches are guarded by the keyspace lock, the trash is cron's own.
  */
