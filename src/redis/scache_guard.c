@@ -53,10 +53,10 @@ static bool add_cue(struct marks *marks, const char *text, size_t len)
     char word[GUARD_WORD_MAX];
     if (len > sizeof word) return false;
     guard_fold(text, len, word);
-    const char *number = guard_number(word, len), *cue = number ? NULL : guard_cue(word, len);
-    if (number) add(marks, MARK_NUMBER, number, strlen(number));
-    if (cue) add(marks, MARK_CUE, cue, strlen(cue));
-    return number || cue;
+    bool number;
+    const char *mark = guard_mark(word, len, &number);
+    if (mark) add(marks, number ? MARK_NUMBER : MARK_CUE, mark, strlen(mark));
+    return mark != NULL;
 }
 
 /* ---- chunks ---- */
@@ -139,6 +139,13 @@ static bool is_number(const char *text, size_t len)
     return digit;
 }
 
+static bool is_ascii(const char *text, size_t len)
+{
+    unsigned char all = 0;
+    for (size_t i = 0; i < len; i++) all |= (unsigned char)text[i];
+    return all < 0x80;
+}
+
 /* Digits of other scripts as ASCII; the chunk's new length. */
 static size_t plain_digits(const char *text, size_t len, char out[GUARD_WORD_MAX])
 {
@@ -164,8 +171,8 @@ static size_t run_length(const char *text, size_t len, bool *dense)
 
 static void add_plain_chunk(struct marks *marks, const char *text, size_t len, bool begins)
 {
-    bool dense;
-    const size_t run = run_length(text, len, &dense);
+    bool dense = false;
+    const size_t run = is_ascii(text, len) ? len : run_length(text, len, &dense);
     if (dense || run < len) {
         for (size_t at = 0, more; at < len; at += more) {
             more = run_length(text + at, len - at, &dense);
@@ -189,7 +196,7 @@ static void add_chunk(struct marks *marks, const char *text, size_t len, bool be
     }
     while (len > 0 && text[len - 1] && strchr(".,;:!?)]}'\"", text[len - 1])) len--;
     if (len == 0) return;
-    if (len <= sizeof plain) {
+    if (!is_ascii(text, len) && len <= sizeof plain) {
         len = plain_digits(text, len, plain);
         text = plain;
     }

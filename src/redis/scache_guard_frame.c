@@ -132,8 +132,9 @@ static bool says_more(const struct text *a, const struct word *words, size_t cou
     char left[GUARD_WORD_MAX], right[GUARD_WORD_MAX];
     for (size_t i = 0; i < count; i++) {
         if (!fold(a, &words[i], left) || is_digit(left[0])) continue;
-        bool known = guard_is_filler(left, words[i].len) || guard_cue(left, words[i].len) ||
-                     guard_number(left, words[i].len);
+        bool number;
+        bool known = guard_is_filler(left, words[i].len) ||
+                     guard_mark(left, words[i].len, &number) != NULL;
         for (size_t k = 0; k < other_count && !known; k++)
             known = fold(b, &others[k], right) &&
                     guard_same_sense(left, words[i].len, right, others[k].len);

@@ -55,8 +55,8 @@ extern const size_t guard_table_count;
 
 /* The name of the cue that a word is, NULL: it is none. Words of one sense have one name. */
 const char *guard_cue(const char *word, size_t len);
-/* "seven": "7"; NULL: it is no number. */
-const char *guard_number(const char *word, size_t len);
+/* The same, or the digits of a word for a number: "seven", "7". */
+const char *guard_mark(const char *word, size_t len, bool *number);
 /* Of dense scripts: a negation (*number false) or a numeral stands here; how many bytes, or 0. */
 size_t guard_dense_mark(const char *text, size_t len, bool *number);
 /* "the", "please", "how": a prompt may have it or not. */

@@ -53,6 +53,7 @@ bool guard_is_capital(uint32_t p)
 
 bool guard_is_dense(uint32_t p)
 {
+    if (p < 0xe00) return false;
     return (p >= 0xe00 && p <= 0xe7f) || (p >= 0x1100 && p <= 0x11ff) ||
            (p >= 0x3005 && p <= 0x3007) || (p >= 0x3040 && p <= 0x30ff) ||
            (p >= 0x3400 && p <= 0x9fff) || (p >= 0xac00 && p <= 0xd7a3) ||
@@ -61,8 +62,9 @@ bool guard_is_dense(uint32_t p)
 
 int guard_digit(uint32_t p)
 {
-    static const uint32_t zeros[] = {'0', 0x660, 0x6f0, 0x966, 0x9e6, 0xa66, 0xae6, 0xbe6, 0xc66,
+    static const uint32_t zeros[] = {0x660, 0x6f0, 0x966, 0x9e6, 0xa66, 0xae6, 0xbe6, 0xc66,
                                      0xce6, 0xd66, 0xe50, 0xed0, 0xf20, 0x1040, 0xff10};
+    if (p < 0x660) return p >= '0' && p <= '9' ? (int)(p - '0') : -1;
     for (size_t i = 0; i < COUNT_OF(zeros); i++)
         if (p >= zeros[i] && p <= zeros[i] + 9) return (int)(p - zeros[i]);
     return -1;

@@ -64,17 +64,26 @@ static size_t place_of(unsigned head)
     return low;
 }
 
-/* The sense of the word among entries of these kinds; NULL: it is none of them. */
-static const char *look_up(const char *word, size_t len, unsigned kinds)
+/* NULL: it is none of these kinds. */
+static const struct guard_entry *entry_of(const char *word, size_t len, unsigned kinds)
 {
     if (len == 0) return NULL;
     const unsigned head = head_of(word, len);
     for (size_t i = place_of(head); i < guard_table_count && entry_head(i) == head; i++) {
         const struct guard_entry *entry = &guard_table[i];
-        if ((entry->kind & kinds) && fits(entry, word, len))
-            return entry->sense ? entry->sense : entry->word;
+        if ((entry->kind & kinds) && fits(entry, word, len)) return entry;
     }
     return NULL;
+}
+
+static const char *sense_of(const struct guard_entry *entry)
+{
+    return entry && !entry->sense ? entry->word : entry ? entry->sense : NULL;
+}
+
+static const char *look_up(const char *word, size_t len, unsigned kinds)
+{
+    return sense_of(entry_of(word, len, kinds));
 }
 
 /* n't, with either apostrophe */
@@ -91,9 +100,14 @@ const char *guard_cue(const char *word, size_t len)
     return look_up(word, len, GUARD_WORD | GUARD_VERB | GUARD_UNIT);
 }
 
-const char *guard_number(const char *word, size_t len)
+const char *guard_mark(const char *word, size_t len, bool *number)
 {
-    return look_up(word, len, GUARD_NUMBER);
+    *number = false;
+    if (memchr(word, '\'', len) || memchr(word, '\xe2', len)) return guard_cue(word, len);
+    const struct guard_entry *entry =
+        entry_of(word, len, GUARD_NUMBER | GUARD_WORD | GUARD_VERB | GUARD_UNIT);
+    *number = entry && entry->kind == GUARD_NUMBER;
+    return sense_of(entry);
 }
 
 bool guard_is_filler(const char *word, size_t len) { return look_up(word, len, GUARD_FILLER); }
