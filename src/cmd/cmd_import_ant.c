@@ -326,8 +326,8 @@ int cmd_import_ant(int argc, char **argv)
     session_close_local(job.session);
     redis_free(job.redis);
     mem_free(job.words);
-    printf("%llu values, %llu expired before, %llu changes of %zu logs; skipped: %llu ambiguous and "
-           "%llu unreadable lines, %llu refused\n",
+    printf("%llu values, %llu expired before, %llu changes of %zu logs; skipped: %llu ambiguous "
+           "and %llu unreadable lines, %llu refused\n",
            job.items, job.expired, job.changes, job.logs, job.ambiguous, job.bad, job.refused);
     if (flags.acl) printf("FLUSHALL was never logged: keys that it removed may be here again\n");
     return rc ? cmd_fail("import ant", &err) : CMD_OK;
