@@ -110,7 +110,8 @@ static void json_files(void **state)
     (void)state;
     server_open(&server, false);
     make_collection(&server, "c");
-    put_file(&server, "a.json", " {\"rows\": [ {\"id\":1,\"v\":[1,2],\"t\":\"a\\u00e9]}\",\"n\":3},\n"
+    put_file(&server, "a.json",
+             " {\"rows\": [ {\"id\":1,\"v\":[1,2],\"t\":\"a\\u00e9]}\",\"n\":3},\n"
                                 "{\"v\":[3,4],\"id\":\"2\",\"j\":{\"k\":[1]},\"x\":5}] } \n");
     put_file(&server, "b.json", "[{\"id\":3,\"v\":[1,1]}]");
     put_file(&server, "c.jsonl", "\xef\xbb\xbf{\"id\":4,\"v\":[1,1],\"a\":[1,2]}\n\n"
@@ -147,7 +148,8 @@ static void bad_rows(void **state)
         (void)fprintf(file, "{\"id\":%d,\"v\":[1,%s]}\n", i, i == 4321 ? "\"x\"" : "2");
     (void)fclose(file);
     fails(&server, "[[\"long.json\"]]", "long.json: row 4322: ");
-    put_file(&server, "wide.json", "[{\"id\":1,\"v\":[1,2],\"n\":1},{\"id\":2,\"v\":[1,2],\"n\":300}]");
+    put_file(&server, "wide.json",
+             "[{\"id\":1,\"v\":[1,2],\"n\":1},{\"id\":2,\"v\":[1,2],\"n\":300}]");
     fails(&server, "[[\"wide.json\"]]", "wide.json: row 2: the integer is out of range: field n");
     put_file(&server, "dim.json", "[{\"id\":1,\"v\":[1,2,3]}]");
     fails(&server, "[[\"dim.json\"]]", "dim.json: row 1: ");
@@ -176,7 +178,8 @@ static void csv_files(void **state)
     (void)state;
     server_open(&server, false);
     make_collection(&server, "c");
-    put_file(&server, "a.csv", "id,v,t,n,j,x\r\n1,\"[1, 2]\",\"say \"\"hi\"\",\nyou\",-7,\"{\"\"k\"\":1}\",\r\n"
+    put_file(&server, "a.csv",
+             "id,v,t,n,j,x\r\n1,\"[1, 2]\",\"say \"\"hi\"\",\nyou\",-7,\"{\"\"k\"\":1}\",\r\n"
                                "2,\"[3,4]\",,,,word\r\n");
     completes(&server, "[[\"a.csv\"]]", "", 2);
     rows_are(&server, "n == -7", "\"t\"", "\"t\":\"say \\\"hi\\\",\\nyou\"");
@@ -235,6 +238,49 @@ static void numpy_files(void **state)
     put_npy(&server, "else.npy", "<f4", "2, 2", vectors, sizeof vectors);
     fails(&server, "[[\"id.npy\",\"else.npy\"]]", "else.npy: the collection has no field");
     count_is(&server, 4);
+    server_close(&server);
+}
+
+static unsigned seed = 20261121;
+
+static unsigned next_random(unsigned below)
+{
+    seed = seed * 1103515245u + 12345u;
+    return (seed >> 16) % below;
+}
+
+/* Files with bytes changed, cut off or doubled: each job ends, and the server goes on. */
+static void altered_files(void **state)
+{
+    static struct rest_server server;
+    static const char json[] = "{\"rows\":[{\"id\":1,\"v\":[1,2],\"t\":\"a\\u00e9]}\",\"x\":[{}]},"
+                               "{\"v\":[3,4],\"id\":\"2\",\"j\":{\"k\":[1]},\"a\":[7]}]}";
+    static const char csv[] = "id,v,t,a,$meta\n1,\"[1,2]\",\"say \"\"hi\"\"\",\"[1]\",\"{}\"\r\n"
+                              "2,\"[3,4]\",,,\"{\"\"y\"\":1}\"\n";
+    static const struct {
+        const char *name, *text;
+    } kinds[] = { { "x.json", json }, { "x.jsonl", json + 8 }, { "x.csv", csv } };
+    (void)state;
+    print_message("seed %u\n", seed);
+    server_open(&server, false);
+    make_collection(&server, "c");
+    for (int round = 0; round < 90; round++) {
+        char bytes[1024], files[32];
+        const char *text = kinds[round % 3].text;
+        size_t len = strlen(text);
+        memcpy(bytes, text, len);
+        for (unsigned i = next_random(4); i > 0; i--)
+            bytes[next_random((unsigned)len)] = "\"{}[],:\\\n \xff\0a1"[next_random(14)];
+        if (next_random(3) == 0) len = next_random((unsigned)len);
+        if (next_random(4) == 0) {
+            memmove(bytes + len, bytes, len);
+            len *= 2;
+        }
+        put_bytes(&server, kinds[round % 3].name, bytes, len);
+        (void)snprintf(files, sizeof files, "[[\"%s\"]]", kinds[round % 3].name);
+        (void)run_job(&server, files, "");
+    }
+    expect_part(&server, "collections/list", "{}", "\"c\"");
     server_close(&server);
 }
 
@@ -359,7 +405,7 @@ int main(void)
         cmocka_unit_test(json_files),     cmocka_unit_test(bad_rows),
         cmocka_unit_test(csv_files),      cmocka_unit_test(numpy_files),
         cmocka_unit_test(names_of_files), cmocka_unit_test(collections_and_partitions),
-        cmocka_unit_test(rights),
+        cmocka_unit_test(rights),         cmocka_unit_test(altered_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
