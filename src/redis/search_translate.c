@@ -291,7 +291,7 @@ static int put_words(struct translation *run, const struct query_node *node)
     buffer_printf(&run->out->text, "(");
     for (size_t i = 0; rc == 0 && i < run->index->field_count; i++) {
         const struct search_field *field = &run->index->fields[i];
-        if (!field->match) continue;
+        if (!field->match || !query_has_field(node->fields, i)) continue;
         if (found++) buffer_printf(&run->out->text, " or ");
         rc = put_words_of(run, node, field);
     }
