@@ -113,14 +113,19 @@ void search_create(struct redis_call *call, struct search_index *index)
 
 /* ---- FT.DROPINDEX ---- */
 
+#define NAP_US 200
+
 struct drop_job {
+    const struct os *os;
     struct kith_db *db;
-    char *name; /* owns */
+    struct search_derived *derived; /* owns a reference */
+    char *name;                     /* owns */
 };
 
 static void drop_collection(void *ctx)
 {
     struct drop_job *job = ctx;
+    while (atomic_load(&job->derived->remaking)) os_sleep_us(job->os, NAP_US);
     search_derived_drop(job->db, job->name);
 }
 
@@ -128,6 +133,7 @@ static void finish_drop(struct redis_call *call, void *ctx)
 {
     struct drop_job *job = ctx;
     (void)map_remove(&search_of(call->redis)->making, job->name, strlen(job->name));
+    search_derived_unref(job->derived);
     mem_free(job->name);
     mem_free(job);
     resp_ok(call->reply);
@@ -143,6 +149,11 @@ void search_drop(struct redis_call *call, struct search_index *index)
         mem_free(job);
         job = NULL; /* the collection goes with the next start */
     }
+    if (job) {
+        job->os = call->redis->os;
+        job->derived = index->derived;
+        job->derived->refs++;
+    }
     search_unlink(call->redis, index);
     if (!job) {
         resp_ok(call->reply);
@@ -151,6 +162,7 @@ void search_drop(struct redis_call *call, struct search_index *index)
     job->db = call->redis->db;
     if (call_offload(call, drop_collection, finish_drop, job)) return;
     (void)map_remove(&search->making, job->name, strlen(job->name));
+    search_derived_unref(job->derived);
     mem_free(job->name);
     mem_free(job);
 }

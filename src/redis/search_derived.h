@@ -25,6 +25,8 @@
 #ifndef KITH_REDIS_SEARCH_DERIVED_H
 #define KITH_REDIS_SEARCH_DERIVED_H
 
+#include <stdatomic.h>
+
 #include "redis/search_index.h"
 
 #define SEARCH_WALK_FROM 1000u   /* documents; fewer are scanned */
@@ -41,6 +43,8 @@ struct search_derived {
     bool empty_first;   /* its rows go before the next batch */
     bool failed;        /* a write failed: it does not follow any more */
     bool dropped;
+    /* A new collection by the name is being made: who drops it waits for that. No guard. */
+    atomic_bool remaking;
     uint64_t misfits;
     struct search_doc *newer; /* the oldest document that is newer than synced; NULL: none */
     struct map gone;    /* keys whose rows are to go -> the number of that change */

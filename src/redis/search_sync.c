@@ -78,13 +78,15 @@ static void remake(struct redis *redis, struct search_index *index)
     int rc = search_plan_make(index, &plan);
     derived->refs++;
     search->stepping = true;
+    atomic_store(&derived->remaking, true);
     cache_unlock(redis->cache);
     if (rc == 0) rc = search_plan_run(redis->db, &plan, &handle, &err);
+    atomic_store(&derived->remaking, false);
     search_plan_release(&plan);
     cache_lock(redis->cache);
     cache_begin(redis->cache);
     search->stepping = false;
-    /* Dropped meanwhile, before the new one was there: it goes when the server starts again. */
+    /* Dropped meanwhile: who drops has waited for the new one, and drops that. */
     if (rc) give_up(redis, derived, err.text);
     else if (derived->dropped) kith_collection_release(handle);
     else exchange(redis, index, handle, fields); /* not dropped: the index is there */
