@@ -312,7 +312,8 @@ static void test_n1_idle(void **state)
 enum { N2_EACH_MAX = 4 << 20, N2_ALL_MAX = 16 << 20, N2_REPLY = 1 << 20, N2_CALLS = 90 };
 /* What the heap adds to both caps is half of them at most.
  * Of each connection besides, with the session of HTTP/2; what each of 2 workers has just made, and
- * the loop sends, when it becomes too much; what the requests may take, small ones a quarter more. */
+ * the loop sends, when it becomes too much; what the requests may take, small ones a quarter
+ * more. */
 enum { N2_CONN_BYTES = 40960, N2_REPLIES = 5, N2_INPUT = N2_ALL_MAX + N2_ALL_MAX / 4 };
 
 /* 90 calls for 1 MiB each, all at once. */
