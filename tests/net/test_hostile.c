@@ -244,8 +244,8 @@ static void drop_by_drop(const struct hostile *hostile, int fd, const uint8_t *b
 
 enum { DROPS = 4000, DROPS_HEAD = 12000 };
 
-/* A drop costs the server no more than a small request, and the last of a long head no more than the
- * first: nothing is read twice. CPU time of the server's own thread, as a ratio. */
+/* A drop costs the server no more than a small request, and the last of a long head no more than
+ * the first: nothing is read twice. CPU time of the server's own thread, as a ratio. */
 static void check_drops(bool h2)
 {
     struct hostile hostile = { 0 };
