@@ -79,7 +79,8 @@ static const char *const replay_templates[] = {
     "JSON.DEL %j $..a", "JSON.FORGET %j $.b", "JSON.FORGET %j", "JSON.NUMINCRBY %j $.a %f",
     "JSON.NUMINCRBY %j $..a 1", "JSON.ARRAPPEND %j $.b %i \"t\"", "JSON.ARRAPPEND %j $..b 1.0",
     /* indexes: their definitions are kept, and DD removes keys of database 0 */
-    "FT.CREATE i1 ON HASH PREFIX 1 h1 SCHEMA m1 TAG", "FT.DROPINDEX i1 DD", "FT.DROPINDEX i1",
+    "FT.CREATE i1 ON HASH PREFIX 1 h1 SCHEMA m1 TAG", "FT.ALTER i1 SCHEMA ADD m2 TAG",
+    "FT.DROPINDEX i1 DD", "FT.DROPINDEX i1",
     "FT.CREATE i2 ON JSON PREFIX 1 j SCHEMA $.a AS a NUMERIC", "FT.DROPINDEX i2",
     "FT.ALIASADD x i1", "FT.ALIASUPDATE x i2", "FT.ALIASDEL x",
     /* the semantic cache; its keys begin with its name. An entry with a deadline has no vector
