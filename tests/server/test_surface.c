@@ -149,10 +149,12 @@ static bool in(const char *const *names, const char *name)
     return false;
 }
 
-/* No privilege needed: what clients ask before anything else, and what is about no data. */
+/* No privilege needed: what clients ask before anything else, what is about no data, and what
+ * shows a caller only the import jobs that he may see (may_see in job.c). */
 static const char *const for_everybody[] = {
     "AllocTimestamp", "CheckHealth", "Connect", "GetCompactionState", "GetCompactionStateWithPlans",
-    "GetComponentStates", "GetFlushAllState", "GetMetrics", "GetVersion", "RunAnalyzer", NULL
+    "GetComponentStates", "GetFlushAllState", "GetImportState", "GetMetrics", "GetVersion",
+    "ListImportTasks", "RunAnalyzer", NULL
 };
 /* By the role public. */
 static const char *const for_public[] = { "DescribeCollection", "HasCollection",
