@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/endian.h"
 #include "redis/server_commands.h"
 
 struct registry_slot {
@@ -33,26 +32,11 @@ static uint64_t fold_word(uint64_t x)
     return x | upper >> 2;
 }
 
-/* 1 to 8 bytes as the word that begins with them, the rest of it zeros. */
-static uint64_t load_word(const char *text, size_t len)
-{
-    uint32_t low, high;
-    if (len == 8) return le64_get(text);
-    if (len < 4) {
-        const uint8_t *bytes = (const uint8_t *)text;
-        const uint64_t middle = bytes[len / 2], last = bytes[len - 1];
-        return bytes[0] | middle << (8 * (len / 2)) | last << (8 * (len - 1));
-    }
-    memcpy(&low, text, 4); /* they overlap, in the same place */
-    memcpy(&high, text + len - 4, 4);
-    return low | (uint64_t)high << (8 * (len - 4));
-}
-
 static bool fold(struct kith_str name, struct folded *out)
 {
     if (name.len == 0 || name.len > COMMAND_NAME_MAX) return false;
     if (name.len <= 8) {
-        *out = (struct folded){{fold_word(load_word(name.data, name.len)), 0, 0}};
+        *out = (struct folded){{fold_word(registry_word(name)), 0, 0}};
         return true;
     }
     memset(out, 0, sizeof *out);
@@ -110,17 +94,13 @@ struct command_entry *registry_of(const struct registry *registry, const struct 
     return registry_sub(registry, entry, argv[1]);
 }
 
-struct command_entry *registry_again(struct registry *registry, const struct kith_str *argv,
-                                     size_t argc)
+struct command_entry *registry_anew(struct registry *registry, const struct kith_str *argv,
+                                    size_t argc)
 {
-    const struct kith_str name = argv[0];
-    if (name.len == 0 || name.len > 8) return registry_of(registry, argv, argc);
-    const uint64_t text = load_word(name.data, name.len);
-    if (name.len == registry->last.len && text == registry->last.text) return registry->last.entry;
     struct command_entry *entry = registry_of(registry, argv, argc);
-    if (entry && !entry->command->subcommands && !entry->parent) {
-        registry->last.text = text;
-        registry->last.len = name.len;
+    if (entry && !entry->command->subcommands && !entry->parent && argv[0].len <= 8) {
+        registry->last.text = registry_word(argv[0]);
+        registry->last.len = argv[0].len;
         registry->last.entry = entry;
     }
     return entry;

@@ -23,6 +23,9 @@
 #include "redis/tracking.h"
 #include "redis/watch.h"
 
+/* What is rare has a frame of its own: its texts would make the common path's large. */
+#define RARE __attribute__((noinline, cold))
+
 #define UNKNOWN_TEXT 128u
 #define WARM 16u /* commands whose keys are asked for together */
 #define SHORT_BYTES 1024u /* of a reply, of a word */
@@ -58,7 +61,7 @@ static bool is_error(struct redis *redis, const struct buffer *out, size_t start
     return true;
 }
 
-static void refuse(struct session *session, struct command_entry *entry, const char *text)
+RARE static void refuse(struct session *session, struct command_entry *entry, const char *text)
 {
     if (session->in_multi) session->multi_failed = true;
     if (entry) entry->stats.rejected++;
@@ -67,7 +70,7 @@ static void refuse(struct session *session, struct command_entry *entry, const c
     else if (session->reply_mode == REPLY_SKIP) session->reply_mode = REPLY_ON;
 }
 
-static void refuse_unknown(struct session *session, const struct kith_str *argv, size_t argc)
+RARE static void refuse_unknown(struct session *session, const struct kith_str *argv, size_t argc)
 {
     char text[4 * UNKNOWN_TEXT], args[2 * UNKNOWN_TEXT];
     size_t len = 0;
@@ -95,7 +98,7 @@ static void refuse_unknown(struct session *session, const struct kith_str *argv,
     refuse(session, NULL, text);
 }
 
-static void refuse_arity(struct session *session, struct command_entry *entry)
+RARE static void refuse_arity(struct session *session, struct command_entry *entry)
 {
     char text[UNKNOWN_TEXT];
     (void)snprintf(text, sizeof text, "ERR wrong number of arguments for '%s' command",
@@ -137,8 +140,8 @@ static bool may_share(const struct redis *redis, const struct command_entry *ent
     return true;
 }
 
-static void note_slow(struct redis *redis, struct session *session, struct command_entry *entry,
-                      const struct redis_call *call, int64_t ns)
+RARE static void note_slow(struct redis *redis, struct session *session,
+                           struct command_entry *entry, const struct redis_call *call, int64_t ns)
 {
     const int64_t us = ns / 1000, slower_than = redis->settings.slowlog_slower_than;
     const int64_t threshold = redis->settings.latency_threshold;
@@ -213,14 +216,14 @@ void redis_settle(struct redis *redis)
 }
 
 /* What CLIENT REPLY OFF and SKIP hold back is what the command wrote itself. */
-static void mute(struct session *session, size_t start)
+RARE static void mute(struct session *session, size_t start)
 {
     session->reply.out->len = start;
     if (session->reply_mode == REPLY_SKIP) session->reply_mode = REPLY_ON;
     if (session->reply_mode == REPLY_SKIP_NEXT) session->reply_mode = REPLY_SKIP;
 }
 
-static void move_messages(struct session *session)
+RARE static void move_messages(struct session *session)
 {
     if (session->reply.out == &session->out) return;
     buffer_put(session->reply.out, session->out.data, session->out.len);
@@ -273,8 +276,8 @@ static bool is_put_off(struct session *session, const struct command_entry *entr
     return true;
 }
 
-static bool is_allowed(struct session *session, struct command_entry *entry,
-                       const struct kith_str *argv, size_t argc)
+RARE static bool is_allowed(struct session *session, struct command_entry *entry,
+                            const struct kith_str *argv, size_t argc)
 {
     char text[256];
     size_t place;
@@ -317,8 +320,8 @@ static bool is_subscribed_in_vain(struct session *session, struct command_entry 
 }
 
 /* Everything that can say no but the arguments; false: it was refused, or put off. */
-static bool admit(struct session *session, struct command_entry *entry,
-                  const struct kith_str *argv, size_t argc)
+RARE static bool admit(struct session *session, struct command_entry *entry,
+                       const struct kith_str *argv, size_t argc)
 {
     const uint32_t flags = entry->flags;
     if (!session->authenticated && !(flags & CMD_NO_AUTH)) {
@@ -351,8 +354,8 @@ static bool runs_in_multi(const struct command_entry *entry)
     return false;
 }
 
-static void queue(struct session *session, struct command_entry *entry,
-                  const struct kith_str *argv, size_t argc)
+RARE static void queue(struct session *session, struct command_entry *entry,
+                       const struct kith_str *argv, size_t argc)
 {
     const bool ok = multi_queue(session, entry, argv, argc);
     if (session->reply_mode != REPLY_ON) return;
@@ -360,11 +363,11 @@ static void queue(struct session *session, struct command_entry *entry,
     else resp_error(&session->reply, "OOM command not allowed when used memory > 'maxmemory'.");
 }
 
-static bool has_room(struct session *session, struct command_entry *entry)
+__attribute__((noinline)) static bool has_room(struct session *session, struct command_entry *entry)
 {
     static const char full[] = "OOM command not allowed when used memory > 'maxmemory'.";
     struct redis *redis = session->redis;
-    if (!redis->settings.maxmemory || cache_make_room(redis->cache)) return true;
+    if (cache_make_room(redis->cache)) return true;
     if (!strcmp(entry->name, "exec")) {
         char text[UNKNOWN_TEXT];
         (void)snprintf(text, sizeof text, "EXECABORT Transaction discarded because of: %s", full);
@@ -378,7 +381,7 @@ static bool has_room(struct session *session, struct command_entry *entry)
 }
 
 /* A container without its subcommand, or a name that nobody has. */
-static void refuse_words(struct session *session, const struct kith_str *argv, size_t argc)
+RARE static void refuse_words(struct session *session, const struct kith_str *argv, size_t argc)
 {
     struct command_entry *container = registry_lookup(&session->redis->registry, argv[0]);
     if (container && argc < 2) refuse_arity(session, container);
@@ -402,7 +405,7 @@ void session_execute(struct session *session, const struct kith_str *argv, size_
         if (!admit(session, entry, argv, argc)) return;
         if (session->in_multi && !strcmp(entry->name, "exec")) flags |= session->queue_flags;
     }
-    if ((flags & CMD_DENY_OOM) && !has_room(session, entry)) return;
+    if (flags & CMD_DENY_OOM && redis->settings.maxmemory && !has_room(session, entry)) return;
     if (session->in_multi && !runs_in_multi(entry)) queue(session, entry, argv, argc);
     else run(session, entry, argv, argc);
 }

@@ -10,6 +10,8 @@
 #ifndef KITH_REDIS_REGISTRY_H
 #define KITH_REDIS_REGISTRY_H
 
+#include <string.h>
+
 #include "redis/command.h"
 
 #define COMMAND_NAME_MAX 24u /* of one word */
@@ -44,6 +46,20 @@ struct registry {
     } last;
 };
 
+/* A name of 1 to 8 bytes as the word that begins with them, the rest of it zeros. */
+static inline uint64_t registry_word(struct kith_str name)
+{
+    uint32_t low, high;
+    if (name.len < 4) {
+        const uint8_t *bytes = (const uint8_t *)name.data;
+        const uint64_t middle = bytes[name.len / 2], last = bytes[name.len - 1];
+        return bytes[0] | middle << (8 * (name.len / 2)) | last << (8 * (name.len - 1));
+    }
+    memcpy(&low, name.data, 4); /* they overlap, in the same place */
+    memcpy(&high, name.data + name.len - 4, 4);
+    return low | (uint64_t)high << (8 * (name.len - 4));
+}
+
 KITH_NODISCARD int registry_init(struct registry *registry);
 void registry_release(struct registry *registry); /* accepts a zeroed struct */
 /* NULL: there is none. The container itself for the first, its subcommand for the second. */
@@ -54,8 +70,16 @@ struct command_entry *registry_sub(const struct registry *registry,
 struct command_entry *registry_of(const struct registry *registry, const struct kith_str *argv,
                                   size_t argc);
 /* The same for one caller at a time, who mostly asks for the name that he asked for last. */
-struct command_entry *registry_again(struct registry *registry, const struct kith_str *argv,
-                                     size_t argc);
+struct command_entry *registry_anew(struct registry *registry, const struct kith_str *argv,
+                                    size_t argc);
+static inline struct command_entry *registry_again(struct registry *registry,
+                                                   const struct kith_str *argv, size_t argc)
+{
+    const struct kith_str name = argv[0];
+    if (name.len && name.len == registry->last.len && registry_word(name) == registry->last.text)
+        return registry->last.entry;
+    return registry_anew(registry, argv, argc);
+}
 /* "config|get" or "get", in any case. */
 struct command_entry *registry_full(const struct registry *registry, struct kith_str name);
 /* rename-command: `to` empty takes the command away. KITH_ENOTFOUND, KITH_EEXISTS, KITH_ENOMEM. */
