@@ -8,71 +8,72 @@
 
 struct saving {
     struct redis *redis;
+    const char *begun; /* what is answered at its beginning; NULL: wait for its end */
+    const char *busy;  /* the answer while another is under way; NULL: an error */
+    struct kith_error err;
     int rc;
 };
 
 static void save_elsewhere(void *ctx)
 {
     struct saving *saving = ctx;
-    struct kith_error err = {0};
-    saving->rc = keep_save(saving->redis->keep, &err);
-    if (saving->rc) redis_log(saving->redis, 0, "saving: %s", err.text);
-    else persist_saved(saving->redis);
+    struct redis *redis = saving->redis;
+    saving->rc = persist_begin(redis, &saving->err);
+    if (saving->rc == 0)
+        saving->rc = saving->begun ? keep_save_begin(redis->keep, &saving->err)
+                                   : keep_save(redis->keep, &saving->err);
+    if (saving->rc) redis_log(redis, 0, "saving: %s", saving->err.text);
+    else persist_saved(redis);
+}
+
+static void answer(struct redis_call *call, const struct saving *saving)
+{
+    if (saving->rc == KITH_EBUSY && saving->busy) resp_status(call->reply, saving->busy);
+    else if (saving->rc == KITH_EBUSY) call_error(call, "ERR Background save already in progress");
+    else if (saving->rc) call_errorf(call, "ERR saving failed: %s", saving->err.text);
+    else resp_status(call->reply, saving->begun ? saving->begun : "OK");
 }
 
 static void save_over(struct redis_call *call, void *ctx)
 {
-    const struct saving *saving = ctx;
-    if (saving->rc == KITH_EBUSY) call_error(call, "ERR Background save already in progress");
-    else if (saving->rc) call_error(call, "ERR saving failed; the log says why");
-    else resp_ok(call->reply);
+    answer(call, ctx);
     mem_free(ctx);
 }
 
-static void nothing_to_keep(struct redis *redis)
-{
-    redis->saved_at_ms = cache_now_ms(redis->cache);
-    redis->dirty_saved = redis->dirty;
-}
-
-static void run_save(struct redis_call *call)
+/* A server that was started with nothing to keep opens its files now. */
+static void save(struct redis_call *call, const char *begun, const char *busy)
 {
     struct redis *redis = call->redis;
-    if (!redis->keep || !call->session || !call->session->stream) {
-        nothing_to_keep(redis); /* without files or without a thread to wait on */
-        resp_ok(call->reply);
-        return;
-    }
     struct saving *saving = mem_alloc(sizeof *saving);
     if (!saving) {
         call_no_memory(call);
         return;
     }
-    *saving = (struct saving){.redis = redis};
-    if (!call_offload(call, save_elsewhere, save_over, saving)) mem_free(saving);
+    *saving = (struct saving){.redis = redis, .begun = begun, .busy = busy};
+    if (redis->keep && begun) {
+        saving->rc = keep_save_begin(redis->keep, &saving->err);
+        if (saving->rc == 0) redis->dirty_saved = redis->dirty;
+        save_over(call, saving);
+    } else if (!call->session || !call->session->stream) {
+        call_error(call, "ERR this client cannot wait for the files");
+        mem_free(saving);
+    } else if (!call_offload(call, save_elsewhere, save_over, saving)) {
+        mem_free(saving);
+    }
 }
 
-static bool begin(struct redis_call *call)
-{
-    struct redis *redis = call->redis;
-    const int rc = redis->keep ? keep_save_begin(redis->keep, NULL) : 0;
-    if (rc == 0) nothing_to_keep(redis);
-    if (rc == KITH_EBUSY) call_error(call, "ERR Background save already in progress");
-    else if (rc) call_error(call, "ERR saving failed; the log says why");
-    return rc == 0;
-}
+static void run_save(struct redis_call *call) { save(call, NULL, NULL); }
 
 static void run_bgsave(struct redis_call *call)
 {
     const bool schedule = call_is(call, 1, "schedule");
     if (call->argc > 2 || (call->argc == 2 && !schedule)) call_syntax_error(call);
-    else if (begin(call)) resp_status(call->reply, "Background saving started");
-    else if (schedule) resp_status(call->reply, "Background saving scheduled");
+    else save(call, "Background saving started", schedule ? "Background saving scheduled" : NULL);
 }
 
 static void run_bgrewriteaof(struct redis_call *call)
 {
-    if (begin(call)) resp_status(call->reply, "Background append only file rewriting started");
+    save(call, "Background append only file rewriting started", NULL);
 }
 
 static void run_lastsave(struct redis_call *call)

@@ -97,12 +97,29 @@ static void begin_save(struct redis *redis, const char *why)
     else persist_saved(redis);
 }
 
+int persist_begin(struct redis *redis, struct kith_error *err)
+{
+    cache_lock(redis->cache);
+    const bool there = redis->keep, may = redis->keep_dir && !redis->keep_beginning;
+    if (!there && may) redis->keep_beginning = true;
+    cache_unlock(redis->cache);
+    if (there) return 0;
+    if (!redis->keep_dir)
+        return error_set(err, KITH_EUNSUPPORTED, "this server has no directory to save to");
+    if (!may) return error_set(err, KITH_EBUSY, "the files are being opened");
+    const int rc = redis_keep_begin(redis, redis->keep_dir, err);
+    cache_lock(redis->cache);
+    redis->keep_beginning = false;
+    cache_unlock(redis->cache);
+    return rc;
+}
+
 /* A failure is said once, and CONFIG GET shows what is true. */
 static void begin_keeping(struct redis *redis)
 {
     struct kith_error err = {0};
-    const int rc = redis_keep_begin(redis, redis->keep_dir, &err);
-    if (rc == 0) return;
+    const int rc = persist_begin(redis, &err);
+    if (rc == 0 || rc == KITH_EBUSY) return;
     redis_log(redis, 0, "nothing can be kept: %s", err.text);
     cache_lock(redis->cache);
     redis->keep_failed = true;

@@ -114,6 +114,7 @@ struct redis {
     _Atomic(struct keep *) keep;
     char *keep_dir;   /* owns; where it may begin to be kept; NULL: nowhere */
     bool keep_failed; /* it could not begin; CONFIG SET tries again */
+    bool keep_beginning; /* persist_begin */
     void (*define)(void *ctx, struct keep *keep); /* nullable: commands that make search indexes */
     struct os_mutex settled_lock;  /* a leaf; held while it is called */
     void (*on_settled)(void *ctx); /* guard: settled_lock; nullable: tickets became good */

@@ -300,6 +300,23 @@ static void test_begin_late(void **state)
     assert_int_equal(stop(&server, SIGTERM), 0);
 }
 
+/* SAVE saves, though nothing was to be kept when it started. */
+static void test_save_late(void **state)
+{
+    (void)state;
+    struct server server;
+    start(&server, "");
+    int fd = dial(&server);
+    ask(fd, "FLUSHALL\r\nSET kept 1\r\nSAVE\r\nSET lost 1\r\n", "+OK\r\n+OK\r\n+OK\r\n+OK\r\n");
+    assert_int_equal(stop(&server, SIGKILL), -1);
+    (void)close(fd);
+    start(&server, "save 3600 1\n");
+    fd = dial(&server);
+    ask(fd, "GET kept\r\nGET lost\r\n", "$1\r\n1\r\n$-1\r\n");
+    (void)close(fd);
+    assert_int_equal(stop(&server, SIGTERM), 0);
+}
+
 static void test_refusals(void **state)
 {
     (void)state;
@@ -347,7 +364,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_pieces), TEST(test_large), TEST(test_strangers), TEST(test_kill),
-        TEST(test_begin_late), TEST(test_refusals),
+        TEST(test_begin_late), TEST(test_save_late), TEST(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
