@@ -75,9 +75,9 @@ static void feed(struct conn *conn, const uint8_t *data, size_t len)
 
 static void run_loop(struct loop *loop)
 {
-    (void)uv_run(&loop->uv, UV_RUN_NOWAIT);
+    ready_turn(loop, false);
     for (int i = 0; net->exchanges > 0 && i < 100000; i++) { /* a refused unpacking is a worker's */
-        (void)uv_run(&loop->uv, UV_RUN_NOWAIT);
+        ready_turn(loop, false);
         if (net->exchanges > 0 && i > 10) os_sleep_us(os_real(), 20);
     }
 }

@@ -270,6 +270,7 @@ void conn_took(struct conn *conn, ptrdiff_t len);
 KITH_NODISCARD bool ready_init(struct loop *loop); /* the libuv loop is made; false: refused */
 void ready_release(struct loop *loop);             /* accepts a zeroed struct */
 void ready_run(struct loop *loop);                 /* until `ended` */
+void ready_turn(struct loop *loop, bool wait);     /* one turn, of what there is; or waits first */
 KITH_NODISCARD bool ready_watch(struct conn *conn); /* once its socket is open */
 void ready_forget(struct conn *conn);               /* before it is closed */
 void conn_read(struct conn *conn, bool on);

@@ -147,10 +147,11 @@ static int uv_patience(struct loop *loop)
     return uv_backend_timeout(&loop->uv);
 }
 
-static void turn(struct loop *loop)
+void ready_turn(struct loop *loop, bool wait)
 {
     struct epoll_event events[EVENTS_A_TURN];
-    const int due = uv_patience(loop), timeout = loop->unread || loop->uv_due ? 0 : due;
+    const int due = uv_patience(loop);
+    const int timeout = loop->unread || loop->uv_due || !wait ? 0 : due;
     const int count = epoll_wait(loop->poll, events, EVENTS_A_TURN, timeout);
     bool fresh = due == 0 || (count == 0 && timeout > 0);
     read_rest(loop);
@@ -167,5 +168,5 @@ static void turn(struct loop *loop)
 void ready_run(struct loop *loop)
 {
     loop->uv_due = true;
-    while (!loop->ended || uv_loop_alive(&loop->uv)) turn(loop);
+    while (!loop->ended || uv_loop_alive(&loop->uv)) ready_turn(loop, true);
 }
