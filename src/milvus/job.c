@@ -39,21 +39,9 @@ struct milvus_jobs {
 
 /* ---- records ---- */
 
-static void *heap_take(void *ctx, size_t size)
-{
-    (void)ctx;
-    return mem_alloc(size ? size : 1);
-}
-static void heap_give(void *ctx, void *pointer)
-{
-    (void)ctx;
-    mem_free(pointer);
-}
-static ProtobufCAllocator heap = { heap_take, heap_give, NULL };
-
 static void record_free(JobRecord *record)
 {
-    if (record) kith__door__import_job_record__free_unpacked(record, &heap);
+    if (record) kith__door__import_job_record__free_unpacked(record, &milvus_heap);
 }
 
 static JobRecord *record_copy(const JobRecord *record, ProtobufCAllocator *allocator)
@@ -91,7 +79,7 @@ static void record_keep(struct milvus_jobs *jobs, const struct job *job)
 {
     struct kith_error err = { 0 };
     os_mutex_lock(&jobs->lock);
-    JobRecord *copy = record_copy(job->record, &heap);
+    JobRecord *copy = record_copy(job->record, &milvus_heap);
     os_mutex_unlock(&jobs->lock);
     const int rc = copy ? record_write(jobs, copy, &err)
                         : error_set(&err, KITH_ENOMEM, "keeping an import job: no memory");
@@ -254,7 +242,7 @@ static int load(struct milvus_jobs *jobs, struct kith_error *err)
         void *value;
         size_t len;
         if (kith_meta_get(jobs->milvus->opts.db, keys.names[i], &value, &len, NULL)) continue;
-        JobRecord *record = kith__door__import_job_record__unpack(&heap, len, value);
+        JobRecord *record = kith__door__import_job_record__unpack(&milvus_heap, len, value);
         kith_meta_free(value);
         if (record) rc = take_over(jobs, record, err);
     }
@@ -374,7 +362,7 @@ static MilvusStatus *start(struct milvus_call *call, const JobRecord *made)
     struct milvus_jobs *jobs = call->milvus->jobs;
     struct kith_error err = { 0 };
     int64_t gone = 0;
-    JobRecord *record = record_copy(made, &heap);
+    JobRecord *record = record_copy(made, &milvus_heap);
     struct job *job = record ? job_new(record) : NULL;
     if (!job) return milvus_error(call, KITH_ENOMEM, NULL);
     int rc = record_write(jobs, record, &err);

@@ -67,6 +67,7 @@ void registry_remove(struct milvus *milvus, struct milvus_collection *collection
 void milvus_call_init(struct milvus_call *out, struct milvus *milvus, struct exchange *exchange);
 /* Memory of protobuf-c from the call's arena. */
 ProtobufCAllocator milvus_allocator(struct arena *arena);
+extern ProtobufCAllocator milvus_heap; /* of records, which outlive a call */
 char *milvus_strdup(struct milvus_call *call, const char *text); /* "" without memory */
 /* The value of a key among pairs, NULL: absent. */
 const char *milvus_pair_get(MilvusPair *const *pairs, size_t count, const char *key);

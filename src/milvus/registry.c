@@ -32,11 +32,11 @@ static void heap_give(void *ctx, void *pointer)
     (void)ctx;
     mem_free(pointer);
 }
-static ProtobufCAllocator heap = {heap_take, heap_give, NULL};
+ProtobufCAllocator milvus_heap = {heap_take, heap_give, NULL};
 
 static void record_free(Kith__Door__CollectionRecord *record)
 {
-    if (record) kith__door__collection_record__free_unpacked(record, &heap);
+    if (record) kith__door__collection_record__free_unpacked(record, &milvus_heap);
 }
 
 static Kith__Door__CollectionRecord *record_copy(const Kith__Door__CollectionRecord *record)
@@ -45,7 +45,8 @@ static Kith__Door__CollectionRecord *record_copy(const Kith__Door__CollectionRec
     uint8_t *bytes = mem_alloc(len + 1);
     if (!bytes) return NULL;
     (void)kith__door__collection_record__pack(record, bytes);
-    Kith__Door__CollectionRecord *copy = kith__door__collection_record__unpack(&heap, len, bytes);
+    Kith__Door__CollectionRecord *copy =
+        kith__door__collection_record__unpack(&milvus_heap, len, bytes);
     mem_free(bytes);
     return copy;
 }
@@ -138,9 +139,10 @@ static Kith__Door__CollectionRecord *record_read(struct milvus *milvus,
     size_t len;
     meta_key(info->id, key);
     if (kith_meta_get(milvus->opts.db, key, &value, &len, NULL)) return derive(info);
-    Kith__Door__CollectionRecord *record = kith__door__collection_record__unpack(&heap, len, value);
+    Kith__Door__CollectionRecord *record =
+        kith__door__collection_record__unpack(&milvus_heap, len, value);
     kith_meta_free(value);
-    if (record && record->schema && registry_match(record, &info->schema, &heap) == 0)
+    if (record && record->schema && registry_match(record, &info->schema, &milvus_heap) == 0)
         return record;
     record_free(record);
     return derive(info);
@@ -476,7 +478,7 @@ static int change(struct milvus_call *call, struct milvus_collection *old, regis
     struct milvus *milvus = call->milvus;
     Kith__Door__CollectionRecord *record = record_copy(old->record);
     if (!record) return error_set(err, KITH_ENOMEM, "changing a collection: no memory");
-    int rc = edit(ctx, record, &heap);
+    int rc = edit(ctx, record, &milvus_heap);
     const uint64_t ts = milvus_timestamp(milvus);
     if (newer) record->updated_ts = ts > record->updated_ts ? ts : record->updated_ts + 1;
     if (rc == 0) rc = record_write(milvus, old->id, record, err);

@@ -45,6 +45,19 @@ int scache_id_of(struct kith_str prompt, struct scache_id *out)
     return failed ? KITH_ENOMEM : 0;
 }
 
+struct hash *scache_hash(struct redis_call *call, const struct kith_str *words, size_t count)
+{
+    struct hash *hash = hash_new(cache_heap(call->cache));
+    for (size_t i = 2; hash && i < count; i += 2) {
+        if (hash_set(hash, cache_settings(call->cache), words[i], words[i + 1], CACHE_NO_DEADLINE,
+                     NULL) == 0)
+            continue;
+        hash_free(hash);
+        hash = NULL;
+    }
+    return hash;
+}
+
 struct kith_str scache_key(struct buffer *buf, struct kith_str cache, struct kith_str suffix)
 {
     buffer_clear(buf);

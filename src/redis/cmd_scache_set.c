@@ -172,25 +172,12 @@ static void list_fields(struct redis_call *call, const struct set *set, const st
     if (set->attribute.len > 0) field(out, "metadata", set->attribute);
 }
 
-static struct hash *new_entry(struct redis_call *call, const struct fields *fields)
-{
-    struct hash *hash = hash_new(cache_heap(call->cache));
-    for (size_t i = 2; hash && i < fields->count; i += 2) {
-        if (hash_set(hash, cache_settings(call->cache), fields->words[i], fields->words[i + 1],
-                     CACHE_NO_DEADLINE, NULL) == 0)
-            continue;
-        hash_free(hash);
-        hash = NULL;
-    }
-    return hash;
-}
-
 static bool put_entry(struct redis_call *call, const struct set *set, struct kith_str key)
 {
     const struct entry *old = call_write(call, key, VALUE_HASH);
     struct fields fields = {.words = {str_of("HSET"), key}, .count = 2};
     list_fields(call, set, old, &fields);
-    struct hash *hash = new_entry(call, &fields);
+    struct hash *hash = scache_hash(call, fields.words, fields.count);
     if (!hash || cache_add(call->cache, call->db, key, VALUE_HASH, hash, set->deadline, NULL)) {
         call_no_memory(call);
         return false;

@@ -38,6 +38,9 @@ struct kith_str scache_key(struct buffer *buf, struct kith_str cache, struct kit
 /* May the user read (and write) the keys of call->argv[1]? false: NOPERM was answered. Calls
  * without a session, and those of other doors, may. */
 bool scache_permits(struct redis_call *call, bool write);
+/* The hash that HSET words[1] words[2] words[3] ... would make, by nobody's key yet; NULL: no
+ * memory. */
+struct hash *scache_hash(struct redis_call *call, const struct kith_str *words, size_t count);
 /* The vector of an entry, if there is one. */
 void scache_drop_vector(struct redis_call *call, struct kith_str id);
 /* The key of an entry; false: it was not there. Logged as it is done. */

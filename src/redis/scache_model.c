@@ -71,23 +71,10 @@ static void put_number(struct fields *fields, const char *name, double value)
     put(fields, name, (struct kith_str){text, len});
 }
 
-static struct hash *new_hash(struct redis_call *call, const struct fields *fields)
-{
-    struct hash *hash = hash_new(cache_heap(call->cache));
-    for (size_t i = 2; hash && i < fields->count; i += 2) {
-        if (hash_set(hash, cache_settings(call->cache), fields->words[i], fields->words[i + 1],
-                     CACHE_NO_DEADLINE, NULL) == 0)
-            continue;
-        hash_free(hash);
-        hash = NULL;
-    }
-    return hash;
-}
-
 /* In place of what was there. */
 static bool replace(struct redis_call *call, struct fields *fields)
 {
-    struct hash *hash = new_hash(call, fields);
+    struct hash *hash = scache_hash(call, fields->words, fields->count);
     const struct kith_str key = fields->words[1];
     if (!hash || cache_add(call->cache, call->db, key, VALUE_HASH, hash, CACHE_NO_DEADLINE, NULL)) {
         call_no_memory(call);
