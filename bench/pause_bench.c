@@ -172,14 +172,22 @@ static void end(const char *what, double began)
 
 /* ---- what happens ---- */
 
-/* members commands, with %ld for their number, and %lld for `more`. */
-static void each(const struct wire *wire, const char *fmt, long long more)
+/* An inline command: # is the number, @ is `more`. */
+static void put_command(FILE *out, const char *words, long number, long long more)
+{
+    for (; *words; words++) {
+        if (*words == '#') (void)fprintf(out, "%ld", number);
+        else if (*words == '@') (void)fprintf(out, "%lld", more);
+        else (void)fputc(*words, out);
+    }
+    (void)fputs("\r\n", out);
+}
+
+/* As many commands as there are members. */
+static void each(const struct wire *wire, const char *words, long long more)
 {
     for (long i = 0; i < members; i += BATCH) {
-        for (long k = i; k < i + BATCH; k++) {
-            (void)fprintf(wire->out, fmt, k, more);
-            (void)fputs("\r\n", wire->out);
-        }
+        for (long k = i; k < i + BATCH; k++) put_command(wire->out, words, k, more);
         (void)fflush(wire->out);
         for (long k = 0; k < BATCH; k++) (void)take(wire);
     }
@@ -195,26 +203,26 @@ static long long wall_ms(void)
 static void keys(const struct wire *wire)
 {
     double began = begin();
-    each(wire, "SET key:%ld value", 0);
+    each(wire, "SET key:# value", 0);
     end("a million new keys", began);
     began = begin();
-    each(wire, "DEL key:%ld", 0);
+    each(wire, "DEL key:#", 0);
     end("their removal one by one", began);
     const long long due = wall_ms() + 20000 + members / 50;
     began = begin();
-    each(wire, "SET key:%ld value PXAT %lld", due);
+    each(wire, "SET key:# value PXAT @", due);
     end("a million keys with a deadline", began);
     while (wall_ms() < due - 300) (void)usleep(10000);
     began = begin();
     while (ask(wire, "DBSIZE") > 1) (void)usleep(5000);
     end("they expire", began);
-    each(wire, "SET key:%ld value", 0);
+    each(wire, "SET key:# value", 0);
     began = begin();
     (void)ask(wire, "FLUSHALL ASYNC");
     (void)ask(wire, "SET small 1");
     (void)usleep(500000);
     end("FLUSHALL ASYNC of a million", began);
-    each(wire, "SET key:%ld value", 0);
+    each(wire, "SET key:# value", 0);
     began = begin();
     (void)ask(wire, "FLUSHALL SYNC");
     end("FLUSHALL SYNC of a million", began);
@@ -224,10 +232,10 @@ static void keys(const struct wire *wire)
 static const struct {
     const char *name, *add, *change;
 } values[] = {
-    {"set", "SADD set m:%ld", "SADD set new:%ld"},
-    {"zset", "ZADD zset %ld m:%1$ld", "ZINCRBY zset 1 m:%ld"},
-    {"hash", "HSET hash f:%ld value", "HSET hash f:%ld other-value"},
-    {"list", "RPUSH list element:%ld", "LPOP list"},
+    {"set", "SADD set m:#", "SADD set new:#"},
+    {"zset", "ZADD zset # m:#", "ZINCRBY zset 1 m:#"},
+    {"hash", "HSET hash f:# value", "HSET hash f:# other-value"},
+    {"list", "RPUSH list element:#", "LPOP list"},
 };
 
 static void removals(const struct wire *wire)
@@ -252,10 +260,8 @@ static void rewrite(const struct wire *wire)
     (void)ask(wire, "BGREWRITEAOF");
     long changes = 0;
     do {
-        for (int k = 0; k < 50; k++, changes++) {
-            (void)fprintf(wire->out, values[changes % 4].change, changes * 7919 % members);
-            (void)fputs("\r\n", wire->out);
-        }
+        for (int k = 0; k < 50; k++, changes++)
+            put_command(wire->out, values[changes % 4].change, changes * 7919 % members, 0);
         (void)fflush(wire->out);
         for (int k = 0; k < 50; k++) (void)take(wire);
         (void)usleep(500);
@@ -268,7 +274,7 @@ static void limit(const struct wire *wire)
 {
     (void)ask(wire, "FLUSHALL");
     (void)ask(wire, "SET small 1");
-    each(wire, "SET key:%ld value", 0);
+    each(wire, "SET key:# value", 0);
     const double began = begin();
     (void)ask(wire, "CONFIG SET maxmemory-policy allkeys-random maxmemory 40mb");
     for (int i = 0; i < 100; i++) {
