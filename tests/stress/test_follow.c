@@ -312,19 +312,28 @@ struct writer {
     int notes, go;
 };
 
+/* The writer is this program, begun anew: a child that only forks may find an allocator locked by a
+ * thread that it does not have. */
 static struct writer start_writer(uint64_t seed, bool threads)
 {
     int notes[2], go[2];
+    char numbers[5][24];
     assert_int_equal(pipe(notes), 0);
     assert_int_equal(pipe(go), 0);
     (void)fflush(NULL);
+    const int64_t values[5] = { notes[1], go[0], (int64_t)seed, threads, model.version };
+    for (int i = 0; i < 5; i++) (void)snprintf(numbers[i], sizeof numbers[i], "%" PRId64, values[i]);
+    char program[] = "/proc/self/exe", verb[] = "writer";
+    char *const argv[] = { program,    verb,       dir,        numbers[0], numbers[1],
+                           numbers[2], numbers[3], numbers[4], NULL };
     struct writer writer = { fork(), notes[0], go[1] };
     assert_true(writer.pid >= 0);
     if (writer.pid == 0) {
         (void)close(notes[0]);
         (void)close(go[1]);
         (void)signal(SIGSEGV, SIG_DFL);
-        writer_main(notes[1], go[0], seed, threads);
+        (void)execv(program, argv);
+        _exit(5);
     }
     (void)close(notes[1]);
     (void)close(go[0]);
@@ -406,8 +415,18 @@ static void reader_follows(void **state)
     stress_remove(dir);
 }
 
-int main(void)
+static int write_alone(char **argv)
 {
+    (void)snprintf(dir, sizeof dir, "%s", argv[2]);
+    model.version = strtoll(argv[7], NULL, 10);
+    writer_main(atoi(argv[3]), atoi(argv[4]), (uint64_t)strtoll(argv[5], NULL, 10),
+                atoi(argv[6]) != 0);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 8 && strcmp(argv[1], "writer") == 0) return write_alone(argv);
     const struct CMUnitTest tests[] = { cmocka_unit_test(reader_follows) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
