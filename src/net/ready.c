@@ -18,7 +18,6 @@
  * the system handed us in this one can be gone.
  */
 #include <errno.h>
-#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -132,7 +131,7 @@ static void read_rest(struct loop *loop)
 static void hear_bell(struct loop *loop)
 {
     uint64_t rings;
-    if (loop->net->queued > 0) (void)sched_yield();
+    if (loop->net->queued > 0) os_thread_yield();
     (void)!read(loop->bell, &rings, sizeof rings);
     loop_heard(loop);
 }

@@ -150,3 +150,5 @@ void real_thread_join(struct os_thread *thread)
     (void)pthread_join(real->id, NULL);
     mem_free(real);
 }
+
+void os_thread_yield(void) { (void)sched_yield(); }

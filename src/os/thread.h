@@ -42,5 +42,6 @@ KITH_NODISCARD int os_thread_start(const struct os *os, const char *name, int ni
                                    void (*fn)(void *), void *arg, struct os_thread **out,
                                    struct kith_error *err);
 void os_thread_join(struct os_thread *thread);
+void os_thread_yield(void); /* whoever waits for this very processor goes first */
 
 #endif
