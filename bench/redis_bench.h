@@ -1,5 +1,6 @@
 /*
- * What the files of redis_bench share.
+ * What the files of redis_bench share, and those of vectors_bench with them: servers that are
+ * started, dialled and weighed.
  */
 #ifndef KITH_BENCH_REDIS_BENCH_H
 #define KITH_BENCH_REDIS_BENCH_H
@@ -10,6 +11,7 @@
 #include <sys/types.h>
 
 #define CONNECTIONS_MAX 1000u
+#define ROUNDS_MAX 50u
 
 enum protocol { RESP, LINE, ECHO /* RESP, and as many bytes come back */ };
 enum request { REQUEST_GET, REQUEST_SET };
@@ -33,10 +35,10 @@ struct load_result {
     double seconds, p50_us, p95_us, p99_us;
 };
 
+/* redis_bench_server.c */
 void die(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
 double now_s(void);
-
-/* redis_bench_server.c */
+double median(const double *values, unsigned count); /* of at most ROUNDS_MAX */
 /* Starts argv (its standard output goes to /dev/null) on these cores and waits until the port
  * answers. */
 struct server server_start(const char *name, char *const *argv, uint16_t port, unsigned cores);
@@ -46,6 +48,8 @@ struct server echo_start(uint16_t port, unsigned cores);
 void server_stop(struct server *server);
 double server_cpu_s(const struct server *server); /* user and system, all threads */
 double server_rss_mb(const struct server *server);
+double server_anon_mb(const struct server *server); /* without what files stand behind */
+int dial(uint16_t port);
 void pin(unsigned cores); /* a mask */
 uint16_t free_port(void);
 

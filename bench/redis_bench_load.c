@@ -150,17 +150,6 @@ static double percentile(const uint32_t *histogram, double share)
     return 0;
 }
 
-static int dial(uint16_t port)
-{
-    const struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port),
-                                         .sin_addr = { htonl(INADDR_LOOPBACK) } };
-    const int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
-    if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof address))
-        die("cannot connect to port %u", port);
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    return fd;
-}
-
 static void loop(struct run *run, double until, size_t request_bytes, size_t key_at)
 {
     static char replies[REPLY_BYTES];

@@ -1,12 +1,16 @@
 /*
- * Servers as processes: started on a core of their own, measured from outside.
+ * Servers as processes: started on a core of their own, dialled, measured from outside; and how a
+ * bench of them fails and takes the time.
  */
 #include "redis_bench.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +20,51 @@
 #include <time.h>
 #include <unistd.h>
 #include <uv.h>
+
+/* ---- what every bench needs ---- */
+
+void die(const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    (void)fprintf(stderr, "%s: ", program_invocation_short_name);
+    (void)vfprintf(stderr, fmt, args);
+    (void)fprintf(stderr, "\n");
+    va_end(args);
+    exit(1);
+}
+
+double now_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const double *x = a, *y = b;
+    return *x < *y ? -1 : *x > *y;
+}
+
+double median(const double *values, unsigned count)
+{
+    double sorted[ROUNDS_MAX];
+    memcpy(sorted, values, count * sizeof *values);
+    qsort(sorted, count, sizeof *sorted, by_value);
+    return sorted[count / 2];
+}
+
+int dial(uint16_t port)
+{
+    const struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port),
+                                         .sin_addr = { htonl(INADDR_LOOPBACK) } };
+    const int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
+    if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof address))
+        die("cannot connect to port %u", port);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    return fd;
+}
 
 void pin(unsigned cores)
 {
@@ -161,15 +210,21 @@ double server_cpu_s(const struct server *server)
     return (double)used.tv_sec + (double)used.tv_nsec / 1e9;
 }
 
-double server_rss_mb(const struct server *server)
+/* A line of the status file, in MB. */
+static double status_mb(const struct server *server, const char *name)
 {
     char path[64], line[256];
-    unsigned long kb = 0;
+    const size_t len = strlen(name);
+    double mb = 0;
     (void)snprintf(path, sizeof path, "/proc/%d/status", (int)server->pid);
     FILE *status = fopen(path, "r");
     if (!status) die("%s is gone", server->name);
     while (fgets(line, sizeof line, status))
-        if (sscanf(line, "VmRSS: %lu", &kb) == 1) break;
+        if (strncmp(line, name, len) == 0) mb = strtod(line + len, NULL) / 1024;
     fclose(status);
-    return (double)kb / 1024;
+    return mb;
 }
+
+double server_rss_mb(const struct server *server) { return status_mb(server, "VmRSS:"); }
+
+double server_anon_mb(const struct server *server) { return status_mb(server, "RssAnon:"); }

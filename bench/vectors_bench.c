@@ -21,7 +21,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ROUNDS_MAX 50u
 #define SERVER_CORE 1u /* masks */
 #define LOAD_CORE 2u
 #define FLOAT_QUERIES 100u
@@ -37,38 +36,6 @@ struct bench {
     struct side sides[SERVERS_MAX];
     unsigned count; /* of sides */
 };
-
-void die(const char *fmt, ...)
-{
-    va_list args;
-    va_start(args, fmt);
-    (void)fprintf(stderr, "vectors_bench: ");
-    (void)vfprintf(stderr, fmt, args);
-    (void)fprintf(stderr, "\n");
-    va_end(args);
-    exit(1);
-}
-
-double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    const double *x = a, *y = b;
-    return *x < *y ? -1 : *x > *y;
-}
-
-static double median(const double *values, unsigned count)
-{
-    double sorted[ROUNDS_MAX];
-    memcpy(sorted, values, count * sizeof *values);
-    qsort(sorted, count, sizeof *sorted, by_value);
-    return sorted[count / 2];
-}
 
 /* ---- what is printed ---- */
 

@@ -102,7 +102,6 @@ struct point search_all(struct side *side, unsigned ef, const char *filter,
 double wait_idle(const struct server *server);
 /* truth[i] = VSIM ... TRUTH [FILTER] of query i; microseconds of processor a query. */
 double ask_truth(struct side *side, const char *filter, unsigned (*truth)[K]);
-double server_anon_mb(const struct server *server);
 /* Half of the rows go and come again while searches run: processor seconds of all of it. */
 double churn(struct side *side, struct point *between);
 

@@ -66,21 +66,10 @@ void put_vector(struct bytes *out, bool values, const float *row, uint32_t dim)
 
 /* ---- connections ---- */
 
-static int connect_to(uint16_t port)
-{
-    const struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port),
-                                         .sin_addr = { htonl(INADDR_LOOPBACK) } };
-    const int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
-    if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof address))
-        die("cannot connect to port %u", port);
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    return fd;
-}
-
 void client_open(struct client *client, uint16_t port, unsigned connections, unsigned pipeline)
 {
     *client = (struct client){ .connections = connections, .pipeline = pipeline };
-    for (unsigned c = 0; c < connections; c++) client->sockets[c] = connect_to(port);
+    for (unsigned c = 0; c < connections; c++) client->sockets[c] = dial(port);
 }
 
 void client_close(struct client *client)

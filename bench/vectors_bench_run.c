@@ -49,19 +49,6 @@ double wait_idle(const struct server *server)
     return last;
 }
 
-double server_anon_mb(const struct server *server)
-{
-    char path[64], line[256];
-    unsigned long kb = 0;
-    (void)snprintf(path, sizeof path, "/proc/%d/status", (int)server->pid);
-    FILE *status = fopen(path, "r");
-    if (!status) die("%s is gone", server->name);
-    while (fgets(line, sizeof line, status))
-        if (sscanf(line, "RssAnon: %lu", &kb) == 1) break;
-    fclose(status);
-    return (double)kb / 1024;
-}
-
 /* ---- adding ---- */
 
 struct adding {

@@ -95,7 +95,6 @@ static void on_timer(uv_timer_t *timer)
         if (stream_due) conn->stream.due_us = OS_FOREVER;
         conn_watch(conn);
         if (stream_due) stream_woken(conn);
-        if (stream_due) streams_settle(conn->loop); /* no turn ends before the loop sleeps */
         if (conn->closing) return;
         if (conn->proto == CONN_H2) h2_pump(conn); /* what a sweep had to say */
         conn_flush(conn);
@@ -291,7 +290,6 @@ static bool write_output(struct conn *conn)
         conn->output_sent += (size_t)sent;
     }
     if (conn->output_sent < conn->output.len) {
-        conn_count_output(conn);
         write_rest(conn);
         return false;
     }

@@ -91,12 +91,7 @@ void streams_settle(struct loop *loop)
 
 void net_settled(struct net *net)
 {
-    for (unsigned i = 0; i < net->loop_count; i++) {
-        struct loop *loop = &net->loops[i];
-        os_mutex_lock(&loop->post_lock); /* the handle is closed by who has seen LOOP_END */
-        if (loop->order < LOOP_END) loop_ring(loop);
-        os_mutex_unlock(&loop->post_lock);
-    }
+    for (unsigned i = 0; i < net->loop_count; i++) loop_ring(&net->loops[i]);
 }
 
 /* What the socket did not take. false: it was too much, and the connection is closed. */
@@ -128,8 +123,10 @@ static bool send_output(struct conn *conn)
     }
     if (conn->output.failed) conn_close(conn);
     if (conn->closing) return false;
-    if (!conn->writing && conn->output.len == conn->output_sent && !conn->close_after_write)
-        return true; /* nothing to say */
+    if (!conn->writing && conn->output.len == conn->output_sent && !conn->close_after_write) {
+        if (conn->output.data) conn_flush(conn); /* nothing to say: the buffer goes back */
+        return true;
+    }
     const uint64_t ticket = ops->ticket && stream->session ? ops->ticket(stream->session) : 0;
     if (ticket) hold(stream, ticket);
     conn_flush(conn);

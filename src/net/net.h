@@ -3,9 +3,10 @@
  * reply), whatever carried them: gRPC over HTTP/2, or HTTP/1.1 and HTTP/2 requests on the same
  * port. What an exchange means is the handler's.
  *
- * A few threads run one libuv loop each; a connection belongs to one loop for its life. Handlers
- * are called on the loop's thread and must not block: what takes longer than some tens of
- * microseconds goes to a worker (net_work), and exchange_end() may be called from any thread.
+ * A few threads run one loop each (epoll around libuv's); a connection belongs to one loop for its
+ * life. Handlers are called on the loop's thread and must not block: what takes longer than some
+ * tens of microseconds goes to a worker (net_work), and exchange_end() may be called from any
+ * thread.
  */
 #ifndef KITH_NET_NET_H
 #define KITH_NET_NET_H

@@ -3,8 +3,8 @@
  *
  * Lifetimes
  *   net       net_new .. net_free; owns loops and the worker pool.
- *   loop      one thread in uv_run; owns its connections. Everything in a loop or a connection is
- *             touched by that thread only, but for the loop's post queue (guard: post_lock).
+ *   loop      one thread in ready_run; owns its connections. Everything in a loop or a connection
+ *             is touched by that thread only, but for the loop's post queue (guard: post_lock).
  *   conn      accept .. the close callback of its handles. On close it lets go of its exchanges:
  *             exchange->conn becomes NULL and their cancel tokens fire.
  *   exchange  made when a request begins. It is its connection's while the request is read, the
@@ -111,7 +111,7 @@ enum loop_order { /* what net_stop asks for, one after the other */
     LOOP_RUN,
     LOOP_DRAIN, /* no new connections or requests */
     LOOP_CLOSE, /* close connections; cancel what runs */
-    LOOP_END    /* nothing runs any more: leave uv_run */
+    LOOP_END    /* nothing runs any more: leave ready_run */
 };
 
 struct loop {
@@ -268,7 +268,7 @@ void conn_took(struct conn *conn, ptrdiff_t len);
 
 /* ready.c: one turn of a loop after the other */
 KITH_NODISCARD bool ready_init(struct loop *loop); /* the libuv loop is made; false: refused */
-void ready_release(struct loop *loop);             /* accepts a zeroed struct */
+void ready_release(struct loop *loop);             /* accepts poll and bell of -1 */
 void ready_run(struct loop *loop);                 /* until `ended` */
 void ready_turn(struct loop *loop, bool wait);     /* one turn, of what there is; or waits first */
 KITH_NODISCARD bool ready_watch(struct conn *conn); /* once its socket is open */

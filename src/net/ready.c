@@ -43,8 +43,8 @@ bool ready_init(struct loop *loop)
 
 void ready_release(struct loop *loop)
 {
-    if (loop->poll > 0) (void)close(loop->poll);
-    if (loop->bell > 0) (void)close(loop->bell);
+    if (loop->poll >= 0) (void)close(loop->poll);
+    if (loop->bell >= 0) (void)close(loop->bell);
 }
 
 void loop_ring(const struct loop *loop)

@@ -15,6 +15,8 @@
 
 #include "ddl_fixture.h"
 
+#define LONG_ROWS 60000
+
 static void create(struct door *door, const char *name)
 {
     MilvusSchema schema = MILVUS__PROTO__SCHEMA__COLLECTION_SCHEMA__INIT;
@@ -146,10 +148,9 @@ static void jobs_over_a_start(void **state)
     assert_int_equal(all->tasks[1]->id, good);
 }
 
-/* The collection goes: the job ends, and says so; or it had ended before. */
-static void a_drop_ends_a_job(void **state)
+/* A job of LONG_ROWS rows: it does not end at once. */
+static int64_t begin_long(struct door *door)
 {
-    struct door *door = *state;
     char path[160];
     char *files[1] = {milvus_text("long.json")};
     door->import_dir = door->dir;
@@ -157,37 +158,35 @@ static void a_drop_ends_a_job(void **state)
     reopen(door);
     (void)snprintf(path, sizeof path, "%s/long.json", door->dir);
     FILE *file = fopen(path, "w");
-    for (int i = 0; i < 60000; i++) (void)fprintf(file, "{\"id\":%d,\"v\":[1,2]}\n", i);
+    for (int i = 0; i < LONG_ROWS; i++) (void)fprintf(file, "{\"id\":%d,\"v\":[1,2]}\n", i);
     (void)fclose(file);
-    const int64_t id = import(door, files, 1);
+    return import(door, files, 1);
+}
+
+/* The collection goes: the job ends, and says so; or it had ended before. */
+static void a_drop_ends_a_job(void **state)
+{
+    struct door *door = *state;
+    const int64_t id = begin_long(door);
     EXPECT("DropCollection", 0, "", DropCollectionRequest, .collection_name = milvus_text("rows"));
     const WIRE(GetImportStateResponse) *reply = wait_for(door, id);
     if (reply->state == MILVUS__PROTO__COMMON__IMPORT_STATE__ImportFailed)
         assert_non_null(strstr(info(reply, "failed_reason"), "the collection was dropped"));
     else
-        assert_int_equal(reply->row_count, 60000);
+        assert_int_equal(reply->row_count, LONG_ROWS);
 }
 
 /* The door closes while a job runs: it stops soon, and the next start says so. */
 static void a_stop_ends_a_job(void **state)
 {
     struct door *door = *state;
-    char path[160];
-    char *files[1] = {milvus_text("long.json")};
-    door->import_dir = door->dir;
-    create(door, "rows");
-    reopen(door);
-    (void)snprintf(path, sizeof path, "%s/long.json", door->dir);
-    FILE *file = fopen(path, "w");
-    for (int i = 0; i < 60000; i++) (void)fprintf(file, "{\"id\":%d,\"v\":[1,2]}\n", i);
-    (void)fclose(file);
-    const int64_t id = import(door, files, 1);
+    const int64_t id = begin_long(door);
     reopen(door);
     const WIRE(GetImportStateResponse) *reply = state_of(door, id);
     if (reply->state == MILVUS__PROTO__COMMON__IMPORT_STATE__ImportFailed)
         assert_non_null(strstr(info(reply, "failed_reason"), "the server stopped before"));
     else
-        assert_int_equal(reply->row_count, 60000);
+        assert_int_equal(reply->row_count, LONG_ROWS);
 }
 
 int main(void)
