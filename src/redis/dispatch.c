@@ -23,7 +23,9 @@
 #include "redis/tracking.h"
 #include "redis/watch.h"
 
-/* What is rare has a frame of its own: its texts would make the common path's large. */
+/* What most commands do not need has a frame of its own: its texts would make the common path's
+ * large. */
+#define APART __attribute__((noinline))
 #define RARE __attribute__((noinline, cold))
 
 #define UNKNOWN_TEXT 128u
@@ -276,8 +278,8 @@ static bool is_put_off(struct session *session, const struct command_entry *entr
     return true;
 }
 
-RARE static bool is_allowed(struct session *session, struct command_entry *entry,
-                            const struct kith_str *argv, size_t argc)
+APART static bool is_allowed(struct session *session, struct command_entry *entry,
+                             const struct kith_str *argv, size_t argc)
 {
     char text[256];
     size_t place;
@@ -320,8 +322,8 @@ static bool is_subscribed_in_vain(struct session *session, struct command_entry 
 }
 
 /* Everything that can say no but the arguments; false: it was refused, or put off. */
-RARE static bool admit(struct session *session, struct command_entry *entry,
-                       const struct kith_str *argv, size_t argc)
+APART static bool admit(struct session *session, struct command_entry *entry,
+                        const struct kith_str *argv, size_t argc)
 {
     const uint32_t flags = entry->flags;
     if (!session->authenticated && !(flags & CMD_NO_AUTH)) {
@@ -354,8 +356,8 @@ static bool runs_in_multi(const struct command_entry *entry)
     return false;
 }
 
-RARE static void queue(struct session *session, struct command_entry *entry,
-                       const struct kith_str *argv, size_t argc)
+APART static void queue(struct session *session, struct command_entry *entry,
+                        const struct kith_str *argv, size_t argc)
 {
     const bool ok = multi_queue(session, entry, argv, argc);
     if (session->reply_mode != REPLY_ON) return;
@@ -363,7 +365,7 @@ RARE static void queue(struct session *session, struct command_entry *entry,
     else resp_error(&session->reply, "OOM command not allowed when used memory > 'maxmemory'.");
 }
 
-__attribute__((noinline)) static bool has_room(struct session *session, struct command_entry *entry)
+APART static bool has_room(struct session *session, struct command_entry *entry)
 {
     static const char full[] = "OOM command not allowed when used memory > 'maxmemory'.";
     struct redis *redis = session->redis;
