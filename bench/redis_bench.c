@@ -22,7 +22,7 @@
 #define BOTH_CORES 3u
 
 struct options {
-    const char *kith, *what, *peer;
+    const char *kith, *what, *peer, *only;
     unsigned rounds, connections, keys, value_bytes;
     double seconds;
     uint64_t memory_keys;
@@ -148,8 +148,9 @@ static void compare_all(const struct options *options, const struct server *serv
     } rows[] = { { "SET", REQUEST_SET, 1 }, { "GET", REQUEST_GET, 1 },
                  { "SET, 16 deep", REQUEST_SET, 16 }, { "GET, 16 deep", REQUEST_GET, 16 } };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        compare(options, servers, count, load_of(options, rows[i].request, rows[i].pipeline),
-                rows[i].name);
+        if (!options->only || !strcmp(options->only, rows[i].name))
+            compare(options, servers, count, load_of(options, rows[i].request, rows[i].pipeline),
+                    rows[i].name);
 }
 
 static void fill_all(const struct options *options, struct server *servers, unsigned count)
@@ -285,6 +286,7 @@ static void usage(void)
 {
     puts("redis_bench KITH [speed|everysec|threads|line|memory|all] [options]\n"
          "  --redis PROGRAM   the peer (redis-server)\n"
+         "  --only ROW        of speed, everysec and threads: 'GET, 16 deep' for one\n"
          "  --rounds N        turns of each server; medians are shown (5)\n"
          "  --seconds S       of one pass (2)\n"
          "  --connections N   (100)\n"
@@ -312,6 +314,7 @@ static void parse(int argc, char **argv, struct options *options)
             exit(0);
         }
         if (!strcmp(word, "--redis")) options->peer = value_of(argc, argv, &i);
+        else if (!strcmp(word, "--only")) options->only = value_of(argc, argv, &i);
         else if (!strcmp(word, "--rounds"))
             options->rounds = (unsigned)strtoul(value_of(argc, argv, &i), NULL, 10);
         else if (!strcmp(word, "--seconds"))

@@ -146,25 +146,29 @@ static void watch_write(struct conn *conn, bool waiting)
 
 /* ---- writing ---- */
 
-/* A connection with nothing to say has no buffer, however much it once said: the one that was
- * written last is given to whoever writes next, and is warm. Until then all of it counts, also what
- * the socket took. */
+/* A connection with nothing to say has no buffer, however much it once said: those that were
+ * written last are given to whoever writes next, and are warm. Until then all of it counts, also
+ * what the socket took. */
 static void spare_output(struct loop *loop, struct buffer *written)
 {
     buffer_clear(written);
-    if (loop->spare_output.data || written->cap > NET_OUTPUT_SLICE) {
+    if (!written->data) return;
+    if (loop->spare_count == NET_GATHERED ||
+        loop->spare_bytes + written->cap > NET_OUTPUT_SLICE) {
         buffer_release(written);
     } else {
-        loop->spare_output = *written;
+        loop->spare_bytes += written->cap;
+        loop->spare_outputs[loop->spare_count++] = *written;
         buffer_init(written);
     }
 }
 
 struct buffer *conn_output(struct conn *conn)
 {
-    if (!conn->output.data && !conn->output.failed) {
-        conn->output = conn->loop->spare_output;
-        buffer_init(&conn->loop->spare_output);
+    struct loop *loop = conn->loop;
+    if (!conn->output.data && !conn->output.failed && loop->spare_count) {
+        conn->output = loop->spare_outputs[--loop->spare_count];
+        loop->spare_bytes -= conn->output.cap;
     }
     return &conn->output;
 }
@@ -294,7 +298,7 @@ static bool write_output(struct conn *conn)
         return false;
     }
     conn->output_sent = 0;
-    if (conn->output.data) spare_output(conn->loop, &conn->output);
+    spare_output(conn->loop, &conn->output);
     conn_count_output(conn);
     return true;
 }
@@ -313,6 +317,33 @@ void conn_flush(struct conn *conn)
                          !nghttp2_session_want_read(conn->h2) &&
                          !nghttp2_session_want_write(conn->h2);
     if ((conn->close_after_write && !conn->h1_running) || idle_h2) end(conn);
+}
+
+void conn_flush_soon(struct conn *conn)
+{
+    struct loop *loop = conn->loop;
+    if (!loop->gathering) {
+        conn_flush(conn);
+    } else if (!conn->flush_waits) {
+        conn->flush_waits = true;
+        conn->next_to_flush = NULL;
+        if (loop->to_flush) *loop->to_flush_end = conn;
+        else loop->to_flush = conn;
+        loop->to_flush_end = &conn->next_to_flush;
+        if (++loop->to_flush_count >= NET_GATHERED) conn_flush_gathered(loop);
+    }
+}
+
+/* A connection that was closed meanwhile is not freed before its loop's turn ends. */
+void conn_flush_gathered(struct loop *loop)
+{
+    while (loop->to_flush) {
+        struct conn *conn = loop->to_flush;
+        loop->to_flush = conn->next_to_flush;
+        loop->to_flush_count--;
+        conn->flush_waits = false;
+        conn_flush(conn);
+    }
 }
 
 /* ---- reading ---- */
@@ -514,24 +545,5 @@ void conn_send_reply(struct conn *conn, struct exchange *exchange)
 {
     if (conn->proto == CONN_H2) h2_send(conn, exchange);
     else h1_send(conn, exchange);
-    if (conn->closing) return;
-    if (!conn->loop->gathering) {
-        conn_flush(conn);
-    } else if (!conn->flush_waits) {
-        conn->flush_waits = true;
-        conn->next_to_flush = conn->loop->to_flush;
-        conn->loop->to_flush = conn;
-    }
-}
-
-/* A connection that was closed meanwhile is not freed before its loop's turn ends. */
-void conn_flush_gathered(struct loop *loop)
-{
-    loop->gathering = false;
-    while (loop->to_flush) {
-        struct conn *conn = loop->to_flush;
-        loop->to_flush = conn->next_to_flush;
-        conn->flush_waits = false;
-        conn_flush(conn);
-    }
+    if (!conn->closing) conn_flush_soon(conn);
 }

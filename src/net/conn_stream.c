@@ -129,9 +129,10 @@ static bool send_output(struct conn *conn)
     }
     const uint64_t ticket = ops->ticket && stream->session ? ops->ticket(stream->session) : 0;
     if (ticket) hold(stream, ticket);
-    conn_flush(conn);
+    if (conn->output.len - conn->output_sent <= NET_GATHER_BYTES) conn_flush_soon(conn);
+    else conn_flush(conn);
     if (conn->closing) return false;
-    return conn->output.len + conn->inflight.len == 0 || check_unsent(conn);
+    return conn->flush_waits || conn->output.len + conn->inflight.len == 0 || check_unsent(conn);
 }
 
 /* ---- input ---- */

@@ -135,7 +135,6 @@ void loop_heard(struct loop *loop)
         first = newest;
         newest = next;
     }
-    loop->gathering = true;
     while (first) {
         struct exchange *next = first->next_posted;
         ended(loop, first);
@@ -244,7 +243,7 @@ void loop_release(struct loop *loop)
     os_mutex_release(&loop->post_lock);
     mem_free(loop->listeners);
     mem_free(loop->read_buffer);
-    buffer_release(&loop->spare_output);
+    while (loop->spare_count) buffer_release(&loop->spare_outputs[--loop->spare_count]);
 }
 
 void loop_main(void *arg)

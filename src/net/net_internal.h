@@ -46,6 +46,8 @@
 #define NET_PEER_BYTES 64u
 #define NET_LINGER_S 2u /* how long a refused request may go on arriving */
 #define NET_OUTPUT_SLICE 262144u /* how much of a reply is framed ahead of the socket */
+#define NET_GATHERED 64u /* connections whose replies wait for each other */
+#define NET_GATHER_BYTES 16384u /* a longer reply of a stream does not wait */
 
 enum exchange_state { EXCHANGE_READING, EXCHANGE_RUNNING, EXCHANGE_ENDED };
 
@@ -130,14 +132,17 @@ struct loop {
     struct stream *awake;    /* guard: post_lock; streams with a wake-up due */
     struct stream *held;     /* list: their output waits for a ticket */
     struct exchange *delayed; /* list: ended, and held back */
-    bool gathering;           /* replies are put, and flushed when all are */
-    struct conn *to_flush;    /* list */
+    bool gathering;           /* conn_flush_soon waits for others */
+    struct conn *to_flush, **to_flush_end; /* list: first come, first flushed */
+    unsigned to_flush_count;
     uv_timer_t delay_timer;   /* runs while there is any */
     bool stopping;
     struct conn *conns;      /* list */
     size_t listeners_open;
     uint8_t *read_buffer;    /* owns: NET_READ_BYTES, of one read callback at a time */
-    struct buffer spare_output; /* owns: for whoever writes next */
+    struct buffer spare_outputs[NET_GATHERED]; /* own: for whoever writes next */
+    unsigned spare_count;
+    size_t spare_bytes;
     uv_tcp_t refuser;        /* takes a connection that there is no memory for */
     bool refusing;           /* refuser is being closed */
     uint64_t missed;         /* doors whose listener waits for it; a bit each */
@@ -250,8 +255,10 @@ void conn_drain(struct conn *conn); /* no new requests; closes when the running 
 void conn_put(struct conn *conn, const void *data, size_t len);
 struct buffer *conn_output(struct conn *conn); /* to append to; the caller counts */
 void conn_flush(struct conn *conn);
-/* While loop->gathering: what was held back by conn_send_reply, one write a connection. */
-void conn_flush_gathered(struct loop *loop);
+/* At the latest when the turn ends: one write a connection, together with those of others, so that
+ * peers who sleep are woken once for several. */
+void conn_flush_soon(struct conn *conn);
+void conn_flush_gathered(struct loop *loop); /* what waits for that */
 size_t conn_unsent(const struct conn *conn);
 size_t conn_output_bytes(const struct conn *conn);
 void conn_count_output(struct conn *conn); /* as it is now, in net->output_bytes */
