@@ -357,6 +357,7 @@ static int open_net(struct serve *serve, struct kith_error *err)
 }
 
 static void settle_indexes(void *redis) { redis_settle_indexes(redis); }
+static void collections_changed(void *redis) { redis_collections_changed(redis); }
 
 int serve_open(struct serve *serve, const struct os *os, struct server_config *config,
                struct kith_error *err)
@@ -371,8 +372,10 @@ int serve_open(struct serve *serve, const struct os *os, struct server_config *c
     if (rc == 0) rc = open_shared(serve, err);
     if (rc == 0) rc = open_milvus(serve, err);
     if (rc == 0) rc = open_redis(serve, err);
-    if (rc == 0 && serve->redis.redis)
+    if (rc == 0 && serve->redis.redis) {
         milvus_set_settle(serve->milvus, settle_indexes, serve->redis.redis);
+        milvus_set_changed(serve->milvus, collections_changed, serve->redis.redis);
+    }
     if (rc == 0) rc = scache_http_new(serve->redis.redis, serve->auth, &serve->cache_http, err);
     if (rc == 0) rc = open_line(serve, err);
     if (rc) return rc;
@@ -392,6 +395,7 @@ void serve_close(struct serve *serve)
     net_free(serve->net); /* the paths of its doors are the settings' */
     scache_http_free(serve->cache_http);
     if (serve->milvus) milvus_set_settle(serve->milvus, NULL, NULL);
+    if (serve->milvus) milvus_set_changed(serve->milvus, NULL, NULL);
     redis_door_close(&serve->redis);
     net_free(serve->ops_net);
     milvus_free(serve->milvus);

@@ -22,6 +22,7 @@ static MilvusStatus *rename_to(struct milvus_call *call, const struct milvus_col
             "name or alias",
             name, database);
     const int again = rc ? rc : registry_refresh(call, collection->id, &err);
+    milvus_names_changed(call->milvus);
     return again ? milvus_error(call, again, &err) : NULL;
 }
 

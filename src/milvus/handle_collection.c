@@ -95,6 +95,7 @@ static MilvusStatus *create_new(struct milvus_call *call, const WIRE(CreateColle
     rc = registry_add(call, schema->name, &record, &err);
     if (rc == 0) rc = milvus_properties_apply(call, schema->name, &err);
     if (rc) take_back(call, schema->name);
+    milvus_names_changed(call->milvus);
     return rc ? milvus_error(call, rc, &err) : NULL;
 }
 
@@ -142,6 +143,7 @@ MILVUS_HANDLER(DropCollection)
     } else if (there && !(refusal = milvus_owned(call, there))) {
         int rc = kith_collection_drop(call->milvus->opts.db, call->database, there->name, &err);
         if (rc == 0 || rc == KITH_ENOTFOUND) rc = registry_refresh(call, there->id, &err);
+        milvus_names_changed(call->milvus);
         if (rc) refusal = milvus_error(call, rc, &err);
     }
     milvus_collection_unref(there);

@@ -49,6 +49,9 @@ void milvus_free(struct milvus *milvus); /* when no exchange runs any more */
 /* settle(ctx) brings derived collections up to date; it is called, from any thread, before one is
  * read. Set it before the nets start. */
 void milvus_set_settle(struct milvus *milvus, void (*settle)(void *ctx), void *ctx);
+/* changed(ctx): a collection was made, renamed or dropped; called from any thread, without a lock,
+ * before the answer goes. Set it before the nets start. */
+void milvus_set_changed(struct milvus *milvus, void (*changed)(void *ctx), void *ctx);
 /* net_door.handle: both kinds of exchange. */
 void milvus_handle(void *milvus, struct exchange *exchange);
 bool milvus_admit(void *milvus, struct exchange *exchange); /* net_door.admit: credentials */

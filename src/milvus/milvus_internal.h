@@ -38,11 +38,14 @@ struct milvus {
     struct milvus_rpc_series *series;
     void (*settle)(void *ctx); /* nullable; set before the nets start */
     void *settle_ctx;
+    void (*changed)(void *ctx); /* nullable; likewise */
+    void *changed_ctx;
     _Atomic uint64_t last_ts;
     _Atomic int64_t next_identifier;
 };
 
 /* registry.c */
+void milvus_names_changed(struct milvus *milvus); /* collections came, went or are called anew */
 KITH_NODISCARD int registry_open(struct milvus *milvus, struct kith_error *err);
 void registry_close(struct milvus *milvus);
 bool milvus_database_exists(struct milvus *milvus, const char *database);

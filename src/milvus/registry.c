@@ -334,6 +334,17 @@ void milvus_set_settle(struct milvus *milvus, void (*settle)(void *ctx), void *c
     milvus->settle = settle;
 }
 
+void milvus_set_changed(struct milvus *milvus, void (*changed)(void *ctx), void *ctx)
+{
+    milvus->changed_ctx = ctx;
+    milvus->changed = changed;
+}
+
+void milvus_names_changed(struct milvus *milvus)
+{
+    if (milvus->changed) milvus->changed(milvus->changed_ctx);
+}
+
 MilvusStatus *milvus_owned(struct milvus_call *call, const struct milvus_collection *collection)
 {
     char text[512];

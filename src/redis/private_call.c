@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "redis/acl.h"
 #include "redis/redis_internal.h"
+#include "redis/search_guard.h"
 #include "redis/slowlog.h"
 
 void private_entry_init(struct command_entry *entry, const struct command *command)
@@ -68,7 +69,8 @@ void private_end(struct session *session)
     cache_unlock(session->redis->cache);
 }
 
-static const char *refusal(struct session *session, const struct command_entry *entry)
+static const char *refusal(struct session *session, const struct command_entry *entry,
+                           const struct kith_str *argv, size_t argc)
 {
     struct redis *redis = session->redis;
     const bool writes = entry->flags & CMD_WRITE;
@@ -78,7 +80,7 @@ static const char *refusal(struct session *session, const struct command_entry *
     if ((entry->flags & CMD_DENY_OOM) && redis->settings.maxmemory &&
         !cache_make_room(redis->cache))
         return "OOM command not allowed when used memory > 'maxmemory'";
-    return NULL;
+    return writes ? search_guard_refusal(redis, session->db, argv, argc) : NULL;
 }
 
 const char *private_run(struct session *session, struct command_entry *entry,
@@ -86,7 +88,7 @@ const char *private_run(struct session *session, struct command_entry *entry,
                         void (*fn)(struct redis_call *call, void *ctx), void *ctx)
 {
     struct redis *redis = session->redis;
-    const char *why = refusal(session, entry);
+    const char *why = refusal(session, entry, argv, argc);
     if (why) {
         entry->stats.rejected++;
         return why;

@@ -48,6 +48,9 @@ void redis_set_settled(struct redis *redis, void (*fn)(void *ctx), void *ctx);
 /* What was written to keys under search indexes is in their collections when this returns, or two
  * seconds are over: for doors that read those. Without the keyspace lock. */
 void redis_settle_indexes(struct redis *redis);
+/* Another door made, renamed or dropped a collection of database `default`: keys `<collection>:...`
+ * are refused, or taken again, when this returns (search_guard.h). Without the keyspace lock. */
+void redis_collections_changed(struct redis *redis);
 /* Another door's section of INFO: fn writes "name:value\r\n" lines. Under the keyspace lock. NULL
  * takes it away. `title` is borrowed. */
 void redis_set_info(struct redis *redis, const char *title,

@@ -7,6 +7,7 @@
 #include "cache/heap.h"
 #include "redis/keep.h"
 #include "redis/search_derived.h"
+#include "redis/search_guard.h"
 #include "redis/search_text.h"
 
 #define SCAN_ROUNDS 64   /* of one piece of a rebuild */
@@ -298,6 +299,10 @@ int search_init(struct redis *redis)
 {
     struct search *search = mem_zalloc(sizeof *search);
     if (!search) return KITH_ENOMEM;
+    if (search_guard_new(redis, &search->guard) != 0) {
+        mem_free(search);
+        return KITH_ENOMEM;
+    }
     search->redis = redis;
     map_init(&search->pending);
     map_init(&search->making);
@@ -414,6 +419,7 @@ void search_release(struct redis *redis)
     while (search->indexes) search_unlink(redis, search->indexes);
     map_release(&search->pending);
     map_release(&search->making);
+    search_guard_free(redis, search->guard);
     mem_free(search);
     redis->indexed = NULL;
     redis->indexed_ctx = NULL;

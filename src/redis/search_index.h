@@ -138,6 +138,7 @@ struct search {
     struct map pending; /* keys that changed */
     struct map making;  /* names of indexes whose collections are being made */
     struct search_sync *sync; /* owns; NULL: there is no database */
+    struct search_guard *guard; /* owns; search_guard.h */
     bool asleep;   /* the thread that follows waits to be poked */
     bool stepping; /* somebody writes a batch */
     uint64_t walks; /* KNN queries that a collection answered */

@@ -213,6 +213,7 @@ int search_sync_start(struct redis *redis, struct kith_error *err)
     }
     search_of(redis)->sync = sync;
     search_derived_sweep(redis); /* nobody can make an index yet */
+    redis_collections_changed(redis);
     return os_thread_start(redis->os, "indexes", 5, follow, redis, &sync->thread, err);
 }
 

@@ -158,6 +158,29 @@ def only_the_owner_writes(both):
     assert both.client.hget("note:2", "owner") == b"ann"
 
 
+def rows_of_a_collection_are_no_keys(both):
+    client = both.client
+
+    def refused(*words):
+        try:
+            client.execute_command(*words)
+        except redis.ResponseError as error:
+            assert "is a document of collection" in str(error), error
+            return "(Milvus protocol or REST)" in str(error)
+        return False
+
+    assert all(refused(*words) for words in (
+        ("HSET", "films:7", "title", "x"), ("DEL", "films:7"), ("JSON.SET", "films:7", "$", "1"),
+        ("EXPIRE", "films:7", 5), ("RENAME", "films:7", "y"), ("SET", "films:new", "1")))
+    both.done("collections/rename", collectionName="films", newCollectionName="movies")
+    assert client.hset("films:7", "title", "x") == 1 and client.delete("films:7") == 1
+    assert refused("HSET", "movies:7", "title", "x")
+    both.done("collections/drop", collectionName="movies")
+    assert client.hset("movies:7", "title", "x") == 1
+    both.done("collections/create", collectionName="later", dimension=DIM)
+    assert refused("HSET", "later:1", "a", "b")
+
+
 def again_after_a_restart(both):
     assert both.stop() == 0
     cli = subprocess.run([both.kith, "collection", "drop", "notes", "--db", both.root + "/data"],
@@ -178,7 +201,7 @@ def main(kith):
     try:
         both.start()
         for step in (a_collection_answers_ft, an_index_is_a_collection, only_the_owner_writes,
-                     again_after_a_restart):
+                     rows_of_a_collection_are_no_keys, again_after_a_restart):
             steps.run(step.__name__, step, both)
     finally:
         if both.child and both.child.poll() is None:
