@@ -1,5 +1,5 @@
 /*
- * How long another client waits while something large happens to the keyspace: pause_bench KITH.
+ * How long another client waits while something large happens to the keyspace: pause_bench --help.
  *
  * One connection asks GET of a small key every 0.2 ms and keeps the slowest answers; another brings
  * about, one after the other: a million new keys and their removal one by one (the table grows and
@@ -8,10 +8,12 @@
  * limit of memory that is suddenly half of what is used.
  *
  * Where it may (root), server and asking thread run with real-time priority, so that other programs
- * of a busy machine do not count. PAUSE_MEMBERS for other than a million.
+ * of a busy machine do not count. With --busy-disk another process writes to the same disk and
+ * syncs, all the time; "the log changes" is a rewrite of a small keyspace, again and again.
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -28,11 +30,19 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BATCH = 500, ASK_US = 200, MEMBERS = 1000000 };
+enum {
+    BATCH = 500,
+    ASK_US = 200,
+    MEMBERS = 1000000,
+    CHANGES = 40,           /* of the log, in that part */
+    DISK_BYTES = 8 << 20,   /* between two syncs of the other process */
+    DISK_FILE_BYTES = 256 << 20
+};
 
-static pid_t server;
-static char port_text[8], folder[64];
+static pid_t server, disk_writer;
+static char port_text[8], folder[256];
 static long members = MEMBERS;
+static const char *policy = "everysec";
 
 static double now_ms(void)
 {
@@ -49,7 +59,8 @@ static _Noreturn void fail(const char *text)
 
 static void at_end(void)
 {
-    char command[96];
+    char command[300];
+    if (disk_writer > 0) (void)kill(disk_writer, SIGKILL), (void)waitpid(disk_writer, NULL, 0);
     if (server > 0) (void)kill(server, SIGKILL), (void)waitpid(server, NULL, 0);
     (void)snprintf(command, sizeof command, "rm -rf '%s'", folder);
     if (*folder && system(command)) (void)puts("the folder was not removed");
@@ -78,8 +89,26 @@ static void start(const char *kith)
     (void)hurry();
     if (!freopen("/dev/null", "w", stdout)) _exit(126);
     (void)execl(kith, kith, "redis-server", "--port", port_text, "--save", "", "--appendonly", "yes",
-                "--auto-aof-rewrite-percentage", "0", "--dir", folder, (char *)NULL);
+                "--appendfsync", policy, "--auto-aof-rewrite-percentage", "0", "--dir", folder,
+                (char *)NULL);
     _exit(127);
+}
+
+/* Another program that needs the same disk. */
+static void write_to_disk(void)
+{
+    static char bytes[DISK_BYTES];
+    char path[300];
+    disk_writer = fork();
+    if (disk_writer) return;
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)snprintf(path, sizeof path, "%s/other", folder);
+    const int fd = open(path, O_WRONLY | O_CREAT, 0600);
+    if (fd < 0) _exit(1);
+    for (off_t at = 0;; at = (at + DISK_BYTES) % DISK_FILE_BYTES) {
+        memset(bytes, (int)(at / DISK_BYTES), sizeof bytes);
+        if (pwrite(fd, bytes, sizeof bytes, at) < 0 || fsync(fd)) _exit(1);
+    }
 }
 
 struct wire {
@@ -270,6 +299,23 @@ static void rewrite(const struct wire *wire)
     (void)printf("  (%ld changes meanwhile)\n", changes);
 }
 
+/* Between the changes, writes of one client, as they come. */
+static void changes_of_log(const struct wire *wire)
+{
+    for (long i = 0; i < 1000; i++) (void)ask(wire, "SET few:%ld value", i);
+    const double began = begin();
+    for (int i = 0; i < CHANGES; i++) {
+        (void)ask(wire, "BGREWRITEAOF");
+        do {
+            for (int k = 0; k < 20; k++) {
+                (void)ask(wire, "INCR counter:%d", k);
+                (void)usleep(500);
+            }
+        } while (ask(wire, "INFO persistence") == -7);
+    }
+    end("the log changes, 40 times", began);
+}
+
 static void limit(const struct wire *wire)
 {
     (void)ask(wire, "FLUSHALL");
@@ -284,22 +330,78 @@ static void limit(const struct wire *wire)
     end("a limit of half, and writes", began);
 }
 
+static const struct {
+    const char *name;
+    void (*run)(const struct wire *wire);
+} parts[] = {
+    {"keys", keys}, {"removals", removals}, {"rewrite", rewrite}, {"changes", changes_of_log},
+    {"limit", limit},
+};
+
+static int usage(void)
+{
+    (void)puts("Usage: pause_bench KITH [OPTIONS]\n"
+               "Starts `KITH redis-server` in a folder of its own and prints how long one client\n"
+               "waits for an answer while another does something large.\n\n"
+               "  --only PART      keys, removals, rewrite, changes (of the log) or limit;\n"
+               "                   without: all of them\n"
+               "  --members N      of the large values, and keys (1000000)\n"
+               "  --policy P       appendfsync: always, everysec (the default) or no\n"
+               "  --busy-disk      another process writes to the same disk and syncs\n"
+               "  --dir FOLDER     where to make the folder (/tmp)\n\n"
+               "Example: pause_bench build/kith --only changes --busy-disk");
+    return 0;
+}
+
+static int fail_usage(void)
+{
+    (void)fputs("pause_bench: see pause_bench --help\n", stderr);
+    return 2;
+}
+
+static const char *only, *where = "/tmp";
+static bool busy_disk;
+
+/* false: it is no option of ours, or lacks its value. */
+static bool take_option(char **argv, int *at)
+{
+    const char *name = argv[*at], *value = argv[*at + 1];
+    if (strcmp(name, "--busy-disk") == 0) return busy_disk = true;
+    if (!value) return false;
+    ++*at;
+    if (strcmp(name, "--only") == 0) only = value;
+    else if (strcmp(name, "--members") == 0) members = strtol(value, NULL, 10) / BATCH * BATCH;
+    else if (strcmp(name, "--policy") == 0) policy = value;
+    else if (strcmp(name, "--dir") == 0) where = value;
+    else return false;
+    return true;
+}
+
+static bool is_part(const char *name)
+{
+    bool found = !name;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts && !found; i++)
+        found = strcmp(parts[i].name, name) == 0;
+    return found;
+}
+
 int main(int argc, char **argv)
 {
     pthread_t thread;
-    const char *count = getenv("PAUSE_MEMBERS");
-    if (argc != 2) return 2;
-    if (count) members = strtol(count, NULL, 10) / BATCH * BATCH;
-    (void)snprintf(folder, sizeof folder, "/tmp/kith-pause-XXXXXX");
+    bool right = argc > 1;
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--help") == 0) return usage();
+    for (int i = 2; i < argc; i++) right = take_option(argv, &i) && right;
+    if (!right || !is_part(only) || members < BATCH) return fail_usage();
+    (void)snprintf(folder, sizeof folder, "%s/kith-pause-XXXXXX", where);
     if (!mkdtemp(folder)) fail("no folder");
     (void)atexit(at_end);
     start(argv[1]);
     const struct wire wire = dial();
+    if (busy_disk) write_to_disk();
     if (pthread_create(&thread, NULL, ask_all_the_time, NULL)) fail("no thread");
-    keys(&wire);
-    removals(&wire);
-    rewrite(&wire);
-    limit(&wire);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (!only || strcmp(parts[i].name, only) == 0) parts[i].run(&wire);
     atomic_store(&over, true);
     (void)pthread_join(thread, NULL);
     return 0;
