@@ -14,8 +14,8 @@
  * with more than a buffer full stands in the loop's list and goes on in the next turn, after the
  * others. A peer that closed (`hung_up`) sends no second edge: it is read to its end.
  *
- * Replies wait for each other (conn_flush_soon), no longer than the turn: the first send wakes a peer
- * who sleeps, those that follow find it awake.
+ * Replies wait for each other (conn_flush_soon), no longer than the turn: the first send wakes a
+ * peer who sleeps, those that follow find it awake.
  *
  * A connection is freed by libuv's callback alone, which runs at the end of a turn: nothing that
  * the system handed us in this one can be gone.

@@ -180,22 +180,26 @@ static enum resp_result read_array(struct resp_parser *parser, const struct resp
 
 /* ---- short commands ---- */
 
-/* Up to three digits and CR LF; returns the place behind them, NULL for anything else. */
+/* CR LF at `at`, behind which two bytes can be read; the place behind it. */
+static inline const uint8_t *behind_line(const uint8_t *at)
+{
+    return at[0] == '\r' && at[1] == '\n' ? at + 2 : NULL;
+}
+
+/* Up to three digits and CR LF; returns the place behind them, NULL for anything else. Spelt out:
+ * one or two digits are nearly all there are. */
 static inline const uint8_t *read_short(const uint8_t *at, const uint8_t *end, size_t *value)
 {
     if (end - at < 5) return NULL; /* what it announces is not there either */
-    size_t number = (size_t)at[0] - '0';
-    if (number > 9) return NULL;
-    for (unsigned digits = 1; digits < 4; digits++) {
-        const size_t next = (size_t)at[digits] - '0';
-        if (at[digits] == '\r') {
-            *value = number;
-            return at[digits + 1] == '\n' ? at + digits + 2 : NULL;
-        }
-        if (next > 9 || number == 0) return NULL;
-        number = number * 10 + next;
-    }
-    return NULL;
+    const unsigned first = at[0] - '0', second = at[1] - '0', third = at[2] - '0';
+    *value = first;
+    if (first > 9) return NULL;
+    if (second > 9) return behind_line(at + 1);
+    *value = first * 10 + second;
+    if (first == 0) return NULL;
+    if (third > 9) return behind_line(at + 2);
+    *value = *value * 10 + third;
+    return behind_line(at + 3);
 }
 
 size_t resp_parse_short(const struct resp_limits *limits, const uint8_t *data, size_t len,

@@ -31,11 +31,17 @@ static size_t print_integer(int64_t value, char *out)
     return len;
 }
 
-/* "<kind><value>\r\n" */
-static size_t print_header(char kind, int64_t value, char *out)
+/* "<kind><value>\r\n"; nearly all values have one or two digits */
+static inline size_t print_header(char kind, int64_t value, char *out)
 {
+    size_t len = 1;
     out[0] = kind;
-    const size_t len = 1 + print_integer(value, out + 1);
+    if (value < 0 || value > 99) {
+        len += print_integer(value, out + 1);
+    } else {
+        if (value > 9) out[len++] = (char)('0' + value / 10);
+        out[len++] = (char)('0' + value % 10);
+    }
     memcpy(out + len, "\r\n", 2);
     return len + 2;
 }

@@ -415,9 +415,8 @@ void session_execute(struct session *session, const struct kith_str *argv, size_
 /* A queue of commands touches as many keys, each some cache misses away: those of the next commands
  * are asked for before the first is executed, so that their ways from memory overlap. First the
  * buckets, then what stands in them. Their hashes are kept: the commands need them again. */
-static void warm(struct session *session)
+static void warm(const struct session *session, struct batch *batch)
 {
-    struct batch *batch = &session->batch;
     struct cache *cache = session->redis->cache;
     const size_t left = batch->count - batch->done, count = left < WARM ? left : WARM;
     struct batch_item *items = &batch->items[batch->done];
@@ -428,13 +427,12 @@ static void warm(struct session *session)
         if (items[i].words > 1) cache_prefetch_entry(cache, session->db, items[i].hash);
 }
 
-void session_run_batch(struct session *session)
+void session_run_batch(struct session *session, struct batch *batch)
 {
-    struct batch *batch = &session->batch;
     struct redis *redis = session->redis;
     redis->sharing = true;
     while (batch->done < batch->count && session->state == SESSION_RUNNING && !session->closing) {
-        if (batch->done % WARM == 0) warm(session);
+        if (batch->done % WARM == 0) warm(session, batch);
         const struct kith_str *argv = &batch->words[batch->done_words];
         const struct batch_item *item = &batch->items[batch->done];
         if (item->words > 1) cache_expect(redis->cache, argv[1], item->hash);

@@ -60,7 +60,6 @@ void session_free(struct session *session)
     client_memory_forget(session);
     (void)map64_remove(&redis->session_ids, session->id);
     resp_parser_release(&session->parser);
-    batch_release(&session->batch);
     buffer_release(&session->input);
     buffer_release(&session->out);
     mem_free(session->name);
@@ -193,25 +192,37 @@ void session_close_local(struct session *session)
     cache_unlock(cache);
 }
 
+/* Runs one batch; false: nothing more is executed now. *at: what is done with. */
+static bool feed_batch(struct session *session, struct batch *batch, const uint8_t *data,
+                       size_t len, size_t *at)
+{
+    size_t used;
+    const enum batch_end end = batch_parse(session, batch, data + *at, len - *at,
+                                           session->authenticated, &used);
+    session->redis->now_ns = os_now_ns(session->redis->os);
+    session_run_batch(session, batch);
+    if (batch->done < batch->count) {
+        *at += batch_rewind(session, batch);
+        return false;
+    }
+    *at += used;
+    if (end == BATCH_ERROR) resp_error(&session->reply, session->parser.error);
+    if (end == BATCH_NO_MEMORY) session->out.failed = true;
+    if (end == BATCH_FULL || end == BATCH_ALONE) return true;
+    session->closing = session->closing || end != BATCH_MORE;
+    return false;
+}
+
 /* Runs what stands in data; gives how many bytes of it are done with. */
 static size_t feed(struct session *session, const uint8_t *data, size_t len)
 {
+    struct batch batch;
     size_t at = 0;
-    while (session->state == SESSION_RUNNING && !session->closing) {
-        size_t used;
-        const enum batch_end end =
-            batch_parse(session, data + at, len - at, session->authenticated, &used);
-        session->redis->now_ns = os_now_ns(session->redis->os);
-        session_run_batch(session);
-        if (session->batch.done < session->batch.count) return at + batch_rewind(session);
-        at += used;
-        if (end == BATCH_ERROR) resp_error(&session->reply, session->parser.error);
-        if (end == BATCH_NO_MEMORY) session->out.failed = true;
-        if (end != BATCH_FULL && end != BATCH_ALONE) {
-            session->closing = session->closing || end != BATCH_MORE;
-            break;
-        }
-    }
+    batch_init(&batch);
+    while (session->state == SESSION_RUNNING && !session->closing &&
+           feed_batch(session, &batch, data, len, &at))
+        continue;
+    batch_release(&batch);
     return at;
 }
 

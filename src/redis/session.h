@@ -1,7 +1,7 @@
 /*
  * A session: one client's state, with a socket behind it (session_stream.c) or without (session.c).
  *
- * Guards. Everything is guarded by the keyspace lock, but for `parser`, `batch` and `input`, which
+ * Guards. Everything is guarded by the keyspace lock, but for `parser` and `input`, which
  * belong to whoever feeds the session: its loop's thread, or the caller of session_feed. `stream`
  * is written once at opening; stream_wake() may be called under the lock by any thread, because
  * closing takes the lock first.
@@ -36,6 +36,9 @@ struct watch_list;
 enum session_state { SESSION_RUNNING, SESSION_BLOCKED, SESSION_BUSY, SESSION_PUT_OFF };
 enum reply_mode { REPLY_ON, REPLY_OFF, REPLY_SKIP_NEXT, REPLY_SKIP };
 
+#define BATCH_WORDS_FIRST 160u
+#define BATCH_ITEMS_FIRST 48u
+
 struct words { /* a command that is kept: one allocation */
     size_t argc;
     struct kith_str *argv;
@@ -47,12 +50,16 @@ struct batch_item {
     uint64_t hash; /* of its second word, while it is warm: session_run_batch */
 };
 
-struct batch { /* commands that were parsed and not executed yet; words borrow the input */
-    struct kith_str *words; /* owns the array */
+/* Commands that were parsed and not executed yet. It lies on the stack of who feeds the session:
+ * memory that is warm, and none for the many who wait. */
+struct batch {
+    struct kith_str *words; /* first_words, or owns the array; the words borrow the input */
     size_t word_count, word_cap;
-    struct batch_item *items; /* owns */
+    struct batch_item *items; /* first_items, or owns */
     size_t count, cap;
     size_t done, done_words;
+    struct kith_str first_words[BATCH_WORDS_FIRST];
+    struct batch_item first_items[BATCH_ITEMS_FIRST];
 };
 
 struct queued { /* inside MULTI */
@@ -96,7 +103,6 @@ struct session {
     bool tracking_keep; /* CLIENT CACHING is for the next command, not for itself */
     size_t query_max;   /* the owner's: client-query-buffer-limit */
     struct resp reply;
-    struct batch batch;
     struct blocked *blocked; /* owns; SESSION_BLOCKED */
     const struct command_entry *last; /* for CLIENT LIST */
     int64_t active_ms;                /* Unix */
@@ -159,21 +165,23 @@ size_t words_bytes(const struct words *words);
 /* session_batch.c: the feeder's; no lock */
 #define UNKNOWN_OUTPUT_MAX 65536u /* replies that an unknown client has not read */
 enum batch_end { BATCH_MORE, BATCH_FULL, BATCH_ALONE, BATCH_ERROR, BATCH_HTTP, BATCH_NO_MEMORY };
-/* Parses commands from data on, until something ends it; *used is what they took. ALONE: the last
- * one's words lie in the parser, so it must be executed before more is parsed. */
-enum batch_end batch_parse(struct session *session, const uint8_t *data, size_t len,
-                           bool authenticated, size_t *used);
+void batch_init(struct batch *batch);
 void batch_release(struct batch *batch);
-/* After a batch of very many words: an idle session does not keep their arrays. */
-#define BATCH_WORDS_KEPT 2048u
-void batch_trim(struct session *session);
+/* Parses commands from data on, until something ends it; *used is what they took. ALONE: the last
+ * one's words lie in the parser, so it must be executed before more is parsed. What the batch held
+ * is forgotten. */
+enum batch_end batch_parse(struct session *session, struct batch *batch, const uint8_t *data,
+                           size_t len, bool authenticated, size_t *used);
 /* Where the next batch begins when the rest of this one shall be read again. */
-size_t batch_rewind(struct session *session);
+size_t batch_rewind(struct session *session, const struct batch *batch);
+/* After a command of very many words: an idle session does not keep the parser's arrays. */
+#define PARSER_WORDS_KEPT 2048u
+void session_trim_parser(struct session *session);
 
 /* dispatch.c */
 void session_execute(struct session *session, const struct kith_str *argv, size_t argc);
 /* Executes what the batch holds until it is empty or the session does not run any more. The time
  * was read just before (redis->now_ns). */
-void session_run_batch(struct session *session);
+void session_run_batch(struct session *session, struct batch *batch);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * The commands of one read, parsed before the keyspace lock is taken: the lock is held for their
- * execution alone. Words borrow the bytes they were parsed from, the arrays are kept from batch to
- * batch, so that nothing is allocated once a session is warm.
+ * execution alone. Words borrow the bytes they were parsed from. Nothing is allocated for as many
+ * commands as most clients send at once.
  */
 #include <string.h>
 
@@ -14,26 +14,56 @@
 #define UNKNOWN_BULK_MAX 16384u /* before authentication */
 #define UNKNOWN_ARGS_MAX 10u
 
-static bool grow(void *array, size_t item, size_t need, size_t *cap)
+void batch_init(struct batch *batch)
 {
-    if (need <= *cap) return true;
-    size_t fresh = *cap ? *cap : 32, bytes;
+    batch->words = batch->first_words;
+    batch->word_cap = BATCH_WORDS_FIRST;
+    batch->items = batch->first_items;
+    batch->cap = BATCH_ITEMS_FIRST;
+    batch->word_count = batch->count = batch->done = batch->done_words = 0;
+}
+
+void batch_release(struct batch *batch)
+{
+    if (batch->words != batch->first_words) mem_free(batch->words);
+    if (batch->items != batch->first_items) mem_free(batch->items);
+}
+
+/* A larger array with what stood in `array`; NULL: no memory. */
+static void *grown(void *array, bool is_first, size_t item, size_t need, size_t *cap)
+{
+    size_t fresh = *cap, bytes;
     while (fresh < need) fresh *= 2;
-    if (!size_mul(fresh, item, &bytes)) return false;
-    void *old;
-    memcpy(&old, array, sizeof old);
-    void *moved = mem_realloc(old, bytes);
-    if (!moved) return false;
-    memcpy(array, &moved, sizeof moved);
+    if (!size_mul(fresh, item, &bytes)) return NULL;
+    void *moved = is_first ? mem_alloc(bytes) : mem_realloc(array, bytes);
+    if (!moved) return NULL;
+    if (is_first) memcpy(moved, array, *cap * item);
     *cap = fresh;
-    return true;
+    return moved;
+}
+
+static bool has_words(struct batch *batch, size_t more)
+{
+    const size_t need = batch->word_count + more;
+    if (need <= batch->word_cap) return true;
+    void *words = grown(batch->words, batch->words == batch->first_words, sizeof *batch->words,
+                        need, &batch->word_cap);
+    if (words) batch->words = words;
+    return words;
+}
+
+static bool has_item(struct batch *batch)
+{
+    if (batch->count < batch->cap) return true;
+    void *items = grown(batch->items, batch->items == batch->first_items, sizeof *batch->items,
+                        batch->count + 1, &batch->cap);
+    if (items) batch->items = items;
+    return items;
 }
 
 static bool add(struct batch *batch, const struct kith_str *args, size_t count, size_t end)
 {
-    if (!grow(&batch->words, sizeof *batch->words, batch->word_count + count, &batch->word_cap))
-        return false;
-    if (!grow(&batch->items, sizeof *batch->items, batch->count + 1, &batch->cap)) return false;
+    if (!has_words(batch, count) || !has_item(batch)) return false;
     memcpy(&batch->words[batch->word_count], args, count * sizeof *args);
     batch->word_count += count;
     batch->items[batch->count++] = (struct batch_item){count, end, 0};
@@ -41,19 +71,13 @@ static bool add(struct batch *batch, const struct kith_str *args, size_t count, 
 }
 
 /* The words go straight to where they stay. Returns the command's bytes; 0: it is not short. */
-static size_t add_short(struct session *session, const struct resp_limits *limits,
-                        const uint8_t *data, size_t len, size_t before)
+static size_t add_short(const struct session *session, struct batch *batch,
+                        const struct resp_limits *limits, const uint8_t *data, size_t len,
+                        size_t before)
 {
-    struct batch *batch = &session->batch;
     size_t count;
     if (session->parser.args_due || session->parser.looked) return 0;
-    if (batch->word_count + SHORT_WORDS_MAX > batch->word_cap &&
-        !grow(&batch->words, sizeof *batch->words, batch->word_count + SHORT_WORDS_MAX,
-              &batch->word_cap))
-        return 0;
-    if (batch->count == batch->cap &&
-        !grow(&batch->items, sizeof *batch->items, batch->count + 1, &batch->cap))
-        return 0;
+    if (!has_words(batch, SHORT_WORDS_MAX) || !has_item(batch)) return 0;
     const size_t took = resp_parse_short(limits, data, len, &batch->words[batch->word_count],
                                          SHORT_WORDS_MAX, &count);
     if (took == 0) return 0;
@@ -62,28 +86,22 @@ static size_t add_short(struct session *session, const struct resp_limits *limit
     return took;
 }
 
-static void restart(struct batch *batch)
+enum batch_end batch_parse(struct session *session, struct batch *batch, const uint8_t *data,
+                           size_t len, bool authenticated, size_t *used)
 {
-    batch->word_count = batch->count = batch->done = batch->done_words = 0;
-}
-
-enum batch_end batch_parse(struct session *session, const uint8_t *data, size_t len,
-                           bool authenticated, size_t *used)
-{
-    struct batch *batch = &session->batch;
     const size_t bulk_max = (size_t)session->redis->settings.bulk_bytes_max;
     const struct resp_limits limits = {
         .args_max = authenticated ? INT32_MAX : UNKNOWN_ARGS_MAX,
         .bulk_bytes_max = authenticated ? bulk_max : UNKNOWN_BULK_MAX,
         .authenticated = authenticated,
     };
-    restart(batch);
+    batch->word_count = batch->count = batch->done = batch->done_words = 0;
     *used = 0;
     while (batch->count < BATCH_COMMANDS_MAX && batch->word_count < BATCH_WORDS_MAX) {
         size_t took = 0;
         if (*used == len) return BATCH_MORE;
         if (authenticated) {
-            took = add_short(session, &limits, data + *used, len - *used, *used);
+            took = add_short(session, batch, &limits, data + *used, len - *used, *used);
             *used += took;
             if (took) continue;
         }
@@ -103,25 +121,16 @@ enum batch_end batch_parse(struct session *session, const uint8_t *data, size_t 
     return BATCH_FULL;
 }
 
-size_t batch_rewind(struct session *session)
+size_t batch_rewind(struct session *session, const struct batch *batch)
 {
-    const struct batch *batch = &session->batch;
     session->parser.args_due = session->parser.pos = session->parser.looked = 0;
     return batch->done ? batch->items[batch->done - 1].end : 0;
 }
 
-void batch_trim(struct session *session)
+void session_trim_parser(struct session *session)
 {
     const struct resp_parser *parser = &session->parser;
-    if (session->batch.done == session->batch.count) batch_release(&session->batch);
     if (!parser->args_due && !parser->looked) resp_parser_release(&session->parser);
-}
-
-void batch_release(struct batch *batch)
-{
-    mem_free(batch->words);
-    mem_free(batch->items);
-    memset(batch, 0, sizeof *batch);
 }
 
 /* ---- commands that are kept ---- */

@@ -144,7 +144,7 @@ static void obey(struct session *session, const struct next *next)
 
 /* ---- input ---- */
 
-static struct next run_batch(struct session *session, size_t bytes)
+static struct next run_batch(struct session *session, struct batch *batch, size_t bytes)
 {
     struct redis *redis = session->redis;
     struct buffer *output = stream_output(session->stream);
@@ -154,7 +154,7 @@ static struct next run_batch(struct session *session, size_t bytes)
     session->reply.out = output;
     session->active_ms = cache_now_ms(redis->cache);
     redis->counters.reads++;
-    session_run_batch(session);
+    session_run_batch(session, batch);
     redis->counters.bytes_in += bytes;
     redis->counters.bytes_out += output->len - before;
     session->bytes_in += bytes;
@@ -200,36 +200,44 @@ static void check_waiting(struct session *session, size_t left)
     }
 }
 
+/* One batch; false: nothing more is executed now. *at: what is done with. */
+static bool take_batch(struct session *session, struct batch *batch, const uint8_t *data,
+                       size_t len, size_t *at)
+{
+    size_t used;
+    const enum batch_end why =
+        batch_parse(session, batch, data + *at, len - *at, session->known, &used);
+    if (batch->count) {
+        const struct next next = run_batch(session, batch, used);
+        *at += batch->done == batch->count ? used : batch_rewind(session, batch);
+        obey(session, &next);
+        if (next.closing) *at = len;
+        if (next.closing || !next.running) return false;
+    } else {
+        *at += used;
+    }
+    if (why == BATCH_FULL || why == BATCH_ALONE) return true;
+    if (why != BATCH_MORE) {
+        broken_input(session, why);
+        *at = len;
+    }
+    return false;
+}
+
 static size_t on_input(void *ctx, const uint8_t *data, size_t len, bool ended)
 {
     struct session *session = ctx;
+    struct batch batch;
     size_t at = 0;
     (void)ended;
     if (session->waiting) {
         check_waiting(session, len);
         return 0;
     }
-    for (;;) {
-        size_t used;
-        const enum batch_end why =
-            batch_parse(session, data + at, len - at, session->known, &used);
-        if (session->batch.count) {
-            const struct next next = run_batch(session, used);
-            const bool all = session->batch.done == session->batch.count;
-            at += all ? used : batch_rewind(session);
-            obey(session, &next);
-            if (next.closing) return len;
-            if (!next.running) break;
-        } else {
-            at += used;
-        }
-        if (why == BATCH_MORE) break;
-        if (why != BATCH_FULL && why != BATCH_ALONE) {
-            broken_input(session, why);
-            return len;
-        }
-    }
-    if (session->batch.word_cap > BATCH_WORDS_KEPT) batch_trim(session);
+    batch_init(&batch);
+    while (take_batch(session, &batch, data, len, &at)) continue;
+    batch_release(&batch);
+    if (session->parser.arg_cap > PARSER_WORDS_KEPT) session_trim_parser(session);
     check_waiting(session, len - at);
     return at;
 }

@@ -306,8 +306,7 @@ static void test_idle_after_much(void **state)
     char text[64];
     assert_true(hostile_hear(fd, text, sizeof text, ":0\r\n"));
     const struct session *session = server.redis->sessions;
-    assert_true(session->parser.arg_cap <= BATCH_WORDS_KEPT);
-    assert_true(session->batch.word_cap <= BATCH_WORDS_KEPT);
+    assert_true(session->parser.arg_cap <= PARSER_WORDS_KEPT);
     ask(fd, "PING", "+PONG");
     (void)close(fd);
     buffer_release(&command);
