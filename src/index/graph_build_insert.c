@@ -23,6 +23,7 @@
 #define NONE UINT32_MAX
 #define TASK_NODES 16u
 #define BATCH_DIVISOR 16u
+#define LEVEL_WIDTH 4u /* levels of their own are searched for one node: a narrower search does */
 
 struct insert {
     struct graph_build *b;
@@ -207,12 +208,29 @@ static int insert_until(struct insert *in, uint32_t end)
     return 0;
 }
 
+static void set_width(const struct graph_build *b, size_t ef)
+{
+    for (unsigned i = 0; i < b->worker_count; i++) b->workers[i].beam.ef = ef;
+}
+
+/* Levels that nothing below is taken from: nobody searches them for more than a way down. */
+static int insert_levels(struct insert *in)
+{
+    const struct graph_build *b = in->b;
+    const size_t ef = BUILD_EF(b->header.ef_construction);
+    const size_t narrow = ef / LEVEL_WIDTH > b->header.m ? ef / LEVEL_WIDTH : b->header.m;
+    set_width(b, narrow < ef ? narrow : ef);
+    const int rc = insert_until(in, b->levels[0].count);
+    set_width(b, ef);
+    return rc;
+}
+
 /* Under a base only the levels are made from nothing. */
 static int insert_all(struct insert *in)
 {
     struct graph_build *b = in->b;
     if (b->base && b->base_nodes >= b->levels[0].count) {
-        int rc = insert_until(in, b->levels[0].count);
+        int rc = insert_levels(in);
         if (!rc) rc = build_take_base(b);
         if (rc) return rc;
         in->first = b->base_nodes;

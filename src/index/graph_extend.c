@@ -1,7 +1,8 @@
 /*
  * A build that takes up the graph of other rows: nodes whose rows are still there keep their
  * neighbours, only rows that it has not seen are inserted. A sixteenth of all nodes is inserted
- * besides, for the levels, which have to be graphs of a random sample.
+ * besides, for the levels, which have to be graphs of a random sample; a narrow search does for
+ * those, as they lead down to one node.
  *
  * Neighbours that are gone are replaced by theirs (one step, nearest first) and the list is chosen
  * anew: the repair of FreshDiskANN (Singh et al. 2021), at once for all that went. Balancing and
@@ -19,7 +20,7 @@
 
 #define NONE UINT32_MAX
 #define POLL_NODES 1024u
-#define LEAST_SHARE 2u /* below one in so many nodes there is nothing worth to be taken up */
+#define LEAST_SHARE 4u /* below one in so many nodes there is nothing worth to be taken up */
 
 static uint32_t first_row(const struct graph *graph, uint32_t node)
 {

@@ -87,6 +87,12 @@ static double recall_anew(const struct part *part, const float *queries)
     return recall;
 }
 
+static int ascending(const void *a, const void *b)
+{
+    const float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
 static void first_half(struct part *part, const float *rows, bool *take)
 {
     for (uint32_t i = 0; i < ALL; i++) take[i] = i < FIRST;
@@ -140,13 +146,40 @@ static void a_region_goes(void **state)
     sample_free(&s);
 }
 
+/* A base of 27 to 40 % of the rows, all from one end of a line: the levels know no others. */
+static void a_region_comes(void **state)
+{
+    (void)state;
+    struct sample s = sample_make(ALL, QUERIES, DIM, KERNEL_COSINE, 76);
+    const float *queries = s.rows + (size_t)ALL * DIM;
+    float sorted[ALL];
+    for (uint32_t i = 0; i < ALL; i++) sorted[i] = s.rows[(size_t)i * DIM];
+    qsort(sorted, ALL, sizeof *sorted, ascending);
+    bool take[ALL];
+    for (uint32_t share = 27; share <= 40; share += 13) {
+        const float edge = sorted[ALL * share / 100];
+        struct part base, all;
+        for (uint32_t i = 0; i < ALL; i++) take[i] = s.rows[(size_t)i * DIM] < edge;
+        part_init(&base, s.rows, take, ALL);
+        opened_make(&base.o, &base.vectors, params);
+        for (uint32_t i = 0; i < ALL; i++) take[i] = true;
+        part_init(&all, s.rows, take, ALL);
+        extend_and_open(&base, &all);
+        const double here = recall_at(&all, queries), anew = recall_anew(&all, queries);
+        if (here < anew - 0.01) fail_msg("share %u: recall %.4f, anew %.4f", share, here, anew);
+        part_release(&all);
+        part_release(&base);
+    }
+    sample_free(&s);
+}
+
 /* Rows that share a node, some of which go; a base of which too little is left; none at all. */
 static void odd_bases(void **state)
 {
     (void)state;
     struct sample s = sample_make(1200, QUERIES, DIM, KERNEL_COSINE, 74);
     for (size_t i = 600; i < 900; i++) memcpy(s.rows + i * DIM, s.rows, DIM * sizeof(float));
-    static const unsigned keep_every[] = {1, 2, 3, 1200};
+    static const unsigned keep_every[] = {1, 2, 3, 5, 1200};
     bool take[1200];
     for (size_t k = 0; k < sizeof keep_every / sizeof keep_every[0]; k++) {
         struct part from, to;
@@ -205,6 +238,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_come_and_go),
         cmocka_unit_test(a_region_goes),
+        cmocka_unit_test(a_region_comes),
         cmocka_unit_test(odd_bases),
         cmocka_unit_test(a_bad_map_and_no_memory),
     };
