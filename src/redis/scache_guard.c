@@ -4,9 +4,10 @@
  * Paris" is not "from Paris to Rome". So no mark is kept. See scache_guard.h.
  *
  * The text is read once, in chunks between blanks, from which surrounding punctuation is taken. A
- * chunk with a digit and no letter is a number ("10:30", "1,000", "5%"); one with letters and
- * digits, signs of code or a capital in the middle is an identifier; all others are words, parts
- * of "-" apart. At last the two texts are laid beside each other (scache_guard_frame.c).
+ * chunk with a digit and no letter is a number ("10:30", "1,000"), and a unit behind it is a cue
+ * ("5kg", "20%"); one with letters and digits, signs of code or a capital in the middle is an
+ * identifier; all others are words, parts of "-" apart. At last the two texts are laid beside each
+ * other (scache_guard_frame.c, scache_guard_order.c).
  */
 #include "redis/scache_guard.h"
 
@@ -74,6 +75,20 @@ static void add_number(struct marks *marks, const char *text, size_t len)
     }
     if (len <= sizeof plain) add(marks, MARK_NUMBER, plain, out);
     else add(marks, MARK_NUMBER, text, len);
+}
+
+/* "5kg" and "5 kg", "20%" and "20 percent" are one; false: it is no number with its unit. */
+static bool add_measure(struct marks *marks, const char *text, size_t len)
+{
+    size_t at = 0;
+    bool digit = false;
+    for (; at < len && !is_letter(text[at]) && text[at] != '%'; at++) digit |= is_digit(text[at]);
+    char unit[GUARD_WORD_MAX];
+    if (!digit || at == len || len - at > sizeof unit) return false;
+    guard_fold(text + at, len - at, unit);
+    if (!guard_is(unit, len - at, GUARD_UNIT)) return false;
+    add_number(marks, text, at);
+    return add_cue(marks, unit, len - at);
 }
 
 /* "2FA" and "2fa" are one, "fooBar" and "FOO_BAR" are not. */
@@ -181,6 +196,7 @@ static void add_plain_chunk(struct marks *marks, const char *text, size_t len, b
         }
         return;
     }
+    if (add_measure(marks, text, len)) return;
     if (is_number(text, len)) add_number(marks, text, len);
     else if (is_code(text, len)) add_code(marks, text, len);
     else add_words(marks, text, len, begins);
@@ -293,5 +309,6 @@ bool scache_guard_agrees(struct kith_str a, struct kith_str b)
     struct marks left = {{0}}, right = {{0}};
     read_marks(a, &left);
     read_marks(b, &right);
-    return memcmp(&left, &right, sizeof left) == 0 && !guard_differs_in_place(a, b);
+    return memcmp(&left, &right, sizeof left) == 0 && !guard_differs_in_place(a, b) &&
+           !guard_changes_places(a, b);
 }

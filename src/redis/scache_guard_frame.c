@@ -16,15 +16,6 @@
 
 #define MIDDLE_MAX 6u /* words of a middle; longer ones are other sentences */
 
-struct word {
-    size_t at, len;
-};
-
-struct text {
-    const char *text;
-    size_t from, to; /* what is not taken off */
-};
-
 static bool point_is_word(uint32_t p)
 {
     if (p < 0x80) return is_word((char)p);
@@ -33,8 +24,7 @@ static bool point_is_word(uint32_t p)
            p != 0xab && p != 0xbb && p != 0xbf;
 }
 
-/* The next word from `from` on; false: none. */
-static bool word_behind(const struct text *in, struct word *out)
+bool guard_word_behind(const struct guard_text *in, struct guard_word *out)
 {
     size_t at = in->from, bytes = 0;
     uint32_t p = 0;
@@ -54,8 +44,7 @@ static bool word_behind(const struct text *in, struct word *out)
     return true;
 }
 
-/* The last word before `to`. */
-static bool word_before(const struct text *in, struct word *out)
+bool guard_word_before(const struct guard_text *in, struct guard_word *out)
 {
     size_t at = in->to, start = at, bytes = 0;
     uint32_t p = 0;
@@ -76,19 +65,20 @@ static bool word_before(const struct text *in, struct word *out)
         if (!point_is_word(q) || guard_is_dense(q)) break;
         start = before;
     }
-    *out = (struct word){start, end - start};
+    *out = (struct guard_word){start, end - start};
     return true;
 }
 
-static bool fold(const struct text *in, const struct word *word, char out[GUARD_WORD_MAX])
+static bool fold(const struct guard_text *in, const struct guard_word *word,
+                 char out[GUARD_WORD_MAX])
 {
     if (word->len > GUARD_WORD_MAX) return false;
     guard_fold(in->text + word->at, word->len, out);
     return true;
 }
 
-static bool same_word(const struct text *a, const struct word *x, const struct text *b,
-                      const struct word *y)
+static bool same_word(const struct guard_text *a, const struct guard_word *x,
+                      const struct guard_text *b, const struct guard_word *y)
 {
     char left[GUARD_WORD_MAX], right[GUARD_WORD_MAX];
     if (x->len != y->len) return false;
@@ -96,28 +86,29 @@ static bool same_word(const struct text *a, const struct word *x, const struct t
     return fold(a, x, left) && fold(b, y, right) && memcmp(left, right, x->len) == 0;
 }
 
-/* How many words both begin and end with; they are taken off. */
-static size_t take_shared(struct text *a, struct text *b)
+size_t guard_take_shared(struct guard_text *a, struct guard_text *b)
 {
-    struct word x, y;
+    struct guard_word x, y;
     size_t count = 0;
-    for (; word_behind(a, &x) && word_behind(b, &y) && same_word(a, &x, b, &y); count++) {
+    while (guard_word_behind(a, &x) && guard_word_behind(b, &y) && same_word(a, &x, b, &y)) {
         a->from = x.at + x.len;
         b->from = y.at + y.len;
+        count++;
     }
-    for (; word_before(a, &x) && word_before(b, &y) && same_word(a, &x, b, &y); count++) {
+    while (guard_word_before(a, &x) && guard_word_before(b, &y) && same_word(a, &x, b, &y)) {
         a->to = x.at;
         b->to = y.at;
+        count++;
     }
     return count;
 }
 
 /* false: there are more than the list holds. */
-static bool list_words(struct text in, struct word words[MIDDLE_MAX], size_t *count)
+static bool list_words(struct guard_text in, struct guard_word words[MIDDLE_MAX], size_t *count)
 {
-    struct word word;
+    struct guard_word word;
     *count = 0;
-    while (word_behind(&in, &word)) {
+    while (guard_word_behind(&in, &word)) {
         if (*count == MIDDLE_MAX) return false;
         words[(*count)++] = word;
         in.from = word.at + word.len;
@@ -126,14 +117,15 @@ static bool list_words(struct text in, struct word words[MIDDLE_MAX], size_t *co
 }
 
 /* Says something that the other middle does not. Numbers and cues are the marks' business. */
-static bool says_more(const struct text *a, const struct word *words, size_t count,
-                      const struct text *b, const struct word *others, size_t other_count)
+static bool says_more(const struct guard_text *a, const struct guard_word *words, size_t count,
+                      const struct guard_text *b, const struct guard_word *others,
+                      size_t other_count)
 {
     char left[GUARD_WORD_MAX], right[GUARD_WORD_MAX];
     for (size_t i = 0; i < count; i++) {
         if (!fold(a, &words[i], left) || is_digit(left[0])) continue;
         bool number;
-        bool known = guard_is_filler(left, words[i].len) ||
+        bool known = guard_is(left, words[i].len, GUARD_FILLER) ||
                      guard_mark(left, words[i].len, &number) != NULL;
         for (size_t k = 0; k < other_count && !known; k++)
             known = fold(b, &others[k], right) &&
@@ -145,10 +137,10 @@ static bool says_more(const struct text *a, const struct word *words, size_t cou
 
 bool guard_differs_in_place(struct kith_str a, struct kith_str b)
 {
-    struct text left = {a.data, 0, a.len}, right = {b.data, 0, b.len};
-    struct word mine[MIDDLE_MAX], theirs[MIDDLE_MAX];
+    struct guard_text left = {a.data, 0, a.len}, right = {b.data, 0, b.len};
+    struct guard_word mine[MIDDLE_MAX], theirs[MIDDLE_MAX];
     size_t count, other_count;
-    const size_t shared = take_shared(&left, &right);
+    const size_t shared = guard_take_shared(&left, &right);
     if (!list_words(left, mine, &count) || !list_words(right, theirs, &other_count)) return false;
     if (shared < count || shared < other_count) return false;
     return says_more(&left, mine, count, &right, theirs, other_count) &&

@@ -43,7 +43,9 @@ enum guard_kind {
     GUARD_UNIT = 4,   /* a cue with a plural */
     GUARD_NUMBER = 8, /* sense: its digits */
     GUARD_FILLER = 16,
-    GUARD_SENSE = 32  /* no cue; words of one sense, for the frame */
+    GUARD_SENSE = 32, /* no cue; words of one sense, for the frame */
+    GUARD_LOOSE = 64, /* "now": it stands where it likes */
+    GUARD_JOIN = 128  /* "and": its two sides may change places */
 };
 struct guard_entry {
     const char *word;  /* sorted by bytes, then by kind's name */
@@ -59,14 +61,39 @@ const char *guard_cue(const char *word, size_t len);
 const char *guard_mark(const char *word, size_t len, bool *number);
 /* Of dense scripts: a negation (*number false) or a numeral stands here; how many bytes, or 0. */
 size_t guard_dense_mark(const char *text, size_t len, bool *number);
-/* "the", "please", "how": a prompt may have it or not. */
-bool guard_is_filler(const char *word, size_t len);
+/* The table has it as one of these kinds; GUARD_FILLER ("the", "please", "how"): a prompt may have
+ * it or not. */
+bool guard_is(const char *word, size_t len, unsigned kinds);
+/* One word in two forms. */
+bool guard_same_stem(const char *a, size_t a_len, const char *b, size_t b_len);
+/* What words of one sense have in common, NULL: nothing is known. */
+const char *guard_sense(const char *word, size_t len);
 /* One word in two forms, or two of one sense. */
 bool guard_same_sense(const char *a, size_t a_len, const char *b, size_t b_len);
 
 /* ---- scache_guard_frame.c ---- */
 
+struct guard_word {
+    size_t at, len;
+};
+
+struct guard_text {
+    const char *text;
+    size_t from, to; /* what is looked at */
+};
+
+/* The next word from `from` on; false: none. */
+bool guard_word_behind(const struct guard_text *in, struct guard_word *out);
+/* The last word before `to`. */
+bool guard_word_before(const struct guard_text *in, struct guard_word *out);
+/* How many words both begin and end with; they are taken off. */
+size_t guard_take_shared(struct guard_text *a, struct guard_text *b);
 /* Both prompts are one sentence with something else in one place. */
 bool guard_differs_in_place(struct kith_str a, struct kith_str b);
+
+/* ---- scache_guard_order.c ---- */
+
+/* Both prompts have words that changed places, or something else in the place of a name. */
+bool guard_changes_places(struct kith_str a, struct kith_str b);
 
 #endif

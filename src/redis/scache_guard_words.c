@@ -110,16 +110,47 @@ const char *guard_mark(const char *word, size_t len, bool *number)
     return sense_of(entry);
 }
 
-bool guard_is_filler(const char *word, size_t len) { return look_up(word, len, GUARD_FILLER); }
+bool guard_is(const char *word, size_t len, unsigned kinds)
+{
+    return entry_of(word, len, kinds) != NULL;
+}
+
+static size_t letters(const char *text, size_t len)
+{
+    size_t count = 0;
+    for (size_t at = 0, bytes; at < len; at += bytes, count++)
+        (void)guard_point(text + at, len - at, &bytes);
+    return count;
+}
+
+/* That both begin with. */
+static size_t shared_letters(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+    size_t count = 0, bytes;
+    const size_t most = a_len < b_len ? a_len : b_len;
+    for (size_t at = 0; at < most; at += bytes, count++) {
+        const uint32_t point = guard_point(a + at, a_len - at, &bytes);
+        if (point != guard_point(b + at, b_len - at, &bytes)) break;
+    }
+    return count;
+}
+
+bool guard_same_stem(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+    if (a_len == 0 || b_len == 0 || a[0] != b[0]) return a_len == b_len && a_len == 0;
+    const size_t common = shared_letters(a, a_len, b, b_len);
+    const size_t mine = letters(a, a_len), theirs = letters(b, b_len);
+    const size_t rest = (mine > theirs ? mine : theirs) - common;
+    return rest == 0 || (common >= 4 && rest <= 3) || (common >= 3 && rest == 1);
+}
+
+const char *guard_sense(const char *word, size_t len) { return look_up(word, len, GUARD_SENSE); }
 
 bool guard_same_sense(const char *a, size_t a_len, const char *b, size_t b_len)
 {
-    size_t common = 0;
-    while (common < a_len && common < b_len && a[common] == b[common]) common++;
-    const size_t rest = (a_len > b_len ? a_len : b_len) - common;
-    if (rest == 0 || (common >= 4 && rest <= 3) || (common >= 3 && rest == 1)) return true;
-    const char *left = look_up(a, a_len, GUARD_SENSE), *right = look_up(b, b_len, GUARD_SENSE);
-    return left && right && strcmp(left, right) == 0;
+    if (guard_same_stem(a, a_len, b, b_len)) return true;
+    const char *left = guard_sense(a, a_len), *right = left ? guard_sense(b, b_len) : NULL;
+    return right && strcmp(left, right) == 0;
 }
 
 size_t guard_dense_mark(const char *text, size_t len, bool *number)

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -237,6 +238,32 @@ static void test_what_may_not(void **state)
     assert_int_equal(wrong, 0);
 }
 
+/* The lines of tests/data/guard-pairs.txt. */
+static void test_pairs_of_a_file(void **state)
+{
+    (void)state;
+    const char *root = getenv("KITH_SOURCE_DIR");
+    char path[4096], line[1024];
+    snprintf(path, sizeof path, "%s/tests/data/guard-pairs.txt", root ? root : ".");
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    unsigned wrong = 0, count = 0;
+    while (fgets(line, sizeof line, file)) {
+        char *a = strchr(line, '\t'), *b = a ? strchr(a + 1, '\t') : NULL;
+        if (line[0] == '#') continue;
+        assert_non_null(b);
+        *a = *b = 0;
+        b[1 + strcspn(b + 1, "\n")] = 0;
+        count++;
+        if (agrees(a + 1, b + 1) == (strcmp(line, "same") == 0)) continue;
+        print_error("not %s: %s | %s\n", line, a + 1, b + 1);
+        wrong++;
+    }
+    fclose(file);
+    assert_true(count > 200);
+    assert_int_equal(wrong, 0);
+}
+
 /* Any bytes: it ends, is symmetric, agrees with itself, and sees one more number. The copies are
  * as long as the text, so that a sanitizer sees a read behind it. */
 static void test_any_bytes(void **state)
@@ -269,6 +296,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_may_share),
         cmocka_unit_test(test_what_may_not),
+        cmocka_unit_test(test_pairs_of_a_file),
         cmocka_unit_test(test_any_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,338 @@
+/*
+ * Who does what to whom: words in small letters that change places. "alice owes bob" and "bob owes
+ * alice" have the same words and no mark that differs, and lie as near to each other as vectors do.
+ *
+ * The words that both prompts begin and end with are taken off but for a few; each word of the one
+ * rest is given its partner in the other. Then three questions are asked:
+ *
+ * - Two words that changed sides of a third (x z y, y z x) say another thing, unless the third
+ *   joins them ("tea or coffee"). A block that only moved ("in python, how do I sort") has no such
+ *   three. Within a frame the same words in another order are enough ("usd eur rate").
+ * - Of two prompts one of which is passive ("was bought by"), the one who acts has to stand before
+ *   the one who is acted upon in the other; then the other order is right, and the same is wrong.
+ * - Behind the same small preposition something else, of which the other prompt says nothing ("in
+ *   paris", "in london"), is another name, however differently the rest is worded.
+ *
+ * Longer rests than ORDER_MAX words are not looked at: they are other sentences, or long texts.
+ */
+#include <string.h>
+
+#include "redis/scache_guard_internal.h"
+
+#define ORDER_MAX 64u  /* words looked at, of each prompt */
+#define CONTEXT_MAX 8u /* of them, words that both begin with, and words that both end with */
+#define LONE SIZE_MAX
+
+struct word {
+    char text[GUARD_WORD_MAX]; /* folded */
+    size_t len, partner;
+    const char *mark, *sense; /* NULL: none */
+    bool filler, loose, join;
+    bool own; /* behind a small preposition, and without kin in the other prompt */
+};
+
+struct prompt {
+    struct word words[ORDER_MAX];
+    size_t count, first, end; /* first to end: what is not shared */
+};
+
+static void read_word(struct word *out, const char *text, size_t len)
+{
+    bool number;
+    guard_fold(text, len, out->text);
+    out->len = len;
+    out->partner = LONE;
+    out->mark = guard_mark(out->text, len, &number);
+    out->sense = guard_sense(out->text, len);
+    out->filler = guard_is(out->text, len, GUARD_FILLER);
+    out->loose = guard_is(out->text, len, GUARD_LOOSE);
+    out->join = guard_is(out->text, len, GUARD_JOIN);
+    out->own = false;
+}
+
+/* What is shared at both sides, but for a few words next to the rest, is left out. */
+static struct guard_text with_context(const struct guard_text *rest, size_t len)
+{
+    struct guard_text front = {rest->text, 0, rest->from}, back = {rest->text, rest->to, len};
+    struct guard_word at;
+    for (size_t i = 0; i < CONTEXT_MAX && guard_word_before(&front, &at); i++) front.to = at.at;
+    for (size_t i = 0; i < CONTEXT_MAX && guard_word_behind(&back, &at); i++)
+        back.from = at.at + at.len;
+    return (struct guard_text){rest->text, front.to, back.from};
+}
+
+/* false: a word of it is too long, or there are too many. */
+static bool read_prompt(struct prompt *out, const struct guard_text *rest, size_t len)
+{
+    struct guard_text in = with_context(rest, len);
+    struct guard_word at;
+    out->count = out->first = out->end = 0;
+    for (; guard_word_behind(&in, &at); in.from = at.at + at.len) {
+        if (out->count == ORDER_MAX || at.len > GUARD_WORD_MAX) return false;
+        read_word(&out->words[out->count++], in.text + at.at, at.len);
+        if (at.at < rest->from) out->first = out->count;
+        if (at.at < rest->to) out->end = out->count;
+    }
+    if (out->end < out->first) out->end = out->first;
+    return true;
+}
+
+static bool equal(const struct word *a, const struct word *b)
+{
+    return a->len == b->len && memcmp(a->text, b->text, a->len) == 0;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a && b && (a == b || strcmp(a, b) == 0);
+}
+
+static bool same_sense(const struct word *a, const struct word *b)
+{
+    return equal(a, b) || same_text(a->mark, b->mark) || same_text(a->sense, b->sense) ||
+           guard_same_stem(a->text, a->len, b->text, b->len);
+}
+
+static void pair_up(struct prompt *a, struct prompt *b,
+                    bool (*fits)(const struct word *a, const struct word *b))
+{
+    for (size_t i = a->first; i < a->end; i++) {
+        for (size_t k = b->first; k < b->end && a->words[i].partner == LONE; k++) {
+            if (b->words[k].partner != LONE || !fits(&a->words[i], &b->words[k])) continue;
+            a->words[i].partner = k;
+            b->words[k].partner = i;
+        }
+    }
+}
+
+/* ---- changed places ---- */
+
+/* The words [at, middle) and (middle, end) of a stand in b the other way round. */
+static bool turns_around(const struct prompt *a, const struct prompt *b, size_t at, size_t middle,
+                         size_t end)
+{
+    const size_t behind = end - middle - 1;
+    for (size_t i = 0; i < end - at; i++) {
+        const size_t from = i < behind    ? middle + 1 + i
+                            : i == behind ? middle
+                                          : at + i - behind - 1;
+        if (!equal(&b->words[at + i], &a->words[from])) return false;
+    }
+    return true;
+}
+
+/* "a private and a public company": what a word joins has changed places, and nothing else. Shared
+ * words at both sides may belong to it. */
+static bool joined_turn(const struct prompt *a, const struct prompt *b)
+{
+    if (a->count != b->count || a->first != b->first || a->end != b->end) return false;
+    for (size_t middle = 1; middle + 1 < a->count; middle++) {
+        if (!a->words[middle].join) continue;
+        for (size_t at = 0; at < middle && at <= a->first; at++)
+            for (size_t end = a->count; end > middle + 1 && end >= a->end; end--)
+                if (turns_around(a, b, at, middle, end)) return true;
+    }
+    return false;
+}
+
+static bool says_something(const struct word *word)
+{
+    return word->partner != LONE && !word->filler && !word->join && !word->loose;
+}
+
+/* x z y in a, y z x in b. */
+static bool changes_sides(const struct prompt *a)
+{
+    for (size_t z = a->first; z < a->end; z++) {
+        const struct word *word = &a->words[z];
+        if (word->partner == LONE || word->join || word->loose) continue;
+        bool left = false, right = false;
+        for (size_t x = a->first; x < z && !left; x++)
+            left = says_something(&a->words[x]) && a->words[x].partner > word->partner;
+        for (size_t y = z + 1; y < a->end && !right; y++)
+            right = says_something(&a->words[y]) && a->words[y].partner < word->partner;
+        if (left && right) return true;
+    }
+    return false;
+}
+
+static bool is_text(const struct word *word, const char *text)
+{
+    return strlen(text) == word->len && memcmp(word->text, text, word->len) == 0;
+}
+
+static bool is_one_of(const struct word *word, const char *const *texts, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (is_text(word, texts[i])) return true;
+    return false;
+}
+
+static bool is_preposition(const struct word *word)
+{
+    static const char *const all[] = {"in",   "on", "at",     "to",    "from",   "with",  "for",
+                                      "near", "of", "during", "after", "before", "until", "since"};
+    return is_one_of(word, all, COUNT_OF(all));
+}
+
+/* One word that may stand before or behind a block: "pick (up) a package", "(5) March (5)". */
+static bool moves_alone(const struct prompt *in, size_t at, size_t next)
+{
+    static const char *const particles[] = {"up", "down", "out",  "off", "on",
+                                            "in", "back", "away", "over"};
+    const struct word *word = &in->words[at], *other = &in->words[next];
+    return is_one_of(word, particles, COUNT_OF(particles)) ||
+           (is_digit(word->text[0]) && guard_is(other->text, other->len, GUARD_UNIT));
+}
+
+/* Two blocks have changed places that may: "from paris | to london", "does it rain | in may". */
+static bool is_free_turn(const struct prompt *a, const struct prompt *b)
+{
+    const size_t first = a->first, end = a->end, middle = b->words[b->first].partner;
+    if (end - first < 2 || middle == LONE || middle == first) return false;
+    for (size_t i = first; i < end; i++) {
+        const size_t turned = i < middle ? i + (end - middle) : i - (middle - first);
+        if (a->words[i].partner != b->first + (turned - first)) return false;
+    }
+    const bool left = is_preposition(&a->words[first]), right = is_preposition(&a->words[middle]);
+    return (left && right) || (first == 0 && (left || right)) ||
+           (middle == first + 1 && moves_alone(a, first, middle)) ||
+           (end == middle + 1 && moves_alone(a, middle, first));
+}
+
+/* The same words in another order, between words that both prompts have there. Not "now". */
+static bool is_shuffled(const struct prompt *a, const struct prompt *b)
+{
+    if (is_free_turn(a, b)) return false;
+    if (a->end - a->first != b->end - b->first || a->end - a->first == a->count) return false;
+    size_t last[2] = {0, 0}; /* of words that stand fast, of those that are loose */
+    bool shuffled = false;
+    for (size_t i = a->first; i < a->end; i++) {
+        const struct word *word = &a->words[i];
+        if (word->partner == LONE || !equal(word, &b->words[word->partner])) return false;
+        if (word->loose && word->len <= 2) continue; /* I'm, it's */
+        shuffled |= word->partner < last[word->loose];
+        last[word->loose] = word->partner;
+    }
+    return shuffled;
+}
+
+/* ---- active and passive ---- */
+
+static bool is_participle(const struct prompt *in, size_t at)
+{
+    static const char *const be[] = {"is",   "are",   "was", "were", "be",
+                                     "been", "being", "get", "gets", "got"};
+    const struct word *word = &in->words[at];
+    const bool ending = word->len > 4 && (memcmp(word->text + word->len - 2, "ed", 2) == 0 ||
+                                          memcmp(word->text + word->len - 2, "en", 2) == 0);
+    for (size_t back = 1; back <= 3 && back <= at && !ending; back++)
+        if (is_one_of(&in->words[at - back], be, COUNT_OF(be))) return true;
+    return ending;
+}
+
+/* "[x] was seen by [y]"; false: there is nothing of the kind. */
+static bool find_passive(const struct prompt *in, const struct word **x, const struct word **y)
+{
+    static const char *const who[] = {"who", "what", "which", "whom", "he", "she", "it", "they"};
+    for (size_t by = 2; by + 1 < in->count; by++) {
+        if (!is_text(&in->words[by], "by") || !is_participle(in, by - 1)) continue;
+        *x = *y = NULL;
+        for (size_t i = by + 1; i < in->count && !*y; i++)
+            if (!in->words[i].filler) *y = &in->words[i];
+        for (size_t i = by - 1; i > 0 && !*x; i--)
+            if (!in->words[i - 1].filler) *x = &in->words[i - 1];
+        for (size_t i = by - 1; i > 0 && !*x; i--)
+            if (is_one_of(&in->words[i - 1], who, COUNT_OF(who))) *x = &in->words[i - 1];
+        if (*x && *y) return true;
+    }
+    return false;
+}
+
+static size_t place_of(const struct prompt *in, const struct word *word)
+{
+    for (size_t i = 0; i < in->count; i++)
+        if (same_sense(&in->words[i], word)) return i;
+    return LONE;
+}
+
+static bool has(const struct prompt *in, const char *text)
+{
+    for (size_t i = 0; i < in->count; i++)
+        if (is_text(&in->words[i], text)) return true;
+    return false;
+}
+
+enum voice { VOICE_UNKNOWN, VOICE_SAME, VOICE_TURNED };
+
+/* What an active prompt says of what a passive one says. */
+static enum voice compare_voice(const struct prompt *passive, const struct prompt *active)
+{
+    const struct word *x, *y;
+    if (has(active, "by") || !find_passive(passive, &x, &y)) return VOICE_UNKNOWN;
+    const size_t acted_upon = place_of(active, x), acts = place_of(active, y);
+    if (acted_upon == LONE || acts == LONE) return VOICE_UNKNOWN;
+    return acts < acted_upon ? VOICE_SAME : VOICE_TURNED;
+}
+
+/* ---- behind a preposition ---- */
+
+static bool is_small(const struct word *word)
+{
+    static const char *const all[] = {"in",   "of", "from", "at", "near", "de", "di", "von", "aus",
+                                      "nach", "en", "à",    "в",  "из",   "do", "z",  "w"};
+    return is_one_of(word, all, COUNT_OF(all));
+}
+
+/* What stands behind a small preposition and has no kin in the other prompt. */
+static void find_own(struct prompt *in, const struct prompt *other)
+{
+    for (size_t i = 1; i < in->count; i++) {
+        struct word *word = &in->words[i];
+        if (word->filler || word->loose || word->mark || is_digit(word->text[0])) continue;
+        word->own = is_small(&in->words[i - 1]) && place_of(other, word) == LONE;
+    }
+}
+
+static bool is_about(const struct prompt *a, const struct prompt *b)
+{
+    for (size_t i = 0; i < a->count; i++) {
+        const struct word *word = &a->words[i];
+        if (!word->filler && !word->loose && place_of(b, word) != LONE) return true;
+    }
+    return false;
+}
+
+static bool other_place(struct prompt *a, struct prompt *b)
+{
+    find_own(a, b);
+    find_own(b, a);
+    for (size_t i = 1; i < a->count; i++)
+        for (size_t k = 1; k < b->count && a->words[i].own; k++)
+            if (b->words[k].own && equal(&a->words[i - 1], &b->words[k - 1])) return is_about(a, b);
+    return false;
+}
+
+/* Words are given to each other one by one, so the prompts come in an order of their own. */
+static bool comes_first(struct kith_str a, struct kith_str b)
+{
+    if (a.len != b.len) return a.len < b.len;
+    return a.len == 0 || memcmp(a.data, b.data, a.len) <= 0;
+}
+
+bool guard_changes_places(struct kith_str a, struct kith_str b)
+{
+    if (!comes_first(a, b)) return guard_changes_places(b, a);
+    struct guard_text left = {a.data, 0, a.len}, right = {b.data, 0, b.len};
+    struct prompt mine, theirs;
+    (void)guard_take_shared(&left, &right);
+    if (!read_prompt(&mine, &left, a.len) || !read_prompt(&theirs, &right, b.len)) return false;
+    if (other_place(&mine, &theirs)) return true;
+    enum voice voice = compare_voice(&mine, &theirs);
+    if (voice == VOICE_UNKNOWN) voice = compare_voice(&theirs, &mine);
+    if (voice != VOICE_UNKNOWN) return voice == VOICE_TURNED;
+    if (joined_turn(&mine, &theirs)) return false;
+    pair_up(&mine, &theirs, equal);
+    pair_up(&mine, &theirs, same_sense);
+    return changes_sides(&mine) || is_shuffled(&mine, &theirs);
+}
