@@ -76,6 +76,16 @@ struct search_index *search_define(struct redis_call *call, const struct kith_st
 /* FT.INFO, FT.DROPINDEX: the index; NULL: answered. */
 struct search_index *search_known(struct redis_call *call, struct kith_str name);
 
+void run_ft_synupdate(struct redis_call *call);
+void run_ft_syndump(struct redis_call *call);
+void run_ft_dictadd(struct redis_call *call);
+void run_ft_dictdel(struct redis_call *call);
+void run_ft_dictdump(struct redis_call *call);
+void run_ft_spellcheck(struct redis_call *call);
+void run_ft_sugadd(struct redis_call *call);
+void run_ft_sugget(struct redis_call *call);
+void run_ft_sugdel(struct redis_call *call);
+void run_ft_suglen(struct redis_call *call);
 void run_ft_create(struct redis_call *call);
 void run_ft_alter(struct redis_call *call);
 void run_ft_explain(struct redis_call *call);

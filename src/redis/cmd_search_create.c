@@ -72,7 +72,12 @@ static bool read_vector_option(struct schema_reader *in, struct search_field *fi
     }
     if (reads(in, "m")) return read_number(in, 1, 65535, &field->m);
     if (reads(in, "ef_construction")) return read_number(in, 1, INT32_MAX, &field->ef_construction);
-    if (reads(in, "initial_cap") || reads(in, "block_size") || reads(in, "ef_runtime"))
+    if (reads(in, "ef_runtime")) {
+        if (!read_number(in, 1, UINT32_MAX, &number)) return false;
+        field->ef_runtime = (uint32_t)number;
+        return true;
+    }
+    if (reads(in, "initial_cap") || reads(in, "block_size"))
         return read_number(in, 0, INT64_MAX, &number);
     if (reads(in, "epsilon")) {
         in->at++;
@@ -135,6 +140,7 @@ static bool read_type(struct schema_reader *in, struct search_field *field)
     else if (reads(in, "text")) field->type = SEARCH_TEXT;
     else if (reads(in, "numeric")) field->type = SEARCH_NUMERIC;
     else if (reads(in, "geo")) field->type = SEARCH_GEO;
+    else if (reads(in, "geoshape")) return refuse(in, "GEOSHAPE fields are not supported");
     else return refuse(in, "Invalid field type for field");
     return read_options(in, field);
 }

@@ -176,6 +176,7 @@ struct walk_job {
     char *field;   /* owns */
     float *vector; /* owns */
     uint64_t k, asked, since, epoch;
+    uint32_t ef;
     struct kith_result *result; /* owns */
     int rc;
 };
@@ -189,6 +190,7 @@ static void walk(void *ctx)
     opts.query_count = 1;
     opts.query_type = KITH_FLOAT_VECTOR;
     opts.k = job->asked;
+    opts.ef = job->ef;
     if (job->filter.text.len > 1) opts.filter = (const char *)job->filter.text.data;
     if (job->filter.params.len > 1) opts.filter_params = (const char *)job->filter.params.data;
     job->rc = kith_search(job->handle, &opts, NULL, &job->result, NULL);
@@ -241,6 +243,7 @@ static struct walk_job *plan_walk(const struct search_index *index,
     job->since = job->derived->synced;
     job->epoch = job->derived->epoch;
     job->k = (uint64_t)query->k;
+    job->ef = search_query_ef(query, index->count);
     job->asked = job->k + newer_changes(job->derived);
     job->field = mem_strndup(query->knn->name.data, query->knn->name.len);
     job->vector = mem_alloc(bytes);

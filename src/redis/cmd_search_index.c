@@ -178,6 +178,10 @@ static void run_ft_tagvals(struct redis_call *call)
     {.name = (text), .run = (function), .arity = (words), .categories = CAT_SEARCH,                \
      .flags = (flag_bits)}
 
+#define KEYED(text, function, words, flag_bits)                                                    \
+    {.name = (text), .run = (function), .arity = (words), .categories = CAT_SEARCH,                \
+     .flags = (flag_bits), .first_key = 1, .last_key = 1, .key_step = 1}
+
 static const struct command cursor_commands[] = {
     COMMAND("read", run_ft_cursor_read, -4, CMD_READ),
     COMMAND("del", run_ft_cursor_del, 4, CMD_READ),
@@ -198,6 +202,16 @@ const struct command search_commands[] = {
     COMMAND("ft.aliasupdate", run_ft_aliasupdate, 3, CMD_WRITE),
     COMMAND("ft.aliasdel", run_ft_aliasdel, 2, CMD_WRITE),
     COMMAND("ft.tagvals", run_ft_tagvals, 3, CMD_READ),
+    COMMAND("ft.synupdate", run_ft_synupdate, -4, CMD_WRITE | CMD_DENY_OOM),
+    COMMAND("ft.syndump", run_ft_syndump, 2, CMD_READ),
+    COMMAND("ft.dictadd", run_ft_dictadd, -3, CMD_WRITE | CMD_DENY_OOM),
+    COMMAND("ft.dictdel", run_ft_dictdel, -3, CMD_WRITE),
+    COMMAND("ft.dictdump", run_ft_dictdump, 2, CMD_READ),
+    COMMAND("ft.spellcheck", run_ft_spellcheck, -3, CMD_READ),
+    KEYED("ft.sugadd", run_ft_sugadd, -4, CMD_WRITE | CMD_DENY_OOM),
+    KEYED("ft.sugget", run_ft_sugget, -3, CMD_READ),
+    KEYED("ft.sugdel", run_ft_sugdel, 3, CMD_WRITE),
+    KEYED("ft.suglen", run_ft_suglen, 2, CMD_READ),
     {.name = "ft.cursor", .arity = -2, .categories = CAT_SEARCH, .flags = CMD_READ,
      .subcommands = cursor_commands},
     {.name = NULL},

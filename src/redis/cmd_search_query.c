@@ -1,149 +1,13 @@
-/* FT.SEARCH: its options, the order of the hits, and the shape of the reply in both protocols. */
+/* FT.SEARCH: values of hits, and the shape of the reply in both protocols. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "cache/hash.h"
-#include "redis/cmd_search.h"
-#include "redis/search_wording.h"
-
-#define RETURN_MAX SEARCH_RETURNS_MAX
-
-struct return_field {
-    struct kith_str name, as;
-};
-struct search_request {
-    struct query_param params[SEARCH_PARAMS_MAX];
-    size_t param_count;
-    struct return_field returns[RETURN_MAX];
-    size_t return_count;
-    const struct kith_str *in_keys;
-    size_t in_key_count;
-    bool no_content, with_scores, with_sort_keys, has_returns, by_keys, sorted, descending;
-    struct kith_str sort_by;
-    int64_t offset, limit;
-    struct search_wording wording;
-};
-
-/* ---- options ---- */
-
-static bool take_list(struct redis_call *call, size_t *at, const struct kith_str **items,
-                      size_t *count)
-{
-    int64_t n;
-    if (*at + 1 >= call->argc || !text_integer(call->argv[*at + 1], &n) || n < 0 ||
-        (uint64_t)n > call->argc - *at - 2) {
-        call_error(call, "ERR Bad arguments: a count is expected");
-        return false;
-    }
-    *items = call->argv + *at + 2;
-    *count = (size_t)n;
-    *at += 2 + (size_t)n;
-    return true;
-}
-
-bool search_params(struct redis_call *call, size_t at, struct query_param *params, size_t *count,
-                   size_t *next)
-{
-    const struct kith_str *words;
-    size_t n;
-    *next = at;
-    if (!take_list(call, next, &words, &n)) return false;
-    if (n % 2 || n / 2 > SEARCH_PARAMS_MAX) {
-        call_error(call, "ERR Parameters must be specified in PARAM VALUE pairs");
-        return false;
-    }
-    for (*count = 0; *count < n / 2; (*count)++)
-        params[*count] = (struct query_param){words[2 * *count], words[2 * *count + 1]};
-    return true;
-}
-
-static bool read_returns(struct redis_call *call, size_t *at, struct search_request *request)
-{
-    const struct kith_str *words;
-    size_t n;
-    if (!take_list(call, at, &words, &n)) return false;
-    request->has_returns = true;
-    for (size_t i = 0; i < n; i++) {
-        if (request->return_count == RETURN_MAX) break;
-        struct return_field *field = &request->returns[request->return_count++];
-        field->name = field->as = search_bare(words[i]);
-        if (i + 2 < n && str_is(words[i + 1], "as")) {
-            field->as = words[i + 2];
-            i += 2;
-        }
-    }
-    request->no_content = request->no_content || n == 0;
-    return true;
-}
-
-static bool read_limit(struct redis_call *call, size_t *at, struct search_request *request)
-{
-    if (*at + 2 < call->argc && text_integer(call->argv[*at + 1], &request->offset) &&
-        text_integer(call->argv[*at + 2], &request->limit) && request->offset >= 0 &&
-        request->limit >= 0) {
-        *at += 3;
-        return true;
-    }
-    call_error(call, "ERR LIMIT needs two numbers");
-    return false;
-}
-
-static bool read_flag(const struct redis_call *call, size_t at, struct search_request *request)
-{
-    if (call_is(call, at, "nocontent")) request->no_content = true;
-    else if (call_is(call, at, "withscores")) request->with_scores = true;
-    else if (call_is(call, at, "withsortkeys")) request->with_sort_keys = true;
-    else return false;
-    return true;
-}
-
-static bool read_sort(struct redis_call *call, size_t *at, struct search_request *request)
-{
-    request->sort_by = search_bare(call->argv[*at + 1]);
-    request->sorted = true;
-    *at += 2;
-    if (*at < call->argc && (call_is(call, *at, "asc") || call_is(call, *at, "desc")))
-        request->descending = call_is(call, (*at)++, "desc");
-    return true;
-}
-
-static bool read_option(struct redis_call *call, size_t *at, struct search_request *request)
-{
-    if (read_flag(call, *at, request)) {
-        (*at)++;
-        return true;
-    }
-    if (call_is(call, *at, "return")) return read_returns(call, at, request);
-    if (call_is(call, *at, "limit")) return read_limit(call, at, request);
-    if (call_is(call, *at, "params"))
-        return search_params(call, *at, request->params, &request->param_count, at);
-    if (call_is(call, *at, "inkeys")) {
-        request->by_keys = true;
-        return take_list(call, at, &request->in_keys, &request->in_key_count);
-    }
-    const int rc = search_wording_read(call, at, &request->wording);
-    if (rc) return rc > 0;
-    if (*at + 1 < call->argc) {
-        if (call_is(call, *at, "sortby")) return read_sort(call, at, request);
-        if (call_is(call, *at, "dialect") || call_is(call, *at, "timeout")) {
-            *at += 2;
-            return true;
-        }
-    }
-    call_errorf(call, "ERR Unknown argument `%.*s`", (int)(call->argv[*at].len & 63),
-                call->argv[*at].data);
-    return false;
-}
+#include "redis/search_request.h"
 
 /* ---- values ---- */
-
-struct kith_str search_bare(struct kith_str name)
-{
-    if (name.len && name.data[0] == '@') return (struct kith_str){name.data + 1, name.len - 1};
-    return name;
-}
 
 size_t search_distance_of(const struct search_query *query, struct kith_str name)
 {
@@ -229,81 +93,6 @@ int search_each_field(struct redis_call *call, const struct search_index *index,
     return failed ? KITH_ENOMEM : 0;
 }
 
-/* ---- order ---- */
-
-struct sort_key {
-    struct search_hit hit;
-    bool there, is_number;
-    double number;
-    char *text; /* owns */
-    size_t len;
-};
-
-static int compare(const struct sort_key *a, const struct sort_key *b)
-{
-    if (a->is_number && b->is_number)
-        return a->number < b->number ? -1 : a->number > b->number;
-    const size_t len = a->len < b->len ? a->len : b->len;
-    const int order = len ? memcmp(a->text, b->text, len) : 0;
-    return order ? order : (a->len > b->len) - (a->len < b->len);
-}
-
-static int ascending(const void *left, const void *right)
-{
-    const struct sort_key *a = left, *b = right;
-    if (a->there != b->there) return a->there ? -1 : 1;
-    return a->there ? compare(a, b) : 0;
-}
-
-static int descending(const void *left, const void *right)
-{
-    const struct sort_key *a = left, *b = right;
-    if (a->there != b->there) return a->there ? -1 : 1;
-    return a->there ? compare(b, a) : 0;
-}
-
-static int make_key(struct redis_call *call, const struct search_query *query,
-                    struct kith_str name, struct sort_key *key)
-{
-    const struct search_field *field = search_field_of(query->index, name);
-    const size_t slot = search_distance_of(query, name);
-    struct buffer text;
-    if (slot != SIZE_MAX) {
-        key->there = key->is_number = true;
-        key->number = key->hit.distances[slot];
-        return 0;
-    }
-    buffer_init(&text);
-    key->there = search_value_text(call, query, &key->hit, name, &text);
-    if (key->there && field && field->type == SEARCH_NUMERIC)
-        key->is_number =
-            text_double((struct kith_str){(const char *)text.data, text.len}, &key->number);
-    key->text = (char *)text.data;
-    key->len = text.len;
-    return buffer_failed(&text) ? KITH_ENOMEM : 0;
-}
-
-static int sort_hits(struct redis_call *call, const struct search_query *query,
-                     const struct search_request *request, struct search_hits *hits)
-{
-    struct sort_key *keys = mem_zalloc_array(hits->count + 1, sizeof *keys);
-    int rc = keys ? 0 : KITH_ENOMEM;
-    size_t made = 0;
-    for (; rc == 0 && made < hits->count; made++) {
-        keys[made].hit = hits->items[made];
-        rc = make_key(call, query, request->sort_by, &keys[made]);
-    }
-    if (rc == 0)
-        qsort(keys, made, sizeof *keys, request->descending ? descending : ascending);
-    for (size_t i = 0; i < made; i++) {
-        if (rc == 0) hits->items[i] = keys[i].hit;
-        struct buffer text = {.data = (uint8_t *)keys[i].text};
-        buffer_release(&text);
-    }
-    mem_free(keys);
-    return rc;
-}
-
 /* ---- the reply ---- */
 
 struct pairs {
@@ -341,7 +130,7 @@ static void put_pair(void *ctx, struct kith_str name, struct kith_str value)
 }
 
 static void put_value(struct redis_call *call, const struct search_query *query,
-                      const struct search_hit *hit, const struct return_field *field,
+                      const struct search_hit *hit, const struct search_return *field,
                       struct pairs *pairs)
 {
     struct buffer text;
@@ -364,7 +153,7 @@ static void put_fields(struct redis_call *call, const struct search_query *query
     for (size_t i = 0; request->has_returns && i < request->return_count; i++)
         put_value(call, query, hit, &request->returns[i], &pairs);
     for (size_t i = 0; !request->has_returns && i < query->distance_count; i++) {
-        const struct return_field field = {query->names[i], query->names[i]};
+        const struct search_return field = {query->names[i], query->names[i]};
         if (field.name.len) put_value(call, query, hit, &field, &pairs);
     }
     if (!request->has_returns &&
@@ -380,24 +169,85 @@ static void put_score(struct redis_call *call, const struct search_hit *hit)
     else resp_printf(call->reply, "%.12g", hit->score);
 }
 
+/* "Final BM25STD : words BM25STD 0.57 * document score 1.00" beside the score. */
+static void put_scores(struct redis_call *call, const struct search_query *query,
+                       const struct search_request *request, const struct search_hit *hit)
+{
+    static const char *const names[SCORER_COUNT] = {
+        "BM25STD", "BM25STD.TANH", "BM25STD.NORM", "TFIDF", "TFIDF.DOCNORM", "DISMAX", "DOCSCORE"};
+    const char *name = names[query->scorer];
+    const double own = (double)hit->doc->score;
+    if (!request->explain_scores) {
+        put_score(call, hit);
+        return;
+    }
+    resp_array(call->reply, 2);
+    put_score(call, hit);
+    resp_array(call->reply, 1);
+    resp_printf(call->reply, "Final %s : words %s %.2f * document score %.2f", name, name,
+                own > 0 ? hit->score / own : 0.0, own);
+}
+
+/* What the hit was sorted by: "#3.5" or "$text". */
+static void put_sort_key(struct redis_call *call, const struct search_query *query,
+                         const struct search_request *request, const struct search_hit *hit)
+{
+    const struct search_field *field = search_field_of(query->index, request->sort_by);
+    const bool number = search_distance_of(query, request->sort_by) != SIZE_MAX ||
+                        (field && field->type == SEARCH_NUMERIC);
+    struct buffer text;
+    buffer_init(&text);
+    buffer_put_u8(&text, number ? '#' : '$');
+    if (request->sorted && search_value_text(call, query, hit, request->sort_by, &text))
+        resp_bulk(call->reply, text.data, text.len);
+    else resp_null(call->reply);
+    if (buffer_failed(&text)) call->reply->out->failed = true;
+    buffer_release(&text);
+}
+
+/* PAYLOAD_FIELD of the document. */
+static void put_payload(struct redis_call *call, const struct search_query *query,
+                        const struct search_hit *hit)
+{
+    const struct search_index *index = query->index;
+    struct buffer text;
+    buffer_init(&text);
+    if (index->payload_field.len &&
+        search_value_text(call, query, hit, index->payload_field, &text))
+        resp_bulk(call->reply, text.data ? (const char *)text.data : "", text.len);
+    else resp_null(call->reply);
+    if (buffer_failed(&text)) call->reply->out->failed = true;
+    buffer_release(&text);
+}
+
 static void put_hit2(struct redis_call *call, const struct search_query *query,
                      const struct search_request *request, const struct search_hit *hit)
 {
     resp_bulk(call->reply, hit->doc->key, hit->doc->key_len);
-    if (request->with_scores) put_score(call, hit);
-    if (request->with_sort_keys) resp_null(call->reply);
+    if (request->with_scores) put_scores(call, query, request, hit);
+    if (request->with_payloads) put_payload(call, query, hit);
+    if (request->with_sort_keys) put_sort_key(call, query, request, hit);
     if (!request->no_content) put_fields(call, query, request, hit);
 }
 
 static void put_hit3(struct redis_call *call, const struct search_query *query,
                      const struct search_request *request, const struct search_hit *hit)
 {
-    resp_map(call->reply, 2u + request->with_scores + !request->no_content);
+    resp_map(call->reply, 2u + request->with_scores + request->with_payloads +
+                              request->with_sort_keys + !request->no_content);
     resp_cstr(call->reply, "id");
     resp_bulk(call->reply, hit->doc->key, hit->doc->key_len);
     if (request->with_scores) {
         resp_cstr(call->reply, "score");
-        put_score(call, hit);
+        put_scores(call, query, request, hit);
+    }
+    if (request->with_payloads) {
+        resp_cstr(call->reply, "payload");
+        put_payload(call, query, hit);
+    }
+    if (request->with_sort_keys) {
+        resp_cstr(call->reply, "sortkey");
+        put_sort_key(call, query, request, hit);
     }
     if (!request->no_content) {
         resp_cstr(call->reply, "extra_attributes");
@@ -425,8 +275,8 @@ static void answer(struct redis_call *call, const struct search_query *query,
         resp_cstr(call->reply, "results");
         resp_array(call->reply, shown);
     } else {
-        resp_array(call->reply, 1 + shown * (1u + request->with_scores + request->with_sort_keys +
-                                             !request->no_content));
+        resp_array(call->reply, 1 + shown * (1u + request->with_scores + request->with_payloads +
+                                             request->with_sort_keys + !request->no_content));
         resp_integer(call->reply, (int64_t)total);
     }
     for (size_t i = first; i < first + shown; i++) {
@@ -460,15 +310,6 @@ bool search_parse(struct redis_call *call, const struct search_index *index, str
     return false;
 }
 
-static bool read_options(struct redis_call *call, struct search_request *request)
-{
-    request->limit = 10;
-    search_wording_init(&request->wording);
-    for (size_t at = 3; at < call->argc;)
-        if (!read_option(call, &at, request)) return false;
-    return true;
-}
-
 /* Nothing was asked of the index's collection yet, and it can be asked. */
 static bool walks(struct redis_call *call, const struct search_request *request,
                   const struct search_query *query, const struct search_found *found)
@@ -500,7 +341,8 @@ static void search_with(struct redis_call *call, const struct search_index *inde
             return;
         }
         rc = run(search_of(call->redis), &query, request, found, &hits);
-        if (rc == 0 && request->sorted && !hits.paged) rc = sort_hits(call, &query, request, &hits);
+        if (rc == 0 && request->sorted && !hits.paged)
+            rc = search_sort_hits(call, &query, request, &hits);
         if (rc == 0) answer(call, &query, request, &hits);
         else call_no_memory(call);
     }
@@ -514,7 +356,7 @@ void search_in(struct redis_call *call, const struct search_index *index,
 {
     struct search_request *request = mem_zalloc(sizeof *request);
     if (!request) call_no_memory(call);
-    else if (read_options(call, request)) search_with(call, index, request, found);
+    else if (search_request_read(call, 3, request)) search_with(call, index, request, found);
     mem_free(request);
 }
 
@@ -524,10 +366,11 @@ bool search_wish_read(struct redis_call *call, struct search_wish_block *block)
     struct search_wish *wish = &block->wish;
     block->own = request;
     if (!request) call_no_memory(call);
-    if (!request || !read_options(call, request)) return false;
-    if (request->wording.asked) {
-        call_error(call, "ERR VERBATIM, NOSTOPWORDS, INFIELDS, SLOP, INORDER, LANGUAGE and SCORER "
-                         "are for indexes of FT.CREATE, not for collections");
+    if (!request || !search_request_read(call, 3, request)) return false;
+    if (request->wording.asked || request->filter_count || request->with_payloads) {
+        call_error(call, "ERR VERBATIM, NOSTOPWORDS, INFIELDS, SLOP, INORDER, LANGUAGE, EXPANDER, "
+                         "SCORER, FILTER, GEOFILTER and WITHPAYLOADS are for indexes of FT.CREATE, "
+                         "not for collections");
         return false;
     }
     for (size_t i = 0; i < request->return_count; i++)

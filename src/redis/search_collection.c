@@ -423,6 +423,7 @@ static int search_vectors(struct fetch *fetch)
     opts.query_count = 1;
     opts.query_type = KITH_FLOAT_VECTOR;
     opts.k = query->knn && query->k < LIMIT_SEARCH_K ? (uint64_t)query->k : LIMIT_SEARCH_K;
+    if (query->knn) opts.ef = search_query_ef(query, fetch->rows->info->rows);
     opts.filter = text_or_null(&fetch->filter.text);
     opts.filter_params = text_or_null(&fetch->filter.params);
     opts.output = (struct kith_output){fetch->outputs, fetch->output_count};

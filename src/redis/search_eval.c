@@ -10,10 +10,10 @@
 
 /* ---- words ---- */
 
-/* Levenshtein distance of two short words is at most `most`. */
-static bool is_near(struct kith_str a, struct kith_str b, unsigned most)
+bool query_words_near(struct kith_str a, struct kith_str b, unsigned most)
 {
     unsigned row[FUZZY_BYTES_MAX + 1];
+    if (a.len > b.len + most || b.len > a.len + most) return false;
     if (a.len > FUZZY_BYTES_MAX || b.len > FUZZY_BYTES_MAX) return str_same(a, b);
     for (unsigned j = 0; j <= b.len; j++) row[j] = j;
     for (unsigned i = 1; i <= a.len; i++) {
@@ -36,7 +36,7 @@ bool query_word_matches(const struct query_word *word, struct kith_str text,
     const struct kith_str want = word->text;
     if (word->form == WORD_EXACT)
         return str_same(want, text) || (stem && word->stem.len && str_same(word->stem, *stem));
-    if (word->form == WORD_FUZZY) return is_near(want, text, word->fuzz);
+    if (word->form == WORD_FUZZY) return query_words_near(want, text, word->fuzz);
     if (text.len < want.len) return false;
     if (word->form == WORD_PREFIX) return memcmp(text.data, want.data, want.len) == 0;
     if (word->form == WORD_SUFFIX)

@@ -8,6 +8,7 @@
 #include "redis/keep.h"
 #include "redis/search_derived.h"
 #include "redis/search_guard.h"
+#include "redis/search_lexicon.h"
 #include "redis/search_text.h"
 
 #define SCAN_ROUNDS 64   /* of one piece of a rebuild */
@@ -283,11 +284,28 @@ static void note_change(void *ctx, unsigned db, struct kith_str key)
 
 /* ---- the list ---- */
 
+static void define_words(const struct search *search, struct keep *keep)
+{
+    struct kith_str head[3] = {str_of("FT.DICTADD")};
+    for (const struct search_lexicon *at = search->dictionaries; at; at = at->next) {
+        head[1] = str_of(at->name);
+        search_lexicon_define(at, keep, head, 2);
+    }
+    head[0] = str_of("FT.SYNUPDATE");
+    for (const struct search_index *at = search->indexes; at; at = at->next)
+        for (const struct search_lexicon *group = at->synonyms; group; group = group->next) {
+            head[1] = str_of(at->name);
+            head[2] = str_of(group->name);
+            search_lexicon_define(group, keep, head, 3);
+        }
+}
+
 static void define(void *ctx, struct keep *keep)
 {
     const struct search *search = search_of(ctx);
     for (const struct search_index *at = search->indexes; at; at = at->next)
         keep_definition(keep, 0, at->words, at->word_count);
+    define_words(search, keep);
     for (const struct search_alias *at = search->aliases; at; at = at->next) {
         const struct kith_str words[3] = {str_of("FT.ALIASADD"), str_of(at->name),
                                           str_of(at->index->name)};
@@ -321,6 +339,7 @@ void search_index_free(struct search_index *index)
     map_release(&index->by_key);
     for (size_t i = 0; i < index->field_count; i++) mem_free(index->fields[i].path);
     search_stemmer_free(index->stemmer);
+    search_lexicon_free(&index->synonyms);
     arena_release(&index->arena);
     index->cap = 0;
     count_tables(index);
@@ -419,6 +438,7 @@ void search_release(struct redis *redis)
     while (search->indexes) search_unlink(redis, search->indexes);
     map_release(&search->pending);
     map_release(&search->making);
+    search_lexicon_free(&search->dictionaries);
     search_guard_free(redis, search->guard);
     mem_free(search);
     redis->indexed = NULL;

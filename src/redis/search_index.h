@@ -44,6 +44,7 @@ struct search_field {
     bool brain;                       /* bfloat16 */
     uint32_t dim;
     int64_t m, ef_construction;
+    uint32_t ef_runtime; /* 0: the engine's choice */
     /* Of a collection of another door (search_collection.h); 0: of hashes or documents. */
     enum kith_type column;
     bool any;   /* braces and words are both allowed, whatever the type says */
@@ -107,6 +108,7 @@ struct search_index {
     size_t counted;                 /* bytes of tables that the heap counts for this index */
     struct search_derived *derived; /* owns a reference; NULL: it is no collection */
     struct search_doc *oldest, *newest; /* by last change */
+    struct search_lexicon *synonyms; /* owns; search_lexicon.h */
     struct search_rows *rows; /* borrows; NULL but for a collection of another door */
 };
 
@@ -133,6 +135,7 @@ struct search {
     struct search_index *indexes;
     struct search_alias *aliases;
     struct search_cursor *cursors;
+    struct search_lexicon *dictionaries; /* owns */
     uint64_t last_cursor;
     size_t cursor_count;
     struct map pending; /* keys that changed */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "redis/search_lexicon.h"
 #include "redis/search_parse.h"
 #include "redis/search_text.h"
 
@@ -126,6 +127,35 @@ static int read_phrase(struct query_reader *in, struct query_node **out)
     return phrase_of(in, text, out);
 }
 
+/* Beside the word those of the groups that it is in. */
+static int add_synonyms(struct query_reader *in, struct kith_str word, struct query_node **out)
+{
+    struct query_node *any = NULL, **last = NULL;
+    if (in->options->verbatim) return 0;
+    for (const struct search_lexicon *group = in->query->index->synonyms; group;
+         group = group->next) {
+        struct query_word other = {.form = WORD_EXACT};
+        const void *data;
+        uintptr_t value;
+        size_t it = 0;
+        if (!map_get(&group->words, word.data, word.len, NULL)) continue;
+        while (map_next(&group->words, &it, &data, &other.text.len, &value)) {
+            other.text.data = data;
+            if (str_same(other.text, word)) continue;
+            struct query_node *node = query_node_new(in, QUERY_WORD);
+            if (!any && (any = query_node_new(in, QUERY_OR))) {
+                any->first = *out;
+                last = &(*out)->next;
+            }
+            if (!any || !node || query_word_add(in, node, other) != 0) return KITH_ENOMEM;
+            *last = node;
+            last = &node->next;
+        }
+    }
+    if (any) *out = any;
+    return 0;
+}
+
 static int read_text_word(struct query_reader *in, struct query_node **out)
 {
     struct query_word word = {.form = WORD_EXACT};
@@ -158,7 +188,8 @@ static int read_text_word(struct query_reader *in, struct query_node **out)
         if ((rc = set_stem(in, &word)) != 0) return rc;
     }
     *out = node;
-    return query_word_add(in, node, word);
+    rc = query_word_add(in, node, word);
+    return rc || word.form != WORD_EXACT ? rc : add_synonyms(in, word.text, out);
 }
 
 /* ---- fields ---- */

@@ -1,4 +1,5 @@
 /* See search_query.h. Leaves of fields are in search_leaf.c. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -100,6 +101,15 @@ static int set_nearness(struct query_reader *in, struct query_node *node, struct
     return 0;
 }
 
+static int set_ef(struct query_reader *in, struct kith_str value)
+{
+    int64_t number;
+    if (!text_integer(value, &number) || number < 1 || number > UINT32_MAX)
+        return query_fail(in, "Invalid EF_RUNTIME: a positive number is expected");
+    in->query->ef = (uint32_t)number;
+    return 0;
+}
+
 static int set_attribute(struct query_reader *in, struct query_node *node, struct kith_str name,
                          struct kith_str value)
 {
@@ -108,13 +118,28 @@ static int set_attribute(struct query_reader *in, struct query_node *node, struc
         else if (node->kind == QUERY_RANGE) in->query->names[node->slot] = value;
         return 0;
     }
+    if (str_is(name, "ef_runtime")) return set_ef(in, value);
     if (str_is(name, "weight")) return set_weight(in, node, value);
     if (str_is(name, "slop") || str_is(name, "inorder"))
         return set_nearness(in, node, name, value);
-    if (str_is(name, "epsilon") || str_is(name, "ef_runtime") || str_is(name, "hybrid_policy") ||
-        str_is(name, "batch_size") || (str_is(name, "phonetic") && str_is(value, "false")))
+    if (str_is(name, "epsilon") || str_is(name, "hybrid_policy") || str_is(name, "batch_size") ||
+        (str_is(name, "phonetic") && str_is(value, "false")))
         return 0;
     return query_fail(in, "Syntax error: an attribute that is not supported");
+}
+
+/* A word, or the parameter that "$name" stands for. */
+static int read_attribute_value(struct query_reader *in, struct kith_str *out)
+{
+    query_blanks(in);
+    *out = query_name(in);
+    if (out->len && out->data[0] == '$') {
+        const struct query_param *param =
+            query_param_of(in, (struct kith_str){out->data + 1, out->len - 1});
+        if (!param) return query_fail(in, "No such parameter");
+        *out = param->value;
+    }
+    return out->len ? 0 : query_fail(in, "Syntax error");
 }
 
 /* {$NAME: value; ...}; node: whose. NULL: of the KNN. */
@@ -124,16 +149,9 @@ static int read_attributes(struct query_reader *in, struct query_node *node)
         if (!query_take(in, "$")) return query_fail(in, "Syntax error");
         const struct kith_str name = query_name(in);
         if (!query_take(in, ":")) return query_fail(in, "Syntax error");
-        query_blanks(in);
-        struct kith_str value = query_name(in);
-        if (value.len && value.data[0] == '$') {
-            const struct query_param *param =
-                query_param_of(in, (struct kith_str){value.data + 1, value.len - 1});
-            if (!param) return query_fail(in, "No such parameter");
-            value = param->value;
-        }
-        if (value.len == 0) return query_fail(in, "Syntax error");
-        const int rc = set_attribute(in, node, name, value);
+        struct kith_str value;
+        int rc = read_attribute_value(in, &value);
+        if (rc == 0) rc = set_attribute(in, node, name, value);
         if (rc) return rc;
         (void)query_take(in, ";");
     }
@@ -144,15 +162,16 @@ static int read_knn_option(struct query_reader *in)
 {
     query_blanks(in);
     const struct kith_str option = query_name(in);
-    query_blanks(in);
-    (void)query_take(in, "$"); /* EF_RUNTIME $ef: searches are exact, so it is not looked at */
-    const struct kith_str value = query_name(in);
-    if (option.len == 0 || value.len == 0) return query_fail(in, "Syntax error");
+    struct kith_str value;
+    const int rc = read_attribute_value(in, &value);
+    if (rc) return rc;
+    if (option.len == 0) return query_fail(in, "Syntax error");
     if (str_is(option, "as")) {
         in->query->names[0] = value;
         return 0;
     }
-    if (str_is(option, "ef_runtime") || str_is(option, "hybrid_policy") ||
+    if (str_is(option, "ef_runtime")) return set_ef(in, value);
+    if (str_is(option, "hybrid_policy") ||
         str_is(option, "batch_size") || str_is(option, "epsilon"))
         return 0;
     return query_fail(in, "Syntax error: unknown KNN option");
@@ -280,6 +299,59 @@ static int read_union(struct query_reader *in, struct query_node **out)
     return 0;
 }
 
+/* ---- FILTER and GEOFILTER of the call ---- */
+
+static int add_filter(struct query_reader *in, const struct query_filter *filter,
+                      struct query_node **last)
+{
+    const struct search_field *field = search_field_of(in->query->index, filter->name);
+    struct query_node *node = query_node_new(in, filter->geo ? QUERY_GEO : QUERY_NUMBER);
+    if (!node) return KITH_ENOMEM;
+    if (!field || field->type != (filter->geo ? SEARCH_GEO : SEARCH_NUMERIC)) {
+        (void)snprintf(in->query->error, sizeof in->query->error,
+                       "No such %s field in the index: `%.*s`", filter->geo ? "GEO" : "NUMERIC",
+                       (int)(filter->name.len > 60 ? 60 : filter->name.len), filter->name.data);
+        return KITH_EINVAL;
+    }
+    node->field = field;
+    node->lo = filter->lo;
+    node->hi = filter->hi;
+    node->lo_open = filter->lo_open;
+    node->hi_open = filter->hi_open;
+    node->radius = filter->radius;
+    *last = node;
+    return 0;
+}
+
+static int add_filters(struct query_reader *in)
+{
+    const struct query_options *options = in->options;
+    struct query_node *all = options->filter_count ? query_node_new(in, QUERY_AND) : NULL;
+    int rc = 0;
+    if (!options->filter_count) return 0;
+    if (!all) return KITH_ENOMEM;
+    all->slop = -1;
+    all->in_order = false;
+    all->first = in->query->root;
+    struct query_node **last = &all->first->next;
+    for (size_t i = 0; rc == 0 && i < options->filter_count; i++) {
+        rc = add_filter(in, &options->filters[i], last);
+        if (rc == 0) last = &(*last)->next;
+    }
+    in->query->root = all;
+    return rc;
+}
+
+uint32_t search_query_ef(const struct search_query *query, uint64_t rows)
+{
+    const double grow = 4.0 + 4.0 * log10((double)rows / 1000.0 + 1.0);
+    double own = (double)query->k * grow; /* as index_ef_adapt has it */
+    if (own < 64) own = 64;
+    if (own > 1000) own = 1000;
+    const uint32_t ef = query->ef ? query->ef : query->knn ? query->knn->ef_runtime : 0;
+    return (double)ef > own ? ef : 0;
+}
+
 int search_query_parse(const struct search_index *index, struct kith_str text,
                        const struct query_param *params, size_t param_count,
                        struct search_query *out)
@@ -311,7 +383,7 @@ int search_query_parse_with(const struct search_index *index, struct kith_str te
         rc = query_take(&in, "[") ? read_knn(&in) : query_fail(&in, "Syntax error");
     query_blanks(&in);
     if (rc == 0 && in.at != in.end) rc = query_fail(&in, "Syntax error");
-    return rc;
+    return rc ? rc : add_filters(&in);
 }
 
 void search_query_release(struct search_query *query) { arena_release(&query->arena); }

@@ -60,6 +60,11 @@ enum search_scorer {
     SCORER_BM25, SCORER_BM25_TANH, SCORER_BM25_NORM, SCORER_TFIDF, SCORER_TFIDF_DOCNORM,
     SCORER_DISMAX, SCORER_DOCSCORE, SCORER_COUNT
 };
+struct query_filter { /* of a call, beside the query: FILTER, GEOFILTER */
+    struct kith_str name; /* of a field */
+    bool geo, lo_open, hi_open;
+    double lo, hi, radius; /* geo: longitude, latitude, metres */
+};
 /* What a call says of the whole query. */
 struct query_options {
     bool verbatim;        /* no stems */
@@ -70,6 +75,8 @@ struct query_options {
     double tanh_factor;
     const struct query_fields *fields; /* words are looked for there only; NULL: everywhere */
     struct search_stemmer *stemmer;    /* of another language; NULL: the index's */
+    const struct query_filter *filters; /* all of them have to match, too */
+    size_t filter_count;
 };
 struct query_param {
     struct kith_str name, value;
@@ -81,6 +88,7 @@ struct search_query {
     const struct search_field *knn; /* NULL: no KNN */
     const float *vector;
     int64_t k;
+    uint32_t ef; /* EF_RUNTIME; 0: not given */
     /* Distances that a hit carries, and what they are called; that of KNN is the first. A name of
      * no bytes is not shown. */
     struct kith_str names[QUERY_DISTANCES_MAX];
@@ -101,6 +109,9 @@ KITH_NODISCARD int search_query_parse_with(const struct search_index *index, str
                                            const struct query_options *options,
                                            struct search_query *out);
 void search_query_release(struct search_query *query);
+/* What EF_RUNTIME means to an engine of so many rows: a walk is never narrower than it would be by
+ * itself. 0: it chooses. */
+uint32_t search_query_ef(const struct search_query *query, uint64_t rows);
 
 /* What the collection of an index found of a KNN query: candidates. */
 struct search_found {
@@ -146,6 +157,8 @@ size_t query_next_place(const struct search_index *index, const struct query_nod
                         const struct search_doc *doc, size_t field, size_t from);
 /* Fills the scores of the hits. */
 void query_score(struct search_query *query, struct search_hits *hits);
+/* At most so many letters are added, left out or changed (Levenshtein). */
+bool query_words_near(struct kith_str a, struct kith_str b, unsigned most);
 /* A word of a text, stem nullable. */
 bool query_word_matches(const struct query_word *word, struct kith_str text,
                         const struct kith_str *stem);

@@ -76,6 +76,16 @@ static int read_scorer(struct redis_call *call, size_t at, struct search_wording
     return -1;
 }
 
+/* Stems and synonyms are always looked for; expanders of extensions there are none. */
+static int read_expander(struct redis_call *call, size_t at)
+{
+    if (call_is(call, at, "default") || call_is(call, at, "sbstem") || call_is(call, at, "synonym"))
+        return 1;
+    call_errorf(call, "No such expander %.*s", (int)(call->argv[at].len & 63),
+                call->argv[at].data);
+    return -1;
+}
+
 /* ---- HIGHLIGHT and SUMMARIZE ---- */
 
 static int read_highlight(struct redis_call *call, size_t *at, struct search_wording *wording)
@@ -146,6 +156,9 @@ static int read_asked(struct redis_call *call, size_t *at, struct search_wording
     } else if (*at + 1 < call->argc && call_is(call, *at, "language")) {
         wording->language = call->argv[*at + 1];
         *at += 2;
+    } else if (*at + 1 < call->argc && call_is(call, *at, "expander")) {
+        rc = read_expander(call, *at + 1);
+        *at += 2;
     } else if (*at + 1 < call->argc && call_is(call, *at, "scorer")) {
         rc = read_scorer(call, *at + 1, wording);
         *at += 2;
@@ -165,13 +178,6 @@ int search_wording_read(struct redis_call *call, size_t *at, struct search_wordi
         if (!read_number(call, at, 1, &factor)) return fail(call, "ERR the factor is a number");
         wording->options.tanh_factor = (double)factor;
         return 1;
-    }
-    if (call_is(call, *at, "expander") || call_is(call, *at, "explainscore") ||
-        call_is(call, *at, "geofilter") || call_is(call, *at, "filter") ||
-        call_is(call, *at, "withpayloads") || call_is(call, *at, "payload")) {
-        call_errorf(call, "ERR %.*s is not supported", (int)(call->argv[*at].len & 31),
-                    call->argv[*at].data);
-        return -1;
     }
     return read_asked(call, at, wording);
 }

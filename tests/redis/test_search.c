@@ -2,7 +2,7 @@
  * Search indexes by transcripts: what follows a change at once, every form of query, vectors in
  * both kinds of documents, replies in both protocols, restarts, and the clients' own queries.
  */
-#include "redis/door.h"
+#include "redis/search_ask.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -11,46 +11,6 @@
 #include "base/alloc.h"
 #include "cache/heap.h"
 #include "redis/redis_internal.h"
-
-static void say(struct session *s, struct buffer *out, size_t argc, const struct kith_str *argv)
-{
-    buffer_init(out);
-    assert_int_equal(session_run(s, argv, argc, out), 0);
-}
-
-/* Words split at '|'; "%v" stands for a vector of two floats. */
-static const char *ask_at(struct session *s, const char *words, char mark, float x, float y)
-{
-    const char marks[2] = {mark, 0};
-    static char text[65536];
-    struct kith_str argv[64];
-    float vector[2] = {x, y};
-    size_t argc = 0;
-    struct buffer out;
-    for (const char *at = words;; at++) {
-        const size_t len = strcspn(at, marks);
-        argv[argc++] = len == 2 && memcmp(at, "%v", 2) == 0
-                           ? (struct kith_str){(const char *)vector, sizeof vector}
-                           : (struct kith_str){at, len};
-        at += len;
-        if (!*at) break;
-    }
-    say(s, &out, argc, argv);
-    assert_true(out.len < sizeof text);
-    if (out.len) memcpy(text, out.data, out.len);
-    text[out.len] = 0;
-    for (size_t i = 0; i < out.len; i++)
-        if (text[i] == 0) text[i] = '0';
-    buffer_release(&out);
-    return text;
-}
-
-static const char *ask(struct session *s, const char *words, float x, float y)
-{
-    return ask_at(s, words, '^', x, y);
-}
-
-#define ASK(s, words, want) assert_string_equal(ask(s, words, 1, 0), want)
 
 static void fill(struct session *s)
 {
@@ -294,7 +254,7 @@ static void words(void **state)
     ASK(s, "FT.SEARCH^i^cat mat^SLOP^0^NOCONTENT", "*1\r\n:0\r\n");
     ASK(s, "FT.SEARCH^i^cats^LANGUAGE^klingon", "-No such language klingon\r\n");
     ASK(s, "FT.SEARCH^i^cats^SCORER^HAMMING", "-No such scorer HAMMING\r\n");
-    ASK(s, "FT.SEARCH^i^cats^EXPANDER^x", "-ERR EXPANDER is not supported\r\n");
+    ASK(s, "FT.SEARCH^i^cats^EXPANDER^x", "-No such expander x\r\n");
     ASK(s, "FT.CREATE^j^STOPWORDS^1^cat^LANGUAGE^german^SCHEMA^t^TEXT", "+OK\r\n");
     (void)ask(s, "HSET^d:4^t^die Katze^u^x", 0, 0);
     ASK(s, "FT.SEARCH^j^Katzen^NOCONTENT", "*2\r\n:1\r\n$3\r\nd:4\r\n");

@@ -82,7 +82,7 @@ static void drop(struct place *at, const char *name)
 }
 
 #define REFUSED(key)                                                                               \
-    "-ERR `" key "` is a document of collection `books`, which was made through another door: "     \
+    "-ERR `" key "` is a document of collection `books`, which was made through another door: "    \
     "insert, upsert and delete its rows there (Milvus protocol or REST), or give keys another "    \
     "prefix or another database than 0\r\n"
 

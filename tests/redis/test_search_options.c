@@ -1,0 +1,114 @@
+/* What FT.SEARCH takes beside the query, and what its replies carry, in both protocols. */
+#include "redis/search_ask.h"
+
+#include "redis/redis_internal.h"
+#include "redis/search_query.h"
+
+static void fill(struct session *s)
+{
+    ASK(s, "FT.CREATE^i^PREFIX^1^d:^PAYLOAD_FIELD^p^SCHEMA^t^TEXT^n^NUMERIC^g^GEO^k^TAG^SORTABLE^"
+           "v^VECTOR^HNSW^8^TYPE^FLOAT32^DIM^2^DISTANCE_METRIC^L2^EF_RUNTIME^300", "+OK\r\n");
+    (void)ask(s, "HSET^d:1^t^red fox^n^1^g^13.36,38.11^k^b^p^one^v^%v", 1, 0);
+    (void)ask(s, "HSET^d:2^t^red dog^n^2^g^13.50,38.11^k^a^v^%v", 0, 1);
+    (void)ask(s, "HSET^d:3^t^red hen^n^3.5^v^%v", 3, 0);
+}
+
+static void filters(void **state)
+{
+    (void)state;
+    struct redis *redis = door_open();
+    struct session *s = session_open_local(redis);
+    fill(s);
+    ASK(s, "FT.SEARCH^i^*^FILTER^n^2^+inf^NOCONTENT", "*3\r\n:2\r\n$3\r\nd:2\r\n$3\r\nd:3\r\n");
+    ASK(s, "FT.SEARCH^i^red^FILTER^n^(1^(3.5^NOCONTENT", "*2\r\n:1\r\n$3\r\nd:2\r\n");
+    ASK(s, "FT.SEARCH^i^*^FILTER^n^-inf^2^FILTER^@n^2^9^NOCONTENT", "*2\r\n:1\r\n$3\r\nd:2\r\n");
+    ASK(s, "FT.SEARCH^i^red fox|hen^FILTER^n^0^2^NOCONTENT", "*2\r\n:1\r\n$3\r\nd:1\r\n");
+    ASK(s, "FT.SEARCH^i^*^GEOFILTER^g^13.36^38.11^1^km^NOCONTENT", "*2\r\n:1\r\n$3\r\nd:1\r\n");
+    ASK(s, "FT.SEARCH^i^*^GEOFILTER^g^13.36^38.11^20000^m^LIMIT^0^0", "*1\r\n:2\r\n");
+    ASK(s, "FT.SEARCH^i^*=>[KNN 1 @v $v]^FILTER^n^3^4^PARAMS^2^v^%v^NOCONTENT",
+        "*2\r\n:1\r\n$3\r\nd:3\r\n");
+    ASK(s, "FT.SEARCH^i^*^FILTER^t^1^2", "-No such NUMERIC field in the index: `t`\r\n");
+    ASK(s, "FT.SEARCH^i^*^GEOFILTER^n^1^2^3^m", "-No such GEO field in the index: `n`\r\n");
+    ASK(s, "FT.SEARCH^i^*^FILTER^n^x^2", "-ERR Bad range: FILTER needs two numbers\r\n");
+    ASK(s, "FT.SEARCH^i^*^FILTER^n^1", "-ERR FILTER needs a field and two numbers\r\n");
+    ASK(s, "FT.SEARCH^i^*^GEOFILTER^g^1^2^3^parsec", "-ERR Bad arguments for GEOFILTER\r\n");
+    ASK(s, "FT.SEARCH^i^*^DIALECT^9",
+        "-DIALECT requires a non negative integer >=1 and <= 4\r\n");
+    ASK(s, "FT.SEARCH^i^*^TIMEOUT^x", "-TIMEOUT requires a non negative integer\r\n");
+    ASK(s, "FT.SEARCH^i^red^EXPANDER^SYNONYM^TIMEOUT^500^DIALECT^3^LIMIT^0^0", "*1\r\n:3\r\n");
+    session_close_local(s);
+    redis_free(redis);
+}
+
+static void carried(void **state)
+{
+    (void)state;
+    struct redis *redis = door_open();
+    struct session *s = session_open_local(redis);
+    fill(s);
+    ASK(s, "FT.SEARCH^i^*^SORTBY^n^DESC^WITHSORTKEYS^NOCONTENT^LIMIT^0^2",
+        "*5\r\n:3\r\n$3\r\nd:3\r\n$4\r\n#3.5\r\n$3\r\nd:2\r\n$2\r\n#2\r\n");
+    ASK(s, "FT.SEARCH^i^*^SORTBY^k^WITHSORTKEYS^NOCONTENT",
+        "*7\r\n:3\r\n$3\r\nd:2\r\n$2\r\n$a\r\n$3\r\nd:1\r\n$2\r\n$b\r\n$3\r\nd:3\r\n$-1\r\n");
+    ASK(s, "FT.SEARCH^i^fox^WITHPAYLOADS^NOCONTENT", "*3\r\n:1\r\n$3\r\nd:1\r\n$3\r\none\r\n");
+    ASK(s, "FT.SEARCH^i^dog^WITHPAYLOADS^NOCONTENT", "*3\r\n:1\r\n$3\r\nd:2\r\n$-1\r\n");
+    ASK(s, "FT.SEARCH^i^dog^EXPLAINSCORE",
+        "-EXPLAINSCORE must be accompanied with WITHSCORES\r\n");
+    ASK(s, "FT.SEARCH^i^*^WITHSCORES^EXPLAINSCORE^SCORER^DOCSCORE^NOCONTENT^LIMIT^0^1",
+        "*3\r\n:3\r\n$3\r\nd:1\r\n*2\r\n$1\r\n1\r\n*1\r\n$58\r\nFinal DOCSCORE : words DOCSCORE "
+        "1.00 * document score 1.00\r\n");
+    (void)door_reply(s, "HELLO 3");
+    ASK(s, "FT.SEARCH^i^fox^SORTBY^n^WITHSCORES^WITHPAYLOADS^WITHSORTKEYS^RETURN^1^n^SCORER^DISMAX",
+        "%5\r\n$10\r\nattributes\r\n*0\r\n$6\r\nformat\r\n$6\r\nSTRING\r\n$7\r\nresults\r\n*1\r\n"
+        "%6\r\n$2\r\nid\r\n$3\r\nd:1\r\n$5\r\nscore\r\n,1\r\n$7\r\npayload\r\n$3\r\none\r\n"
+        "$7\r\nsortkey\r\n$2\r\n#1\r\n$16\r\nextra_attributes\r\n%1\r\n$1\r\nn\r\n$1\r\n1\r\n"
+        "$6\r\nvalues\r\n*0\r\n$13\r\ntotal_results\r\n:1\r\n$7\r\nwarning\r\n*0\r\n");
+    session_close_local(s);
+    redis_free(redis);
+}
+
+static uint32_t ef_of(const struct search_index *index, const char *text, const char *ef)
+{
+    const float vector[2] = {0, 0};
+    const struct query_param params[] = {
+        {str_of("v"), {(const char *)vector, sizeof vector}}, {str_of("ef"), str_of(ef)}};
+    struct search_query query;
+    const int rc = search_query_parse(index, str_of(text), params, 2, &query);
+    if (rc) fail_msg("%s: %s", text, query.error);
+    const uint32_t got = search_query_ef(&query, 100000);
+    search_query_release(&query);
+    return got;
+}
+
+/* EF_RUNTIME widens the engine's walk, from wherever it is given, and never narrows it. */
+static void breadth(void **state)
+{
+    (void)state;
+    struct redis *redis = door_open();
+    struct session *s = session_open_local(redis);
+    fill(s);
+    const struct search_index *i = search_find(redis, str_of("i"));
+    assert_int_equal(ef_of(i, "*=>[KNN 10 @v $v]", ""), 300); /* of FT.CREATE */
+    assert_int_equal(ef_of(i, "*=>[KNN 10 @v $v EF_RUNTIME 700]", ""), 700);
+    assert_int_equal(ef_of(i, "*=>[KNN 10 @v $v EF_RUNTIME $ef AS d]", "800"), 800);
+    assert_int_equal(ef_of(i, "*=>[KNN 10 @v $v]=>{$EF_RUNTIME: 900}", ""), 900);
+    assert_int_equal(ef_of(i, "*=>[KNN 10 @v $v]=>{$EF_RUNTIME: $ef}", "901"), 901);
+    assert_int_equal(ef_of(i, "*=>[KNN 10 @v $v EF_RUNTIME 10]", ""), 0);
+    ASK(s, "FT.SEARCH^i^*=>[KNN 1 @v $v EF_RUNTIME x]^PARAMS^2^v^%v",
+        "-Invalid EF_RUNTIME: a positive number is expected at offset 28 near ]\r\n");
+    ASK(s, "FT.SEARCH^i^*=>[KNN 1 @v $v EF_RUNTIME $no]^PARAMS^2^v^%v",
+        "-No such parameter at offset 30 near ]\r\n");
+    ASK(s, "FT.CREATE^j^SCHEMA^s^GEOSHAPE", "-GEOSHAPE fields are not supported near `end`\r\n");
+    session_close_local(s);
+    redis_free(redis);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(filters),
+        cmocka_unit_test(carried),
+        cmocka_unit_test(breadth),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
