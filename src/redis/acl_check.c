@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "redis/acl_internal.h"
+#include "redis/key_access.h"
 #include "redis/pubsub.h"
 #include "redis/redis_internal.h"
 
@@ -63,12 +64,11 @@ static bool keys_fit(const struct acl_selector *selector, const struct command_e
 {
     size_t places[KEYS_MAX];
     if (selector->all_keys) return true;
-    const bool write = entry->flags & CMD_WRITE;
-    const bool read = !(entry->flags & CMD_KEYS_WRITE_ONLY) || !write;
     const int count = command_keys(entry, argv, argc, places, KEYS_MAX);
     if (count > (int)KEYS_MAX) return false; /* nobody may name more than can be checked */
     for (int i = 0; i < count; i++) {
-        if (key_fits(selector, argv[places[i]], read, write)) continue;
+        const unsigned access = key_access(entry, argv, argc, places[i]);
+        if (key_fits(selector, argv[places[i]], access & KEY_ACCESS, access & KEY_WRITES)) continue;
         *place = places[i];
         return false;
     }

@@ -2,12 +2,14 @@
  * ACL: users and their rights, and AUTH, which chooses one.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "os/os.h"
 #include "redis/acl.h"
 #include "redis/redis_internal.h"
+#include "redis/server_commands.h"
 
 #define GENPASS_BITS_MAX 4096
 #define WRONG_PASSWORD "WRONGPASS invalid username-password pair or user is disabled."
@@ -45,26 +47,49 @@ static void run_whoami(struct redis_call *call)
     resp_str(call->reply, name_of(call->session->user));
 }
 
+static int user_order(const void *a, const void *b)
+{
+    const struct kith_str left = name_of(*(const struct acl_user *const *)a);
+    const struct kith_str right = name_of(*(const struct acl_user *const *)b);
+    const size_t len = left.len < right.len ? left.len : right.len;
+    const int order = len ? memcmp(left.data, right.data, len) : 0;
+    return order ? order : (left.len > right.len) - (left.len < right.len);
+}
+
+static void put_user_line(struct resp *reply, const struct acl_user *user, struct buffer *line)
+{
+    buffer_clear(line);
+    buffer_printf(line, "user ");
+    buffer_put(line, user->name, user->name_len);
+    buffer_put_u8(line, ' ');
+    acl_describe(user, line);
+    resp_bulk(reply, line->data, line->len);
+}
+
+/* In the order of their names. */
 static void each_user(struct redis_call *call, bool lines)
 {
     const struct map *users = &call->redis->acl->users;
-    size_t it = 0, len;
+    const struct acl_user **sorted = mem_alloc_array(users->count, sizeof *sorted);
+    size_t it = 0, count = 0, len;
     const void *name;
     uintptr_t value;
     struct buffer line;
+    if (!sorted) {
+        call_no_memory(call);
+        return;
+    }
+    while (map_next(users, &it, &name, &len, &value))
+        sorted[count++] = (const struct acl_user *)value;
+    qsort(sorted, count, sizeof *sorted, user_order);
     buffer_init(&line);
-    resp_array(call->reply, users->count);
-    while (map_next(users, &it, &name, &len, &value)) {
-        buffer_clear(&line);
-        if (lines) buffer_put(&line, "user ", 5);
-        buffer_put(&line, name, len);
-        if (lines) {
-            buffer_put_u8(&line, ' ');
-            acl_describe((const struct acl_user *)value, &line);
-        }
-        resp_bulk(call->reply, line.data, line.len);
+    resp_array(call->reply, count);
+    for (size_t i = 0; i < count; i++) {
+        if (lines) put_user_line(call->reply, sorted[i], &line);
+        else resp_str(call->reply, name_of(sorted[i]));
     }
     buffer_release(&line);
+    mem_free(sorted);
 }
 
 static void run_list(struct redis_call *call) { each_user(call, true); }
@@ -124,7 +149,7 @@ static void run_getuser(struct redis_call *call)
 {
     const struct acl_user *user = acl_find(call->redis->acl, call->argv[2]);
     if (user) put_user(call->reply, user);
-    else resp_null_array(call->reply);
+    else resp_null(call->reply);
 }
 
 static void list_category(struct redis_call *call)
@@ -258,8 +283,8 @@ static void run_genpass(struct redis_call *call)
         call_arity_error(call);
         return;
     }
-    if (call->argc == 3 && (!text_integer(call->argv[2], &bits) || bits < 1 ||
-                            bits > GENPASS_BITS_MAX)) {
+    if (call->argc == 3 && !call_integer(call, 2, &bits)) return;
+    if (bits < 1 || bits > GENPASS_BITS_MAX) {
         call_error(call, "ERR ACL GENPASS argument must be the number of bits for the output "
                          "password, a positive number up to 4096");
         return;
@@ -313,9 +338,8 @@ static void run_log(struct redis_call *call)
         resp_ok(call->reply);
         return;
     }
-    if (call->argc == 3 && !call_range(call, 2, 0, INT32_MAX, &count,
-                                       "ERR value is out of range, must be positive"))
-        return;
+    if (call->argc == 3 && !call_integer(call, 2, &count)) return;
+    if (count < 0) count = 0;
     if ((uint64_t)count > acl->event_count) count = (int64_t)acl->event_count;
     resp_array(call->reply, (size_t)count);
     for (int64_t i = 0; i < count; i++) put_event(call, &acl->events[i]);
@@ -372,6 +396,7 @@ static const struct command acl_subcommands[] = {
     {.name = "setuser", .run = run_setuser, .arity = -3, .flags = ACL_FLAGS},
     {.name = "users", .run = run_users, .arity = 2, .flags = ACL_FLAGS},
     {.name = "whoami", .run = run_whoami, .arity = 2, .flags = ACL_SEEN},
+    HELP_SUBCOMMAND(0),
     {.name = NULL},
 };
 

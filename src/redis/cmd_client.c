@@ -314,6 +314,7 @@ static const struct command client_subcommands[] = {
     SUBCOMMAND("caching", run_client_caching, 3, 0),
     SUBCOMMAND("getredir", run_client_getredir, 2, 0),
     SUBCOMMAND("trackinginfo", run_client_trackinginfo, 2, 0),
+    HELP_SUBCOMMAND(CAT_CONNECTION),
     {.name = NULL},
 };
 

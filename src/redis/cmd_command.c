@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "redis/acl.h"
+#include "redis/command_docs.h"
+#include "redis/key_access.h"
 #include "redis/server_commands.h"
 
 #include "redis/redis_internal.h"
@@ -49,16 +51,32 @@ static void put_categories(struct resp *reply, uint32_t categories)
     resp_close(reply, place, '~', count);
 }
 
-/* One range, when the places are fixed. */
-static void put_key_specs(struct resp *reply, const struct command_entry *entry)
+static void put_access(struct resp *reply, unsigned access)
 {
-    const struct command *command = entry->command;
-    resp_set(reply, command->first_key > 0 ? 1 : 0);
-    if (command->first_key <= 0) return;
+    size_t count = 0;
+    const size_t place = resp_open(reply);
+    for (unsigned bit = KEY_RO; bit <= KEY_DELETE; bit <<= 1) {
+        if (!(access & bit)) continue;
+        resp_status(reply, key_access_word(bit));
+        count++;
+    }
+    resp_close(reply, place, '~', count);
+}
+
+struct key_spec {
+    unsigned access;
+    int first, last, step; /* last: as COMMAND has it, from the first or from the end */
+    bool counted;          /* how many there are stands at `first` */
+};
+
+static void put_key_spec(struct resp *reply, const struct key_spec *spec)
+{
+    static const char *const range[] = {"lastkey", "keystep", "limit"};
+    static const char *const counted[] = {"keynumidx", "firstkey", "keystep"};
+    const int numbers[] = {spec->last, spec->step, 0}, count_numbers[] = {0, 1, spec->step};
     resp_map(reply, 3);
     resp_cstr(reply, "flags");
-    resp_set(reply, 1);
-    resp_status(reply, entry->flags & CMD_WRITE ? "RW" : "RO");
+    put_access(reply, spec->access);
     resp_cstr(reply, "begin_search");
     resp_map(reply, 2);
     resp_cstr(reply, "type");
@@ -66,20 +84,38 @@ static void put_key_specs(struct resp *reply, const struct command_entry *entry)
     resp_cstr(reply, "spec");
     resp_map(reply, 1);
     resp_cstr(reply, "index");
-    resp_integer(reply, command->first_key);
+    resp_integer(reply, spec->first);
     resp_cstr(reply, "find_keys");
     resp_map(reply, 2);
     resp_cstr(reply, "type");
-    resp_cstr(reply, "range");
+    resp_cstr(reply, spec->counted ? "keynum" : "range");
     resp_cstr(reply, "spec");
     resp_map(reply, 3);
-    resp_cstr(reply, "lastkey");
-    resp_integer(reply, command->last_key < 0 ? command->last_key
-                                              : command->last_key - command->first_key);
-    resp_cstr(reply, "keystep");
-    resp_integer(reply, command->key_step);
-    resp_cstr(reply, "limit");
-    resp_integer(reply, 0);
+    for (size_t i = 0; i < 3; i++) {
+        resp_cstr(reply, spec->counted ? counted[i] : range[i]);
+        resp_integer(reply, spec->counted ? count_numbers[i] : numbers[i]);
+    }
+}
+
+/* Keys whose place depends on the words around them (STORE of SORT) are left out. */
+static void put_key_specs(struct resp *reply, const struct command_entry *entry)
+{
+    const struct command *command = entry->command;
+    const struct key_plan plan = key_plan(entry);
+    struct key_spec specs[2];
+    size_t count = 0;
+    const int first = command->first_key, step = command->key_step > 0 ? command->key_step : 1;
+    const int last = command->last_key < 0 ? command->last_key : command->last_key - first;
+    if (first > 0 && (plan.rest || !plan.count_at))
+        specs[count++] = (struct key_spec){plan.first, first, plan.rest ? 0 : last, step, false};
+    if (plan.count_at)
+        specs[count++] = (struct key_spec){plan.rest ? plan.rest : plan.first,
+                                           (int)plan.count_at, 0, step, true};
+    else if (plan.rest && last != 0)
+        specs[count++] = (struct key_spec){plan.rest, first + 1, last < 0 ? last : last - 1, step,
+                                           false};
+    resp_set(reply, count);
+    for (size_t i = 0; i < count; i++) put_key_spec(reply, &specs[i]);
 }
 
 static size_t count_subcommands(const struct command_entry *entry)
@@ -141,7 +177,7 @@ static void run_info_of(struct redis_call *call)
     for (size_t i = 2; i < call->argc; i++) {
         const struct command_entry *entry = registry_full(&call->redis->registry, call->argv[i]);
         if (entry) put_entry(call, entry);
-        else resp_null_array(call->reply);
+        else resp_null(call->reply);
     }
 }
 
@@ -173,14 +209,20 @@ static void put_docs(struct redis_call *call, const struct command_entry *entry)
 {
     struct resp *reply = call->reply;
     const size_t subs = count_subcommands(entry);
+    const struct command_doc *doc = command_doc(entry->name);
+    const bool arguments = doc && doc->arguments[0];
     resp_cstr(reply, entry->name);
-    resp_map(reply, 3 + (subs > 0));
+    resp_map(reply, 3u + arguments + (subs > 0));
     resp_cstr(reply, "summary");
-    resp_cstr(reply, "");
+    resp_cstr(reply, doc ? doc->summary : HELP_SUMMARY); /* all but "help" are in the tables */
     resp_cstr(reply, "since");
-    resp_cstr(reply, "1.0.0");
+    resp_cstr(reply, doc ? doc->since : "5.0.0");
     resp_cstr(reply, "group");
-    resp_cstr(reply, group_of(entry));
+    resp_cstr(reply, group_of(entry->parent ? entry->parent : entry));
+    if (arguments) {
+        resp_cstr(reply, "arguments");
+        command_doc_arguments(reply, doc->arguments);
+    }
     if (!subs) return;
     resp_cstr(reply, "subcommands");
     resp_map(reply, subs);
@@ -240,29 +282,48 @@ static void run_list(struct redis_call *call)
     resp_close(call->reply, place, '*', count);
 }
 
-static void run_getkeys(struct redis_call *call)
+/* The command that argv[2] and what follows would run, and its keys; NULL: it was answered. */
+static const struct command_entry *asked(struct redis_call *call, size_t *places, int *count)
 {
-    size_t places[KEYS_SHOWN_MAX];
     const struct kith_str *argv = call->argv + 2;
     const size_t argc = call->argc - 2;
     const struct command_entry *entry = registry_of(&call->redis->registry, argv, argc);
     if (!entry) {
         call_error(call, "ERR Invalid command specified");
-        return;
+        return NULL;
     }
     if (!command_arity_fits(entry->command, argc)) {
         call_error(call, "ERR Invalid number of arguments specified for command");
-        return;
+        return NULL;
     }
-    const int count = command_keys(entry, argv, argc, places, KEYS_SHOWN_MAX);
-    if (count < 0) {
-        call_error(call, "ERR Invalid arguments specified for command");
-    } else if (count == 0) {
-        call_error(call, "ERR The command has no key arguments");
-    } else {
-        const size_t shown = count > (int)KEYS_SHOWN_MAX ? KEYS_SHOWN_MAX : (size_t)count;
-        resp_array(call->reply, shown);
-        for (size_t i = 0; i < shown; i++) resp_str(call->reply, argv[places[i]]);
+    *count = command_keys(entry, argv, argc, places, KEYS_SHOWN_MAX);
+    if (*count > (int)KEYS_SHOWN_MAX) *count = (int)KEYS_SHOWN_MAX;
+    if (*count > 0) return entry;
+    call_error(call, *count < 0 ? "ERR Invalid arguments specified for command"
+                                : "ERR The command has no key arguments");
+    return NULL;
+}
+
+static void run_getkeys(struct redis_call *call)
+{
+    size_t places[KEYS_SHOWN_MAX];
+    int count;
+    if (!asked(call, places, &count)) return;
+    resp_array(call->reply, (size_t)count);
+    for (int i = 0; i < count; i++) resp_str(call->reply, call->argv[2 + places[i]]);
+}
+
+static void run_getkeysandflags(struct redis_call *call)
+{
+    size_t places[KEYS_SHOWN_MAX];
+    int count;
+    const struct command_entry *entry = asked(call, places, &count);
+    if (!entry) return;
+    resp_array(call->reply, (size_t)count);
+    for (int i = 0; i < count; i++) {
+        resp_array(call->reply, 2);
+        resp_str(call->reply, call->argv[2 + places[i]]);
+        put_access(call->reply, key_access(entry, call->argv + 2, call->argc - 2, places[i]));
     }
 }
 
@@ -273,9 +334,12 @@ const struct command command_subcommands[] = {
      .categories = CAT_CONNECTION},
     {.name = "getkeys", .run = run_getkeys, .arity = -3, .flags = CMD_LOADING,
      .categories = CAT_CONNECTION},
+    {.name = "getkeysandflags", .run = run_getkeysandflags, .arity = -3, .flags = CMD_LOADING,
+     .categories = CAT_CONNECTION},
     {.name = "info", .run = run_info_of, .arity = -2, .flags = CMD_LOADING,
      .categories = CAT_CONNECTION},
     {.name = "list", .run = run_list, .arity = -2, .flags = CMD_LOADING,
      .categories = CAT_CONNECTION},
+    HELP_SUBCOMMAND(CAT_CONNECTION),
     {.name = NULL},
 };

@@ -294,5 +294,6 @@ const struct command config_subcommands[] = {
     {.name = "set", .run = run_set, .arity = -4, .flags = CONFIG_FLAGS},
     {.name = "resetstat", .run = run_resetstat, .arity = 2, .flags = CONFIG_FLAGS},
     {.name = "rewrite", .run = run_rewrite, .arity = 2, .flags = CONFIG_FLAGS},
+    HELP_SUBCOMMAND(0),
     {.name = NULL},
 };

@@ -137,13 +137,8 @@ static void scan_field(void *ctx, const struct hash_field *field)
 void run_hscan(struct redis_call *call)
 {
     struct scan_options options;
-    if (!call_scan_options(call, true, &options)) return;
-    struct entry *entry = call_read(call, call->argv[1], VALUE_HASH);
-    if (call->failed) return;
-    if (!entry) {
-        scan_nothing(call);
-        return;
-    }
+    struct entry *entry = call_scan_begin(call, VALUE_HASH, true, &options);
+    if (!entry) return;
     struct hscan scan = { call, &options, 0, 0 };
     const size_t place = scan_begin(call);
     uint64_t cursor = options.cursor, steps = scan_steps(&options);

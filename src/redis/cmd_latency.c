@@ -231,5 +231,6 @@ const struct command latency_subcommands[] = {
     {.name = "doctor", .run = run_doctor, .arity = 2, .flags = LATENCY_FLAGS},
     {.name = "graph", .run = run_graph, .arity = 3, .flags = LATENCY_FLAGS},
     {.name = "histogram", .run = run_histogram, .arity = -2, .flags = LATENCY_FLAGS},
+    HELP_SUBCOMMAND(0),
     {.name = NULL},
 };

@@ -77,5 +77,6 @@ const struct command memory_subcommands[] = {
     {.name = "doctor", .run = run_doctor, .arity = 2},
     {.name = "purge", .run = run_purge, .arity = 2},
     {.name = "malloc-stats", .run = run_malloc_stats, .arity = 2},
+    HELP_SUBCOMMAND(0),
     {.name = NULL},
 };

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "redis/acl.h"
 #include "redis/pubsub.h"
+#include "redis/server_commands.h"
 
 static const char *const subscribe_words[PUBSUB_KINDS] = {"subscribe", "psubscribe", "ssubscribe"};
 static const char *const unsubscribe_words[PUBSUB_KINDS] = {"unsubscribe", "punsubscribe",
@@ -40,15 +41,21 @@ static void subscribe(struct redis_call *call, enum pubsub_kind kind)
     }
 }
 
+/* Removal moves what follows one place back at most, so the walk goes on one place before: each
+ * place is looked at twice, where a walk from the start each time would be quadratic. */
 static void unsubscribe_all(struct redis_call *call, enum pubsub_kind kind)
 {
     struct map *own = pubsub_of(call->session, kind);
+    size_t it = 0, len;
+    const void *name;
     if (own->count == 0) confirm(call, kind, unsubscribe_words[kind], NULL);
     while (own->count) {
-        size_t it = 0, len;
-        const void *name;
         struct buffer copy;
-        if (!map_next(own, &it, &name, &len, NULL)) return;
+        if (!map_next(own, &it, &name, &len, NULL)) {
+            it = 0; /* a run that goes round the end */
+            continue;
+        }
+        it--;
         buffer_init(&copy);
         buffer_put(&copy, name, len);
         const struct kith_str channel = {(const char *)copy.data, copy.len};
@@ -154,6 +161,7 @@ static const struct command pubsub_subcommands[] = {
      .categories = CAT_PUBSUB},
     {.name = "shardnumsub", .run = run_shardnumsub, .arity = -2, .flags = PUBSUB_FLAGS,
      .categories = CAT_PUBSUB},
+    HELP_SUBCOMMAND(0),
     {.name = NULL},
 };
 

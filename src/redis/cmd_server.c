@@ -27,6 +27,13 @@ static void run_module_list(struct redis_call *call)
     redis_put_modules(call->redis, call->reply);
 }
 
+static void run_module_load(struct redis_call *call)
+{
+    call_error(call, "ERR MODULE command not allowed. If the enable-module-command option is set "
+                     "to \"local\", you can run it from a local connection, otherwise you need to "
+                     "set this option in the configuration file, and then restart the server.");
+}
+
 /* There are no replicas: 0 at once, or when the time is over. */
 static void put_no_replicas(struct redis_call *call) { resp_integer(call->reply, 0); }
 
@@ -51,6 +58,14 @@ static void run_replicaof(struct redis_call *call)
 
 static void run_failover(struct redis_call *call)
 {
+    for (size_t i = 1; i < call->argc; i++) {
+        if (call_is(call, i, "to") && i + 2 < call->argc) i += 2;
+        else if (call_is(call, i, "timeout") && i + 1 < call->argc) i++;
+        else if (!call_is(call, i, "abort") && !call_is(call, i, "force")) {
+            call_syntax_error(call);
+            return;
+        }
+    }
     call_error(call, "ERR FAILOVER requires connected replicas.");
 }
 
@@ -66,20 +81,33 @@ static void run_lolwut(struct redis_call *call)
     resp_verbatim(call->reply, text, sizeof text - 1);
 }
 
+/* NOSAVE and SAVE exclude each other, ABORT every other word. */
+static bool read_shutdown(struct redis_call *call, bool *save, bool *abort)
+{
+    static const char *const words[] = {"nosave", "save", "abort", "now", "force"};
+    bool said[5] = {false};
+    for (size_t i = 1; i < call->argc; i++) {
+        size_t word = 0;
+        while (word < 5 && !call_is(call, i, words[word])) word++;
+        if (word == 5) return false;
+        said[word] = true;
+    }
+    *abort = said[2];
+    *save = said[1] || (!said[0] && call->redis->settings.save_count > 0);
+    return !(said[0] && said[1]) && !(said[2] && (said[0] || said[1] || said[3] || said[4]));
+}
+
 static void run_shutdown(struct redis_call *call)
 {
     struct redis *redis = call->redis;
-    bool save = redis->settings.save_count > 0;
-    for (size_t i = 1; i < call->argc; i++) {
-        if (call_is(call, i, "nosave")) save = false;
-        else if (call_is(call, i, "save")) save = true;
-        else if (call_is(call, i, "abort")) {
-            call_error(call, "ERR No shutdown in progress.");
-            return;
-        } else if (!call_is(call, i, "now") && !call_is(call, i, "force")) {
-            call_syntax_error(call);
-            return;
-        }
+    bool save, abort;
+    if (!read_shutdown(call, &save, &abort)) {
+        call_syntax_error(call);
+        return;
+    }
+    if (abort) {
+        call_error(call, "ERR No shutdown in progress.");
+        return;
     }
     if (!redis->shutdown) {
         call_error(call, "ERR Errors trying to SHUTDOWN. Check logs.");
@@ -119,8 +147,17 @@ static void run_function_stats(struct redis_call *call)
 #define SEEN (CMD_LOADING | CMD_NO_SCRIPT)
 #define ADMIN (CMD_ADMIN | CMD_LOADING | CMD_NO_SCRIPT)
 
+#define MODULE_FLAGS (CMD_ADMIN | CMD_NO_SCRIPT)
+
 static const struct command module_subcommands[] = {
     {.name = "list", .run = run_module_list, .arity = 2, .flags = CMD_ADMIN},
+    {.name = "load", .run = run_module_load, .arity = -3, .flags = MODULE_FLAGS,
+     .categories = CAT_DANGEROUS},
+    {.name = "loadex", .run = run_module_load, .arity = -3, .flags = MODULE_FLAGS,
+     .categories = CAT_DANGEROUS},
+    {.name = "unload", .run = run_module_load, .arity = 3, .flags = MODULE_FLAGS,
+     .categories = CAT_DANGEROUS},
+    HELP_SUBCOMMAND(0),
     {.name = NULL},
 };
 
@@ -129,6 +166,7 @@ static const struct command function_subcommands[] = {
     {.name = "list", .run = run_nothing, .arity = -2, .categories = CAT_SCRIPTING},
     {.name = "stats", .run = run_function_stats, .arity = 2, .categories = CAT_SCRIPTING},
     {.name = "kill", .run = run_not_busy, .arity = 2, .categories = CAT_SCRIPTING},
+    HELP_SUBCOMMAND(CAT_SCRIPTING),
     {.name = NULL},
 };
 
@@ -136,6 +174,7 @@ static const struct command script_subcommands[] = {
     {.name = "exists", .run = run_script_exists, .arity = -3, .categories = CAT_SCRIPTING},
     {.name = "flush", .run = run_fine, .arity = -2, .categories = CAT_SCRIPTING},
     {.name = "kill", .run = run_not_busy, .arity = 2, .categories = CAT_SCRIPTING},
+    HELP_SUBCOMMAND(CAT_SCRIPTING),
     {.name = NULL},
 };
 

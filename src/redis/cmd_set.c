@@ -172,13 +172,8 @@ static void scan_member(void *ctx, struct kith_str member)
 static void run_sscan(struct redis_call *call)
 {
     struct scan_options options;
-    if (!call_scan_options(call, false, &options)) return;
-    struct entry *entry = call_read(call, call->argv[1], VALUE_SET);
-    if (call->failed) return;
-    if (!entry) {
-        scan_nothing(call);
-        return;
-    }
+    struct entry *entry = call_scan_begin(call, VALUE_SET, false, &options);
+    if (!entry) return;
     struct sscan scan = { call, &options, 0, 0 };
     const size_t place = scan_begin(call);
     uint64_t cursor = options.cursor, steps = scan_steps(&options);

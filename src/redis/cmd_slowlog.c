@@ -140,9 +140,10 @@ static void run_get(struct redis_call *call)
         call_arity_error(call);
         return;
     }
-    if (call->argc == 3 && !call_range(call, 2, -1, INT64_MAX, &count,
-                                       "ERR count should be greater than or equal to -1"))
+    if (call->argc == 3 && (!text_integer(call->argv[2], &count) || count < -1)) {
+        call_error(call, "ERR count should be greater than or equal to -1");
         return;
+    }
     if (count < 0 || (uint64_t)count > log->count) count = (int64_t)log->count;
     resp_array(call->reply, (size_t)count);
     const struct slow *at = log->first;
@@ -164,6 +165,7 @@ const struct command slowlog_subcommands[] = {
     {.name = "get", .run = run_get, .arity = -2, .flags = CMD_ADMIN | CMD_LOADING},
     {.name = "len", .run = run_len, .arity = 2, .flags = CMD_ADMIN | CMD_LOADING},
     {.name = "reset", .run = run_reset, .arity = 2, .flags = CMD_ADMIN | CMD_LOADING},
+    HELP_SUBCOMMAND(0),
     {.name = NULL},
 };
 

@@ -102,6 +102,7 @@ void run_client_tracking(struct redis_call *call)
     struct wish wish;
     memset(&wish.tracking, 0, sizeof wish.tracking);
     wish.prefix_count = 0;
+    if (!read_options(call, &wish)) return;
     if (call_is(call, 2, "off")) {
         tracking_end(call->session);
         resp_ok(call->reply);
@@ -111,7 +112,6 @@ void run_client_tracking(struct redis_call *call)
         call_syntax_error(call);
         return;
     }
-    if (!read_options(call, &wish)) return;
     const char *why = contradiction(call->session, &wish);
     size_t a, b;
     if (why) {
@@ -185,7 +185,9 @@ void run_client_trackinginfo(struct redis_call *call)
     resp_cstr(call->reply, "redirect");
     resp_integer(call->reply, tracking->on ? (int64_t)tracking->redirect : -1);
     resp_cstr(call->reply, "prefixes");
-    resp_array(call->reply, tracking->prefix_count);
+    const bool every = tracking->on && tracking->bcast && !tracking->prefix_count;
+    resp_array(call->reply, every ? 1 : tracking->prefix_count);
+    if (every) resp_cstr(call->reply, ""); /* the prefix of all keys */
     for (size_t i = 0; i < tracking->prefix_count; i++)
         resp_str(call->reply, tracking->prefixes[i]);
 }

@@ -277,13 +277,8 @@ static void scan_member(void *ctx, const struct zset_member *member)
 static void run_zscan(struct redis_call *call)
 {
     struct scan_options options;
-    if (!call_scan_options(call, false, &options)) return;
-    struct entry *entry = call_read(call, call->argv[1], VALUE_ZSET);
-    if (call->failed) return;
-    if (!entry) {
-        scan_nothing(call);
-        return;
-    }
+    struct entry *entry = call_scan_begin(call, VALUE_ZSET, false, &options);
+    if (!entry) return;
     struct zscan scan = { call, &options, 0, 0 };
     const size_t place = scan_begin(call);
     uint64_t cursor = options.cursor, steps = scan_steps(&options);

@@ -100,13 +100,9 @@ static bool read_cursor(struct kith_str text, uint64_t *out)
     return true;
 }
 
-bool call_scan_options(struct redis_call *call, bool allow_no_values, struct scan_options *out)
+static bool read_scan_options(struct redis_call *call, bool allow_no_values,
+                              struct scan_options *out)
 {
-    *out = (struct scan_options){ .count = SCAN_COUNT };
-    if (!read_cursor(call->argv[2], &out->cursor)) {
-        call_error(call, "ERR invalid cursor");
-        return false;
-    }
     for (size_t i = 3; i < call->argc; i++) {
         const bool more = i + 1 < call->argc;
         if (more && call_is(call, i, "COUNT")) {
@@ -128,6 +124,30 @@ bool call_scan_options(struct redis_call *call, bool allow_no_values, struct sca
         }
     }
     return true;
+}
+
+static void scan_nothing(struct redis_call *call)
+{
+    resp_array(call->reply, 2);
+    resp_cstr(call->reply, "0");
+    resp_array(call->reply, 0);
+}
+
+struct entry *call_scan_begin(struct redis_call *call, enum value_type type, bool allow_no_values,
+                              struct scan_options *out)
+{
+    *out = (struct scan_options){ .count = SCAN_COUNT };
+    if (!read_cursor(call->argv[2], &out->cursor)) {
+        call_error(call, "ERR invalid cursor");
+        return NULL;
+    }
+    struct entry *entry = call_read(call, call->argv[1], type);
+    if (call->failed) return NULL;
+    if (!entry) {
+        scan_nothing(call);
+        return NULL;
+    }
+    return read_scan_options(call, allow_no_values, out) ? entry : NULL;
 }
 
 bool scan_takes(const struct scan_options *options, struct kith_str name)
@@ -157,13 +177,6 @@ void scan_end(struct redis_call *call, size_t place, uint64_t cursor, size_t wri
     memcpy(text, out->data + place + body, head);
     memmove(out->data + place + head, out->data + place, body);
     memcpy(out->data + place, text, head);
-}
-
-void scan_nothing(struct redis_call *call)
-{
-    resp_array(call->reply, 2);
-    resp_cstr(call->reply, "0");
-    resp_array(call->reply, 0);
 }
 
 /* ---- the rest ---- */

@@ -32,8 +32,10 @@ struct scan_options {
     uint64_t count;
     bool no_values;        /* HSCAN */
 };
-/* cursor in argv[2], then MATCH, COUNT and, where allowed, NOVALUES. */
-bool call_scan_options(struct redis_call *call, bool allow_no_values, struct scan_options *out);
+/* The value of argv[1], the cursor in argv[2], then MATCH, COUNT and, where allowed, NOVALUES; of
+ * a key that is not there the options are not looked at. NULL: it was answered. */
+struct entry *call_scan_begin(struct redis_call *call, enum value_type type, bool allow_no_values,
+                              struct scan_options *out);
 bool scan_takes(const struct scan_options *options, struct kith_str name);
 /* How many buckets one call may look at: empty ones must not make it long. */
 uint64_t scan_steps(const struct scan_options *options);
@@ -41,7 +43,6 @@ uint64_t scan_steps(const struct scan_options *options);
 size_t scan_begin(struct redis_call *call);
 void scan_end(struct redis_call *call, size_t place, uint64_t cursor, size_t written);
 /* "[0, []]" */
-void scan_nothing(struct redis_call *call);
 
 /* The end of a command that stores its result: takes the value (NULL: empty) and puts it under key
  * in place of whatever was there, or deletes that when count is 0. Answers the count. */

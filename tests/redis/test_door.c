@@ -110,7 +110,7 @@ static void test_users(void **state)
     EXPECT(session, "ACL DRYRUN nobody ping", "-ERR User 'nobody' not found\r\n");
     EXPECT_HAS(session, "ACL DRYRUN al echo x", "has no permissions to run the 'echo' command");
     EXPECT(session, "ACL DELUSER al nobody", ":1\r\n");
-    EXPECT(session, "ACL GETUSER al", "*-1\r\n");
+    EXPECT(session, "ACL GETUSER al", "$-1\r\n");
     EXPECT(session, "ACL CAT nix", "-ERR Unknown category 'nix'\r\n");
     EXPECT_HAS(session, "ACL SETUSER sel on nopass -@all (+ping ~x)", "+OK");
     EXPECT(session, "ACL DRYRUN sel ping", "+OK\r\n");

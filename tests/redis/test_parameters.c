@@ -98,7 +98,7 @@ static void test_commands(void **state)
     struct session *s = *state;
     EXPECT_HAS(s, "ECHO x", "-ERR unknown command 'ECHO'");
     EXPECT(s, "say x", "$1\r\nx\r\n");
-    EXPECT(s, "COMMAND INFO nix", "*1\r\n*-1\r\n");
+    EXPECT(s, "COMMAND INFO nix", "*1\r\n$-1\r\n");
     EXPECT_HAS(s, "COMMAND INFO get", "*1\r\n*10\r\n$3\r\nget\r\n:2\r\n");
     EXPECT(s, "COMMAND GETKEYS SET a b", "*1\r\n$1\r\na\r\n");
     EXPECT(s, "COMMAND GETKEYS MSET a b c d", "*2\r\n$1\r\na\r\n$1\r\nc\r\n");
