@@ -85,6 +85,7 @@ void keep_close(struct keep *keep)
     if (!keep) return;
     if (keep->lock.os) stop_threads(keep);
     keep_log_off(keep);
+    if (keep->lock.os) keep_drop_log(keep);
     os_close(keep->next.file);
     os_close(keep->lock_file);
     buffer_release(&keep->pending);
@@ -97,12 +98,19 @@ void keep_close(struct keep *keep)
     mem_free(keep);
 }
 
+/* The logs that were read are durable. */
 static int begin_log(struct keep *keep, struct kith_error *err)
 {
-    struct keep_log log = { .number = keep->log_end, .offset = KEEP_HEADER_BYTES,
-                            .durable = KEEP_HEADER_BYTES, .allocated = KEEP_HEADER_BYTES };
-    const int rc = keep_create(keep, KEEP_LOG, log.number, &log.file, err);
+    struct keep_log log = { .number = keep->log_end, .durable = KEEP_HEADER_BYTES,
+                            .allocated = KEEP_HEADER_BYTES };
+    const struct keep_log before = { .offset = keep->tail, .chain = keep->tail_chain };
+    int rc = keep_create(keep, KEEP_LOG, log.number, &log.file, err);
     if (rc) return rc;
+    rc = keep_link(keep, &log, &before, err);
+    if (rc) {
+        os_close(log.file);
+        return rc;
+    }
     keep_take_turn(keep);
     os_mutex_lock(&keep->lock);
     keep->log = log;
@@ -133,10 +141,11 @@ void keep_log_off(struct keep *keep)
 {
     if (!keep->logging) return;
     keep->logging = false;
-    (void)keep_sync(keep);
-    keep_take_turn(keep);
-    keep_close_log(keep);
-    keep_end_turn(keep);
+    int rc = keep_sync(keep);
+    if (rc == 0) rc = keep_write(keep);
+    if (rc == 0) rc = keep_sync(keep);
+    (void)rc; /* it was said */
+    keep_drop_log(keep);
 }
 
 bool keep_is_logging(const struct keep *keep) { return keep->logging; }
@@ -149,11 +158,13 @@ const char *keep_refusal(const struct keep *keep)
 void keep_info_get(struct keep *keep, struct keep_info *out)
 {
     os_mutex_lock(&keep->lock);
+    const int64_t idle_ms = (os_now_us(keep->opts.os) - keep->tried_us) / 1000;
     *out = (struct keep_info){ .logging = keep->logging,
                                .saving = keep->saver_running,
                                .log_failed = keep->write_failed || keep->sync_failed,
                                .save_failed = keep->save_failed,
                                .between_logs = keep->cut_due && !keep->saver_running,
+                               .lost_for_ms = keep->sync_failed ? idle_ms : 0,
                                .log_bytes = keep->log_bytes,
                                .log_base_bytes = keep->log_base_bytes,
                                .pending_bytes = keep->pending.len,

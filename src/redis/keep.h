@@ -17,13 +17,14 @@
  * A snapshot is taken without fork and without stopping: the entries are marked (cache_mark) while
  * the keyspace is walked in slices of some hundred microseconds, and an entry that is about to
  * change is written down first. Together that is the keyspace at the instant of the beginning. Of a
- * large value both write pieces, so that nobody waits for all of it. At
- * that instant the log continues in a new file, so `current` = (snapshot, that file) is the whole,
- * and everything older can go: rewriting the log and saving are one thing.
+ * large value both write pieces, so that nobody waits for all of it. At that instant the log
+ * continues in a new file, so `current` = (snapshot, that file) is the whole, and everything older
+ * can go: rewriting the log and saving are one thing. The new file says where the old one ended, so
+ * nobody waits for a sync of it.
  *
  * Failures: a write that fails (no space) is tried again, at the same place, and new changes are
- * refused meanwhile (keep_refusal). A sync that fails is never repeated: the log is poisoned, what
- * waits is never answered, and changes are refused until a snapshot has begun a new log.
+ * refused meanwhile (keep_refusal). A sync that fails is never repeated: the log is lost, and
+ * changes are refused until a snapshot has taken its place. What waits is answered then.
  *
  * Locks: keyspace lock, then the turn to write, then lock; lock is a leaf. A loop never waits for
  * the turn: if another has it, the output waits and the loop is told.
@@ -45,6 +46,8 @@ struct keep_opts {
     /* Gives keep_definition() the commands that make what is no key (search indexes). Nullable. */
     void (*define)(void *ctx, struct keep *keep);
     void (*settled)(void *ctx); /* a ticket became good in another thread; nullable */
+    void (*lost)(void *ctx); /* a sync failed, and keep_refusal says so. In the thread that synced,
+                                without locks; nullable */
     void (*log)(void *ctx, int level, const char *text);
     void *ctx, *log_ctx;
     bool fresh;   /* what is there is not read: the first snapshot takes its place */
@@ -95,6 +98,7 @@ KITH_NODISCARD int keep_save(struct keep *keep, struct kith_error *err);
 struct keep_info {
     bool logging, saving, log_failed, save_failed;
     bool between_logs; /* the next one was not reached: a snapshot tries again */
+    int64_t lost_for_ms; /* the log is lost, and for so long no snapshot was tried; 0: it is not */
     uint64_t log_bytes;      /* of all logs of `current` */
     uint64_t log_base_bytes; /* the size of the last snapshot: for rewriting */
     uint64_t pending_bytes;

@@ -3,6 +3,7 @@
  */
 #include "redis/keep_bind.h"
 
+#include "redis/persist.h"
 #include "redis/redis_internal.h"
 
 /* ---- out of the log ---- */
@@ -56,6 +57,15 @@ static void settled(void *ctx)
     os_mutex_unlock(&redis->settled_lock);
 }
 
+/* Changes are refused from now on, not from the next turn of cron on. */
+static void lost(void *ctx)
+{
+    struct redis *redis = ctx;
+    cache_lock(redis->cache);
+    persist_check(redis);
+    cache_unlock(redis->cache);
+}
+
 /* Returns when no call of the one before is under way any more. */
 void redis_set_settled(struct redis *redis, void (*fn)(void *ctx), void *ctx)
 {
@@ -74,6 +84,7 @@ static struct keep_opts opts_of(struct redis *redis, const char *dir)
         .replay = replay,
         .define = redis->define,
         .settled = settled,
+        .lost = lost,
         .log = redis->log,
         .ctx = redis,
         .log_ctx = redis->log_ctx,

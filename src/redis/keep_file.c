@@ -51,6 +51,11 @@ void keep_seal(const struct keep *keep, enum keep_kind kind, uint64_t number, ui
              keep_checksum(keep, kind, number, offset, group->data + 8, len + 8));
 }
 
+uint64_t keep_chain(uint64_t chain, const uint8_t *head)
+{
+    return hash64(head, KEEP_GROUP_BYTES, chain);
+}
+
 static void put_header(const struct keep *keep, enum keep_kind kind, uint64_t number, uint64_t a,
                        uint64_t b, uint8_t out[KEEP_HEADER_BYTES])
 {
@@ -117,37 +122,42 @@ static int check_header(const struct keep *keep, const char *path, enum keep_kin
     return 0;
 }
 
-int keep_open_file(struct keep *keep, enum keep_kind kind, uint64_t number, struct os_file **out,
-                   uint64_t *bytes, struct kith_error *err)
+int keep_open_file(struct keep *keep, enum keep_kind kind, uint64_t number,
+                   struct keep_opened *out, struct kith_error *err)
 {
     char path[OS_PATH_MAX];
     uint8_t header[KEEP_HEADER_BYTES];
     size_t got = 0;
     keep_name(keep, kind, number, path, sizeof path);
     struct os_file *file;
+    uint64_t bytes = 0;
     int rc = os_open(keep->opts.os, path, OS_READ | OS_WRITE, &file, err);
     if (rc) return rc;
     rc = os_pread(file, header, sizeof header, 0, &got, err);
     if (rc == 0 && got < sizeof header)
         rc = error_set_at(err, KITH_ECORRUPT, got, "%s: the header is cut off", path);
     if (rc == 0) rc = check_header(keep, path, kind, number, header, err);
-    if (rc == 0) rc = os_size(file, bytes, err);
+    if (rc == 0) rc = os_size(file, &bytes, err);
     if (rc == 0 && kind == KEEP_CURRENT) {
         keep->id = le64_get(header + 16);
         keep->snapshot = le64_get(header + 32);
         keep->log_first = le64_get(header + 40);
     }
     if (rc) os_close(file);
-    else *out = file;
+    else *out = (struct keep_opened){ file, bytes, le32_get(header + 8) };
     return rc;
 }
 
+/* Whoever made it may have been killed before its name was durable, and what it makes useless will
+ * be removed. */
 int keep_read_current(struct keep *keep, struct kith_error *err)
 {
-    struct os_file *file;
-    uint64_t bytes;
-    int rc = keep_open_file(keep, KEEP_CURRENT, 0, &file, &bytes, err);
-    if (rc == 0) os_close(file);
+    struct keep_opened current;
+    const int rc = keep_open_file(keep, KEEP_CURRENT, 0, &current, err);
+    if (rc == 0) {
+        os_close(current.file);
+        return os_sync_dir(keep->opts.os, keep->dir, err);
+    }
     if (rc != KITH_ENOTFOUND) return rc;
     while (keep->id == 0) os_random(keep->opts.os, &keep->id, sizeof keep->id);
     keep->log_first = 1;

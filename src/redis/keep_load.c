@@ -3,9 +3,17 @@
  *
  * A group that does not verify is where the log was torn, or damage. It is damage when it is known
  * to have been durable: a later group of the file says that the file was synced beyond it, or a
- * later log has a group (its first is written only after the one before was synced to its end).
- * Damage refuses, with file and offset, unless `recover` was asked for; a torn tail is cut off, and
- * said.
+ * group of the next log says that this one was synced to its end. Damage refuses, with file and
+ * offset, unless `recover` was asked for; a torn tail is cut off, and said.
+ *
+ * The next log begins with a link: where this one ended, and the chain of its groups. If they are
+ * other than what was found, this log has lost its end, and nothing behind that hole is replayed:
+ * the logs after it are removed. A power cut may do that before the old log was synced, and then no
+ * group of the next one says that it was. (Logs of version 2 have no link; of them the first group
+ * was written when the log before was durable.)
+ *
+ * What is replayed may not be on the disk yet: who wrote it may have been killed. It is synced
+ * before anything can follow it.
  *
  * While the log is replayed nothing expires: keys that did left a DEL in it.
  */
@@ -25,9 +33,12 @@ struct reader { /* a file of groups or blocks */
     uint64_t number;
     char path[OS_PATH_MAX];
     struct os_file *file;
+    uint32_t version;
     uint64_t bytes, offset; /* of the group that comes next */
     uint64_t durable;       /* what the group says */
-    struct buffer payload;  /* of the group that was read */
+    uint64_t chain;         /* up to it */
+    uint8_t head[KEEP_GROUP_BYTES]; /* of the group that was read */
+    struct buffer payload;          /* the 8 bytes before it, and it */
 };
 
 static int reader_open(struct reader *reader, struct keep *keep, enum keep_kind kind,
@@ -39,7 +50,12 @@ static int reader_open(struct reader *reader, struct keep *keep, enum keep_kind 
     reader->number = number;
     reader->offset = KEEP_HEADER_BYTES;
     keep_name(keep, kind, number, reader->path, sizeof reader->path);
-    return keep_open_file(keep, kind, number, &reader->file, &reader->bytes, err);
+    struct keep_opened opened = { 0 };
+    const int rc = keep_open_file(keep, kind, number, &opened, err);
+    reader->file = opened.file;
+    reader->bytes = opened.bytes;
+    reader->version = opened.version;
+    return rc;
 }
 
 static void reader_close(struct reader *reader)
@@ -54,13 +70,13 @@ enum { GROUP_NONE = 0, GROUP_READ = 1, GROUP_BAD = 2 };
  * GROUP_BAD, or negative. */
 static int read_group(struct reader *reader, uint64_t offset, struct kith_error *err)
 {
-    uint8_t head[KEEP_GROUP_BYTES];
+    uint8_t *head = reader->head;
     size_t got = 0;
     const uint64_t left = reader->bytes - offset;
-    int rc = os_pread(reader->file, head, sizeof head, offset, &got, err);
+    int rc = os_pread(reader->file, head, KEEP_GROUP_BYTES, offset, &got, err);
     if (rc) return rc;
     if (got == 0) return GROUP_NONE;
-    if (got < sizeof head) return GROUP_BAD;
+    if (got < KEEP_GROUP_BYTES) return GROUP_BAD;
     const uint64_t len = le32_get(head);
     if (len == 0)
         return le32_get(head + 4) == 0 && le64_get(head + 8) == 0 ? GROUP_NONE : GROUP_BAD;
@@ -81,7 +97,9 @@ static int read_group(struct reader *reader, uint64_t offset, struct kith_error 
 static int next_group(struct reader *reader, struct kith_error *err)
 {
     const int got = read_group(reader, reader->offset, err);
-    if (got == GROUP_READ) reader->offset += KEEP_GROUP_BYTES + reader->payload.len - 8;
+    if (got != GROUP_READ) return got;
+    reader->offset += KEEP_GROUP_BYTES + reader->payload.len - 8;
+    reader->chain = keep_chain(reader->chain, reader->head);
     return got;
 }
 
@@ -248,47 +266,106 @@ static int was_durable(struct reader *reader, bool *out, struct kith_error *err)
     return rc;
 }
 
-/* The log after this one has a group. */
-static int has_successor(struct keep *keep, uint64_t number, bool *out, struct kith_error *err)
+/* ---- from log to log ---- */
+
+struct link {
+    uint64_t end, chain; /* of the log before */
+};
+
+/* Like next_group. A log of before links has none: that is GROUP_NONE, too. */
+static int read_link(struct reader *reader, struct link *out, struct kith_error *err)
 {
-    struct reader reader;
-    *out = false;
-    int rc = reader_open(&reader, keep, KEEP_LOG, number + 1, err);
-    if (rc == KITH_ENOTFOUND) return 0;
-    if (rc) return rc;
-    rc = next_group(&reader, err);
-    *out = rc == GROUP_READ;
-    reader_close(&reader);
-    return rc < 0 ? rc : 0;
+    if (reader->version < KEEP_VERSION_LINKS) return GROUP_NONE;
+    const int got = next_group(reader, err);
+    if (got != GROUP_READ) return got;
+    if (reader->payload.len != 8 + KEEP_LINK_BYTES - KEEP_GROUP_BYTES)
+        return damaged(reader, "what should link it to the log before cannot be read", err);
+    out->end = le64_get(reader->payload.data + 8);
+    out->chain = le64_get(reader->payload.data + 16);
+    return GROUP_READ;
 }
 
-/* What stands behind the last good group is cut off, if that loses nothing that was promised. */
-static int cut_tail(struct reader *reader, struct kith_error *err)
+enum next_log {
+    NEXT_NONE,    /* there is none, or nothing in it */
+    NEXT_FOLLOWS, /* this one is what it says */
+    NEXT_HOLE,    /* this one lacks its end, and was not synced */
+    NEXT_PROVES   /* this one was durable, and is not what it was */
+};
+
+/* Of a log that links to what is not there: does it say that the one before was synced? */
+static int judge(struct reader *next, enum next_log *out, struct kith_error *err)
+{
+    int got = GROUP_READ;
+    bool durable = next->durable >= KEEP_HEADER_BYTES;
+    while (!durable && (got = next_group(next, err)) == GROUP_READ)
+        durable = next->durable >= KEEP_HEADER_BYTES;
+    *out = durable ? NEXT_PROVES : NEXT_HOLE;
+    return got < 0 ? got : 0;
+}
+
+static int ask_next(const struct reader *reader, bool bad, enum next_log *out,
+                    struct kith_error *err)
+{
+    struct reader next;
+    struct link link = { 0 };
+    *out = NEXT_NONE;
+    int rc = reader_open(&next, reader->keep, KEEP_LOG, reader->number + 1, err);
+    if (rc == KITH_ENOTFOUND) return 0;
+    if (rc) return rc;
+    const int got = read_link(&next, &link, err);
+    if (got == GROUP_READ && link.end == reader->offset && link.chain == reader->chain)
+        *out = NEXT_FOLLOWS;
+    else if (got == GROUP_READ)
+        rc = judge(&next, out, err);
+    else if (got == GROUP_NONE && next.version < KEEP_VERSION_LINKS && bad)
+        *out = (rc = next_group(&next, err)) == GROUP_READ ? NEXT_PROVES : NEXT_NONE;
+    reader_close(&next);
+    return got < 0 ? got : rc < 0 ? rc : 0;
+}
+
+/* Behind the last good group nothing is replayed. It is cut off if that loses nothing that was
+ * promised; `bad`: something is there that is no group. */
+static int end_log(struct reader *reader, bool bad, struct kith_error *err)
 {
     struct keep *keep = reader->keep;
-    bool later = false, durable = false;
-    int rc = has_successor(keep, reader->number, &later, err);
-    if (rc == 0 && !later) rc = was_durable(reader, &durable, err);
+    enum next_log next;
+    bool durable = false;
+    int rc = ask_next(reader, bad, &next, err);
+    if (rc == 0 && bad && next != NEXT_FOLLOWS) rc = was_durable(reader, &durable, err);
     if (rc) return rc;
-    if ((later || durable) && !keep->opts.recover)
-        return damaged(reader, "a group that was durable is damaged", err);
+    durable = durable || next == NEXT_PROVES;
+    if (durable && !keep->opts.recover)
+        return damaged(reader, "a group that was durable is damaged or missing", err);
+    keep->torn = durable || next == NEXT_HOLE;
+    if (!bad && !keep->torn) return 0;
     keep_say(keep, 1, "%s: cut off at byte %llu of %llu%s", reader->path,
              (unsigned long long)reader->offset, (unsigned long long)reader->bytes,
-             later || durable ? ", by request; the rest is lost" : ", the last write was torn");
-    rc = os_truncate(reader->file, reader->offset, err);
-    return rc ? rc : os_sync(reader->file, err);
+             durable ? ", by request; the rest is lost" : ", the last write was torn");
+    return os_truncate(reader->file, reader->offset, err);
+}
+
+static int replay_log(struct reader *reader, struct kith_error *err)
+{
+    struct link link;
+    const bool linked = reader->version >= KEEP_VERSION_LINKS;
+    int rc = 0, got = linked ? read_link(reader, &link, err) : GROUP_READ;
+    while (got == GROUP_READ && rc == 0 && (got = next_group(reader, err)) == GROUP_READ)
+        rc = replay_group(reader, err);
+    if (rc == 0 && got < 0) rc = got;
+    if (rc == 0) rc = end_log(reader, got == GROUP_BAD, err);
+    return rc;
 }
 
 static int load_log(struct keep *keep, uint64_t number, struct kith_error *err)
 {
     struct reader reader;
-    int rc = reader_open(&reader, keep, KEEP_LOG, number, err), got = GROUP_NONE;
+    int rc = reader_open(&reader, keep, KEEP_LOG, number, err);
     if (rc) return rc;
-    while (rc == 0 && (got = next_group(&reader, err)) == GROUP_READ)
-        rc = replay_group(&reader, err);
-    if (rc == 0 && got < 0) rc = got;
-    if (rc == 0 && got == GROUP_BAD) rc = cut_tail(&reader, err);
+    rc = replay_log(&reader, err);
+    if (rc == 0) rc = os_sync(reader.file, err);
     keep->log_bytes += reader.offset;
+    keep->tail = reader.offset;
+    keep->tail_chain = reader.chain;
     reader_close(&reader);
     return rc;
 }
@@ -314,13 +391,13 @@ int keep_load(struct keep *keep, struct kith_error *err)
     cache_lock(keep->opts.cache);
     cache_set_now(keep->opts.cache, 0);
     int rc = load_snapshot(keep, err);
-    while (rc == 0) {
+    while (rc == 0 && !keep->torn) {
         rc = load_log(keep, number, err);
         number += rc == 0;
     }
     cache_begin(keep->opts.cache);
     cache_unlock(keep->opts.cache);
-    if (rc != KITH_ENOTFOUND) return rc; /* the log after the last: there is none */
+    if (rc && rc != KITH_ENOTFOUND) return rc; /* the log after the last: there is none */
     keep->log_end = number;
     return os_list(keep->opts.os, keep->dir, sweep, keep, err);
 }

@@ -7,8 +7,9 @@
  * anything else.
  *
  * Who takes turns: loops at the end of theirs (keep_settle; they never wait for it), the syncer
- * under `always`, and the saver when a new file begins. Under `everysec` the syncer syncs beside
- * the writers, so that no reply waits for the disk.
+ * under `always`, and the saver when a new file begins. A sync needs no turn: one thread at a time
+ * syncs, the old log before the present one, beside those who write, so that under `everysec` no
+ * reply waits for the disk.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,7 +18,6 @@
 #include "base/alloc.h"
 #include "redis/keep_internal.h"
 
-#define ALLOCATE_BYTES (16u << 20)
 #define PENDING_KEPT (4u << 20)
 #define EVERY_US 1000000
 
@@ -64,8 +64,13 @@ void keep_put_command(struct buffer *out, unsigned db, const struct kith_str *ar
 
 void keep_append(struct keep *keep, const struct keep_command *commands, size_t count)
 {
-    if (!keep->logging || keep->sync_failed) return;
+    if (!keep->logging) return;
     os_mutex_lock(&keep->lock);
+    if (keep->sync_failed && !keep->abandoned) {
+        keep->end++; /* good when a snapshot has it */
+        os_mutex_unlock(&keep->lock);
+        return;
+    }
     struct buffer *pending = &keep->pending;
     const bool idle = pending->len == 0, due = keep->sync_due;
     if (idle) (void)buffer_extend(pending, KEEP_GROUP_BYTES);
@@ -76,6 +81,7 @@ void keep_append(struct keep *keep, const struct keep_command *commands, size_t 
     keep->appended += count;
     keep->end += pending->len - before;
     const bool failed = buffer_failed(pending);
+    if (failed) keep->abandoned = false;
     keep->sync_due = due || keep->policy == FSYNC_EVERYSEC;
     if (keep->policy == FSYNC_ALWAYS ? idle : keep->sync_due && !due) os_cond_signal(&keep->work);
     os_mutex_unlock(&keep->lock);
@@ -107,6 +113,28 @@ static void end_turn(struct keep *keep)
     if (missed) tell(keep);
 }
 
+void keep_take_turn(struct keep *keep) { (void)take_turn(keep, true); }
+
+void keep_take_files(struct keep *keep)
+{
+    os_mutex_lock(&keep->lock);
+    keep->closing = true;
+    while (keep->syncing) (void)os_cond_wait(&keep->done, &keep->lock, OS_FOREVER);
+    os_mutex_unlock(&keep->lock);
+}
+
+void keep_end_turn(struct keep *keep)
+{
+    os_mutex_lock(&keep->lock);
+    keep->closing = false;
+    os_mutex_unlock(&keep->lock);
+    end_turn(keep);
+    os_mutex_lock(&keep->lock);
+    os_cond_broadcast(&keep->work);
+    os_mutex_unlock(&keep->lock);
+    tell(keep);
+}
+
 /* What belongs to the present file becomes the group. */
 static bool take_group(struct keep *keep)
 {
@@ -114,7 +142,9 @@ static bool take_group(struct keep *keep)
     struct buffer *pending = &keep->pending;
     const bool cut = keep->cut_due;
     const size_t len = cut ? keep->cut : pending->len;
-    const bool any = len > KEEP_GROUP_BYTES;
+    /* Under `always` a group says that the log before it is durable. */
+    const bool waits = keep->old.file && keep->policy == FSYNC_ALWAYS;
+    const bool any = len > KEEP_GROUP_BYTES && !waits;
     if (any) {
         const struct buffer spare = keep->group;
         keep->group = *pending;
@@ -140,7 +170,7 @@ static bool take_group(struct keep *keep)
 static int lay_out(struct keep_log *log, size_t more, struct kith_error *err)
 {
     if (log->offset + more <= log->allocated) return 0;
-    const uint64_t bytes = more > ALLOCATE_BYTES ? more : ALLOCATE_BYTES;
+    const uint64_t bytes = more > KEEP_ALLOCATE_BYTES ? more : KEEP_ALLOCATE_BYTES;
     const int rc = os_allocate(log->file, log->offset, bytes, err);
     if (rc == 0) log->allocated = log->offset + bytes;
     return rc;
@@ -158,6 +188,7 @@ static int write_group(struct keep *keep)
     }
     if (keep->write_failed) keep_say(keep, 1, "the log can be written again");
     keep->write_failed = false;
+    log->chain = keep_chain(log->chain, keep->group.data);
     log->offset += keep->group.len;
     keep->log_bytes += keep->group.len;
     keep->written = keep->group_ticket;
@@ -182,28 +213,71 @@ int keep_write(struct keep *keep)
     return rc;
 }
 
-/* With the turn, or with `syncing` set: the file stays. `ticket`: all that is written. */
-static int sync_file(struct keep *keep, uint64_t ticket)
+int keep_write_rest(struct keep *keep)
+{
+    int rc = 0;
+    while (rc == 0 && (keep->group.len || keep->cut > KEEP_GROUP_BYTES)) rc = write_turn(keep);
+    return rc;
+}
+
+/* ---- syncing ---- */
+
+struct sync_work {
+    struct os_file *file;
+    bool old;                /* the log before the present one, which ended */
+    uint64_t offset, ticket; /* where it ended before the sync began */
+};
+
+/* false: there is nothing to sync, or it makes no sense any more. */
+static bool begin_sync(struct keep *keep, struct sync_work *work)
+{
+    os_mutex_lock(&keep->lock);
+    while (keep->closing || keep->syncing)
+        (void)os_cond_wait(&keep->done, &keep->lock, OS_FOREVER);
+    const bool old = keep->old.file != NULL;
+    const struct keep_log *log = old ? &keep->old : &keep->log;
+    *work = (struct sync_work){ log->file, old, log->offset,
+                                old ? keep->old_ticket : (uint64_t)keep->written };
+    const bool due = old || keep->synced < work->ticket;
+    keep->syncing = log->file && due && !keep->sync_failed;
+    const bool begun = keep->syncing;
+    os_mutex_unlock(&keep->lock);
+    return begun;
+}
+
+/* The present log may have become the old one meanwhile, and have grown. */
+static void end_sync(struct keep *keep, const struct sync_work *work, bool good)
 {
     struct kith_error err;
-    const uint64_t offset = keep->log.offset;
-    const int rc = os_sync(keep->log.file, &err);
-    if (rc) {
-        keep_fail(keep, &keep->sync_failed, "the log cannot be synced", &err);
-        return rc;
+    os_mutex_lock(&keep->lock);
+    if (good && keep->synced < work->ticket) keep->synced = work->ticket;
+    if (good && work->old) {
+        keep->old = (struct keep_log){ 0 };
+        keep->log.durable = KEEP_HEADER_BYTES;
+    } else if (good && keep->log.file == work->file) {
+        keep->log.durable = work->offset;
     }
-    keep->log.durable = offset;
-    if (keep->synced < ticket) keep->synced = ticket;
-    return 0;
+    keep->syncing = false;
+    os_cond_broadcast(&keep->done);
+    os_mutex_unlock(&keep->lock);
+    if (!good || !work->old) return;
+    const int rc = os_truncate(work->file, work->offset, &err);
+    (void)rc; /* zeros at the end mean the same */
+    os_close(work->file);
 }
 
 int keep_sync(struct keep *keep)
 {
-    if (!take_turn(keep, true)) return 0;
-    int rc = write_turn(keep);
-    if (rc == 0 && keep->synced < keep->written) rc = sync_file(keep, keep->written);
-    end_turn(keep);
-    return rc;
+    struct sync_work work = { .old = true };
+    struct kith_error err;
+    int rc = 0;
+    while (rc == 0 && work.old && begin_sync(keep, &work)) {
+        rc = os_sync(work.file, &err);
+        if (rc) keep_fail(keep, &keep->sync_failed, "the log cannot be synced", &err);
+        end_sync(keep, &work, rc == 0);
+    }
+    if (rc && keep->opts.lost) keep->opts.lost(keep->opts.ctx);
+    return keep->sync_failed ? KITH_EIO : 0;
 }
 
 uint64_t keep_ticket(const struct keep *keep)
@@ -269,91 +343,19 @@ int keep_wait_synced(struct keep *keep, uint64_t ticket, int64_t deadline_us)
     return wait_for_sync(keep, ticket, deadline_us);
 }
 
-/* ---- from one file to the next ---- */
-
-void keep_take_turn(struct keep *keep)
-{
-    (void)take_turn(keep, true);
-    os_mutex_lock(&keep->lock);
-    keep->replacing = true;
-    while (keep->syncing) (void)os_cond_wait(&keep->done, &keep->lock, OS_FOREVER);
-    os_mutex_unlock(&keep->lock);
-}
-
-void keep_end_turn(struct keep *keep)
-{
-    os_mutex_lock(&keep->lock);
-    keep->replacing = false;
-    os_mutex_unlock(&keep->lock);
-    end_turn(keep);
-    os_mutex_lock(&keep->lock);
-    os_cond_broadcast(&keep->work);
-    os_mutex_unlock(&keep->lock);
-    tell(keep);
-}
-
-void keep_close_log(struct keep *keep)
-{
-    struct keep_log *log = &keep->log;
-    struct kith_error err;
-    if (!log->file) return;
-    const int rc = os_truncate(log->file, log->offset, &err);
-    (void)rc; /* zeros at the end mean the same */
-    os_close(log->file);
-    log->file = NULL;
-}
-
-int keep_switch(struct keep *keep)
-{
-    int rc = 0;
-    while (rc == 0 && !keep->abandoned && (keep->group.len || keep->cut > KEEP_GROUP_BYTES))
-        rc = write_turn(keep);
-    if (rc == 0 && keep->log.file && !keep->abandoned) rc = sync_file(keep, keep->written);
-    if (rc) return rc;
-    if (keep->abandoned) {
-        keep->synced = keep->written = keep->cut_ticket;
-        buffer_clear(&keep->group);
-    }
-    keep_close_log(keep);
-    os_mutex_lock(&keep->lock);
-    keep->log.file = keep->next.file;
-    keep->log.number = keep->next.number;
-    keep->log.offset = keep->log.durable = keep->log.allocated = KEEP_HEADER_BYTES;
-    keep->next.file = NULL;
-    keep->cut_due = false;
-    keep->abandoned = false;
-    os_mutex_unlock(&keep->lock);
-    return 0;
-}
-
 /* ---- the syncer ---- */
 
 /* Under `always`: all that came, then the next. */
 static void sync_always(struct keep *keep)
 {
-    const int rc = keep_sync(keep);
+    int rc = keep_sync(keep); /* the log before, if it ended just now */
+    if (rc == 0) rc = keep_write(keep);
+    if (rc == 0) rc = keep_sync(keep);
     tell(keep);
     if (rc == 0) return;
     os_mutex_lock(&keep->lock); /* no space: not at once again */
     if (!keep->stopping)
         (void)os_cond_wait(&keep->work, &keep->lock, os_now_us(keep->opts.os) + EVERY_US / 10);
-    os_mutex_unlock(&keep->lock);
-}
-
-void keep_sync_beside(struct keep *keep)
-{
-    os_mutex_lock(&keep->lock);
-    while (keep->replacing || keep->syncing)
-        (void)os_cond_wait(&keep->done, &keep->lock, OS_FOREVER);
-    keep->syncing = keep->log.file && !keep->sync_failed && keep->synced < keep->written;
-    const bool sync = keep->syncing;
-    const uint64_t written = keep->written;
-    os_mutex_unlock(&keep->lock);
-    if (!sync) return;
-    (void)sync_file(keep, written);
-    os_mutex_lock(&keep->lock);
-    keep->syncing = false;
-    os_cond_broadcast(&keep->done);
     os_mutex_unlock(&keep->lock);
 }
 
@@ -368,13 +370,13 @@ static void sync_later(struct keep *keep)
     keep->sync_due = keep->write_failed;
     os_mutex_unlock(&keep->lock);
     if (keep->write_failed && keep_write(keep) == 0) tell(keep);
-    keep_sync_beside(keep);
+    (void)keep_sync(keep);
 }
 
 /* Idle means blocked: until something was appended. */
 static bool has_work(const struct keep *keep)
 {
-    const bool waits = keep->cut_due && keep->written >= keep->cut_ticket; /* for the new file */
+    const bool waits = keep->cut_due && keep->synced >= keep->cut_ticket; /* for the new file */
     if (keep->sync_failed || keep->abandoned || waits) return false;
     return keep->policy == FSYNC_ALWAYS ? keep->synced < keep->end : keep->sync_due;
 }

@@ -230,13 +230,13 @@ static void cut(struct keep *keep, bool logging)
     cache_unlock(keep->opts.cache);
 }
 
-/* The old file to its end, then the new one. After a failed sync the old one ends where it was. */
-static int change_log(struct keep *keep, struct kith_error *err)
+/* Room for the first changes, so that none of them waits for the disk's own log. */
+static uint64_t lay_out(struct os_file *file)
 {
-    keep_take_turn(keep);
-    const int rc = keep->next.file ? keep_switch(keep) : 0;
-    keep_end_turn(keep);
-    return rc ? error_set(err, rc, "the log cannot be written") : 0;
+    struct kith_error err;
+    int rc = os_allocate(file, KEEP_HEADER_BYTES, KEEP_ALLOCATE_BYTES, &err);
+    if (rc == 0) rc = os_sync(file, &err);
+    return KEEP_HEADER_BYTES + (rc ? 0 : KEEP_ALLOCATE_BYTES);
 }
 
 static int prepare(struct keep *keep, bool logging, struct kith_error *err)
@@ -251,8 +251,10 @@ static int prepare(struct keep *keep, bool logging, struct kith_error *err)
     int rc = keep_create(keep, KEEP_SNAPSHOT, saving->number, &saving->file, err);
     struct os_file *log = NULL;
     if (rc == 0 && logging) rc = keep_create(keep, KEEP_LOG, saving->number, &log, err);
+    const uint64_t allocated = log ? lay_out(log) : 0;
     os_mutex_lock(&keep->lock);
-    keep->next = (struct keep_log){ .file = log, .number = saving->number };
+    keep->next = (struct keep_log){ .file = log, .number = saving->number,
+                                    .allocated = allocated };
     if (rc) keep->log_end--; /* logs are numbered without gaps */
     os_mutex_unlock(&keep->lock);
     return rc;
@@ -273,23 +275,37 @@ static int publish(struct keep *keep, bool logging, struct kith_error *err)
     return 0;
 }
 
+/* A snapshot that `current` may name stays, whatever failed: the next start removes what is not
+ * wanted. */
+static int take(struct keep *keep, bool logging, struct kith_error *err)
+{
+    struct kith_error why = { 0 };
+    cut(keep, logging);
+    const bool anew = keep->abandoned;
+    const int changed = anew ? 0 : keep_change_log(keep, &why);
+    (void)keep_sync(keep); /* the old log: nobody waits for it */
+    int rc = write_all(keep, err);
+    if (rc == 0 && changed) rc = error_set(err, changed, "%s", why.text);
+    const bool named = rc == 0;
+    if (rc == 0) rc = publish(keep, logging, err);
+    if (rc == 0 && anew) rc = keep_begin_anew(keep, err);
+    if (rc && anew) keep_drop_next(keep, !named);
+    if (!named) keep_remove(keep, KEEP_SNAPSHOT, keep->saving.number);
+    return rc;
+}
+
 static int save_once(struct keep *keep, struct kith_error *err)
 {
     const bool logging = keep->logging || keep->begins;
-    int rc = change_log(keep, err); /* what an earlier one could not */
-    if (rc == 0) rc = prepare(keep, logging, err);
-    if (rc == 0) {
-        /* What is synced now need not be when everybody waits for the new file. */
-        if (keep->policy != FSYNC_ALWAYS) keep_sync_beside(keep);
-        cut(keep, logging);
-        const int changed = change_log(keep, err);
-        rc = write_all(keep, err);
-        if (rc == 0) rc = changed;
-    }
+    if (keep->sync_failed) keep_drop_next(keep, true);
+    int rc = keep_change_log(keep, err); /* what an earlier one could not */
+    if (rc) return rc;
+    rc = prepare(keep, logging, err);
+    (void)keep_sync(keep); /* the old log must be; of this one little is left for later */
+    if (rc == 0) rc = take(keep, logging, err);
+    else keep_remove(keep, KEEP_SNAPSHOT, keep->saving.number);
     os_close(keep->saving.file);
     keep->saving.file = NULL;
-    if (rc == 0) rc = publish(keep, logging, err);
-    else keep_remove(keep, KEEP_SNAPSHOT, keep->saving.number);
     return rc;
 }
 
@@ -308,6 +324,7 @@ static void run_saver(void *ctx)
     keep->saver_rc = rc;
     keep->saver_running = false;
     keep->saving_since_ms = 0;
+    keep->tried_us = os_now_us(keep->opts.os);
     keep->save_seconds = (os_now_us(keep->opts.os) - began) / 1000000;
     if (rc == 0) {
         keep->saves++;

@@ -10,6 +10,7 @@
 #include "redis/keep_bind.h"
 
 #define TURN_MS 1000
+#define LOST_MS 10000 /* a log that could not be synced: between two tries to replace it */
 
 static bool wants_files(const struct redis_settings *settings)
 {
@@ -37,7 +38,7 @@ static bool should_begin(const struct redis *redis)
 int64_t persist_due_ms(const struct redis *redis)
 {
     if (!redis->keep) return should_begin(redis) ? TURN_MS : INT64_MAX;
-    const bool idle = redis->dirty == redis->dirty_saved &&
+    const bool idle = redis->dirty == redis->dirty_saved && !redis->write_refusal &&
                       redis->settings.appendonly == keep_is_logging(redis->keep) &&
                       redis->settings.appendfsync == redis->policy;
     return idle ? INT64_MAX : TURN_MS;
@@ -148,6 +149,8 @@ void persist_turn(struct redis *redis)
     if (info.saving) return;
     if (info.between_logs) {
         begin_save(redis, "the append log has no next file yet");
+    } else if (info.lost_for_ms >= LOST_MS) {
+        begin_save(redis, "the append log is lost");
     } else if (due.settings.appendonly) {
         if (log_is_long(&due, &info)) begin_save(redis, "the append log has grown");
     } else if (save_point_reached(&due, &info)) {
