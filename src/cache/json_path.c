@@ -1,5 +1,5 @@
 /* See json_path.h. */
-#include "cache/json_path.h"
+#include "cache/json_filter.h"
 
 #include <string.h>
 
@@ -10,17 +10,19 @@
 
 struct reader {
     const char *at, *end;
+    bool inner;       /* of a filter: an operator ends a name */
+    unsigned nesting; /* of filters */
 };
 
-static bool is_name(char c)
+static bool is_name(const struct reader *in, char c)
 {
-    return !strchr(".[]'\"()?*, ", c);
+    return !strchr(".[]'\"()?*, ", c) && !(in->inner && strchr("<>=!&|~\t\r\n", c));
 }
 
 static const char *read_name(struct reader *in, struct json_path_step *step)
 {
     const char *start = in->at;
-    while (in->at < in->end && is_name(*in->at)) in->at++; /* a NUL is none */
+    while (in->at < in->end && is_name(in, *in->at)) in->at++; /* a NUL is none */
     if (in->at == start) return "a name is expected";
     *step = (struct json_path_step){.kind = STEP_MEMBER,
                                     .name = {start, (size_t)(in->at - start)}};
@@ -41,7 +43,7 @@ static const char *read_quoted(struct reader *in, struct json_path_step *step)
     return NULL;
 }
 
-static const char *read_index(struct reader *in, struct json_path_step *step)
+static const char *read_number(struct reader *in, int64_t *out)
 {
     int64_t index = 0;
     const bool negative = *in->at == '-';
@@ -52,29 +54,77 @@ static const char *read_index(struct reader *in, struct json_path_step *step)
         index = index * 10 + (*in->at - '0');
     }
     if (in->at == start) return "an index or a name in quotes is expected";
-    *step = (struct json_path_step){.kind = STEP_INDEX, .index = negative ? -index : index};
+    *out = negative ? -index : index;
+    return NULL;
+}
+
+static void skip_blanks(struct reader *in)
+{
+    while (in->at < in->end && (*in->at == ' ' || *in->at == '\t')) in->at++;
+}
+
+static bool is_at(struct reader *in, char c)
+{
+    skip_blanks(in);
+    return in->at < in->end && *in->at == c;
+}
+
+/* begin:end:stride, each of which may be absent; the first was read. */
+static const char *read_slice(struct reader *in, struct json_path_step *step, int64_t begin)
+{
+    const char *why = NULL;
+    *step = (struct json_path_step){.kind = STEP_SLICE, .index = begin, .end = INT64_MAX,
+                                    .stride = 1};
+    in->at++;
+    if (!is_at(in, ':') && !is_at(in, ']') && !is_at(in, ',')) why = read_number(in, &step->end);
+    if (why || !is_at(in, ':')) return why;
+    in->at++;
+    if (!is_at(in, ']') && !is_at(in, ',')) why = read_number(in, &step->stride);
+    return why || step->stride > 0 ? why : "the step of a slice is not positive";
+}
+
+/* One selector between brackets. */
+static const char *read_selector(struct reader *in, struct json_path_step *step)
+{
+    int64_t number = 0;
+    skip_blanks(in);
+    if (in->at == in->end) return "a bracket is not closed";
+    if (*in->at == '*') {
+        *step = (struct json_path_step){.kind = STEP_ALL};
+        in->at++;
+        return NULL;
+    }
+    if (*in->at == '\'' || *in->at == '"') return read_quoted(in, step);
+    if (*in->at == '?') {
+        const char *start = ++in->at;
+        const char *why = json_filter_check(&in->at, in->end, in->nesting + 1);
+        *step = (struct json_path_step){.kind = STEP_FILTER,
+                                        .name = {start, (size_t)(in->at - start)}};
+        return why;
+    }
+    const char *why = *in->at == ':' ? NULL : read_number(in, &number);
+    if (why) return why;
+    if (is_at(in, ':')) return read_slice(in, step, number);
+    *step = (struct json_path_step){.kind = STEP_INDEX, .index = number};
     return NULL;
 }
 
 static const char *read_brackets(struct reader *in, struct json_path_step *step)
 {
-    const char *why = NULL;
-    in->at++;
-    if (in->at == in->end) return "a bracket is not closed";
-    if (*in->at == '?') return "filters in paths are not supported";
-    if (*in->at == '*') {
-        *step = (struct json_path_step){.kind = STEP_ALL};
+    const char *start = ++in->at;
+    const char *why = read_selector(in, step);
+    size_t count = 1;
+    for (; !why && is_at(in, ','); count++) {
         in->at++;
-    } else if (*in->at == '\'' || *in->at == '"') {
-        why = read_quoted(in, step);
-    } else if (*in->at != ':') {
-        why = read_index(in, step);
+        why = read_selector(in, step);
     }
     if (why) return why;
-    if (in->at == in->end) return "a bracket is not closed";
-    if (*in->at == ':') return "slices in paths are not supported";
-    if (*in->at == ',') return "unions in paths are not supported";
-    return *in->at++ == ']' ? NULL : "a bracket is not closed";
+    if (!is_at(in, ']')) return "a bracket is not closed";
+    if (count > 1)
+        *step = (struct json_path_step){.kind = STEP_UNION,
+                                        .name = {start, (size_t)(in->at - start)}};
+    in->at++;
+    return NULL;
 }
 
 static const char *read_step(struct reader *in, struct json_path_step *step)
@@ -99,9 +149,23 @@ static const char *read_step(struct reader *in, struct json_path_step *step)
     return why;
 }
 
+const char *json_path_parse_inner(const char **at, const char *end, unsigned nesting,
+                                  struct json_path *out)
+{
+    struct reader in = {*at, end, true, nesting};
+    *out = (struct json_path){0};
+    while (in.at < in.end && (*in.at == '.' || *in.at == '[')) {
+        if (out->count == JSON_PATH_STEPS_MAX) return "a path has too many steps";
+        const char *why = read_step(&in, &out->steps[out->count++]);
+        if (why) return why;
+    }
+    *at = in.at;
+    return NULL;
+}
+
 const char *json_path_parse(struct kith_str text, struct json_path *out)
 {
-    struct reader in = {text.data, text.data + text.len};
+    struct reader in = {text.data, text.data + text.len, false, 0};
     out->count = 0;
     out->legacy = text.len == 0 || text.data[0] != '$';
     if (!out->legacy) in.at++;
@@ -140,6 +204,7 @@ static int add(struct json_matches *out, const struct json_match *match)
 }
 
 struct selecting {
+    struct json_node *root;
     const struct json_path_step *step;
     struct json_matches *out;
     struct map64 seen; /* of steps that descend: nodes that were given */
@@ -158,6 +223,50 @@ static int add_child(struct selecting *state, const struct json_match *from, uin
     return add(state->out, &match);
 }
 
+/* begin:end of so many, in order */
+static void clamp(const struct json_path_step *step, int64_t count, int64_t *first, int64_t *end)
+{
+    *first = step->index < 0 ? step->index + count : step->index;
+    *end = step->end < 0 ? step->end + count : step->end;
+    if (*first < 0) *first = 0;
+    if (*end > count) *end = count;
+}
+
+static bool is_in_slice(const struct json_path_step *step, int64_t place, int64_t count)
+{
+    int64_t first, end;
+    clamp(step, count, &first, &end);
+    return place >= first && place < end && (place - first) % step->stride == 0;
+}
+
+/* 1: the selector names this child; 0: it does not. */
+static int names_child(struct selecting *state, const struct json_path_step *step,
+                       const struct json_node *node, uint32_t place)
+{
+    const bool list = node->kind == JSON_ARRAY;
+    switch (step->kind) {
+    case STEP_MEMBER: return !list && json_node_find(node, step->name) == place;
+    case STEP_INDEX:
+        return list && (step->index < 0 ? step->index + (int64_t)node->count : step->index) ==
+                           (int64_t)place;
+    case STEP_SLICE: return list && is_in_slice(step, place, node->count);
+    case STEP_FILTER:
+        return json_filter_test(step->name, state->root, json_node_child(node, place));
+    case STEP_ALL: return 1;
+    case STEP_UNION: break;
+    }
+    struct reader in = {step->name.data, step->name.data + step->name.len, false, 0};
+    int rc = 0;
+    while (rc == 0 && in.at < in.end) { /* it was read before: every selector is one */
+        struct json_path_step one;
+        if (read_selector(&in, &one)) return 0;
+        rc = names_child(state, &one, node, place);
+        if (is_at(&in, ',')) in.at++;
+        else break;
+    }
+    return rc;
+}
+
 /* The children of one node that the step names. */
 static int step_into(struct selecting *state, const struct json_match *from)
 {
@@ -173,10 +282,12 @@ static int step_into(struct selecting *state, const struct json_match *from)
         if (node->kind != JSON_ARRAY || at < 0 || at >= (int64_t)node->count) return 0;
         return add_child(state, from, (uint32_t)at);
     }
-    int rc = 0;
-    for (uint32_t i = 0; rc == 0 && i < json_node_children(node); i++)
-        rc = add_child(state, from, i);
-    return rc;
+    for (uint32_t i = 0; i < json_node_children(node); i++) {
+        int rc = step->kind == STEP_ALL ? 1 : names_child(state, step, node, i);
+        if (rc > 0) rc = add_child(state, from, i);
+        if (rc < 0) return rc;
+    }
+    return 0;
 }
 
 static int descend(struct selecting *state, const struct json_match *from)
@@ -190,10 +301,10 @@ static int descend(struct selecting *state, const struct json_match *from)
     return rc;
 }
 
-static int take_step(const struct json_path_step *step, const struct json_matches *from,
-                     struct json_matches *out)
+static int take_step(struct json_node *root, const struct json_path_step *step,
+                     const struct json_matches *from, struct json_matches *out)
 {
-    struct selecting state = {.step = step, .out = out};
+    struct selecting state = {.root = root, .step = step, .out = out};
     int rc = 0;
     map64_init(&state.seen);
     for (size_t i = 0; rc == 0 && i < from->count; i++)
@@ -202,19 +313,31 @@ static int take_step(const struct json_path_step *step, const struct json_matche
     return rc;
 }
 
-int json_path_select(struct json_node *root, const struct json_path *path, size_t steps,
-                     struct json_matches *out)
+static int select_from(struct json_node *root, struct json_node *node,
+                       const struct json_path *path, size_t steps, struct json_matches *out)
 {
-    const struct json_match first = {root, NULL, 0, 0};
+    const struct json_match first = {node, NULL, 0, 0};
     struct json_matches now = {0};
     int rc = add(&now, &first);
     for (size_t i = 0; rc == 0 && i < steps; i++) {
         struct json_matches next = {0};
-        rc = take_step(&path->steps[i], &now, &next);
+        rc = take_step(root, &path->steps[i], &now, &next);
         json_matches_release(&now);
         now = next;
     }
     if (rc) json_matches_release(&now);
     else *out = now;
     return rc;
+}
+
+int json_path_select(struct json_node *root, const struct json_path *path, size_t steps,
+                     struct json_matches *out)
+{
+    return select_from(root, root, path, steps, out);
+}
+
+int json_path_select_below(struct json_node *root, struct json_node *node,
+                           const struct json_path *path, struct json_matches *out)
+{
+    return select_from(root, node, path, path->count, out);
 }

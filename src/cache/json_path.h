@@ -1,10 +1,11 @@
 /*
- * Paths into a JSON document: `$.a['b'][0][-1][*]..c.*` (JSONPath, RFC 9535, without slices,
- * filters and unions) and the legacy form `.a.b[0]` or `a.b`, which means one value.
+ * Paths into a JSON document: `$.a['b'][0][-1][*]..c.*[1:3][0,'x'][?@.n > 1]` (JSONPath, RFC 9535,
+ * filters in json_filter.h) and the legacy form `.a.b[0]` or `a.b`, which means one value.
  *
  * What a path selects comes in document order, a container before what is inside it, each node
  * once: so a caller that changes or removes the selected nodes from the last to the first never
- * touches what it already freed.
+ * touches what it already freed. So a slice goes forwards, and the values of a union come in the
+ * order of the document, too.
  */
 #ifndef KITH_CACHE_JSON_PATH_H
 #define KITH_CACHE_JSON_PATH_H
@@ -13,12 +14,15 @@
 
 #define JSON_PATH_STEPS_MAX 64u
 
-enum json_step_kind { STEP_MEMBER, STEP_INDEX, STEP_ALL };
+#define JSON_PATH_NESTING_MAX 2u /* paths in filters of paths */
+
+enum json_step_kind { STEP_MEMBER, STEP_INDEX, STEP_ALL, STEP_SLICE, STEP_UNION, STEP_FILTER };
 struct json_path_step {
     enum json_step_kind kind;
     bool descends; /* `..`: also of everything below */
-    struct kith_str name; /* borrows from the path's text */
-    int64_t index;
+    struct kith_str name; /* borrows from the path's text; UNION, FILTER: what stands inside */
+    int64_t index;        /* SLICE: where it begins */
+    int64_t end, stride;  /* SLICE; end INT64_MAX: open */
 };
 struct json_path {
     bool legacy;
@@ -27,6 +31,9 @@ struct json_path {
 };
 /* NULL, or why the text is no path. */
 const char *json_path_parse(struct kith_str text, struct json_path *out);
+/* The steps behind the `@` or `$` of a filter, up to an operator; *at goes behind them. */
+const char *json_path_parse_inner(const char **at, const char *end, unsigned nesting,
+                                  struct json_path *out);
 
 struct json_match {
     struct json_node *node;
@@ -42,5 +49,9 @@ void json_matches_release(struct json_matches *matches);
 /* The first `steps` steps of a path. KITH_ENOMEM. */
 KITH_NODISCARD int json_path_select(struct json_node *root, const struct json_path *path,
                                     size_t steps, struct json_matches *out);
+
+/* The same below a node of a document: `$` in a filter is the root. */
+KITH_NODISCARD int json_path_select_below(struct json_node *root, struct json_node *node,
+                                          const struct json_path *path, struct json_matches *out);
 
 #endif

@@ -80,6 +80,32 @@ int json_node_copy(struct heap *heap, const struct json_node *from, struct json_
     return rc;
 }
 
+bool json_node_equal(const struct json_node *a, const struct json_node *b)
+{
+    const bool numbers = (a->kind == JSON_INT || a->kind == JSON_DOUBLE) &&
+                         (b->kind == JSON_INT || b->kind == JSON_DOUBLE);
+    if (a->kind != b->kind && numbers) {
+        const double x = a->kind == JSON_INT ? (double)a->integer : a->number;
+        const double y = b->kind == JSON_INT ? (double)b->integer : b->number;
+        return !(x < y) && !(x > y);
+    }
+    if (a->kind != b->kind) return false;
+    if (a->kind == JSON_NULL) return true;
+    if (a->kind == JSON_BOOL) return a->boolean == b->boolean;
+    if (a->kind == JSON_INT) return a->integer == b->integer;
+    if (a->kind == JSON_DOUBLE) return !(a->number < b->number) && !(a->number > b->number);
+    if (a->count != b->count) return false;
+    if (a->kind == JSON_STRING) return !a->count || memcmp(a->text, b->text, a->count) == 0;
+    for (uint32_t i = 0; i < a->count; i++) {
+        uint32_t at = i;
+        if (a->kind == JSON_OBJECT)
+            at = json_node_find(b, (struct kith_str){a->members[i].name, a->members[i].name_len});
+        if (at == UINT32_MAX || !json_node_equal(json_node_child(a, i), json_node_child(b, at)))
+            return false;
+    }
+    return true;
+}
+
 /* ---- children ---- */
 
 static int grow(struct heap *heap, struct json_node *node, size_t item)
@@ -331,14 +357,14 @@ static size_t value_parts(const void *value)
     return node_parts(&((const struct json_tree *)value)->root);
 }
 
-static size_t node_bytes(const struct json_node *node)
+size_t json_node_bytes(const struct json_node *node)
 {
     size_t bytes = 0;
     if (node->kind == JSON_STRING) bytes = heap_size(node->text);
     if (node->kind == JSON_ARRAY) bytes = heap_size(node->items);
     if (node->kind == JSON_OBJECT) bytes = heap_size(node->members);
     for (uint32_t i = 0; i < json_node_children(node); i++) {
-        bytes += node_bytes(json_node_child(node, i));
+        bytes += json_node_bytes(json_node_child(node, i));
         if (node->kind == JSON_OBJECT) bytes += heap_size(node->members[i].name);
     }
     return bytes;
@@ -346,7 +372,7 @@ static size_t node_bytes(const struct json_node *node)
 
 static size_t value_bytes(const void *value)
 {
-    return heap_size(value) + node_bytes(&((const struct json_tree *)value)->root);
+    return heap_size(value) + json_node_bytes(&((const struct json_tree *)value)->root);
 }
 
 static const char *value_encoding(const struct cache_settings *settings, const void *value)

@@ -47,6 +47,9 @@ KITH_NODISCARD int json_node_parse(struct heap *heap, const char *text, size_t l
 KITH_NODISCARD int json_node_copy(struct heap *heap, const struct json_node *from,
                                   struct json_node *out);
 void json_node_release(struct heap *heap, struct json_node *node);
+/* The same value: members in any order, 1 and 1.0 alike. */
+bool json_node_equal(const struct json_node *a, const struct json_node *b);
+size_t json_node_bytes(const struct json_node *node); /* what hangs on it */
 unsigned json_node_depth(const struct json_node *node); /* a scalar: 0; []: 1; [[]]: 2 */
 
 /* Takes root, also on failure. NULL: no memory. */

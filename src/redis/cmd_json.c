@@ -236,6 +236,12 @@ static void run_json_strlen(struct redis_call *call) { answer_shape(call, JSON_S
     {.name = (text), .run = (function), .arity = (words), .categories = CAT_JSON,                  \
      .flags = (flag_bits), .first_key = 1, .last_key = 1, .key_step = 1}
 
+static const struct command debug_commands[] = {
+    {.name = "memory", .run = run_json_debug_memory, .arity = -3, .categories = CAT_JSON,
+     .flags = CMD_READ, .first_key = 2, .last_key = 2, .key_step = 1},
+    {.name = NULL},
+};
+
 const struct command json_commands[] = {
     COMMAND("json.set", run_json_set, -4, CMD_WRITE | CMD_DENY_OOM),
     COMMAND("json.get", run_json_get, -2, CMD_READ),
@@ -249,9 +255,20 @@ const struct command json_commands[] = {
     COMMAND("json.type", run_json_type, -2, CMD_READ),
     COMMAND("json.numincrby", run_json_numincrby, 4, CMD_WRITE | CMD_DENY_OOM),
     COMMAND("json.arrappend", run_json_arrappend, -4, CMD_WRITE | CMD_DENY_OOM),
+    COMMAND("json.nummultby", run_json_nummultby, 4, CMD_WRITE | CMD_DENY_OOM),
+    COMMAND("json.arrinsert", run_json_arrinsert, -5, CMD_WRITE | CMD_DENY_OOM),
+    COMMAND("json.arrindex", run_json_arrindex, -4, CMD_READ),
+    COMMAND("json.arrpop", run_json_arrpop, -2, CMD_WRITE),
+    COMMAND("json.arrtrim", run_json_arrtrim, 5, CMD_WRITE),
+    COMMAND("json.clear", run_json_clear, -2, CMD_WRITE),
+    COMMAND("json.toggle", run_json_toggle, 3, CMD_WRITE),
+    COMMAND("json.strappend", run_json_strappend, -3, CMD_WRITE | CMD_DENY_OOM),
+    COMMAND("json.resp", run_json_resp, -2, CMD_READ),
     COMMAND("json.objkeys", run_json_objkeys, -2, CMD_READ),
     COMMAND("json.objlen", run_json_objlen, -2, CMD_READ),
     COMMAND("json.arrlen", run_json_arrlen, -2, CMD_READ),
     COMMAND("json.strlen", run_json_strlen, -2, CMD_READ),
+    {.name = "json.debug", .arity = -2, .categories = CAT_JSON, .flags = CMD_READ,
+     .subcommands = debug_commands},
     {.name = NULL},
 };

@@ -10,7 +10,6 @@
 #include "redis/cmd_json.h"
 #include "redis/redis_internal.h"
 
-#define NOT_THERE "ERR could not perform this operation on a key that doesn't exist"
 #define TOO_DEEP "ERR the document would be nested too deep"
 
 static bool read_value(struct redis_call *call, struct kith_str text, struct json_node *out)
@@ -329,7 +328,7 @@ void run_json_del(struct redis_call *call)
     json_matches_release(&found);
 }
 
-/* ---- JSON.NUMINCRBY ---- */
+/* ---- JSON.NUMINCRBY, JSON.NUMMULTBY ---- */
 
 static bool is_number(const struct json_node *node)
 {
@@ -341,15 +340,18 @@ static double number_of(const struct json_node *node)
     return node->kind == JSON_INT ? (double)node->integer : node->number;
 }
 
-static bool sum_of(const struct json_node *a, const struct json_node *b, struct json_node *out)
+static bool result_of(bool times, const struct json_node *a, const struct json_node *b,
+                      struct json_node *out)
 {
-    int64_t sum;
+    int64_t whole;
     if (a->kind == JSON_INT && b->kind == JSON_INT &&
-        !__builtin_add_overflow(a->integer, b->integer, &sum)) {
-        *out = (struct json_node){.kind = JSON_INT, .integer = sum};
+        !(times ? __builtin_mul_overflow(a->integer, b->integer, &whole)
+                : __builtin_add_overflow(a->integer, b->integer, &whole))) {
+        *out = (struct json_node){.kind = JSON_INT, .integer = whole};
         return true;
     }
-    *out = (struct json_node){.kind = JSON_DOUBLE, .number = number_of(a) + number_of(b)};
+    const double x = number_of(a), y = number_of(b);
+    *out = (struct json_node){.kind = JSON_DOUBLE, .number = times ? x * y : x + y};
     return isfinite(out->number);
 }
 
@@ -383,16 +385,16 @@ static void answer_numbers(struct redis_call *call, const struct json_matches *f
     buffer_release(&out);
 }
 
-/* Either every sum can be made, or nothing is changed. */
-static void add_to_numbers(struct redis_call *call, const struct json_path *path,
+/* Either every result can be made, or nothing is changed. */
+static void change_numbers(struct redis_call *call, const struct json_path *path, bool times,
                            const struct json_matches *found, const struct json_node *by)
 {
-    struct json_node sum;
+    struct json_node result;
     size_t numbers = 0;
     for (size_t i = 0; i < found->count; i++) {
         if (!is_number(found->items[i].node)) continue;
         numbers++;
-        if (!sum_of(found->items[i].node, by, &sum)) {
+        if (!result_of(times, found->items[i].node, by, &result)) {
             call_error(call, "ERR result is not a number or an infinity");
             return;
         }
@@ -407,13 +409,15 @@ static void add_to_numbers(struct redis_call *call, const struct json_path *path
         return;
     }
     for (size_t i = 0; i < found->count; i++)
-        if (is_number(found->items[i].node) && sum_of(found->items[i].node, by, &sum))
-            *found->items[i].node = sum;
-    if (numbers) call_changed(call, call->argv[1], EVENT_MODULE, "json.numincrby");
+        if (is_number(found->items[i].node) && result_of(times, found->items[i].node, by, &result))
+            *found->items[i].node = result;
+    if (numbers)
+        call_changed(call, call->argv[1], EVENT_MODULE,
+                     times ? "json.nummultby" : "json.numincrby");
     answer_numbers(call, found, path->legacy);
 }
 
-void run_json_numincrby(struct redis_call *call)
+static void run_on_numbers(struct redis_call *call, bool times)
 {
     struct json_path path;
     struct json_matches found = {0};
@@ -422,7 +426,7 @@ void run_json_numincrby(struct redis_call *call)
     struct entry *entry = call_write(call, call->argv[1], VALUE_JSON);
     if (call->failed) return;
     if (!entry) {
-        call_error(call, NOT_THERE);
+        call_error(call, JSON_NOT_THERE);
         return;
     }
     struct json_tree *tree = entry_value(entry);
@@ -433,15 +437,60 @@ void run_json_numincrby(struct redis_call *call)
         return;
     }
     if (!json_select(call, tree, &path, &found)) return;
-    add_to_numbers(call, &path, &found, &by);
+    change_numbers(call, &path, times, &found, &by);
     json_matches_release(&found);
 }
 
+void run_json_numincrby(struct redis_call *call) { run_on_numbers(call, false); }
+void run_json_nummultby(struct redis_call *call) { run_on_numbers(call, true); }
+
 /* ---- JSON.ARRAPPEND ---- */
 
-/* The values of argv[3..] to every array; made once for each array before any is touched. */
-static bool append_values(struct redis_call *call, struct json_tree *tree,
-                          struct json_node *array, const struct json_node *values, size_t count)
+bool json_values_read(struct redis_call *call, size_t first, struct json_values *out)
+{
+    const size_t count = call->argc - first;
+    *out = (struct json_values){.items = mem_zalloc_array(count, sizeof *out->items)};
+    if (!out->items) {
+        call_no_memory(call);
+        return false;
+    }
+    for (; out->count < count; out->count++) {
+        struct json_node *node = &out->items[out->count];
+        if (!read_value(call, call->argv[first + out->count], node)) {
+            json_values_release(call, out);
+            return false;
+        }
+        if (out->depth < json_node_depth(node)) out->depth = json_node_depth(node);
+    }
+    return true;
+}
+
+bool json_value_read(struct redis_call *call, size_t at, struct json_values *out)
+{
+    *out = (struct json_values){.items = mem_zalloc(sizeof *out->items), .count = 1};
+    if (!out->items) call_no_memory(call);
+    if (out->items && read_value(call, call->argv[at], out->items)) return true;
+    mem_free(out->items);
+    return false;
+}
+
+void json_values_release(struct redis_call *call, struct json_values *values)
+{
+    for (size_t i = 0; i < values->count; i++)
+        json_node_release(cache_heap(call->cache), &values->items[i]);
+    mem_free(values->items);
+}
+
+bool json_values_fit(struct redis_call *call, const struct json_matches *found,
+                     const struct json_values *values)
+{
+    if (fits(found, values->depth + 1)) return true;
+    call_error(call, TOO_DEEP);
+    return false;
+}
+
+bool json_append_values(struct redis_call *call, struct json_tree *tree, struct json_node *array,
+                        const struct json_node *values, size_t count)
 {
     const uint32_t before = array->count;
     for (size_t i = 0; i < count; i++) {
@@ -458,58 +507,30 @@ static bool append_values(struct redis_call *call, struct json_tree *tree,
     return true;
 }
 
-static void append_to_arrays(struct redis_call *call, struct json_tree *tree,
-                             const struct json_path *path, struct json_matches *found,
-                             const struct json_node *values)
+static void append(struct redis_call *call, struct json_edit *edit,
+                   const struct json_values *values)
 {
-    size_t arrays = 0; /* a match becomes what is answered: index 1 and the length in depth */
-    if (path->legacy && (found->count == 0 || found->items[0].node->kind != JSON_ARRAY)) {
-        if (found->count == 0) json_no_path(call, call->argv[2]);
-        else call_errorf(call, "WRONGTYPE wrong type of path value - expected array but found %s",
-                         json_kind_name(found->items[0].node));
-        return;
-    }
-    for (size_t i = found->count; i-- > 0;) { /* inner arrays first: appending moves them */
-        struct json_match *at = &found->items[i];
-        at->index = at->node->kind == JSON_ARRAY;
+    size_t arrays = 0;
+    for (size_t i = edit->found.count; i-- > 0;) { /* inner arrays first: appending moves them */
+        struct json_match *at = &edit->found.items[i];
+        at->index = at->node->kind == JSON_ARRAY && i < json_edit_shown(edit);
         if (!at->index) continue;
-        if (!append_values(call, tree, at->node, values, call->argc - 3)) break;
+        if (!json_append_values(call, edit->tree, at->node, values->items, values->count)) break;
         at->depth = at->node->count;
         arrays++;
     }
     if (arrays) call_changed(call, call->argv[1], EVENT_MODULE, "json.arrappend");
-    if (call->failed) return;
-    if (!path->legacy) resp_array(call->reply, found->count);
-    for (size_t i = 0; i < (path->legacy ? 1 : found->count); i++) {
-        if (found->items[i].index) resp_integer(call->reply, found->items[i].depth);
-        else resp_null(call->reply);
-    }
+    if (!call->failed) json_edit_answer(call, edit);
 }
 
 void run_json_arrappend(struct redis_call *call)
 {
-    struct json_path path;
-    struct json_matches found = {0};
-    const size_t count = call->argc - 3;
-    if (!json_path_of(call, call->argv[2], &path)) return;
-    struct entry *entry = call_write(call, call->argv[1], VALUE_JSON);
-    if (call->failed) return;
-    if (!entry) {
-        call_error(call, NOT_THERE);
-        return;
+    struct json_edit edit;
+    struct json_values values;
+    if (!json_edit_begin(call, call->argv[2], JSON_ARRAY, &edit)) return;
+    if (json_values_read(call, 3, &values)) {
+        if (json_values_fit(call, &edit.found, &values)) append(call, &edit, &values);
+        json_values_release(call, &values);
     }
-    struct json_tree *tree = entry_value(entry);
-    struct json_node *values = mem_zalloc_array(count, sizeof *values);
-    unsigned depth = 0;
-    size_t made = 0;
-    if (!values) call_no_memory(call);
-    for (; values && made < count && read_value(call, call->argv[3 + made], &values[made]); made++)
-        if (depth < json_node_depth(&values[made])) depth = json_node_depth(&values[made]);
-    if (!call->failed && json_select(call, tree, &path, &found)) {
-        if (fits(&found, depth + 1)) append_to_arrays(call, tree, &path, &found, values);
-        else call_error(call, TOO_DEEP);
-    }
-    for (size_t i = 0; i < made; i++) json_node_release(tree->heap, &values[i]);
-    mem_free(values);
-    json_matches_release(&found);
+    json_matches_release(&edit.found);
 }

@@ -49,8 +49,6 @@ static void reads(void **state)
     BULK(s, "JSON.GET d $.none", "[]");
     BULK(s, "JSON.GET d INDENT ' ' NEWLINE '|' SPACE ' ' .b.c", "[| 1,| \"x\",| null|]");
     EXPECT(s, "JSON.GET none", "$-1\r\n");
-    EXPECT_HAS(s, "JSON.GET d '$[?(@.a)]'", "filters in paths are not supported");
-    EXPECT_HAS(s, "JSON.GET d '$[0:2]'", "slices in paths are not supported");
     EXPECT(s, "JSON.MGET d none $.a", "*2\r\n$3\r\n[1]\r\n$-1\r\n");
     BULK(s, "JSON.TYPE d", "object");
     EXPECT(s, "JSON.TYPE d $.b.c[*]", "*3\r\n$7\r\ninteger\r\n$6\r\nstring\r\n$4\r\nnull\r\n");

@@ -159,7 +159,7 @@ static void indexes(void **state)
     close_place(&at);
 }
 
-/* What the log holds is replayed, whatever was made since; collections of an earlier start count. */
+/* What the log holds is replayed; collections of an earlier start count. */
 static void restart(void **state)
 {
     (void)state;
