@@ -20,7 +20,7 @@
 
 static const struct command descriptions[] = {
     [LINE_GET] = { .name = "line|get", .flags = CMD_READ | CMD_FAST },
-    [LINE_SET] = { .name = "line|set", .flags = CMD_WRITE | CMD_DENY_OOM },
+    [LINE_SET] = { .name = "line|set", .flags = CMD_WRITE | CMD_DENY_OOM | CMD_BRIEF },
     [LINE_SETS] = { .name = "line|sets", .flags = CMD_WRITE | CMD_DENY_OOM },
     [LINE_SETX] = { .name = "line|setx", .flags = CMD_WRITE | CMD_DENY_OOM },
     [LINE_DEL] = { .name = "line|del", .flags = CMD_WRITE },

@@ -93,24 +93,36 @@ static void trim(const uint8_t **data, size_t *len)
 static bool ends_token(uint8_t c) { return c == ' ' || c == '\t'; }
 static bool is_quote(uint8_t c) { return c == '"' || c == '\''; }
 
-/* Bytes up to the first blank or quote; sixteen at a time where the processor can. */
-static size_t bare_len(const uint8_t *data, size_t len)
-{
-    size_t i = 0;
 #ifdef __SSE2__
+/* A bit for each of sixteen bytes that is a blank or a quote. */
+static unsigned stops(const uint8_t *data)
+{
     const __m128i two = _mm_set1_epi8(2), quote = _mm_set1_epi8('"'); /* ' ' is '"' without it */
     const __m128i tab = _mm_set1_epi8('\t'), single = _mm_set1_epi8('\'');
-    for (; i + 16 <= len; i += 16) {
-        const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(data + i));
-        const __m128i wide = _mm_cmpeq_epi8(_mm_or_si128(bytes, two), quote);
-        const __m128i others =
-            _mm_or_si128(_mm_cmpeq_epi8(bytes, tab), _mm_cmpeq_epi8(bytes, single));
-        const int found = _mm_movemask_epi8(_mm_or_si128(wide, others));
-        if (found) return i + (size_t)__builtin_ctz((unsigned)found);
+    const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)data);
+    const __m128i wide = _mm_cmpeq_epi8(_mm_or_si128(bytes, two), quote);
+    const __m128i others =
+        _mm_or_si128(_mm_cmpeq_epi8(bytes, tab), _mm_cmpeq_epi8(bytes, single));
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(wide, others));
+}
+#endif
+
+/* Where the first blank or quote is, from `at` on; sixteen bytes at a time where the processor can:
+ * the last sixteen are looked at once more for what is left of them. */
+static size_t bare_end(const uint8_t *data, size_t len, size_t at)
+{
+#ifdef __SSE2__
+    for (; at + 16 <= len; at += 16) {
+        const unsigned found = stops(data + at);
+        if (found) return at + (size_t)__builtin_ctz(found);
+    }
+    if (len >= 16) {
+        const unsigned found = at < len ? stops(data + len - 16) >> (16 - (len - at)) : 0;
+        return found ? at + (size_t)__builtin_ctz(found) : len;
     }
 #endif
-    while (i < len && !ends_token(data[i]) && !is_quote(data[i])) i++;
-    return i;
+    while (at < len && !ends_token(data[at]) && !is_quote(data[at])) at++;
+    return at;
 }
 
 /* What a backslash and this byte mean inside quotes; -1: just themselves. */
@@ -171,7 +183,7 @@ int line_split(struct line_words *words, const void *line, size_t len)
     size_t at = 0;
     trim(&data, &len);
     while (at < len) {
-        size_t end = at + bare_len(data + at, len - at);
+        size_t end = bare_end(data, len, at);
         const bool bare = end == len || ends_token(data[end]);
         if (!bare) end = at + token_end(data + at, len - at);
         const int rc = bare ? add(words, (const char *)data + at, end - at)

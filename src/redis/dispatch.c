@@ -32,6 +32,7 @@
 #define WARM 16u /* commands whose keys are asked for together */
 #define SHORT_BYTES 1024u /* of a reply, of a word */
 #define SHORT_WORDS 8u
+#define CALENDAR_NS 100000000 /* how long a reading of the calendar is good for */
 #define SHARED_NS 1000000 /* who wants to know of shorter times gets each measured */
 
 void redis_refresh(struct redis *redis)
@@ -108,7 +109,22 @@ RARE static void refuse_arity(struct session *session, struct command_entry *ent
     refuse(session, entry, text);
 }
 
-/* ---- running ---- */
+/* ---- time ---- */
+
+/* One clock tells both times; the calendar's is asked for again when a tenth of a second has gone,
+ * so a clock that was set is followed. */
+void redis_read_time(struct redis *redis)
+{
+    const int64_t since = os_now_ns(redis->os) - redis->calendar_ns;
+    redis->now_ns = redis->calendar_ns + since;
+    if (redis->calendar_ms && since >= 0 && since < CALENDAR_NS) {
+        cache_set_now(redis->cache, redis->calendar_ms + since / 1000000);
+        return;
+    }
+    cache_begin(redis->cache);
+    redis->calendar_ns = redis->now_ns;
+    redis->calendar_ms = cache_now_ms(redis->cache);
+}
 
 static int64_t count_calls(struct redis *redis, struct command_entry *entry, unsigned calls)
 {
@@ -128,6 +144,16 @@ static void count_shared(struct redis *redis)
     if (redis->shared_calls) (void)count_calls(redis, redis->shared, redis->shared_calls);
     redis->shared_calls = 0;
 }
+
+void redis_share_begin(struct redis *redis) { redis->sharing = true; }
+
+void redis_share_end(struct redis *redis)
+{
+    count_shared(redis);
+    redis->sharing = false;
+}
+
+/* ---- running ---- */
 
 /* Afterwards: nothing that it did takes long. */
 static bool may_share(const struct redis *redis, const struct command_entry *entry,
@@ -430,7 +456,7 @@ static void warm(const struct session *session, struct batch *batch)
 void session_run_batch(struct session *session, struct batch *batch)
 {
     struct redis *redis = session->redis;
-    redis->sharing = true;
+    redis_share_begin(redis);
     while (batch->done < batch->count && session->state == SESSION_RUNNING && !session->closing) {
         if (batch->done % WARM == 0) warm(session, batch);
         const struct kith_str *argv = &batch->words[batch->done_words];
@@ -441,6 +467,5 @@ void session_run_batch(struct session *session, struct batch *batch)
         batch->done++;
         batch->done_words += item->words;
     }
-    count_shared(redis);
-    redis->sharing = false;
+    redis_share_end(redis);
 }

@@ -38,7 +38,7 @@ int private_open_soon(struct redis *redis, struct session **out)
 static int begin(struct session *session, struct buffer *out, size_t bytes)
 {
     struct redis *redis = session->redis;
-    cache_begin(redis->cache);
+    redis_read_time(redis);
     if (session->closing) {
         cache_unlock(redis->cache);
         return KITH_ECLOSED;
@@ -48,7 +48,7 @@ static int begin(struct session *session, struct buffer *out, size_t bytes)
     session->bytes_in += bytes;
     redis->counters.bytes_in += bytes;
     redis->counters.reads++;
-    redis->now_ns = os_now_ns(redis->os);
+    redis_share_begin(redis);
     return 0;
 }
 
@@ -65,6 +65,7 @@ int private_begin_soon(struct session *session, struct buffer *out, size_t bytes
 
 void private_end(struct session *session)
 {
+    redis_share_end(session->redis);
     session->reply.out = &session->out;
     cache_unlock(session->redis->cache);
 }

@@ -180,6 +180,11 @@ KITH_NODISCARD int redis_write_file(const struct redis *redis, const char *path,
 void redis_apply_settings(struct redis *redis);
 
 /* dispatch.c */
+/* When the keyspace lock was taken: the clocks of this turn. */
+void redis_read_time(struct redis *redis);
+/* Around the commands of one batch: quick neighbours may be measured together. */
+void redis_share_begin(struct redis *redis);
+void redis_share_end(struct redis *redis);
 /* Runs a command that was admitted; its words and its reply are the caller's. */
 void redis_call_run(struct redis *redis, struct session *session, struct command_entry *entry,
                     struct redis_call *call);

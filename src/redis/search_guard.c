@@ -67,6 +67,7 @@ const char *search_guard_refusal(struct redis *redis, unsigned db, const struct 
                                  size_t argc)
 {
     struct kith_str key;
+    if (!search_of(redis)->guard->names.count) return NULL;
     return search_guard_finds(redis, db, argv, argc, &key).data
                ? "ERR the key is a document of a collection of another door: write its rows there"
                : NULL;

@@ -19,7 +19,6 @@
 #include "redis/client_memory.h"
 #include "redis/keep_bind.h"
 
-#define CALENDAR_NS 100000000
 #define WAITING_BYTES_MAX (1u << 20) /* of input, while a session does not run */
 
 static const char protected_text[] =
@@ -36,25 +35,10 @@ static const char protected_text[] =
     "authentication password for the default user. NOTE: You only need to do one of the above "
     "things in order for the server to start accepting connections from the outside.";
 
-/* One clock tells both times; the calendar's is asked for again when a tenth of a second has gone,
- * so a clock that was set is followed. */
-static void read_time(struct redis *redis)
-{
-    const int64_t since = os_now_ns(redis->os) - redis->calendar_ns;
-    redis->now_ns = redis->calendar_ns + since;
-    if (redis->calendar_ms && since >= 0 && since < CALENDAR_NS) {
-        cache_set_now(redis->cache, redis->calendar_ms + since / 1000000);
-        return;
-    }
-    cache_begin(redis->cache);
-    redis->calendar_ns = redis->now_ns;
-    redis->calendar_ms = cache_now_ms(redis->cache);
-}
-
 static void begin(struct redis *redis)
 {
     cache_lock(redis->cache);
-    read_time(redis);
+    redis_read_time(redis);
 }
 
 static void end(struct redis *redis) { cache_unlock(redis->cache); }
