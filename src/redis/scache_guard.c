@@ -1,7 +1,8 @@
 /*
  * A text becomes five sums, one for each class of marks. Cues are added up: that is the same in any
  * order and counts repeats. All others are folded in one behind the other, because "from Rome to
- * Paris" is not "from Paris to Rome". So no mark is kept. See scache_guard.h.
+ * Paris" is not "from Paris to Rome". So no mark is kept but the first names, because people write
+ * them small. See scache_guard.h.
  *
  * The text is read once, in chunks between blanks, from which surrounding punctuation is taken. A
  * chunk with a digit and no letter is a number ("10:30", "1,000"), and a unit behind it is a cue
@@ -18,8 +19,12 @@
 
 enum mark { MARK_NUMBER, MARK_CUE, MARK_QUOTE, MARK_NAME, MARK_CODE, MARK_KINDS };
 
+#define NAMES_MAX 16u
+
 struct marks {
     uint64_t sums[MARK_KINDS];
+    struct kith_str names[NAMES_MAX];
+    size_t name_count; /* NAMES_MAX + 1: too many */
 };
 
 static void add(struct marks *marks, enum mark kind, const char *text, size_t len)
@@ -117,6 +122,9 @@ static void add_word(struct marks *marks, const char *text, size_t len, bool beg
     if (len > 2 && memcmp(text + len - 2, "'s", 2) == 0) len -= 2;
     else if (len > 4 && memcmp(text + len - 4, "\xe2\x80\x99s", 4) == 0) len -= 4;
     add(marks, MARK_NAME, text, len);
+    if (marks->name_count < NAMES_MAX)
+        marks->names[marks->name_count] = (struct kith_str){text, len};
+    if (marks->name_count <= NAMES_MAX) marks->name_count++;
 }
 
 static void add_words(struct marks *marks, const char *text, size_t len, bool begins)
@@ -205,6 +213,7 @@ static void add_plain_chunk(struct marks *marks, const char *text, size_t len, b
 static void add_chunk(struct marks *marks, const char *text, size_t len, bool begins)
 {
     char plain[GUARD_WORD_MAX];
+    const size_t known = marks->name_count;
     while (len > 0 && strchr("([{,;:.!?'\"", text[0]) && text[0]) {
         if (text[0] == '.' && len > 1 && is_word(text[1])) break; /* ".5", ".bashrc" */
         text++;
@@ -212,11 +221,10 @@ static void add_chunk(struct marks *marks, const char *text, size_t len, bool be
     }
     while (len > 0 && text[len - 1] && strchr(".,;:!?)]}'\"", text[len - 1])) len--;
     if (len == 0) return;
-    if (!is_ascii(text, len) && len <= sizeof plain) {
-        len = plain_digits(text, len, plain);
-        text = plain;
-    }
-    add_plain_chunk(marks, text, len, begins);
+    const size_t more = is_ascii(text, len) || len > sizeof plain ? len
+                                                                  : plain_digits(text, len, plain);
+    add_plain_chunk(marks, more < len ? plain : text, more, begins);
+    if (more < len && marks->name_count > known) marks->name_count = NAMES_MAX + 1; /* not kept */
 }
 
 /* ---- quotes ---- */
@@ -286,6 +294,8 @@ static void read_marks(struct kith_str text, struct marks *marks)
 {
     struct reader in = {.text = text.data, .len = text.len};
     bool begins = true;
+    memset(marks->sums, 0, sizeof marks->sums);
+    marks->name_count = 0;
     while (in.at < in.len) {
         const char c = in.text[in.at];
         if (is_blank(c)) {
@@ -304,11 +314,51 @@ static void read_marks(struct kith_str text, struct marks *marks)
     }
 }
 
+/* ---- names written small ---- */
+
+static bool is_acronym(struct kith_str name) { return name.len > 1 && is_upper(name.data[1]); }
+
+/* "france" is France, "us" is not US. */
+static bool has_name(struct kith_str text, struct kith_str name)
+{
+    char mine[GUARD_WORD_MAX], theirs[GUARD_WORD_MAX];
+    struct guard_text rest = {text.data, 0, text.len};
+    struct guard_word at;
+    if (name.len > sizeof mine) return false;
+    guard_fold(name.data, name.len, mine);
+    for (; guard_word_behind(&rest, &at); rest.from = at.at + at.len) {
+        if (at.len != name.len) continue;
+        guard_fold(text.data + at.at, at.len, theirs);
+        if (memcmp(is_acronym(name) ? text.data + at.at : theirs,
+                   is_acronym(name) ? name.data : mine, name.len) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool has_names(struct kith_str text, const struct marks *marks)
+{
+    for (size_t i = 0; i < marks->name_count; i++)
+        if (i == NAMES_MAX || !has_name(text, marks->names[i])) return false;
+    return true;
+}
+
+/* The same names, unless one text writes them small or has them in another order, which is for
+ * guard_changes_places to judge: where it can. */
+static bool names_agree(struct kith_str a, const struct marks *left, struct kith_str b,
+                        const struct marks *right)
+{
+    if (left->sums[MARK_NAME] == right->sums[MARK_NAME]) return true;
+    return guard_is_short(a) && guard_is_short(b) && has_names(b, left) && has_names(a, right);
+}
+
 bool scache_guard_agrees(struct kith_str a, struct kith_str b)
 {
-    struct marks left = {{0}}, right = {{0}};
+    struct marks left, right;
     read_marks(a, &left);
     read_marks(b, &right);
-    return memcmp(&left, &right, sizeof left) == 0 && !guard_differs_in_place(a, b) &&
+    for (int kind = 0; kind < MARK_KINDS; kind++)
+        if (kind != MARK_NAME && left.sums[kind] != right.sums[kind]) return false;
+    return names_agree(a, &left, b, &right) && !guard_differs_in_place(a, b) &&
            !guard_changes_places(a, b);
 }

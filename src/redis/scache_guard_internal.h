@@ -95,5 +95,7 @@ bool guard_differs_in_place(struct kith_str a, struct kith_str b);
 
 /* Both prompts have words that changed places, or something else in the place of a name. */
 bool guard_changes_places(struct kith_str a, struct kith_str b);
+/* So few words that guard_changes_places looks at all of them. */
+bool guard_is_short(struct kith_str text);
 
 #endif

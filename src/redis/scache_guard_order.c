@@ -217,6 +217,35 @@ static bool is_shuffled(const struct prompt *a, const struct prompt *b)
     return shuffled;
 }
 
+static bool has(const struct prompt *in, const char *text)
+{
+    for (size_t i = 0; i < in->count; i++)
+        if (is_text(&in->words[i], text)) return true;
+    return false;
+}
+
+static bool asks_with_do(const struct prompt *in)
+{
+    return has(in, "do") || has(in, "does") || has(in, "did");
+}
+
+/* Of "what do cats eat" and "what eats cats" only one asks for what is eaten. */
+static bool asks_otherwise(const struct prompt *a, const struct prompt *b)
+{
+    const bool asks = has(a, "who") || has(a, "whom") || has(a, "what") || has(a, "which");
+    if (!asks || asks_with_do(a) == asks_with_do(b)) return false;
+    size_t last = 0;
+    bool turned = false;
+    for (size_t i = a->first; i < a->end; i++) {
+        const struct word *word = &a->words[i];
+        if (word->filler || word->loose) continue;
+        if (word->partner == LONE) return false;
+        turned |= word->partner < last;
+        last = word->partner;
+    }
+    return turned;
+}
+
 /* ---- active and passive ---- */
 
 static bool is_participle(const struct prompt *in, size_t at)
@@ -254,13 +283,6 @@ static size_t place_of(const struct prompt *in, const struct word *word)
     for (size_t i = 0; i < in->count; i++)
         if (same_sense(&in->words[i], word)) return i;
     return LONE;
-}
-
-static bool has(const struct prompt *in, const char *text)
-{
-    for (size_t i = 0; i < in->count; i++)
-        if (is_text(&in->words[i], text)) return true;
-    return false;
 }
 
 enum voice { VOICE_UNKNOWN, VOICE_SAME, VOICE_TURNED };
@@ -320,6 +342,16 @@ static bool comes_first(struct kith_str a, struct kith_str b)
     return a.len == 0 || memcmp(a.data, b.data, a.len) <= 0;
 }
 
+bool guard_is_short(struct kith_str text)
+{
+    struct guard_text rest = {text.data, 0, text.len};
+    struct guard_word at;
+    size_t count = 0;
+    for (; guard_word_behind(&rest, &at); rest.from = at.at + at.len)
+        if (++count > ORDER_MAX || at.len > GUARD_WORD_MAX) return false;
+    return true;
+}
+
 bool guard_changes_places(struct kith_str a, struct kith_str b)
 {
     if (!comes_first(a, b)) return guard_changes_places(b, a);
@@ -334,5 +366,5 @@ bool guard_changes_places(struct kith_str a, struct kith_str b)
     if (joined_turn(&mine, &theirs)) return false;
     pair_up(&mine, &theirs, equal);
     pair_up(&mine, &theirs, same_sense);
-    return changes_sides(&mine) || is_shuffled(&mine, &theirs);
+    return changes_sides(&mine) || is_shuffled(&mine, &theirs) || asks_otherwise(&mine, &theirs);
 }
