@@ -200,6 +200,7 @@ static int read_filter(struct schema_reader *in)
 {
     char error[256] = "";
     struct expr *filter = arena_zalloc(&in->index->arena, sizeof *filter);
+    in->index->filter_text = in->words[in->at];
     const int rc = filter ? expr_parse(&in->index->arena, in->words[in->at++], filter, error,
                                        sizeof error)
                           : KITH_ENOMEM;
@@ -226,8 +227,9 @@ static int read_index_value(struct schema_reader *in)
     if (reads(in, "language")) in->index->language = in->words[in->at++];
     else if (reads(in, "score_field")) in->index->score_field = in->words[in->at++];
     else if (reads(in, "payload_field")) in->index->payload_field = in->words[in->at++];
-    else if (str_is(in->words[in->at], "language_field") || str_is(in->words[in->at], "temporary"))
-        return refuse(in, "Option is not supported") - 1;
+    else if (reads(in, "language_field")) in->index->language_field = in->words[in->at++];
+    else if (str_is(in->words[in->at], "temporary"))
+        return refuse(in, "TEMPORARY indexes are not supported: drop it with FT.DROPINDEX") - 1;
     else return 0;
     return 1;
 }
@@ -267,6 +269,11 @@ static bool read_language(struct schema_reader *in)
     struct search_index *index = in->index;
     const int rc = search_stemmer_new(index->language.len ? index->language : str_of("english"),
                                       &index->stemmer);
+    if (rc == 0 && index->language_field.len) {
+        index->languages = search_languages_new();
+        if (!index->languages) call_no_memory(in->call);
+        return index->languages != NULL;
+    }
     if (rc == 0) return true;
     if (rc == KITH_EINVAL) call_errorf(in->call, "Unsupported language %.*s",
                                        (int)(index->language.len & 63), index->language.data);

@@ -25,6 +25,7 @@ struct search_index *search_ready(struct redis_call *call, struct kith_str name)
         return NULL;
     }
     if (!search_allowed(call, index, false)) return NULL;
+    index->uses++;
     if (search_catch_up(call->redis, index) == 0) return index;
     call_no_memory(call);
     return NULL;
@@ -143,6 +144,32 @@ static void run_ft_aliasdel(struct redis_call *call)
     note_definition(call);
 }
 
+/* ---- the same, where it makes no difference ---- */
+
+static void run_ft_createifnx(struct redis_call *call)
+{
+    if (search_find(call->redis, call->argv[1])) resp_ok(call->reply);
+    else run_ft_create(call);
+}
+
+static void run_ft_dropindexifx(struct redis_call *call)
+{
+    if (search_find(call->redis, call->argv[1])) run_ft_dropindex(call);
+    else resp_ok(call->reply);
+}
+
+static void run_ft_aliasaddifnx(struct redis_call *call)
+{
+    if (*find_alias(call, call->argv[1])) resp_ok(call->reply);
+    else run_ft_aliasadd(call);
+}
+
+static void run_ft_aliasdelifx(struct redis_call *call)
+{
+    if (*find_alias(call, call->argv[1])) run_ft_aliasdel(call);
+    else resp_ok(call->reply);
+}
+
 /* ---- FT.TAGVALS ---- */
 
 static void run_ft_tagvals(struct redis_call *call)
@@ -188,6 +215,12 @@ static const struct command cursor_commands[] = {
     {.name = NULL},
 };
 
+static const struct command config_commands[] = {
+    COMMAND("get", run_ft_config_get, 3, CMD_READ),
+    COMMAND("set", run_ft_config_set, 4, CMD_READ),
+    {.name = NULL},
+};
+
 const struct command search_commands[] = {
     COMMAND("ft.create", run_ft_create, -5, CMD_WRITE | CMD_DENY_OOM),
     COMMAND("ft.alter", run_ft_alter, -6, CMD_WRITE | CMD_DENY_OOM),
@@ -212,6 +245,13 @@ const struct command search_commands[] = {
     KEYED("ft.sugget", run_ft_sugget, -3, CMD_READ),
     KEYED("ft.sugdel", run_ft_sugdel, 3, CMD_WRITE),
     KEYED("ft.suglen", run_ft_suglen, 2, CMD_READ),
+    COMMAND("ft.profile", run_ft_profile, -5, CMD_READ),
+    COMMAND("ft._createifnx", run_ft_createifnx, -5, CMD_WRITE | CMD_DENY_OOM),
+    COMMAND("ft._dropindexifx", run_ft_dropindexifx, -2, CMD_WRITE),
+    COMMAND("ft._aliasaddifnx", run_ft_aliasaddifnx, 3, CMD_WRITE),
+    COMMAND("ft._aliasdelifx", run_ft_aliasdelifx, 2, CMD_WRITE),
+    {.name = "ft.config", .arity = -2, .categories = CAT_SEARCH, .flags = CMD_READ,
+     .subcommands = config_commands},
     {.name = "ft.cursor", .arity = -2, .categories = CAT_SEARCH, .flags = CMD_READ,
      .subcommands = cursor_commands},
     {.name = NULL},

@@ -47,7 +47,7 @@ static void add_text_word(struct word_list *list, const char *data, size_t len)
         list->bytes.len = start;
         list->ends.len -= 8;
     } else if (list->stemmed && list->rc == 0) {
-        list->rc = search_stem(list->index->stemmer, word, &stem);
+        list->rc = search_stem(search_stemmer_now(list->index), word, &stem);
         if (list->rc == 0) buffer_put(&list->stems, stem.data, stem.len);
         buffer_put_u64(&list->stem_ends, list->stems.len);
     }
@@ -388,6 +388,21 @@ static float score_of(const struct search_index *index, const struct entry *entr
     return score >= 0 && score <= 1 ? (float)score : (float)index->score;
 }
 
+/* LANGUAGE_FIELD of the document. */
+static int choose_language(const struct search_index *index, const struct entry *entry)
+{
+    struct buffer text;
+    int rc = 0;
+    if (!index->languages) return 0;
+    buffer_init(&text);
+    if (!plain_text(index, entry, index->language_field, &text)) buffer_clear(&text);
+    if (buffer_failed(&text)) rc = KITH_ENOMEM;
+    else
+        rc = search_languages_choose(index, (struct kith_str){(const char *)text.data, text.len});
+    buffer_release(&text);
+    return rc;
+}
+
 static struct search_doc *new_doc(const struct search_index *index, const struct entry *entry)
 {
     const struct kith_str key = entry_key(entry);
@@ -418,6 +433,8 @@ int search_doc_read(const struct search_index *index, const struct entry *entry,
     if (!ok) return 0;
     int rc = is_wanted(index, entry, &wanted);
     if (rc || !wanted) return rc;
+    rc = choose_language(index, entry);
+    if (rc) return rc;
     struct search_doc *doc = new_doc(index, entry);
     rc = doc ? 0 : KITH_ENOMEM;
     for (size_t i = 0; rc == 0 && ok && i < index->field_count; i++)

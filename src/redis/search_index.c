@@ -340,6 +340,7 @@ void search_index_free(struct search_index *index)
     for (size_t i = 0; i < index->field_count; i++) mem_free(index->fields[i].path);
     search_stemmer_free(index->stemmer);
     search_lexicon_free(&index->synonyms);
+    search_languages_free(index->languages);
     arena_release(&index->arena);
     index->cap = 0;
     count_tables(index);
@@ -374,6 +375,10 @@ void search_redefine(struct search_index *index, struct search_index *fresh)
     SWAP(score_field);
     SWAP(payload_field);
     SWAP(language);
+    SWAP(language_field);
+    SWAP(languages);
+    SWAP(filter_text);
+    SWAP(score);
     index->rebuild = true;
     index->scanning = false;
     search_index_free(fresh);

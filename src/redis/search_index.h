@@ -89,8 +89,12 @@ struct search_index {
     struct search_stemmer *stemmer; /* owns; NULL: none */
     struct arena arena;             /* of the filter */
     struct expr *filter;            /* in the arena; NULL: every document */
+    struct kith_str filter_text;
     double score;
-    struct kith_str score_field, payload_field, language; /* in words; empty: none, english */
+    /* In words; empty: none, english. */
+    struct kith_str score_field, payload_field, language, language_field;
+    struct search_languages *languages; /* owns; of LANGUAGE_FIELD; NULL: there is none */
+    uint64_t uses; /* searches and aggregations */
     struct kith_str *words; /* owns: FT.CREATE as it was typed */
     size_t word_count;
     const struct kith_str *prefixes; /* in words; none: every key */

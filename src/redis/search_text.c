@@ -87,3 +87,47 @@ int search_stem(struct search_stemmer *stemmer, struct kith_str word, struct kit
     *out = stemmer->len ? (struct kith_str){stemmer->stem, stemmer->len} : word;
     return 0;
 }
+
+/* ---- LANGUAGE_FIELD ---- */
+
+#define LANGUAGES_MAX 64u /* Snowball has fewer */
+
+struct search_languages {
+    struct search_stemmer *now; /* borrows; NULL: the index's */
+    char names[LANGUAGES_MAX][32];
+    struct search_stemmer *stemmers[LANGUAGES_MAX]; /* owns */
+    size_t count;
+};
+
+struct search_languages *search_languages_new(void)
+{
+    return mem_zalloc(sizeof(struct search_languages));
+}
+
+void search_languages_free(struct search_languages *languages)
+{
+    for (size_t i = 0; languages && i < languages->count; i++)
+        search_stemmer_free(languages->stemmers[i]);
+    mem_free(languages);
+}
+
+int search_languages_choose(const struct search_index *index, struct kith_str name)
+{
+    struct search_languages *languages = index->languages;
+    languages->now = NULL;
+    if (name.len == 0 || name.len >= sizeof languages->names[0]) return 0;
+    for (size_t i = 0; i < languages->count && !languages->now; i++)
+        if (str_is(name, languages->names[i])) languages->now = languages->stemmers[i];
+    if (languages->now || languages->count == LANGUAGES_MAX) return 0;
+    const int rc = search_stemmer_new(name, &languages->now);
+    if (rc) return rc == KITH_ENOMEM ? rc : 0;
+    char *copy = languages->names[languages->count];
+    for (size_t i = 0; i < name.len; i++) copy[i] = (char)(name.data[i] | 32);
+    languages->stemmers[languages->count++] = languages->now;
+    return 0;
+}
+
+struct search_stemmer *search_stemmer_now(const struct search_index *index)
+{
+    return index->languages && index->languages->now ? index->languages->now : index->stemmer;
+}

@@ -19,6 +19,15 @@ void search_stemmer_free(struct search_stemmer *stemmer); /* NULL is a no-op */
 KITH_NODISCARD int search_stem(struct search_stemmer *stemmer, struct kith_str word,
                                struct kith_str *out);
 
+/* The stemmers of documents that name their language. */
+struct search_languages;
+struct search_languages *search_languages_new(void); /* NULL: no memory */
+void search_languages_free(struct search_languages *languages); /* NULL is a no-op */
+/* The next documents are of this language; of no bytes, or one that nobody knows: the index's. */
+KITH_NODISCARD int search_languages_choose(const struct search_index *index, struct kith_str name);
+/* Of the document that is read. */
+struct search_stemmer *search_stemmer_now(const struct search_index *index);
+
 /* What an index leaves out when it names no words of its own. */
 #define SEARCH_STOP_WORDS 33u
 extern const struct kith_str search_stop_words[SEARCH_STOP_WORDS];

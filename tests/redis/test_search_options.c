@@ -103,12 +103,74 @@ static void breadth(void **state)
     redis_free(redis);
 }
 
+/* LANGUAGE_FIELD: each document by its own language, the index's where it names none. */
+static void languages(void **state)
+{
+    (void)state;
+    struct redis *redis = door_open();
+    struct session *s = session_open_local(redis);
+    ASK(s, "FT.CREATE^i^PREFIX^1^d:^LANGUAGE_FIELD^l^SCHEMA^t^TEXT", "+OK\r\n");
+    (void)ask(s, "HSET^d:1^l^German^t^die Katzen", 0, 0);
+    (void)ask(s, "HSET^d:2^l^klingon^t^the houses", 0, 0);
+    (void)ask(s, "HSET^d:3^t^his houses", 0, 0);
+    (void)ask(s, "HSET^d:4^l^german^t^running", 0, 0);
+    ASK(s, "FT.SEARCH^i^Katze^LANGUAGE^german^NOCONTENT", "*2\r\n:1\r\n$3\r\nd:1\r\n");
+    ASK(s, "FT.SEARCH^i^house^NOCONTENT", "*3\r\n:2\r\n$3\r\nd:2\r\n$3\r\nd:3\r\n");
+    ASK(s, "FT.SEARCH^i^runs^LIMIT^0^0", "*1\r\n:0\r\n");
+    (void)ask(s, "HSET^d:4^l^english", 0, 0);
+    ASK(s, "FT.SEARCH^i^runs^LIMIT^0^0", "*1\r\n:1\r\n");
+    ASK_HAS(s, "FT.INFO^i", "$16\r\ndefault_language\r\n$7\r\nenglish\r\n$14\r\nlanguage_field\r\n"
+                            "$1\r\nl\r\n");
+    ASK(s, "FT.CREATE^j^TEMPORARY^10^SCHEMA^t^TEXT",
+        "-TEMPORARY indexes are not supported: drop it with FT.DROPINDEX near `TEMPORARY`\r\n");
+    session_close_local(s);
+    redis_free(redis);
+}
+
+static void about(void **state)
+{
+    (void)state;
+    struct redis *redis = door_open();
+    struct session *s = session_open_local(redis);
+    fill(s);
+    ASK(s, "FT.CONFIG^GET^TIMEOUT", "*1\r\n*2\r\n$7\r\nTIMEOUT\r\n$1\r\n0\r\n");
+    ASK_HAS(s, "FT.CONFIG^GET^*", "*7\r\n*2\r\n$15\r\nDEFAULT_DIALECT\r\n$1\r\n2\r\n");
+    ASK(s, "FT.CONFIG^SET^default_dialect^2", "+OK\r\n");
+    ASK(s, "FT.CONFIG^SET^TIMEOUT^5", "-ERR TIMEOUT is always 0\r\n");
+    ASK(s, "FT.CONFIG^SET^NO^5", "-No such configuration option\r\n");
+    ASK_HAS(s, "FT.PROFILE^i^SEARCH^LIMITED^QUERY^fox^NOCONTENT",
+            "*2\r\n*2\r\n:1\r\n$3\r\nd:1\r\n*3\r\n*2\r\n$18\r\nTotal profile time\r\n");
+    ASK_HAS(s, "FT.PROFILE^i^AGGREGATE^QUERY^*^GROUPBY^0^REDUCE^COUNT^0^AS^c",
+            "*2\r\n*2\r\n:1\r\n*2\r\n$1\r\nc\r\n$1\r\n3\r\n*3\r\n");
+    ASK(s, "FT.PROFILE^i^SEARCH^QUERY^@no:x", "-Unknown field at offset 3 near :x\r\n");
+    ASK(s, "FT.PROFILE^i^FIND^QUERY^x", "-No `SEARCH` or `AGGREGATE` provided\r\n");
+    ASK(s, "FT.PROFILE^i^SEARCH^x^y", "-The QUERY keyword is expected\r\n");
+    ASK(s, "FT._CREATEIFNX^i^SCHEMA^t^TEXT", "+OK\r\n");
+    ASK(s, "FT._ALIASADDIFNX^a^i", "+OK\r\n");
+    ASK(s, "FT._ALIASADDIFNX^a^i", "+OK\r\n");
+    ASK(s, "FT.SEARCH^a^fox^NOCONTENT", "*2\r\n:1\r\n$3\r\nd:1\r\n");
+    ASK(s, "FT._ALIASDELIFX^a", "+OK\r\n");
+    ASK(s, "FT._ALIASDELIFX^a", "+OK\r\n");
+    (void)door_reply(s, "HELLO 3");
+    ASK(s, "FT.CONFIG^GET^TIMEOUT", "%1\r\n$7\r\nTIMEOUT\r\n$1\r\n0\r\n");
+    ASK_HAS(s, "FT.PROFILE^i^SEARCH^QUERY^fox^NOCONTENT", "%2\r\n$7\r\nResults\r\n%5\r\n");
+    ASK_HAS(s, "FT.INFO^i", "%32\r\n$10\r\nindex_name\r\n$1\r\ni\r\n");
+    ASK_HAS(s, "FT.INFO^i", "$14\r\nnumber_of_uses\r\n:");
+    ASK_HAS(s, "FT.INFO^i", "$12\r\nIndex Errors\r\n%3\r\n$17\r\nindexing failures\r\n:0\r\n");
+    ASK(s, "FT._DROPINDEXIFX^i", "+OK\r\n");
+    ASK(s, "FT._DROPINDEXIFX^i", "+OK\r\n");
+    session_close_local(s);
+    redis_free(redis);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(filters),
         cmocka_unit_test(carried),
         cmocka_unit_test(breadth),
+        cmocka_unit_test(languages),
+        cmocka_unit_test(about),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

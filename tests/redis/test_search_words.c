@@ -45,7 +45,8 @@ static void spelling(void **state)
     struct session *s = session_open_local(redis);
     ASK(s, "FT.DICTADD^names^Hello^hallo^hello", ":3\r\n");
     ASK(s, "FT.DICTADD^names^hallo^help", ":1\r\n");
-    ASK(s, "FT.DICTDUMP^names", "*4\r\n$5\r\nHello\r\n$5\r\nhallo\r\n$5\r\nhello\r\n$4\r\nhelp\r\n");
+    ASK(s, "FT.DICTDUMP^names",
+        "*4\r\n$5\r\nHello\r\n$5\r\nhallo\r\n$5\r\nhello\r\n$4\r\nhelp\r\n");
     ASK(s, "FT.DICTDEL^names^Hello^nobody", ":1\r\n");
     ASK(s, "FT.DICTDEL^nothing^x", ":0\r\n");
     ASK(s, "FT.DICTDUMP^nothing", "-could not open dict key\r\n");
