@@ -179,12 +179,8 @@ static int open_redis(struct running *run, struct kith_error *err)
 static int listen_on(struct running *run, bool optional, struct kith_error *err)
 {
     const struct redis_settings *settings = &run->door.settings;
-    size_t count = redis_door_plan(&run->door, NULL, (uint16_t)settings->port, optional,
-                                   run->doors);
-    if (settings->port == 0) { /* the unix socket alone */
-        if (count && run->doors[count - 1].path) run->doors[0] = run->doors[count - 1];
-        count = count && run->doors[0].path ? 1 : 0;
-    }
+    const struct redis_door_where where = {.port = (uint16_t)settings->port, .optional = optional};
+    const size_t count = redis_door_plan(&run->door, &where, run->doors);
     const struct net_opts opts = {
         .os = run->os,
         .doors = run->doors,
@@ -206,9 +202,12 @@ static int open_net(struct running *run, struct kith_error *err)
     int rc = listen_on(run, true, err);
     if (rc) rc = listen_on(run, false, err);
     if (rc) {
+        const struct redis_settings *settings = &run->door.settings;
+        const bool tls = strstr(err->text, "(redis-tls)") != NULL;
         say(run, LOG_ERROR, err->text);
-        (void)snprintf(text, sizeof text, "Failed listening on port %lld (tcp), aborting.",
-                       (long long)run->door.settings.port);
+        (void)snprintf(text, sizeof text, "Failed listening on port %lld (%s), aborting.",
+                       (long long)(tls ? settings->tls_port : settings->port),
+                       tls ? "tls" : "tcp");
         return error_set(err, rc, "%s", text);
     }
     redis_set_settled(run->door.redis, on_settled, run->net);
@@ -239,6 +238,7 @@ static int open_all(struct running *run, struct kith_error *err)
         say(run, LOG_WARNING, "protected-mode is off and there is no password: whoever reaches "
                               "this port may read and delete everything");
     if (settings->port) say(run, LOG_INFO, "Ready to accept connections tcp");
+    if (settings->tls_port) say(run, LOG_INFO, "Ready to accept connections tls");
     if (settings->unixsocket) say(run, LOG_INFO, "Ready to accept connections unix");
     os_service_notify("READY=1");
     return 0;

@@ -144,6 +144,18 @@ static int gather_redis(struct serve *serve, struct kith_error *err)
     return rc;
 }
 
+/* A redis.conf was written for a process of its own. */
+static void tell_left_out(struct serve *serve)
+{
+    struct buffer names;
+    buffer_init(&names);
+    redis_door_left_out(&serve->redis, &names);
+    if (names.len)
+        say(serve, LOG_WARNING, "%s: ignored, because settings of kith serve stand for them: %.*s",
+            serve->config->redis_config, (int)names.len, (const char *)names.data);
+    buffer_release(&names);
+}
+
 static bool has_redis(const struct serve *serve)
 {
     return serve->config->redis_port || os_service_socket("redis") >= 0;
@@ -178,6 +190,7 @@ static int open_redis(struct serve *serve, struct kith_error *err)
     if (!has_redis(serve) && !has_line(serve)) return 0;
     int rc = gather_redis(serve, err);
     if (rc) return rc;
+    tell_left_out(serve);
     if (snprintf(dir, sizeof dir, "%s/keyspace", config->data) >= (int)sizeof dir)
         return error_set(err, KITH_EINVAL, "the path of the data is too long");
     const uint64_t port = redis_port(serve);
@@ -225,13 +238,17 @@ static void plan_redis(struct serve *serve)
     if (!serve->redis.redis || !has_redis(serve)) return;
     const bool from_file = *config->redis_config && !strcmp(config->bind, "127.0.0.1");
     const uint64_t port = redis_port(serve);
-    const size_t count = redis_door_plan(&serve->redis, from_file ? NULL : config->bind,
-                                         port == CONFIG_PORT_AUTO ? 0 : (uint16_t)port, false,
-                                         doors);
+    const struct redis_door_where where = {
+        .bind = from_file ? NULL : config->bind,
+        .port = port == CONFIG_PORT_AUTO ? 0 : (uint16_t)port,
+        .any_port = port == CONFIG_PORT_AUTO || os_service_socket("redis") >= 0,
+    };
+    const size_t count = redis_door_plan(&serve->redis, &where, doors);
     for (size_t i = 0; i < count; i++) {
-        doors[i].tls = config->tls == CONFIG_TLS_OFF || doors[i].path ? NULL : &serve->tls;
-        if (i == 0 && !doors[i].path) doors[i].fd = os_service_socket("redis");
-        if (port || doors[i].fd >= 0 || doors[i].path) serve->doors[serve->door_count++] = doors[i];
+        const bool clear = !doors[i].tls && !doors[i].path;
+        if (clear && config->tls != CONFIG_TLS_OFF) doors[i].tls = &serve->tls;
+        if (clear && i == 0) doors[i].fd = os_service_socket("redis");
+        serve->doors[serve->door_count++] = doors[i];
     }
 }
 

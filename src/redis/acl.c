@@ -217,6 +217,8 @@ struct acl_user *acl_find(const struct acl *acl, struct kith_str name)
 struct acl_user *acl_add(struct acl *acl, struct kith_str name)
 {
     struct acl_user *user = acl_user_new(name);
+    if (user && acl->redis->settings.acl_pubsub_default == CHANNELS_ALL)
+        user->selectors[0]->all_channels = true;
     if (user && map_put(&acl->users, name.data, name.len, (uintptr_t)user)) {
         acl_user_free(user);
         return NULL;

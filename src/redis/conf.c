@@ -3,7 +3,8 @@
  *
  * `save`, `rename-command` and `user` add up over lines; the first `save` takes the place of the
  * defaults and an empty one forgets those before it. Everything else is the last line's. Users come
- * at the end, when commands have their names.
+ * at the end, when commands have their names. Directives without an effect are told of in a few
+ * lines of the log, names that nobody knows in one each.
  */
 #include "redis/conf.h"
 
@@ -13,12 +14,15 @@
 #include "redis/acl.h"
 #include "redis/redis_internal.h"
 
+#define IDLE_LINE_BYTES 600u
+
 struct applying {
     struct redis *redis; /* NULL: parameters alone */
     const struct redis_settings *settings;
     struct redis_settings trial;
     struct resp_parser words;
     struct buffer value;
+    struct buffer idle; /* names without an effect */
     bool save_seen;
     size_t position;
     struct kith_error *err;
@@ -98,6 +102,27 @@ static bool is_ignored(struct kith_str name)
            text_matches(str_of("slave-*"), name, true);
 }
 
+static void flush_idle(struct applying *at)
+{
+    if (at->idle.len) redis_log(at->redis, 1, "ignored, without an effect here: %.*s",
+                                (int)at->idle.len, (const char *)at->idle.data);
+    buffer_clear(&at->idle);
+}
+
+/* Later lines of the log must not be cut short, nor each name have a line of its own. */
+static void tell_idle(struct applying *at, struct kith_str name, bool known)
+{
+    if (!at->redis) return;
+    if (!known && !is_ignored(name)) {
+        redis_log(at->redis, 1, "the unknown directive '%.*s' is ignored", (int)name.len,
+                  name.data);
+        return;
+    }
+    if (at->idle.len + name.len > IDLE_LINE_BYTES) flush_idle(at);
+    if (at->idle.len) buffer_put(&at->idle, ", ", 2);
+    buffer_put(&at->idle, name.data, name.len);
+}
+
 static int set_one(struct applying *at)
 {
     char error[SETTING_ERROR_MAX];
@@ -105,11 +130,8 @@ static int set_one(struct applying *at)
     if (str_is(name, "rename-command")) return at->redis ? rename_command(at) : 0;
     if (str_is(name, "user")) return 0; /* later */
     const struct parameter *parameter = parameter_find(name);
-    if (!parameter) {
-        if (at->redis) redis_log(at->redis, 1, "%s directive '%.*s' is ignored",
-                  is_ignored(name) ? "the" : "the unknown", (int)name.len, name.data);
-        return 0;
-    }
+    if (!parameter || parameter->flags & PARAMETER_IDLE) tell_idle(at, name, parameter != NULL);
+    if (!parameter) return 0;
     if (at->words.arg_count < 2) return refuse(at, "wrong number of arguments");
     (void)join(at);
     if (parameter->kind == PARAMETER_SAVE) add_saves(at);
@@ -143,12 +165,14 @@ int conf_preview(const char *const *directives, size_t count, struct redis_setti
     struct applying at = {.settings = settings, .err = err};
     resp_parser_init(&at.words);
     buffer_init(&at.value);
+    buffer_init(&at.idle);
     settings_try(settings, &at.trial);
     const int rc = each(&at, directives, count, set_one);
     if (rc == 0) settings_commit(settings, &at.trial);
     else settings_drop(settings, &at.trial);
     resp_parser_release(&at.words);
     buffer_release(&at.value);
+    buffer_release(&at.idle);
     return rc;
 }
 
@@ -158,8 +182,10 @@ int conf_apply(struct redis *redis, const char *const *directives, size_t count,
     struct applying at = {.redis = redis, .settings = &redis->settings, .err = err};
     resp_parser_init(&at.words);
     buffer_init(&at.value);
+    buffer_init(&at.idle);
     settings_try(&redis->settings, &at.trial);
     int rc = each(&at, directives, count, set_one);
+    flush_idle(&at);
     if (rc == 0) settings_commit(&redis->settings, &at.trial);
     else settings_drop(&redis->settings, &at.trial);
     if (rc == 0) rc = each(&at, directives, count, user_only);
@@ -167,5 +193,6 @@ int conf_apply(struct redis *redis, const char *const *directives, size_t count,
         rc = acl_set_default_password(redis->acl, str_of(redis->settings.requirepass));
     resp_parser_release(&at.words);
     buffer_release(&at.value);
+    buffer_release(&at.idle);
     return rc;
 }

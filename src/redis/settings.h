@@ -25,6 +25,7 @@ struct output_limit { /* 0: no limit */
 
 enum fsync_policy { FSYNC_EVERYSEC, FSYNC_ALWAYS, FSYNC_NO };
 enum debug_allowed { DEBUG_NO, DEBUG_YES, DEBUG_LOCAL };
+enum user_channels { CHANNELS_NONE, CHANNELS_ALL }; /* of a new user: acl-pubsub-default */
 
 struct redis_settings { /* numbers, yes and no (1, 0), choices and bytes are all int64 */
     int64_t port, tcp_backlog, timeout, tcp_keepalive, maxclients, databases, hz, io_threads;
@@ -78,7 +79,8 @@ enum parameter_flag {
     PARAMETER_FIXED = 1,  /* only before the start */
     PARAMETER_ALIAS = 2,  /* an old name of the one before it */
     PARAMETER_SECRET = 4, /* shown as (redacted) in logs */
-    PARAMETER_PROTECTED = 8 /* fixed unless enable-protected-configs */
+    PARAMETER_PROTECTED = 8, /* fixed unless enable-protected-configs */
+    PARAMETER_IDLE = 16     /* kept and shown, without an effect: a redis.conf is told so */
 };
 
 struct parameter {

@@ -92,6 +92,70 @@ users() {
     'WRONGPASS invalid username-password pair or user is disabled'
 }
 
+# An authority, a server and a client whom it knows, and a stranger.
+certificates() {
+  cd "$root" || return 1
+  openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority -keyout ca.key -out ca.pem &&
+    for name in server client; do
+      openssl req -newkey rsa:2048 -nodes -subj "/CN=$name" -addext subjectAltName=IP:127.0.0.1 \
+        -keyout $name.key -out $name.csr &&
+        openssl x509 -req -in $name.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 \
+          -out $name.pem || return 1
+    done
+  openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=stranger -keyout stranger.key \
+    -out stranger.pem
+}
+
+sealed() { redis-cli -h 127.0.0.1 -p "$tls_port" --tls --cacert "$root/ca.pem" "$@" 2>&1; }
+
+# The second door of a redis.conf: TLS beside clear text, clients with certificates.
+tls() {
+  command -v openssl >/dev/null || { echo "no openssl: TLS is left out"; return; }
+  (certificates) >/dev/null 2>&1 || { is "certificates" failed made; return; }
+  tls_port=$((port + 1))
+  start --tls-port "$tls_port" --tls-cert-file "$root/server.pem" \
+    --tls-key-file "$root/server.key" --tls-ca-cert-file "$root/ca.pem"
+  has "the log says so" "$(cat "$root/said")" 'Ready to accept connections tls'
+  is "clear text beside it" "$(cli set sealed 1)" OK
+  is "with a certificate" "$(sealed --cert "$root/client.pem" --key "$root/client.key" get sealed)" 1
+  is "without one" "$(sealed get sealed | grep -c '^1$')" 0
+  is "with a stranger's" \
+    "$(sealed --cert "$root/stranger.pem" --key "$root/stranger.key" get sealed | grep -c '^1$')" 0
+  is "clear text to the TLS port" "$(timeout 2 redis-cli -p "$tls_port" ping 2>&1 | grep -c PONG)" 0
+  stop
+  port=''
+  start --tls-port "$tls_port" --tls-cert-file "$root/server.pem" \
+    --tls-key-file "$root/server.key" --tls-auth-clients no
+  is "no certificates asked for" "$(sealed ping)" PONG
+  stop
+  has "a port without a certificate" \
+    "$("$kith" redis-server --port 0 --tls-port "$tls_port" --dir "$root/data" 2>&1)" \
+    'tls-port needs tls-cert-file and tls-key-file'
+  has "clients without an authority" \
+    "$("$kith" redis-server --port 0 --tls-port "$tls_port" --dir "$root/data" \
+      --tls-cert-file "$root/server.pem" --tls-key-file "$root/server.key" 2>&1)" \
+    'tls-auth-clients needs tls-ca-cert-file'
+}
+
+# Names of a redis.conf: those without an effect are told of, those nobody knows too.
+directives() {
+  printf 'appendfilename "x.aof"\nrepl-timeout 60\nloadmodule /m.so\nno-such-thing 1\n' \
+    >"$root/some.conf"
+  printf 'maxmemory 10mb\nhash-max-ziplist-value 32\nacl-pubsub-default allchannels\n' \
+    >>"$root/some.conf"
+  printf 'port %s\ndir %s\nuser al on nopass +ping\n' "$port" "$root/data" >>"$root/some.conf"
+  "$kith" redis-server "$root/some.conf" >"$root/said" 2>&1 &
+  server=$!
+  for _ in $(seq 100); do grep -q 'Ready to accept' "$root/said" && break; sleep 0.05; done
+  has "what has no effect" "$(cat "$root/said")" \
+    'ignored, without an effect here: appendfilename, repl-timeout, loadmodule$'
+  has "what nobody knows" "$(cat "$root/said")" "the unknown directive 'no-such-thing' is ignored"
+  is "what has one" "$(cli config get maxmemory; cli config get hash-max-listpack-value)" \
+    "$(printf 'maxmemory\n10485760\nhash-max-listpack-value\n32')"
+  has "channels of new users" "$(cli acl list)" '^user al on nopass sanitize-payload &\* -@all \+ping'
+  stop
+}
+
 start --appendonly no
 is "ping" "$(cli ping)" PONG
 pipe
@@ -113,4 +177,6 @@ is "shutdown" "$(cli shutdown)" ""
 wait "$server"
 is "its exit status" $? 0
 server=
+tls
+directives
 summary redis-cli
