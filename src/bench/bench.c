@@ -25,7 +25,8 @@ static const char help_all[] =
     "\n"
     "for example:\n"
     "  kith bench ann --base data/words/base.fvecs --query data/words/query.fvecs \\\n"
-    "      --metric cosine\n";
+    "      --metric cosine\n"
+    "\n`scripts/get-data.sh words` of the source fetches these files.\n";
 
 static const char help_ann[] =
     "usage: kith bench ann --base F --query F [options]\n"
@@ -47,8 +48,8 @@ static const char help_ann[] =
     "  --json OUT           write the results to OUT; - prints them instead of the table\n"
     "\n"
     "Example:\n"
-    "  kith bench ann --base base.fvecs --query query.fvecs --metric cosine \\\n"
-    "      --index hnsw,M=16,ef_construction=200 --k 10 --sweep 10,20,40,80 --json out.json\n";
+    "  kith bench ann --base data/words/base.fvecs --query data/words/query.fvecs \\\n"
+    "      --metric cosine --index hnsw,M=16,ef_construction=200 --k 10 --sweep 10,20,40,80\n";
 
 static const char help_gt[] =
     "usage: kith bench gt --base F --query F [--metric l2|ip|cosine] [--k N] [--out F]\n"
@@ -57,7 +58,8 @@ static const char help_gt[] =
     "file, where `kith bench ann` finds them. --out also writes their numbers as ivecs.\n"
     "\n"
     "Example:\n"
-    "  kith bench gt --base base.fvecs --query query.fvecs --metric l2 --out truth.ivecs\n";
+    "  kith bench gt --base data/words/base.fvecs --query data/words/query.fvecs \\\n"
+    "      --metric l2 --out truth.ivecs\n";
 
 static const char help_filter[] =
     "usage: kith bench filter --base F --query F [--metric l2|ip|cosine] [--k N] [options]\n"
@@ -74,7 +76,8 @@ static const char help_filter[] =
     "  --json OUT    also write the results to OUT\n"
     "\n"
     "Example:\n"
-    "  kith bench filter --base base.fvecs --query query.fvecs --metric cosine --json out.json\n";
+    "  kith bench filter --base data/words/base.fvecs --query data/words/query.fvecs \\\n"
+    "      --metric cosine --json out.json\n";
 
 static const char help_recall[] =
     "usage: kith bench recall --base F --query F [--metric l2|ip|cosine] [--k N] [options]\n"
@@ -91,7 +94,8 @@ static const char help_recall[] =
     "  --json OUT    also write the results to OUT\n"
     "\n"
     "Example:\n"
-    "  kith bench recall --base base.fvecs --query query.fvecs --metric cosine --json out.json\n";
+    "  kith bench recall --base data/words/base.fvecs --query data/words/query.fvecs \\\n"
+    "      --metric cosine --json out.json\n";
 
 struct verb {
     const char *name;

@@ -28,11 +28,13 @@ static void list_verbs(void)
 {
     size_t count;
     const struct cmd_verb *verbs = cmd_verbs(&count);
-    printf("kith %s: collections of rows with vectors, in files\n\nusage: kith VERB ...\n\n",
+    printf("kith %s: a vector database in files, a server for clients of Milvus and of Redis\n\n"
+           "usage: kith VERB ...\n\n",
            kith_version());
-    for (size_t i = 0; i < count; i++) printf("  %-12s%s\n", verbs[i].name, verbs[i].summary);
+    for (size_t i = 0; i < count; i++) printf("  %-14s%s\n", verbs[i].name, verbs[i].summary);
     printf("\n'kith VERB --help' explains a verb. To begin with:\n"
-           "  kith import words.csv --db data --collection words\n"
+           "  echo '{\"id\": 7, \"vector\": [1, 0.5]}' > words.jsonl\n"
+           "  kith import words.jsonl --db data --collection words\n"
            "  kith search --db data --collection words --like 7\n");
 }
 

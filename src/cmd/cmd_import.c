@@ -89,9 +89,8 @@ static const struct args_spec spec = {
     .summary = "read a file into a collection",
     .details = "A row whose key is in the collection already is left as it is there, so an import\n"
                "can be repeated. At the end the index is built; a search finds rows before, too.",
-    .example = "kith import sift.fvecs --db data --collection sift\n"
-               "kith import glove.npy --labels words.txt --db data --collection words "
-               "--metric cosine",
+    .example = "echo '{\"id\": 7, \"word\": \"king\", \"vector\": [1, 0.5]}' > words.jsonl\n"
+               "kith import words.jsonl --db data --collection words --metric cosine",
     .options = options_table,
     .option_count = sizeof options_table / sizeof *options_table,
     .operands = operands,

@@ -87,7 +87,7 @@ static const struct args_spec spec = {
     .summary = "find the rows nearest to a vector",
     .details = "One of --vector, --file and --like says where to search.",
     .example = "kith search --db data --collection words --like-field word --like king --k 5\n"
-               "kith search --db data --collection words --file queries.fvecs --row 3 "
+               "kith search --db data --collection words --vector '[1, 0.4]' "
                "--filter 'id < 1000'",
     .options = options_table,
     .option_count = sizeof options_table / sizeof *options_table,

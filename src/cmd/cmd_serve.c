@@ -44,7 +44,7 @@ static const struct args_spec plain_spec = {
                "settings and certificates\nagain. docs/serve.md tells the rest.",
     .operands = operands,
     .operand_count = sizeof operands / sizeof operands[0],
-    .example = "kith serve --data data\nkith serve --config kith.yaml --check-config\n"
+    .example = "kith serve --data data\nkith serve --data data --check-config\n"
                "kith serve --data data --bind 0.0.0.0 --auth",
 };
 
