@@ -89,12 +89,14 @@ static int create_as(struct keep *keep, const char *path, const uint8_t *header,
                      struct os_file **out, struct kith_error *err)
 {
     char fresh[OS_PATH_MAX + 8];
+    struct os_file *file;
     (void)snprintf(fresh, sizeof fresh, "%s.new", path);
-    int rc = write_header(keep, fresh, header, out, err);
+    int rc = write_header(keep, fresh, header, &file, err);
     if (rc) return rc;
     rc = os_rename(keep->opts.os, fresh, path, err);
     if (rc == 0) rc = os_sync_dir(keep->opts.os, keep->dir, err);
-    if (rc) os_close(*out);
+    if (rc) os_close(file);
+    else *out = file;
     return rc;
 }
 
