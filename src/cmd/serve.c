@@ -322,7 +322,13 @@ static int open_ops(struct serve *serve, struct kith_error *err)
 }
 
 static void on_settled(void *net) { net_settled(net); }
-static void on_measure(void *line) { line_measure(line); }
+
+static void on_measure(void *ctx)
+{
+    struct serve *serve = ctx;
+    if (serve->redis.redis) redis_measure(serve->redis.redis);
+    if (serve->line) line_measure(serve->line);
+}
 
 /* The one port that is likely to be taken: by a Redis. */
 static int hint_redis(const struct serve *serve, int rc, struct kith_error *err)
@@ -362,11 +368,8 @@ static int open_net(struct serve *serve, struct kith_error *err)
         if (rc) return hint_redis(serve, rc, err);
     }
     serve->gauges = (struct gauges){ .os = serve->os, .metrics = serve->metrics, .db = serve->db,
-                                     .nets = { serve->net, serve->ops_net } };
-    if (serve->line) {
-        serve->gauges.more = on_measure;
-        serve->gauges.more_ctx = serve->line;
-    }
+                                     .nets = { serve->net, serve->ops_net },
+                                     .more = on_measure, .more_ctx = serve };
     gauges_begin(&serve->gauges);
     if (serve->net && serve->redis.redis)
         redis_set_settled(serve->redis.redis, on_settled, serve->net);

@@ -45,6 +45,8 @@ struct cache *redis_cache(struct redis *redis);
 /* fn(ctx) is called, from any thread, when output that waits for the log may go: net_settled(). Set
  * it before the nets start, and NULL before they are freed. */
 void redis_set_settled(struct redis *redis, void (*fn)(void *ctx), void *ctx);
+/* Sets the door's figures in opts.metrics: before a rendering of them. Any thread. */
+void redis_measure(struct redis *redis);
 /* What was written to keys under search indexes is in their collections when this returns, or two
  * seconds are over: for doors that read those. Without the keyspace lock. */
 void redis_settle_indexes(struct redis *redis);
