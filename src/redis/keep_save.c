@@ -210,7 +210,6 @@ static void cut(struct keep *keep, bool logging)
     if (logging) {
         keep->abandoned = keep->sync_failed;
         if (keep->abandoned) buffer_clear(&keep->pending);
-        keep->sync_failed = false;
         keep->logging = true;
         keep->cut_due = true;
         keep->cut = keep->pending.len;
