@@ -223,6 +223,19 @@ static bool read_cursor(struct aggregation *run, size_t *at)
     return true;
 }
 
+/* ADDSCORES: the score of each row as @__score. */
+static bool add_scores(struct aggregation *run)
+{
+    struct search_table *table = &run->table;
+    size_t column;
+    int rc = search_table_make_column(table, str_of("__score"), &column);
+    for (size_t i = 0; rc == 0 && i < table->count; i++)
+        if (table->rows[i]->hit)
+            rc = search_cell_put_number(table, table->rows[i]->hit->score,
+                                        &table->rows[i]->cells[column]);
+    return done(run, rc);
+}
+
 static bool run_step(struct aggregation *run, size_t *at)
 {
     struct redis_call *call = run->call;
@@ -236,6 +249,10 @@ static bool run_step(struct aggregation *run, size_t *at)
         return search_params(call, *at, run->params, &ignored, at);
     if (call_is(call, *at, "apply")) return run_apply(run, at);
     if (call_is(call, *at, "filter")) return run_filter(run, at);
+    if (call_is(call, *at, "addscores")) {
+        ++*at;
+        return add_scores(run);
+    }
     if (call_is(call, *at, "dialect") || call_is(call, *at, "timeout")) *at += 2;
     else return fail(run, "ERR Unknown argument in FT.AGGREGATE");
     return true;

@@ -67,6 +67,25 @@ static void carried(void **state)
     redis_free(redis);
 }
 
+/* What redisvl's hybrid query sends: a KNN, the scores of the words, and one number of both. */
+static void hybrid(void **state)
+{
+    (void)state;
+    struct redis *redis = door_open();
+    struct session *s = session_open_local(redis);
+    fill(s);
+    ASK(s, "FT.AGGREGATE^i^(~@t:(fox | hen))=>[KNN 2 @v $v AS d]^SCORER^DISMAX^ADDSCORES^LOAD^2^t^"
+           "n^APPLY^(2 - @d)/2^AS^near^APPLY^@__score^AS^words^APPLY^0.5*@words+0.5*@near^AS^both^"
+           "SORTBY^2^@both^DESC^MAX^2^DIALECT^2^PARAMS^2^v^%v",
+        "*3\r\n:2\r\n*14\r\n$7\r\n__score\r\n$1\r\n1\r\n$1\r\nt\r\n$7\r\nred fox\r\n$1\r\nn\r\n$1"
+        "\r\n1\r\n$1\r\nd\r\n$1\r\n0\r\n$4\r\nnear\r\n$1\r\n1\r\n$5\r\nwords\r\n$1\r\n1\r\n$4\r\n"
+        "both\r\n$1\r\n1\r\n*14\r\n$7\r\n__score\r\n$1\r\n0\r\n$1\r\nt\r\n$7\r\nred dog\r\n$1\r\n"
+        "n\r\n$1\r\n2\r\n$1\r\nd\r\n$1\r\n2\r\n$4\r\nnear\r\n$1\r\n0\r\n$5\r\nwords\r\n$1\r\n0\r\n"
+        "$4\r\nboth\r\n$1\r\n0\r\n");
+    session_close_local(s);
+    redis_free(redis);
+}
+
 static uint32_t ef_of(const struct search_index *index, const char *text, const char *ef)
 {
     const float vector[2] = {0, 0};
@@ -168,6 +187,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(filters),
         cmocka_unit_test(carried),
+        cmocka_unit_test(hybrid),
         cmocka_unit_test(breadth),
         cmocka_unit_test(languages),
         cmocka_unit_test(about),

@@ -11,6 +11,12 @@ import time
 import redis
 import redis.asyncio
 from redis.backoff import NoBackoff
+from redis.commands.search import reducers
+from redis.commands.search.aggregation import AggregateRequest
+from redis.commands.search.field import GeoField, NumericField, TagField, TextField, VectorField
+from redis.commands.search.index_definition import IndexDefinition
+from redis.commands.search.query import GeoFilter, NumericFilter, Query
+from redis.commands.search.suggestion import Suggestion
 from redis.retry import Retry
 
 from own_server import Server, Steps, equal, holds, refused, until
@@ -258,6 +264,98 @@ def information(r, _, protocol):
     holds(r.memory_usage("big") > 700, "memory of a value")
 
 
+def searching(r, _):
+    ft = r.ft("idx")
+    ft.create_index((TextField("t", weight=2.0), NumericField("n", sortable=True), TagField("k"),
+                     GeoField("g"), VectorField("v", "HNSW", {"TYPE": "FLOAT32", "DIM": 2,
+                                                              "DISTANCE_METRIC": "COSINE"})),
+                    definition=IndexDefinition(prefix=["doc:"], language_field="lang"))
+    for i in range(12):
+        r.hset(f"doc:{i}", mapping={"t": f"hello world number{i}", "n": i, "k": "ab"[i % 2],
+                                    "g": f"{i},{i}", "v": struct.pack("<2f", 1.0, i)})
+    equal(int(ft.info()["num_docs"]), 12)
+    found = ft.search(Query("hello").add_filter(NumericFilter("n", 3, 5)).sort_by("n", asc=False)
+                      .return_fields("n").paging(0, 2))
+    equal(total(found), 3)
+    equal([fields(row)["n"] for row in rows(found)], ["5", "4"])
+    found = ft.search(Query("@k:{a}").add_filter(GeoFilter("g", 2, 2, 10, "km")).no_content())
+    equal([key(row) for row in rows(found)], ["doc:2"])
+    found = ft.search(Query("*=>[KNN 3 @v $q EF_RUNTIME 20 AS d]").sort_by("d").dialect(2)
+                      .return_fields("d"), {"q": struct.pack("<2f", 1.0, 0.0)})
+    equal([key(row) for row in rows(found)], ["doc:0", "doc:1", "doc:2"])
+    ft.synupdate("g", False, "hello", "hi")
+    equal(total(ft.search("hi")), 12)
+    equal(ft.syndump(), {"hello": ["g"], "hi": ["g"]})
+    equal(sorted(ft.tagvals("k")), ["a", "b"])
+    ft.aliasadd("other")
+    equal(total(r.ft("other").search("*")), 12)
+    ft.aliasdel("other")
+    groups = ft.aggregate(AggregateRequest("hello").add_scores().group_by(
+        "@k", reducers.count().alias("c"), reducers.max("@__score").alias("s")))
+    groups = sorted(pairs(row)["c"] for row in aggregated(groups))
+    equal(groups, ["6", "6"])
+    equal(ft.dict_add("words", "hallo", "hola"), 2)
+    spelled = ft.spellcheck("hellp", include="words", distance=1)
+    holds("hello" in str(spelled) and "hola" not in str(spelled), "what is like the word")
+    equal(ft.dict_del("words", "hola"), 1)
+    equal(ft.dict_dump("words") in (["hallo"], {"hallo"}), True)
+    equal(ft.dict_del("words", "hallo"), 1)
+    holds("DEFAULT_DIALECT" in str(r.execute_command("FT.CONFIG", "GET", "*")), "options")
+    profiled = ft.profile(Query("hello").no_content().paging(0, 1))
+    profiled = profiled[1] if isinstance(profiled, (list, tuple)) else profiled
+    holds("Total profile time" in str(profiled.info), "a time")
+    equal(ft.sugadd("sug", Suggestion("hello", 1.0, "p"), Suggestion("help", 2.0)), 2)
+    equal([(str(x), x.payload) for x in ft.sugget("sug", "he", with_payloads=True)],
+          [("help", None), ("hello", "p")])
+    equal((ft.sugdel("sug", "help"), ft.suglen("sug")), (1, 1))
+    ft.dropindex(delete_documents=True)
+    equal(r.exists("doc:1"), 0)
+    refused(redis.ResponseError, "index", ft.search, "*")
+
+
+def total(found):
+    return found["total_results"] if isinstance(found, dict) else found.total
+
+
+def rows(found):
+    return found["results"] if isinstance(found, dict) else found.docs
+
+
+def key(row):
+    return row["id"] if isinstance(row, dict) else row.id
+
+
+def fields(row):
+    return row["extra_attributes"] if isinstance(row, dict) else row.__dict__
+
+
+def aggregated(found):
+    return found["results"] if isinstance(found, dict) else found.rows
+
+
+def pairs(row):
+    return row["extra_attributes"] if isinstance(row, dict) else dict(zip(row[::2], row[1::2]))
+
+
+def documents(r, _):
+    doc = r.json()
+    doc.set("j", "$", {"a": [1, 2, 3], "s": "x", "b": True, "items": [{"p": 1}, {"p": 20}]})
+    equal(doc.get("j", "$.items[?(@.p > 10)].p"), [20])
+    equal(doc.get("j", "$.a[-2:]"), [2, 3])
+    equal(doc.arrinsert("j", "$.a", 0, 0), [4])
+    equal(doc.arrindex("j", "$.a", 3), [3])
+    equal(doc.arrpop("j", "$.a"), ["3"])
+    equal(doc.arrtrim("j", "$.a", 1, 2), [2])
+    equal(doc.strappend("j", "yz", "$.s"), [3])
+    equal(doc.toggle("j", "$.b"), [False])
+    r.execute_command("JSON.NUMMULTBY", "j", "$.items[*].p", 2)
+    equal(doc.get("j", "$..p"), [2, 40])
+    equal(doc.clear("j", "$.items"), 1)
+    equal(doc.get("j"), {"a": [1, 2], "s": "xyz", "b": False, "items": []})
+    equal(doc.resp("j", "$.a"), [["[", 1, 2]])
+    equal(doc.delete("j"), 1)
+
+
 def restart(server):
     server.start(log=True)
     r = connect(server, 3, retry_on_error=[redis.ConnectionError])
@@ -280,7 +378,7 @@ def everything(server, protocol):
     r = connect(server, protocol)
     r.flushall()
     for part in (strings, expiry, pipelines, transactions, publishing, blocking, values, scanning,
-                 vectors, rates):
+                 vectors, rates, searching, documents):
         steps.run(f"RESP{protocol} {part.__name__}", part, r, server)
     for part in (users, reconnecting, information):
         steps.run(f"RESP{protocol} {part.__name__}", part, r, server, protocol)
