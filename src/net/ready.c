@@ -30,7 +30,7 @@
 
 #define EVENTS_A_TURN 256
 #define LINE_BYTES 64u
-#define SESSION_BYTES 320u /* of what the owner of a stream looks at first */
+#define SESSION_BYTES 256u /* of what the owner of a stream looks at first */
 
 static bool add(const struct loop *loop, int fd, uint32_t events, void *ptr)
 {
@@ -172,7 +172,7 @@ static void ask_for(const void *state, size_t bytes)
 static void look_ahead(const struct loop *loop, const struct epoll_event *events, int count)
 {
     if (count > 2 && is_conn(loop, events[2].data.ptr))
-        ask_for(events[2].data.ptr, offsetof(struct conn, inflight));
+        ask_for(events[2].data.ptr, offsetof(struct conn, stream.plain));
     if (count > 1 && is_conn(loop, events[1].data.ptr)) {
         const struct conn *next = events[1].data.ptr;
         ask_for(next->stream.session, SESSION_BYTES);

@@ -109,9 +109,9 @@ struct session {
     uint64_t bytes_in, bytes_out, commands;
     _Atomic size_t query_bytes; /* the owner's, shown by others: input that waits */
     struct buffer out;
+    struct tracking tracking;
     struct resp_parser parser;
 
-    struct tracking tracking;
     struct acl_user *user; /* borrows; NULL: deleted */
     uint64_t id;
     struct session *prev, *next; /* of redis->sessions */
