@@ -343,6 +343,7 @@ void conn_flush_gathered(struct loop *loop)
         loop->to_flush_count--;
         conn->flush_waits = false;
         conn_flush(conn);
+        if (conn->proto == CONN_STREAM && !conn->closing) (void)stream_check_unsent(conn);
     }
 }
 

@@ -94,9 +94,9 @@ void net_settled(struct net *net)
     for (unsigned i = 0; i < net->loop_count; i++) loop_ring(&net->loops[i]);
 }
 
-/* What the socket did not take. false: it was too much, and the connection is closed. */
-static bool check_unsent(struct conn *conn)
+bool stream_check_unsent(struct conn *conn)
 {
+    if (conn->output.len + conn->inflight.len == 0) return true;
     const struct stream_ops *ops = ops_of(conn);
     const bool asks = ops->output_max && conn->stream.session;
     const size_t most = asks ? ops->output_max(conn->stream.session) : 0;
@@ -132,7 +132,7 @@ static bool send_output(struct conn *conn)
     if (conn->output.len - conn->output_sent <= NET_GATHER_BYTES) conn_flush_soon(conn);
     else conn_flush(conn);
     if (conn->closing) return false;
-    return conn->flush_waits || conn->output.len + conn->inflight.len == 0 || check_unsent(conn);
+    return conn->flush_waits || stream_check_unsent(conn);
 }
 
 /* ---- input ---- */

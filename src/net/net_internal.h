@@ -294,6 +294,8 @@ void stream_begin(struct conn *conn);
 void stream_input(struct conn *conn, const uint8_t *data, size_t len);
 void stream_end(struct conn *conn);    /* the peer sends nothing more */
 void stream_woken(struct conn *conn);
+/* What the socket did not take, after a flush. false: it was too much, and it is closed. */
+bool stream_check_unsent(struct conn *conn);
 void streams_wake(struct loop *loop);  /* all that other threads woke */
 void streams_settle(struct loop *loop); /* sends what waited long enough */
 void stream_closed(struct conn *conn); /* in conn_close */
