@@ -61,8 +61,8 @@ static void wait_for_wake(struct session *session)
     os_mutex_unlock(&session->service->lock);
 }
 
-/* One line. "pause" stops reading until woken, "timer" answers in 20 ms, "big" with 1 MB, "bye"
- * closes behind the answer, "now" before it; other lines come back. */
+/* One line. "pause" stops reading until woken, "timer" answers in 20 ms, "big" with 1 MB,
+ * "kilo" with 1 KB, "bye" closes behind the answer, "now" before it; other lines come back. */
 static void on_line(struct session *session, const char *line, size_t len)
 {
     struct buffer *out = stream_output(session->stream);
@@ -72,9 +72,11 @@ static void on_line(struct session *session, const char *line, size_t len)
     } else if (len == 5 && memcmp(line, "timer", 5) == 0) {
         session->timer = true;
         stream_timer(session->stream, 20);
-    } else if (len == 3 && memcmp(line, "big", 3) == 0) {
-        uint8_t *room = buffer_extend(out, 1 << 20);
-        if (room) memset(room, 'x', 1 << 20);
+    } else if ((len == 3 && memcmp(line, "big", 3) == 0) ||
+               (len == 4 && memcmp(line, "kilo", 4) == 0)) {
+        const size_t bytes = len == 3 ? 1 << 20 : 1 << 10;
+        uint8_t *room = buffer_extend(out, bytes);
+        if (room) memset(room, 'x', bytes);
     } else {
         buffer_put(out, line, len + 1);
         if (len == 3 && memcmp(line, "bye", 3) == 0) stream_close(session->stream, false);
@@ -324,6 +326,51 @@ static void test_not_reading(void **state)
     stop(&service);
 }
 
+/* The same by many short replies, which wait for those of others before they are sent. */
+static void test_not_reading_short_ones(void **state)
+{
+    (void)state;
+    struct service service;
+    const uint16_t port = start(&service);
+    const int fd = dial(port), other = dial(port);
+    for (int i = 0; i < 100000 && service.closed == 0; i++) {
+        if (send(fd, "kilo\n", 5, MSG_NOSIGNAL) != 5) break;
+        if (i % 1000) continue;
+        say(other, "still\n");
+        expect(other, "still\n");
+    }
+    for (int i = 0; i < 5000 && service.closed == 0; i++) os_sleep_us(os_real(), 1000);
+    assert_int_equal(service.closed, 1);
+    close(other);
+    close(fd);
+    stop(&service);
+}
+
+enum { MANY = 150 };
+
+/* More at a time than wait for each other. */
+static void test_many_at_once(void **state)
+{
+    (void)state;
+    struct service service;
+    int fds[MANY];
+    const uint16_t port = start(&service);
+    for (int i = 0; i < MANY; i++) fds[i] = dial(port);
+    for (int round = 0; round < 20; round++) {
+        char text[32];
+        for (int i = 0; i < MANY; i++) {
+            (void)snprintf(text, sizeof text, "%d of %d\n", i, round);
+            say(fds[i], text);
+        }
+        for (int i = 0; i < MANY; i++) {
+            (void)snprintf(text, sizeof text, "%d of %d\n", i, round);
+            expect(fds[i], text);
+        }
+    }
+    for (int i = 0; i < MANY; i++) close(fds[i]);
+    stop(&service);
+}
+
 /* A path in use is not taken over; one left behind is. */
 static void test_unix_path(void **state)
 {
@@ -349,6 +396,7 @@ int main(void)
         cmocka_unit_test(test_lines),       cmocka_unit_test(test_pause_and_wake),
         cmocka_unit_test(test_refused),     cmocka_unit_test(test_not_reading),
         cmocka_unit_test(test_unix_path),   cmocka_unit_test(test_held_output),
+        cmocka_unit_test(test_not_reading_short_ones), cmocka_unit_test(test_many_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
