@@ -27,6 +27,7 @@
 #define RESP_INLINE_BYTES_MAX 65536u
 #define RESP_BULK_BYTES_MAX (512u << 20) /* proto-max-bulk-len, unless set */
 #define RESP_ERROR_BYTES_MAX 128u
+#define RESP_OUTPUT_BYTES_MAX (UINT64_C(1) << 30) /* no text is put behind so much: out fails */
 
 struct resp_limits {
     size_t args_max;       /* 2^31 - 1; before authentication 10 */

@@ -89,6 +89,7 @@ void resp_integer(struct resp *resp, int64_t value) { put_header(resp, ':', valu
 
 void resp_bulk(struct resp *resp, const void *data, size_t len)
 {
+    if (resp->out->len > RESP_OUTPUT_BYTES_MAX) resp->out->failed = true;
     uint8_t *room = buffer_extend(resp->out, HEADER_MAX + len + 2);
     if (!room) return;
     const size_t header = print_header('$', (int64_t)len, (char *)room);

@@ -84,10 +84,26 @@ void client_memory_apply(struct redis *redis)
     if (limit) close_largest(redis, limit);
 }
 
+/* The places of words that came, while the command is not whole: four times what "$0" takes. */
+static size_t word_bytes(const struct resp_parser *parser)
+{
+    const size_t one = sizeof *parser->args + sizeof *parser->offsets;
+    return parser->args_due ? parser->arg_cap * one : 0;
+}
+
 void client_memory_query(struct session *session, size_t bytes)
 {
-    session->redis->query_bytes += bytes - session->query_counted;
-    session->query_counted = bytes;
+    const size_t all = bytes + word_bytes(&session->parser);
+    session->redis->query_bytes += all - session->query_counted;
+    session->query_counted = all;
+    if (all > (size_t)session->redis->settings.query_bytes_max) session_kill(session, true);
+    apply_query(session->redis);
+}
+
+void client_memory_queue(struct session *session, size_t bytes)
+{
+    session->redis->query_bytes += bytes - session->queue_bytes;
+    session->queue_bytes = bytes;
     apply_query(session->redis);
 }
 
@@ -95,5 +111,7 @@ void client_memory_forget(struct session *session)
 {
     session->redis->client_bytes -= session->counted_bytes;
     session->counted_bytes = 0;
-    if (session->query_counted) client_memory_query(session, 0);
+    session->redis->query_bytes -= session->query_counted;
+    session->query_counted = 0;
+    apply_query(session->redis);
 }

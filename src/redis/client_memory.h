@@ -22,8 +22,11 @@ size_t client_memory_output(const struct session *session);
 void client_memory_changed(struct session *session);
 /* The same for all: a setting was changed. */
 void client_memory_apply(struct redis *redis);
-/* Input that waits now: with the keys it has to keep within maxmemory. */
+/* Input that waits now, the places of its words with it: with the keys it has to keep within
+ * maxmemory. Above client-query-buffer-limit the session is closed. */
 void client_memory_query(struct session *session, size_t bytes);
+/* The same for what MULTI holds; sets queue_bytes. */
+void client_memory_queue(struct session *session, size_t bytes);
 void client_memory_forget(struct session *session); /* in session_free */
 
 #endif

@@ -67,8 +67,9 @@ static void random_many(struct redis_call *call, const struct hash *hash, int64_
     const uint64_t size = hash_count(hash);
     if (wanted < 0) {
         struct hash_field field;
+        const size_t before = call->reply->out->len;
         open_fields(call, (uint64_t)-wanted, values);
-        for (int64_t i = wanted; i < 0 && !buffer_failed(call->reply->out); i++) {
+        for (int64_t i = wanted; i < 0 && call_draw_fits(call, before); i++) {
             hash_random(hash, cache_rng(call->cache), &field);
             reply_field(call, &field, values);
         }

@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "redis/acl.h"
+#include "redis/client_memory.h"
 #include "redis/watch.h"
 
 #define EXEC_COMMANDS_MAX (1u << 20)
@@ -20,7 +21,8 @@ void multi_clear(struct session *session)
     for (size_t i = 0; i < session->queue_count; i++) words_free(session->queue[i].words);
     mem_free(session->queue);
     session->queue = NULL;
-    session->queue_count = session->queue_cap = session->queue_bytes = 0;
+    session->queue_count = session->queue_cap = 0;
+    client_memory_queue(session, 0);
     session->queue_flags = 0;
     session->in_multi = session->multi_failed = false;
     session_refresh(session);
@@ -49,7 +51,7 @@ bool multi_queue(struct session *session, struct command_entry *entry, const str
     }
     session->queue[session->queue_count++] = (struct queued){entry, words};
     session->queue_flags |= entry->flags;
-    session->queue_bytes += words_bytes(words);
+    client_memory_queue(session, session->queue_bytes + words_bytes(words));
     if (session->queue_bytes > (size_t)session->redis->settings.query_bytes_max)
         session_kill(session, true);
     return true;

@@ -188,8 +188,9 @@ static void run_sscan(struct redis_call *call)
 static void random_with_repeats(struct redis_call *call, const struct set *set, uint64_t count)
 {
     struct pack_item scratch;
+    const size_t before = call->reply->out->len;
     resp_array(call->reply, (size_t)count);
-    for (uint64_t i = 0; i < count && !buffer_failed(call->reply->out); i++) {
+    for (uint64_t i = 0; i < count && call_draw_fits(call, before); i++) {
         resp_str(call->reply, set_random(set, cache_rng(call->cache), &scratch));
     }
 }

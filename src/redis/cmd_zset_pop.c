@@ -171,8 +171,9 @@ static void random_many(struct redis_call *call, const struct zset *zset, int64_
     const uint64_t size = zset_count(zset);
     if (wanted < 0) {
         struct zset_member member;
+        const size_t before = call->reply->out->len;
         zset_reply_open(call, (uint64_t)-wanted, scores);
-        for (int64_t i = wanted; i < 0 && !buffer_failed(call->reply->out); i++) {
+        for (int64_t i = wanted; i < 0 && call_draw_fits(call, before); i++) {
             zset_random(zset, cache_rng(call->cache), &member);
             zset_reply_member(call, &member, scores);
         }

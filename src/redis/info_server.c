@@ -60,7 +60,7 @@ static struct client_counts count_clients(const struct redis *redis)
         if (at->query_bytes > counts.input_max) counts.input_max = at->query_bytes;
         const size_t output = client_memory_output(at);
         if (output > counts.output_max) counts.output_max = output;
-        counts.input += at->query_bytes;
+        counts.input += at->query_bytes + at->queue_bytes;
         counts.bytes += client_memory(at);
     }
     return counts;

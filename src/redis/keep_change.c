@@ -104,7 +104,8 @@ void keep_drop_next(struct keep *keep, bool remove)
     os_mutex_lock(&keep->lock);
     const struct keep_log next = keep->next;
     keep->next = (struct keep_log){ 0 };
-    keep->cut_due = keep->abandoned = false;
+    keep->cut_due = false;
+    keep->abandoned = false;
     keep->cut = 0;
     if (keep->sync_failed) buffer_clear(&keep->pending);
     if (next.file && remove) keep->log_end = next.number; /* logs are numbered without gaps */

@@ -3,8 +3,11 @@
 
 #include <string.h>
 
+#include "redis/redis_internal.h"
+
 #define POSITIVE "ERR value is out of range, must be positive"
 #define SCAN_COUNT 10
+#define DRAWN_BYTES_MAX (UINT64_C(256) << 20) /* where the client has no limit of its own */
 
 bool call_positive(struct redis_call *call, size_t arg, int64_t *out)
 {
@@ -211,6 +214,17 @@ void call_partial(struct redis_call *call, size_t done)
 {
     if (call->changes > 0) call_log(call, call->argv, done);
     call_no_memory(call);
+}
+
+bool call_draw_fits(struct redis_call *call, size_t before)
+{
+    struct buffer *out = call->reply->out;
+    const uint64_t limit = call->redis->settings.output[0].hard;
+    const uint64_t most = limit > 0 && limit < DRAWN_BYTES_MAX ? limit : DRAWN_BYTES_MAX;
+    if (!buffer_failed(out) && out->len - before <= most) return true;
+    if (out->len > before) out->len = before;
+    call_error(call, "ERR value is out of range");
+    return false;
 }
 
 bool sample_takes(struct rng *rng, uint64_t left, uint64_t want)

@@ -57,6 +57,10 @@ void call_partial(struct redis_call *call, size_t done);
  * 3.4.2, algorithm S). Every subset is equally likely. */
 bool sample_takes(struct rng *rng, uint64_t left, uint64_t want);
 
+/* After each draw with repeats, whose number the client chose: false when what was answered since
+ * `before` is more than a client may be sent; an error stands in its place then. */
+bool call_draw_fits(struct redis_call *call, size_t before);
+
 /* What LMPOP, ZMPOP and their blocking forms say: numkeys in argv[arg], keys, one of two words, and
  * perhaps COUNT. false: the error was answered. */
 struct mpop {

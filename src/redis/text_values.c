@@ -3,7 +3,9 @@
  *
  * Matching walks the pattern and the text side by side and remembers only the last '*': when
  * something does not fit, that star takes one byte more. What an earlier star took never needs to
- * change, so the time is at most pattern * text, where a recursive matcher is exponential.
+ * change, so the time is at most pattern * text, where a recursive matcher is exponential. That is
+ * still too much for a pattern and a text of a megabyte each: when a comparison has gone back over
+ * more than MATCH_STEPS_MAX bytes of the pattern it has failed.
  */
 #include <errno.h>
 #include <math.h>
@@ -13,6 +15,7 @@
 #include "base/alloc.h"
 #include "redis/command.h"
 
+#define MATCH_STEPS_MAX (UINT64_C(1) << 22) /* some milliseconds */
 #define DOUBLE_TEXT_MAX 512u /* longer numbers are read from a copy of their own */
 
 bool text_integer(struct kith_str text, int64_t *out)
@@ -132,6 +135,7 @@ static bool element_fits(struct kith_str pattern, size_t *at, char c, bool fold_
 bool text_matches(struct kith_str pattern, struct kith_str text, bool fold_case)
 {
     size_t p = 0, t = 0, star = SIZE_MAX, taken = 0;
+    uint64_t again = 0; /* bytes of the pattern that were looked at in vain */
     while (t < text.len) {
         if (p < pattern.len && pattern.data[p] == '*') {
             star = ++p;
@@ -144,6 +148,8 @@ bool text_matches(struct kith_str pattern, struct kith_str text, bool fold_case)
             continue;
         }
         if (star == SIZE_MAX) return false;
+        again += p - star - 1;
+        if (again > MATCH_STEPS_MAX) return false;
         p = star;
         t = ++taken;
     }

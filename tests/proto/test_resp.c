@@ -207,6 +207,19 @@ static void test_replies(void **state)
     buffer_release(&out);
 }
 
+/* A reply that nobody can be meant to read ends, whatever the command goes on to say. */
+static void test_too_much(void **state)
+{
+    (void)state;
+    struct buffer out = { .len = RESP_OUTPUT_BYTES_MAX };
+    struct resp resp = { &out, 2 };
+    out.len++;
+    resp_bulk(&resp, "x", 1);
+    assert_true(buffer_failed(&out));
+    assert_int_equal(out.len, RESP_OUTPUT_BYTES_MAX + 1);
+    assert_null(out.data);
+}
+
 static void test_doubles(void **state)
 {
     (void)state;
@@ -234,7 +247,7 @@ int main(void)
         cmocka_unit_test(test_commands), cmocka_unit_test(test_protocol_errors),
         cmocka_unit_test(test_pieces),   cmocka_unit_test(test_announced),
         cmocka_unit_test(test_no_memory), cmocka_unit_test(test_replies),
-        cmocka_unit_test(test_doubles),
+        cmocka_unit_test(test_doubles),  cmocka_unit_test(test_too_much),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,178 @@
+/*
+ * What somebody with a password may ask for and must not get: time that grows with the square of
+ * what was sent, and memory that nothing counts. Times are not measured but chosen so that the
+ * slow way would run for minutes.
+ */
+#include "door.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "redis/redis_internal.h"
+
+static struct kith_str repeated(const char *piece, size_t times, const char *end)
+{
+    struct buffer text;
+    buffer_init(&text);
+    for (size_t i = 0; i < times; i++) buffer_put(&text, piece, strlen(piece));
+    buffer_put(&text, end, strlen(end));
+    assert_false(buffer_failed(&text));
+    return (struct kith_str){(const char *)text.data, text.len};
+}
+
+static void let_go(struct kith_str text)
+{
+    union { const char *in; void *out; } data = {text.data};
+    mem_free(data.out);
+}
+
+/* A pattern of megabytes against a key of megabytes: 10^12 steps, if each were taken. */
+static void test_patterns(void **state)
+{
+    (void)state;
+    static const char *const pieces[] = {"a", "?", "[a-z]", "[^b]"};
+    const struct kith_str key = repeated("a", 1 << 20, "");
+    for (size_t i = 0; i < 4; i++) {
+        const struct kith_str inner = repeated(pieces[i], 1 << 18, "b");
+        const struct kith_str stars = repeated("*a", 1 << 19, "b");
+        struct buffer pattern;
+        buffer_init(&pattern);
+        buffer_put_u8(&pattern, '*');
+        buffer_put(&pattern, inner.data, inner.len);
+        const struct kith_str all = {(const char *)pattern.data, pattern.len};
+        assert_false(text_matches(all, key, false));
+        assert_false(text_matches(stars, key, false));
+        assert_false(text_matches((struct kith_str){"*[aaaa", 6}, (struct kith_str){"b", 1}, true));
+        buffer_release(&pattern);
+        let_go(inner);
+        let_go(stars);
+    }
+    /* What is long and plain still fits. */
+    const struct kith_str end = repeated("a", 1 << 20, "needle and more");
+    assert_true(text_matches((struct kith_str){"*needle*", 8}, end, false));
+    assert_true(text_matches((struct kith_str){"*aaan[d-f]?dle*", 15}, end, false));
+    assert_true(text_matches((struct kith_str){"a*e", 3}, end, true));
+    const struct kith_str unclosed = repeated("[aaaa", 1 << 18, "");
+    assert_false(text_matches(unclosed, key, false));
+    let_go(unclosed);
+    let_go(end);
+    let_go(key);
+}
+
+enum { CHANNELS = 200000, PIECE = 1000 };
+
+static void subscribe(struct session *session, size_t first, struct buffer *out)
+{
+    struct buffer command;
+    buffer_init(&command);
+    buffer_printf(&command, "*%d\r\n$9\r\nSUBSCRIBE\r\n", PIECE + 1);
+    for (size_t i = first; i < first + PIECE; i++) buffer_printf(&command, "$7\r\nc%06zu\r\n", i);
+    assert_int_equal(session_feed(session, command.data, command.len, out), 0);
+    buffer_clear(out);
+    buffer_release(&command);
+}
+
+/* All at once, one of each kind, and none is forgotten. */
+static void test_leaving_many_channels(void **state)
+{
+    (void)state;
+    struct redis *redis = door_open();
+    struct session *session = session_open_local(redis);
+    struct buffer out;
+    buffer_init(&out);
+    for (size_t i = 0; i < CHANNELS; i += PIECE) subscribe(session, i, &out);
+    assert_int_equal(redis->channels[0].count, CHANNELS);
+    assert_int_equal(session_feed(session, "UNSUBSCRIBE\r\n", 13, &out), 0);
+    size_t replies = 0;
+    for (size_t i = 0; i < out.len; i++) replies += out.data[i] == '*';
+    assert_int_equal(replies, CHANNELS);
+    const char end[] = ":0\r\n";
+    assert_memory_equal(out.data + out.len - 4, end, 4);
+    assert_int_equal(redis->channels[0].count, 0);
+    assert_int_equal(redis->subscriber_count, 0);
+    buffer_release(&out);
+    session_close_local(session);
+    redis_free(redis);
+}
+
+/* With repeats the client says how many: the limit of its output holds, and then an error stands
+ * alone. */
+static void test_draws(void **state)
+{
+    (void)state;
+    static const char *const directives[] = {"client-output-buffer-limit normal 1mb 0 0"};
+    static const char *const commands[] = {
+        "SRANDMEMBER s -9223372036854775807", "HRANDFIELD h -9223372036854775807",
+        "HRANDFIELD h -4611686018427387903 WITHVALUES", "ZRANDMEMBER z -9223372036854775807",
+        "ZRANDMEMBER z -4611686018427387903 WITHSCORES", "SRANDMEMBER s -1000000",
+    };
+    struct redis *redis = door_open_with(directives, 1);
+    struct session *session = session_open_local(redis);
+    EXPECT(session, "SADD s a b c", ":3\r\n");
+    EXPECT(session, "HSET h a 1 b 2", ":2\r\n");
+    EXPECT(session, "ZADD z 1 a 2 b", ":2\r\n");
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        EXPECT(session, commands[i], "-ERR value is out of range\r\n");
+    EXPECT_HAS(session, "SRANDMEMBER s -1000", "*1000\r\n$1\r\n");
+    EXPECT_HAS(session, "HRANDFIELD h -1000 WITHVALUES", "*2000\r\n$1\r\n");
+    EXPECT_HAS(session, "ZRANDMEMBER z -1000", "*1000\r\n$1\r\n");
+    session_close_local(session);
+    redis_free(redis);
+}
+
+static unsigned long long used_memory(struct session *admin)
+{
+    const char *at = strstr(door_reply(admin, "INFO memory"), "used_memory:");
+    assert_non_null(at);
+    return strtoull(at + strlen("used_memory:"), NULL, 10);
+}
+
+/* What MULTI holds is within maxmemory, and given back by EXEC, DISCARD and the end. */
+static void test_queues(void **state)
+{
+    (void)state;
+    static const char *const directives[] = {"maxmemory 8mb", "maxmemory-policy noeviction"};
+    static const char *const ends[] = {"EXEC", "DISCARD", "RESET", NULL};
+    struct redis *redis = door_open_with(directives, 2);
+    struct session *admin = session_open_local(redis);
+    const struct kith_str value = repeated("v", 1 << 20, "");
+    EXPECT(admin, "SET b 1", "+OK\r\n");
+    const unsigned long long before = used_memory(admin);
+    for (size_t e = 0; e < sizeof ends / sizeof *ends; e++) {
+        struct session *session = session_open_local(redis);
+        struct buffer out;
+        buffer_init(&out);
+        EXPECT(session, "MULTI", "+OK\r\n");
+        const struct kith_str words[] = {{"ECHO", 4}, value};
+        for (int i = 0; i < 5; i++) assert_int_equal(session_run(session, words, 2, &out), 0);
+        assert_in_range(used_memory(admin) - before, 5 << 20, (5 << 20) + 4096);
+        for (int i = 0; i < 5; i++) assert_int_equal(session_run(session, words, 2, &out), 0);
+        EXPECT_HAS(admin, "SET a 1", "-OOM");
+        buffer_clear(&out);
+        if (ends[e]) {
+            const struct kith_str end = str_of(ends[e]);
+            assert_int_equal(session_run(session, &end, 1, &out), 0);
+            assert_int_equal(used_memory(admin), before);
+        }
+        session_close_local(session);
+        assert_int_equal(used_memory(admin), before);
+        EXPECT(admin, "SET a 1", "+OK\r\n");
+        EXPECT(admin, "DEL a", ":1\r\n");
+        buffer_release(&out);
+    }
+    let_go(value);
+    session_close_local(admin);
+    redis_free(redis);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_patterns),
+        cmocka_unit_test(test_leaving_many_channels),
+        cmocka_unit_test(test_draws),
+        cmocka_unit_test(test_queues),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
