@@ -259,12 +259,71 @@ async function reconnecting(redis, v) {
   });
 }
 
+// Events of keys, and sharded channels, which are a space of their own.
+async function listening(redis, v) {
+  const protocol = v === 'RESP3' ? 3 : 2;
+  await step(`${v} keyspace notifications`, async () => {
+    const ears = open(protocol);
+    const heard = [];
+    ears.on('pmessage', (_, channel, message) => heard.push(`${channel} ${message}`));
+    await redis.config('SET', 'notify-keyspace-events', 'KExg$');
+    await ears.psubscribe('__key*@0__:*');
+    await redis.set('event', '1', 'PX', 30);
+    await until('it expired', () => heard.length === 6);
+    assert.deepEqual(heard, ['set', 'expire', 'expired'].flatMap(event =>
+      [`__keyspace@0__:event ${event}`, `__keyevent@0__:${event} event`]));
+    await redis.config('SET', 'notify-keyspace-events', '');
+    await ears.quit();
+  });
+  await step(`${v} sharded channels`, async () => {
+    const ears = open(protocol);
+    const heard = [];
+    ears.on('smessage', (channel, message) => heard.push([channel, message]));
+    ears.on('message', () => heard.push('no'));
+    assert.equal(await ears.ssubscribe('news'), 1);
+    assert.equal(await redis.publish('news', 'to others'), 0);
+    assert.equal(await redis.spublish('news', 'to these'), 1);
+    await until('it came', () => heard.length === 1);
+    assert.deepEqual(heard, [['news', 'to these']]);
+    assert.deepEqual(await redis.pubsub('SHARDNUMSUB', 'news'), ['news', 1]);
+    await ears.quit();
+  });
+}
+
+// What tools ask for: a cluster that is not there, commands, help.
+async function asking(redis, v) {
+  await step(`${v} no cluster`, async () => {
+    await assert.rejects(redis.cluster('INFO'), /cluster support disabled/);
+    const cluster = new Redis.Cluster([{ host: '127.0.0.1', port: server.port }],
+      { clusterRetryStrategy: () => null, lazyConnect: true });
+    cluster.on('error', () => {});
+    await assert.rejects(cluster.connect());
+    cluster.disconnect();
+  });
+  await step(`${v} commands`, async () => {
+    const [[name, arity, flags, first, last, step]] = await redis.command('INFO', 'set');
+    assert.deepEqual([name, arity, first, last, step], ['set', -3, 1, 1, 1]);
+    assert.ok([...flags].includes('write'));
+    assert.deepEqual(await redis.command('GETKEYS', 'ZUNIONSTORE', 'd', '2', 'a', 'b'),
+      ['d', 'a', 'b']);
+    assert.match((await redis.config('HELP')).join(' '), /RESETSTAT/);
+  });
+  await step(`${v} an error inside MULTI`, async () => {
+    await redis.set('text', 'x');
+    const replies = await redis.multi().incr('text').set('text', 'y').exec();
+    assert.match(replies[0][0].message, /not an integer/);
+    assert.deepEqual(replies[1], [null, 'OK']);
+    await assert.rejects(redis.multi().call('nothing').set('text', 'z').exec(), /EXECABORT/);
+    assert.equal(await redis.get('text'), 'y');
+  });
+}
+
 async function everything(protocol) {
   const v = `RESP${protocol}`;
   const redis = open(protocol);
   await redis.flushall();
   for (const part of [strings, expiry, pipelines, transactions, publishing, blocking, values,
-    scanning, vectors, users, limits, reconnecting]) await part(redis, v);
+    scanning, vectors, users, limits, reconnecting, listening, asking]) await part(redis, v);
   await step(`${v} the client is known by its name`, async () => {
     assert.match(await redis.client('INFO'),
       /lib-name=ioredis\S* lib-ver=\d/);

@@ -11,6 +11,7 @@ import time
 import redis
 import redis.asyncio
 from redis.backoff import NoBackoff
+from redis.cache import CacheConfig
 from redis.commands.search import reducers
 from redis.commands.search.aggregation import AggregateRequest
 from redis.commands.search.field import GeoField, NumericField, TagField, TextField, VectorField
@@ -374,6 +375,30 @@ def restart(server):
     r.close()
 
 
+def caching(server):
+    """The client keeps what it read, and the server tells it what has changed."""
+    with connect(server, 3) as other, connect(server, 3, cache_config=CacheConfig()) as r:
+        def reads():
+            return other.info("commandstats")["cmdstat_get"]["calls"]
+
+        other.set("cached", "1")
+        equal(r.get("cached"), "1")
+        before = reads()
+        for _ in range(5):
+            equal(r.get("cached"), "1")
+        equal(reads(), before)
+        other.set("cached", "2")
+        until("the change is seen", lambda: r.get("cached") == "2")
+        equal(reads(), before + 1)
+
+
+def no_cluster(server):
+    def ask():
+        redis.RedisCluster(host="127.0.0.1", port=server.port)
+
+    refused(redis.exceptions.RedisClusterException, "Cluster mode is not enabled", ask)
+
+
 def everything(server, protocol):
     r = connect(server, protocol)
     r.flushall()
@@ -390,6 +415,8 @@ with Server(sys.argv[1]) as own:
     everything(own, 2)
     everything(own, 3)
     steps.run("asyncio", many_at_once, own)
+    steps.run("client-side caching", caching, own)
+    steps.run("no cluster", no_cluster, own)
     equal(own.stop(), 0)
     steps.run("a restart with the log", restart, own)
     status = steps.summary("redis-py")
