@@ -30,17 +30,15 @@ static const struct {
     { "query", "base os model kernel text index storage" },
     { "engine", "base os model kernel log text index storage query" },
     { "cache", "base os model kernel index" },
-    { "memory", "base os model text" },
-    { "cluster", "base os model proto log storage engine" },
     { "client", "base os proto" },
     { "net", "base os model proto" },
-    { "server", "base os model proto net text storage cache memory cluster" },
+    { "server", "base os model proto net text" },
     { "milvus", "base os model import proto net server text" },
     { "redis", "base os model kernel proto net server text cache" },
     { "line", "base os model proto net server cache redis" },
     { "bench", "base os model kernel proto import client" },
     { "cmd", "base os model kernel proto text import quant log index storage query engine cache "
-             "memory cluster client net server milvus redis line bench" },
+             "client net server milvus redis line bench" },
 };
 
 static inline const char *room_may(const char *room)

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "house/house_readme.h"
 #include "house/house_rules.h"
 
 static const char *root;
@@ -177,6 +178,13 @@ static void test_readmes(void **state)
 {
     (void)state;
     check_readmes(root, &out);
+    nothing_found();
+}
+
+static void test_contents(void **state)
+{
+    (void)state;
+    check_contents(root, &out);
     nothing_found();
 }
 
@@ -364,6 +372,28 @@ static void test_sees_missing_readme_and_double_names(void **state)
     found_once("a.c: another file of src/ has this name");
 }
 
+static void test_sees_contents(void **state)
+{
+    (void)state;
+    plant("os", "a.c", "\n");
+    plant("os", "a_internal.h", "\n");
+    plant("os", "b_one.c", "\n");
+    plant("os", "README.md", "Read `a.c` first.\n\n| file | what |\n|---|---|\n| `b_*.c` | x |\n");
+    check_contents(plant_root, &out);
+    nothing_found();
+    plant("os", "c.h", "\n");
+    check_contents(plant_root, &out);
+    found_once("src/os/c.h: not named in src/os/README.md");
+    fresh(NULL);
+    plant("os", "README.md", "| `a.[ch]`, `b_one.c` | x |\n| `c.h`, `b_one.c` | y |\n");
+    check_contents(plant_root, &out);
+    found_once("src/os/README.md: `b_one.c` twice");
+    fresh(NULL);
+    plant("os", "README.md", "| `a.c`, `b_one.c`, `c.h`, `gone.c` | x |\n| `test_x.c` | y |\n");
+    check_contents(plant_root, &out);
+    found_once("src/os/README.md: `gone.c` is no file");
+}
+
 static void test_sees_a_leaning_header(void **state)
 {
     (void)state;
@@ -393,6 +423,7 @@ int main(void)
         HERE(test_paths),
         HERE(test_opening),
         HERE(test_readmes),
+        HERE(test_contents),
         HERE(test_unique),
         HERE(test_headers),
         HERE(test_public_header),
@@ -405,6 +436,7 @@ int main(void)
         PLANTED(test_sees_columns),
         PLANTED(test_sees_paths_and_openings),
         PLANTED(test_sees_missing_readme_and_double_names),
+        PLANTED(test_sees_contents),
         PLANTED(test_sees_a_leaning_header),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
