@@ -89,6 +89,7 @@ void run_ft_suglen(struct redis_call *call);
 void run_ft_profile(struct redis_call *call);
 void run_ft_config_get(struct redis_call *call);
 void run_ft_config_set(struct redis_call *call);
+void run_ft_hybrid(struct redis_call *call);
 void run_ft_create(struct redis_call *call);
 void run_ft_alter(struct redis_call *call);
 void run_ft_explain(struct redis_call *call);

@@ -7,22 +7,10 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "redis/cmd_search.h"
-#include "redis/search_table.h"
-#include "redis/search_wording.h"
+#include "redis/search_steps.h"
 
 #define CURSOR_ROWS 1000
 #define CURSOR_IDLE_MS 300000 /* MAXIDLE, and the most that it can be */
-
-struct aggregation {
-    struct redis_call *call;
-    struct search_table table;
-    struct query_param params[SEARCH_PARAMS_MAX];
-    size_t param_count, first_step;
-    bool cursor;
-    int64_t batch, idle_ms;
-    struct search_wording wording; /* stands before the steps */
-};
 
 static bool fail(struct aggregation *run, const char *what)
 {
@@ -30,12 +18,14 @@ static bool fail(struct aggregation *run, const char *what)
     return false;
 }
 
-static bool done(struct aggregation *run, int rc)
+bool search_step_done(struct aggregation *run, int rc)
 {
     if (rc == KITH_ELIMIT) return fail(run, "ERR too many columns");
     if (rc && !run->call->failed) call_no_memory(run->call);
     return rc == 0;
 }
+
+static bool done(struct aggregation *run, int rc) { return search_step_done(run, rc); }
 
 /* A count of words at argv[*at + 1], all of which are there; *at goes behind it. */
 static bool read_count(struct aggregation *run, size_t *at, size_t *count)
@@ -236,7 +226,7 @@ static bool add_scores(struct aggregation *run)
     return done(run, rc);
 }
 
-static bool run_step(struct aggregation *run, size_t *at)
+bool search_step(struct aggregation *run, size_t *at)
 {
     struct redis_call *call = run->call;
     size_t ignored;
@@ -260,7 +250,7 @@ static bool run_step(struct aggregation *run, size_t *at)
 
 /* ---- rows out ---- */
 
-static void put_cell(struct resp *reply, const struct search_cell *cell)
+void search_put_cell(struct resp *reply, const struct search_cell *cell)
 {
     if (!cell->list) {
         resp_str(reply, cell->text);
@@ -283,7 +273,7 @@ static void put_row(struct resp *reply, const struct search_table *table, size_t
         const struct search_cell *cell = &table->rows[row]->cells[i];
         if (!cell->text.data && !cell->list) continue;
         resp_str(reply, table->names[i]);
-        put_cell(reply, cell);
+        search_put_cell(reply, cell);
         pairs++;
     }
     if (map) resp_close(reply, place, '%', pairs);
@@ -460,7 +450,7 @@ static void aggregate(struct aggregation *run, struct search_index *index)
     int rc = search_query_run(&query, NULL, NULL, &hits);
     if (rc == 0) rc = search_table_init(&run->table, &query, &hits, count_columns(call));
     bool ok = done(run, rc);
-    for (size_t at = run->first_step; ok && at < call->argc;) ok = run_step(run, &at);
+    for (size_t at = run->first_step; ok && at < call->argc;) ok = search_step(run, &at);
     if (ok) answer(run, index);
     search_table_release(&run->table);
     search_hits_release(&hits);

@@ -245,6 +245,7 @@ const struct command search_commands[] = {
     KEYED("ft.sugget", run_ft_sugget, -3, CMD_READ),
     KEYED("ft.sugdel", run_ft_sugdel, 3, CMD_WRITE),
     KEYED("ft.suglen", run_ft_suglen, 2, CMD_READ),
+    COMMAND("ft.hybrid", run_ft_hybrid, -7, CMD_READ),
     COMMAND("ft.profile", run_ft_profile, -5, CMD_READ),
     COMMAND("ft._createifnx", run_ft_createifnx, -5, CMD_WRITE | CMD_DENY_OOM),
     COMMAND("ft._dropindexifx", run_ft_dropindexifx, -2, CMD_WRITE),

@@ -86,6 +86,58 @@ static void hybrid(void **state)
     redis_free(redis);
 }
 
+/* What comes between "results" and "warnings". */
+static void gives(struct session *s, const char *words, const char *want)
+{
+    const char *reply = ask(s, words, 1, 0);
+    const char *from = strstr(reply, "results\r\n*"), *to = strstr(reply, "$8\r\nwarnings");
+    if (!from || !to) fail_msg("%s gave %s", words, reply);
+    from += 9;
+    if ((size_t)(to - from) != strlen(want) || memcmp(from, want, strlen(want)) != 0)
+        fail_msg("%s\ngave %s\nwant %s", words, reply, want);
+}
+
+static void both_lists(void **state)
+{
+    (void)state;
+    struct redis *redis = door_open();
+    struct session *s = session_open_local(redis);
+    fill(s);
+    /* ranks 1 by words and 3 by vector: 1/61 + 1/63; then 1/61 and 1/62 */
+    gives(s, "FT.HYBRID^i^SEARCH^hen^VSIM^@v^$v^PARAMS^2^v^%v",
+          "*3\r\n*4\r\n$5\r\n__key\r\n$3\r\nd:3\r\n$7\r\n__score\r\n$14\r\n0.032266458496\r\n"
+          "*4\r\n$5\r\n__key\r\n$3\r\nd:1\r\n$7\r\n__score\r\n$14\r\n0.016393442623\r\n"
+          "*4\r\n$5\r\n__key\r\n$3\r\nd:2\r\n$7\r\n__score\r\n$15\r\n0.0161290322581\r\n");
+    gives(s, "FT.HYBRID^i^SEARCH^fox|dog^SCORER^DISMAX^YIELD_SCORE_AS^w^VSIM^@v^$v^KNN^4^K^1^"
+             "EF_RUNTIME^10^YIELD_SCORE_AS^near^COMBINE^LINEAR^6^ALPHA^0.5^BETA^2^YIELD_SCORE_AS^"
+             "both^LOAD^1^@n^PARAMS^2^v^%v",
+          "*2\r\n*8\r\n$1\r\nw\r\n$1\r\n1\r\n$4\r\nnear\r\n$1\r\n1\r\n$4\r\nboth\r\n$3\r\n2.5\r\n"
+          "$1\r\nn\r\n$1\r\n1\r\n*6\r\n$1\r\nw\r\n$1\r\n1\r\n$4\r\nboth\r\n$3\r\n0.5\r\n$1\r\nn\r\n"
+          "$1\r\n2\r\n");
+    gives(s, "FT.HYBRID^i^SEARCH^none^VSIM^@v^%v^RANGE^4^RADIUS^2.5^EPSILON^0.1^FILTER^@n:[2 9]^"
+             "COMBINE^RRF^4^WINDOW^5^CONSTANT^0^APPLY^@__score*2^AS^twice^LIMIT^0^1",
+          "*1\r\n*6\r\n$5\r\n__key\r\n$3\r\nd:2\r\n$7\r\n__score\r\n$1\r\n1\r\n$5\r\ntwice\r\n$1"
+          "\r\n2\r\n");
+    gives(s, "FT.HYBRID^i^SEARCH^~hen^VSIM^@v^%v^GROUPBY^0^REDUCE^COUNT^0^AS^c",
+          "*1\r\n*2\r\n$1\r\nc\r\n$1\r\n3\r\n");
+    ASK(s, "FT.HYBRID^i^FIND^a^VSIM^@v^%v", "-ERR SEARCH and a query are expected\r\n");
+    ASK(s, "FT.HYBRID^i^SEARCH^a^WSIM^@v^%v",
+        "-ERR Unknown argument in SEARCH of FT.HYBRID\r\n");
+    ASK_HAS(s, "FT.HYBRID^i^SEARCH^a^VSIM^@t^%v", "-Unknown vector field at offset 15");
+    ASK(s, "FT.HYBRID^i^SEARCH^a^VSIM^@v^%v^KNN^2^K^0", "-ERR Bad arguments of FT.HYBRID\r\n");
+    ASK(s, "FT.HYBRID^i^SEARCH^a^VSIM^@v^%v^COMBINE^MAX^0", "-ERR COMBINE needs RRF or LINEAR\r\n");
+    ASK(s, "FT.HYBRID^i^SEARCH^a^VSIM^@v^%v^WITHCURSOR",
+        "-ERR WITHCURSOR of FT.HYBRID is not supported\r\n");
+    ASK(s, "FT.HYBRID^i^SEARCH^*=>[KNN 1 @v $x]^VSIM^@v^$x^PARAMS^2^x^%v",
+        "-ERR the query of SEARCH in FT.HYBRID has a vector of its own\r\n");
+    (void)door_reply(s, "HELLO 3");
+    ASK_HAS(s, "FT.HYBRID^i^SEARCH^hen^VSIM^@v^%v^LOAD^1^@n^LIMIT^0^1",
+            "%4\r\n$13\r\ntotal_results\r\n:3\r\n$7\r\nresults\r\n*1\r\n%1\r\n$1\r\nn\r\n$3\r\n3.5"
+            "\r\n$8\r\nwarnings\r\n*0\r\n$14\r\nexecution_time\r\n,");
+    session_close_local(s);
+    redis_free(redis);
+}
+
 static uint32_t ef_of(const struct search_index *index, const char *text, const char *ef)
 {
     const float vector[2] = {0, 0};
@@ -188,6 +240,7 @@ int main(void)
         cmocka_unit_test(filters),
         cmocka_unit_test(carried),
         cmocka_unit_test(hybrid),
+        cmocka_unit_test(both_lists),
         cmocka_unit_test(breadth),
         cmocka_unit_test(languages),
         cmocka_unit_test(about),
