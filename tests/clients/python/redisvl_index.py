@@ -7,7 +7,8 @@ import sys
 
 import redis
 from redisvl.index import SearchIndex
-from redisvl.query import CountQuery, FilterQuery, VectorQuery, VectorRangeQuery
+from redisvl.query import (AggregateHybridQuery, CountQuery, FilterQuery, HybridQuery,
+                           MultiVectorQuery, TextQuery, Vector, VectorQuery, VectorRangeQuery)
 from redisvl.query.filter import Num, Tag, Text
 from redisvl.redis.utils import array_to_buffer
 
@@ -102,6 +103,27 @@ def without_vectors(index):
     equal([len(page) for page in pages], [8, 8, 4])
 
 
+def mixed(index):
+    words = {"text": "cat", "text_field_name": "text", "vector": vector(20),
+             "vector_field_name": "vector", "stopwords": None, "return_fields": ["name"]}
+    got = index.query(TextQuery("cat", "text", stopwords=None, return_fields=["name"],
+                                num_results=COUNT))
+    equal(set(ids(got)), {f"r{i}" for i in range(1, COUNT, 3)})
+    close = [name for _, name in nearest(20)]
+    got = index.query(HybridQuery(**words, combination_method="LINEAR", linear_alpha=1e-9,
+                                  num_results=5))
+    equal((ids(got)[0], set(ids(got))), ("r20", set(close[:5])))
+    got = index.query(HybridQuery(**words, combination_method="RRF", num_results=COUNT,
+                                  filter_expression=Num("age") > 20))
+    holds({"r22", "r25"} <= set(ids(got)[:4]), "first are those of both lists")
+    got = index.query(AggregateHybridQuery(**words, alpha=1.0, num_results=5))
+    equal(set(ids(got)), set(close[:5]))
+    both = Vector(vector=vector(20), field_name="vector", dtype="float32", weight=1.0,
+                  max_distance=2.0)
+    got = index.query(MultiVectorQuery([both], return_fields=["name"], num_results=5))
+    equal(set(ids(got)), set(close[:5]))
+
+
 def changed(index):
     key = index.load([{**list(rows(index.schema.index.storage_type.value))[7], "kind": "fish"}],
                      id_field="name")
@@ -119,7 +141,7 @@ def everything(client, storage, algorithm):
     equal(index.exists(), True)
     equal(len(index.load(list(rows(storage)), id_field="name")), COUNT)
     equal(int(index.info()["num_docs"]), COUNT)
-    for part in (search, filtered, ranged, without_vectors, changed):
+    for part in (search, filtered, ranged, without_vectors, mixed, changed):
         steps.run(f"{storage} {algorithm} {part.__name__}", part, index)
     index.delete(drop=True)
     equal(index.exists(), False)
