@@ -259,11 +259,12 @@ static void run_keys(struct redis_call *call, void *ctx)
 static size_t arguments(const struct line_request *request, struct line_words *words,
                         struct kith_str *argv)
 {
-    static const char *const names[] = { "GET",  "SET",    "RPUSH",   "HSET",   "DEL",    "KEYS",
-                                         "FLUSHDB", "TTL", "PEXPIREAT", "PERSIST", "EXISTS",
-                                         "INCRBY", "MGET", "DEL" };
-    const char *name = names[request->verb];
-    argv[0] = (struct kith_str){ name, strlen(name) };
+    static const struct kith_str names[] = {
+        { "GET", 3 },       { "SET", 3 },     { "RPUSH", 5 },  { "HSET", 4 },   { "DEL", 3 },
+        { "KEYS", 4 },      { "FLUSHDB", 7 }, { "TTL", 3 },    { "PEXPIREAT", 9 },
+        { "PERSIST", 7 },   { "EXISTS", 6 },  { "INCRBY", 6 }, { "MGET", 4 },   { "DEL", 3 }
+    };
+    argv[0] = names[request->verb];
     switch (request->verb) {
     case LINE_GET:
     case LINE_TTL:

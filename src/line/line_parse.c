@@ -312,7 +312,8 @@ static bool is_word(struct kith_str text, const char *upper)
 static void find_verb(struct kith_str name, bool extended, struct line_request *out)
 {
     for (size_t i = 0; i < sizeof verb_names / sizeof verb_names[0]; i++) {
-        if (!is_word(name, verb_names[i].name)) continue;
+        if ((name.data[0] ^ verb_names[i].name[0]) & ~0x20 || !is_word(name, verb_names[i].name))
+            continue;
         if (is_extension(verb_names[i].verb) && !extended) continue;
         out->verb = verb_names[i].verb;
         out->only_new = verb_names[i].only_new;

@@ -171,6 +171,7 @@ static enum line_end serve_batch(struct line_conn *conn, const uint8_t *data, si
                                  bool quick, struct buffer *out, size_t *used, bool *seen)
 {
     struct batch batch;
+    if (conn->session) private_expect(conn->session);
     line_words_init(&batch.words);
     batch.count = 0;
     batch.touches = batch.slow = batch.seen = false;

@@ -11,6 +11,8 @@
 #include "redis/search_guard.h"
 #include "redis/slowlog.h"
 
+#define LINE_BYTES 64u /* of the processor's cache */
+
 void private_entry_init(struct command_entry *entry, const struct command *command)
 {
     *entry = (struct command_entry){ .command = command,
@@ -50,6 +52,12 @@ static int begin(struct session *session, struct buffer *out, size_t bytes)
     redis->counters.reads++;
     redis_share_begin(redis);
     return 0;
+}
+
+void private_expect(const struct session *session)
+{
+    for (size_t at = 0; at < offsetof(struct session, parser); at += LINE_BYTES)
+        __builtin_prefetch((const char *)session + at);
 }
 
 int private_begin(struct session *session, struct buffer *out, size_t bytes)

@@ -22,6 +22,8 @@ KITH_NODISCARD int private_begin(struct session *session, struct buffer *out, si
 /* The same if the lock can be had within microseconds; KITH_EBUSY. */
 KITH_NODISCARD int private_begin_soon(struct session *session, struct buffer *out, size_t bytes);
 void private_end(struct session *session);
+/* private_begin is near: what it looks at is fetched meanwhile. No lock. */
+void private_expect(const struct session *session);
 
 /* fn(call, ctx) does the work; argv is the command as a client of RESP would have given it: that is
  * what is logged, unless fn says otherwise (call_log). NULL, or why it did not run: "OOM ...". */
