@@ -3,54 +3,23 @@
  * another name or database, deletes in one partition. All on a simulated machine, whose clock and
  * crashes are ours.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include <kith/kith.h>
 
-#include "engine/db.h"
 #include "engine/engine.h"
-#include "os/sim.h"
+#include "engine/engine_world.h"
 
 #define DIM 4
-#define OK(call)                                                                                   \
-    do {                                                                                           \
-        int status_ = (call);                                                                      \
-        if (status_) fail_msg("%s: %d %s", #call, status_, why.text);                              \
-    } while (0)
-
-static struct kith_error why;
-
-struct world {
-    struct os_sim *sim;
-    struct kith_db *db;
-    struct kith_collection *rows;
-};
-
-static void open_world(struct world *world)
-{
-    struct kith_open_opts opts = KITH_OPEN_OPTS_INIT;
-    opts.no_threads = true;
-    opts.seal_rows = 64;
-    OK(db_open_on(os_sim_os(world->sim), "db", &opts, &world->db, &why));
-}
 
 static void make_rows(struct world *world, bool dynamic, enum kith_duplicate policy)
 {
     struct kith_field fields[2] = { KITH_FIELD_INIT, KITH_FIELD_INIT };
-    fields[0].name = "id";
-    fields[0].type = KITH_INT64;
-    fields[0].flags = KITH_FIELD_PRIMARY;
-    fields[1].name = "v";
-    fields[1].type = KITH_FLOAT_VECTOR;
-    fields[1].dim = DIM;
+    fields[0] = key_field("id");
+    fields[1] = vector_field("v", DIM);
     struct kith_schema schema = KITH_SCHEMA_INIT;
     schema.fields = fields;
     schema.field_count = 2;
@@ -61,28 +30,9 @@ static void make_rows(struct world *world, bool dynamic, enum kith_duplicate pol
 
 static void begin(struct world *world, bool dynamic, enum kith_duplicate policy)
 {
-    *world = (struct world){ .sim = os_sim_new(7) };
-    assert_non_null(world->sim);
-    open_world(world);
+    world_begin(world);
+    OK(world_open(world));
     make_rows(world, dynamic, policy);
-}
-
-static void finish(struct world *world)
-{
-    kith_collection_release(world->rows);
-    kith_close(world->db);
-    os_sim_free(world->sim);
-}
-
-/* As after a power cut: what was acknowledged is there. */
-static void crash(struct world *world)
-{
-    struct os_sim *after = os_sim_crash(world->sim, OS_SIM_KEEP_SYNCED, 3);
-    assert_non_null(after);
-    finish(world);
-    *world = (struct world){ .sim = after };
-    open_world(world);
-    OK(kith_collection_open(world->db, NULL, "rows", &world->rows, &why));
 }
 
 static int put_with(struct world *world, int64_t first, size_t count, const char *partition,
@@ -188,11 +138,11 @@ static void added_fields_show_defaults_and_nulls(void **state)
         for (int i = 0; i < 20; i++) ns[i] = 1000 + i;
         OK(put_with(&world, 1000, 20, NULL, &(struct kith_column){ .field = "n", .data = ns }));
         check_fields(&world);
-        crash(&world); /* the log has records of both schemas */
+        world_crash(&world); /* the log has records of both schemas */
         check_fields(&world);
         OK(kith_flush(world.rows, NULL, &why));
         check_fields(&world);
-        crash(&world); /* segment files of both */
+        world_crash(&world); /* segment files of both */
         check_fields(&world);
         OK(kith_index_create(world.rows, "n", NULL, &why));
         OK(kith_flush(world.rows, NULL, &why));
@@ -202,9 +152,9 @@ static void added_fields_show_defaults_and_nulls(void **state)
         struct kith_check_report report = { 0 };
         OK(check_on(os_sim_os(world.sim), "db", NULL, NULL, &report, &why));
         assert_int_equal(report.problems, 0);
-        crash(&world);
+        world_crash(&world);
         check_fields(&world);
-        finish(&world);
+        world_finish(&world);
     }
 }
 
@@ -234,14 +184,14 @@ static void defaults_are_counted(void **state)
     assert_int_equal(filled_bytes(&world), 0);
     OK(kith_field_add(world.rows, &field, &why));
     assert_true(filled_bytes(&world) >= 100 * sizeof(int32_t));
-    crash(&world);
+    world_crash(&world);
     assert_true(filled_bytes(&world) > 0);
     assert_int_equal(count_of(&world, "n == 7"), 100);
     OK(kith_compact(world.rows, NULL, &why));
     put(&world, 1000, 64);
     assert_int_equal(filled_bytes(&world), 0);
     assert_int_equal(count_of(&world, "n == 7"), 164);
-    finish(&world);
+    world_finish(&world);
 }
 
 static void what_cannot_be_added(void **state)
@@ -269,7 +219,7 @@ static void what_cannot_be_added(void **state)
     OK(kith_collection_describe(world.rows, &info, &why));
     assert_int_equal(info->schema.field_count, 3);
     kith_collection_info_free(info);
-    finish(&world);
+    world_finish(&world);
 }
 
 static size_t near(struct world *world, const char *field, const char *filter)
@@ -311,11 +261,11 @@ static void an_added_vector_is_searched(void **state)
         assert_memory_equal((const float *)result->columns[1].data + DIM, vectors[5],
                             sizeof vectors[5]);
         kith_result_free(result);
-        if (round == 0) crash(&world);
+        if (round == 0) world_crash(&world);
         if (round == 1) OK(kith_flush(world.rows, NULL, &why));
         if (round == 2) OK(kith_compact(world.rows, NULL, &why));
     }
-    finish(&world);
+    world_finish(&world);
 }
 
 /* A field that was added again under a schema that names it: the same collection. */
@@ -341,7 +291,7 @@ static void a_schema_with_the_field_is_the_same(void **state)
     OK(kith_collection_get_or_create(world.db, NULL, "rows", &schema, &again, &why));
     kith_collection_release(again);
     kith_collection_info_free(info);
-    finish(&world);
+    world_finish(&world);
 }
 
 /* An iterator goes on in the schema of its instant. */
@@ -372,7 +322,7 @@ static void reads_that_began_go_on(void **state)
     assert_int_equal(rows, 100);
     kith_iterator_close(iterator);
     assert_int_equal(count_of(&world, NULL), 0);
-    finish(&world);
+    world_finish(&world);
 }
 
 static void a_reader_follows(void **state)
@@ -402,7 +352,7 @@ static void a_reader_follows(void **state)
     assert_int_equal(count_of(&reader, "n == 7"), 3);
     kith_collection_release(reader.rows);
     kith_close(reader.db);
-    finish(&world);
+    world_finish(&world);
 }
 
 /* ------------------------------------------------------------------ truncation */
@@ -420,11 +370,11 @@ static void a_truncated_collection_is_empty(void **state)
         OK(put_with(&world, 64, 50, "left", NULL));
         OK(kith_collection_truncate(world.rows, NULL, &why));
         assert_int_equal(count_of(&world, NULL), 0);
-        if (round == 2) crash(&world);
+        if (round == 2) world_crash(&world);
         assert_int_equal(count_of(&world, NULL), 0);
         OK(put_with(&world, 10, 5, "left", NULL)); /* the keys are free again */
         assert_int_equal(count_of(&world, NULL), 5);
-        crash(&world);
+        world_crash(&world);
         assert_int_equal(count_of(&world, NULL), 5);
         OK(kith_collection_truncate(world.rows, NULL, &why));
     }
@@ -437,7 +387,7 @@ static void a_truncated_collection_is_empty(void **state)
     assert_int_equal(info->partition_count, 2);
     assert_int_equal(info->index_count, 1);
     kith_collection_info_free(info);
-    finish(&world);
+    world_finish(&world);
 }
 
 /* ------------------------------------------------------------- a time to live */
@@ -481,7 +431,7 @@ static void old_rows_are_gone(void **state)
     assert_int_equal(result->found[0], 0);
     assert_int_equal(result->found[1], 1);
     kith_result_free(result);
-    crash(&world);
+    world_crash(&world);
     assert_int_equal(rows_of(&world), 60);
     put(&world, 0, 1); /* an old row's key is free */
     assert_int_equal(rows_of(&world), 61);
@@ -496,7 +446,7 @@ static void old_rows_are_gone(void **state)
     assert_int_equal(rows_of(&world), 11); /* within one segment now */
     wait_seconds(&world, 200);
     assert_int_equal(rows_of(&world), 0);
-    finish(&world);
+    world_finish(&world);
 }
 
 /* ------------------------------------------------------------------- other names */
@@ -525,13 +475,13 @@ static void a_collection_moves(void **state)
     kith_collection_info_free(info);
     assert_int_equal(count_of(&world, NULL), 10);
     struct os_sim *after = os_sim_crash(world.sim, OS_SIM_KEEP_SYNCED, 3);
-    finish(&world);
+    world_finish(&world);
     world.sim = after;
-    open_world(&world);
+    OK(world_open(&world));
     OK(kith_collection_open(world.db, "other", "moved", &world.rows, &why));
     assert_int_equal(count_of(&world, NULL), 10);
     OK(kith_collection_move(world.db, "other", "moved", NULL, "rows", &why));
-    finish(&world);
+    world_finish(&world);
 }
 
 /* ---------------------------------------------------- deletes in one partition */
@@ -557,9 +507,9 @@ static void a_delete_stays_in_its_partition(void **state)
     for (int round = 0; round < 2; round++) {
         assert_int_equal(count_of(&world, "id < 10"), 10);
         assert_int_equal(count_of(&world, NULL), 100);
-        crash(&world);
+        world_crash(&world);
     }
-    finish(&world);
+    world_finish(&world);
 }
 
 /* ---------------------------------------------------------------- the metric */
@@ -596,7 +546,7 @@ static void an_index_sets_a_metric_that_was_left_open(void **state)
     for (int round = 0; round < 3; round++) {
         assert_true(nearest_distance(&world) < 0);
         assert_int_equal(count_of(&world, NULL), 93);
-        if (round == 0) crash(&world);
+        if (round == 0) world_crash(&world);
         if (round == 1) OK(kith_compact(world.rows, NULL, &why));
     }
     params.metric = KITH_HAMMING;
@@ -611,7 +561,7 @@ static void an_index_sets_a_metric_that_was_left_open(void **state)
     assert_int_equal(info->schema.fields[1].metric, KITH_COSINE);
     assert_int_equal(info->indexes[0].metric, KITH_COSINE);
     kith_collection_info_free(info);
-    finish(&world);
+    world_finish(&world);
 }
 
 int main(void)

@@ -3,47 +3,18 @@
  * files, in memory and in the log; their bytes go by compaction; their names may be used again; a
  * drop that fails or is cut off leaves the collection as before or as after. On a simulated disk.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include <kith/kith.h>
 
 #include "base/alloc.h"
-#include "engine/db.h"
 #include "engine/engine.h"
-#include "os/sim.h"
+#include "engine/engine_world.h"
 
 #define DIM 4
-#define OK(call)                                                                                   \
-    do {                                                                                           \
-        int status_ = (call);                                                                      \
-        if (status_) fail_msg("%s: %d %s", #call, status_, why.text);                              \
-    } while (0)
-
-static struct kith_error why;
-
-struct world {
-    struct os_sim *sim;
-    struct kith_db *db;
-    struct kith_collection *rows;
-};
-
-static int open_on(struct world *world, const struct os *os)
-{
-    struct kith_open_opts opts = KITH_OPEN_OPTS_INIT;
-    opts.no_threads = true;
-    opts.seal_rows = 64;
-    return db_open_on(os, "db", &opts, &world->db, &why);
-}
-
-static int open_world(struct world *world) { return open_on(world, os_sim_os(world->sim)); }
 
 static struct kith_field field_of(const char *name, enum kith_type type)
 {
@@ -73,27 +44,9 @@ static void make_rows(struct world *world, bool dynamic)
 
 static void begin(struct world *world, bool dynamic)
 {
-    *world = (struct world){ .sim = os_sim_new(7) };
-    assert_non_null(world->sim);
-    OK(open_world(world));
+    world_begin(world);
+    OK(world_open(world));
     make_rows(world, dynamic);
-}
-
-static void finish(struct world *world)
-{
-    kith_collection_release(world->rows);
-    kith_close(world->db);
-    os_sim_free(world->sim);
-}
-
-static void crash(struct world *world)
-{
-    struct os_sim *after = os_sim_crash(world->sim, OS_SIM_KEEP_SYNCED, 3);
-    assert_non_null(after);
-    finish(world);
-    *world = (struct world){ .sim = after };
-    OK(open_world(world));
-    OK(kith_collection_open(world->db, NULL, "rows", &world->rows, &why));
 }
 
 /* Rows with id, v, and what `fields` names of w, word, n: n is the id, word "word <id>". */
@@ -228,21 +181,21 @@ static void dropped_fields_are_gone(void **state)
     assert_int_not_equal(put_some(&world, 500, 1, "n"), 0);
     OK(put_some(&world, 100, 20, "")); /* n was not nullable, and nobody gives it now */
     check_gone(&world, 120);
-    crash(&world); /* records of both schemas */
+    world_crash(&world); /* records of both schemas */
     check_gone(&world, 120);
     OK(kith_flush(world.rows, NULL, &why));
     check_gone(&world, 120);
-    crash(&world);
+    world_crash(&world);
     check_gone(&world, 120);
     check_sound(&world);
     assert_true(bytes_stored(&world) >= 3); /* of the file of before */
     OK(kith_compact(world.rows, NULL, &why));
     assert_int_equal(bytes_stored(&world), 0);
     check_gone(&world, 120);
-    crash(&world);
+    world_crash(&world);
     check_gone(&world, 120);
     check_sound(&world);
-    finish(&world);
+    world_finish(&world);
 }
 
 /* Under the old name there is a new field, which has nothing of the old one. */
@@ -269,18 +222,18 @@ static void a_name_is_used_again(void **state)
         assert_int_equal(near, 5);
         assert_int_equal(described(&world, "n"), 1);
         assert_int_equal(described(&world, "w"), 2);
-        if (round == 0 || round == 2) crash(&world);
+        if (round == 0 || round == 2) world_crash(&world);
         if (round == 1) OK(kith_flush(world.rows, NULL, &why));
         if (round == 3) OK(kith_compact(world.rows, NULL, &why));
     }
     OK(kith_field_drop(world.rows, "n", &why));
     assert_int_equal(described(&world, "n"), 0);
-    crash(&world);
+    world_crash(&world);
     assert_int_equal(described(&world, "n"), 0);
     OK(kith_compact(world.rows, NULL, &why));
     assert_int_equal(bytes_stored(&world), 0);
     check_sound(&world);
-    finish(&world);
+    world_finish(&world);
 }
 
 /* In a dynamic collection the name is a key of rows from then on. */
@@ -304,16 +257,16 @@ static void a_name_becomes_a_key(void **state)
     OK(kith_insert(world.rows, &batch, NULL, NULL, &why));
     for (int round = 0; round < 2; round++) {
         assert_int_equal(count_of(&world, "n == 7"), 1);
-        if (round == 0) crash(&world);
+        if (round == 0) world_crash(&world);
     }
     const struct kith_field again = field_of("n", KITH_INT64);
     OK(kith_field_add(world.rows, &again, &why));
-    crash(&world); /* the log has a row whose key is the name of a field by now */
+    world_crash(&world); /* the log has a row whose key is the name of a field by now */
     assert_int_equal(count_of(&world, "id >= 0"), 21);
     assert_int_equal(count_of(&world, "n is null"), 21);
     OK(kith_compact(world.rows, NULL, &why));
     assert_int_equal(count_of(&world, "$meta[\"n\"] == 7"), 1);
-    finish(&world);
+    world_finish(&world);
 }
 
 static void what_cannot_be_dropped(void **state)
@@ -328,7 +281,7 @@ static void what_cannot_be_dropped(void **state)
     OK(kith_field_drop(world.rows, "n", &why));
     assert_int_equal(kith_field_drop(world.rows, "n", &why), KITH_ENOTFOUND);
     assert_int_equal(kith_index_create(world.rows, "n", NULL, &why), KITH_ENOTFOUND);
-    finish(&world);
+    world_finish(&world);
 }
 
 /* Whatever allocation fails, the field is there or it is not, and the collection goes on. */
@@ -349,10 +302,10 @@ static void without_memory(void **state)
             assert_int_equal(described(&world, "n"), rc ? 1 : 0);
             OK(put_some(&world, 100, 10, rc ? "n" : ""));
         }
-        crash(&world);
+        world_crash(&world);
         assert_int_equal(count_of(&world, "id >= 0"), rc == KITH_EOUTCOME ? 10 : 20);
         if (rc != KITH_EOUTCOME) assert_int_equal(described(&world, "n"), rc ? 1 : 0);
-        finish(&world);
+        world_finish(&world);
         failures += rc != 0;
         if (!failed && rc == 0) break;
     }
@@ -385,7 +338,7 @@ static void cut_off_anywhere(void **state)
     struct cutting cutting = { .sim = world.sim };
     struct os_fault fault;
     os_fault_init(&fault, os_sim_os(world.sim));
-    OK(open_on(&world, &fault.os));
+    OK(world_open_on(&world, &fault.os));
     make_rows(&world, false);
     OK(put_some(&world, 0, 64, "nwt"));
     OK(kith_flush(world.rows, NULL, &why));
@@ -399,11 +352,11 @@ static void cut_off_anywhere(void **state)
     OK(kith_flush(world.rows, NULL, &why));
     OK(kith_compact(world.rows, NULL, &why));
     fault.fail_at = 0;
-    finish(&world);
+    world_finish(&world);
     assert_true(dropped >= 2 && cutting.count > dropped + 10);
     for (size_t i = 0; i < cutting.count; i++) {
         world = (struct world){ .sim = cutting.cuts[i] };
-        OK(open_world(&world));
+        OK(world_open(&world));
         OK(kith_collection_open(world.db, NULL, "rows", &world.rows, &why));
         const size_t there = described(&world, "n");
         if (i >= dropped) assert_int_equal(there, 0); /* the drop had returned */
@@ -413,7 +366,7 @@ static void cut_off_anywhere(void **state)
         OK(kith_compact(world.rows, NULL, &why));
         assert_int_equal(count_of(&world, "id >= 0"), 80);
         check_sound(&world);
-        finish(&world);
+        world_finish(&world);
     }
 }
 

@@ -2,28 +2,19 @@
  * Filters through the public calls: templates, times, geometries, analysed text and samples, over
  * growing and sealed rows alike; what an insert refuses.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
 #include <kith/kith.h>
 
+#include "engine/engine_fixture.h"
 #include "query/geometry.h"
 
 #define ROWS 1000
 #define DAY  INT64_C(86400000000)
-#define OK(call)                                                              \
-    do {                                                                      \
-        int status_ = (call);                                                 \
-        if (status_) fail_msg("%s: %d %s", #call, status_, why.text);         \
-    } while (0)
 
-static struct kith_error why;
 static char dir[64];
 static struct kith_db *db;
 static struct kith_collection *rows;
@@ -33,20 +24,13 @@ static int make(void)
     struct kith_field fields[5];
     memset(fields, 0, sizeof fields);
     for (size_t i = 0; i < 5; i++) fields[i].size = sizeof *fields;
-    fields[0].name = "id";
-    fields[0].type = KITH_INT64;
-    fields[0].flags = KITH_FIELD_PRIMARY;
-    fields[1].name = "v";
-    fields[1].type = KITH_FLOAT_VECTOR;
-    fields[1].dim = 2;
-    fields[2].name = "ts";
-    fields[2].type = KITH_TIMESTAMPTZ;
-    fields[3].name = "t";
-    fields[3].type = KITH_VARCHAR;
+    fields[0] = key_field("id");
+    fields[1] = vector_field("v", 2);
+    fields[2] = plain_field("ts", KITH_TIMESTAMPTZ);
+    fields[3] = plain_field("t", KITH_VARCHAR);
     fields[3].analyzer = "{\"type\": \"english\"}";
     fields[3].enable_match = true;
-    fields[4].name = "g";
-    fields[4].type = KITH_GEOMETRY;
+    fields[4] = plain_field("g", KITH_GEOMETRY);
     struct kith_schema schema = KITH_SCHEMA_INIT;
     schema.fields = fields;
     schema.field_count = geometry_supported() ? 5 : 4;
@@ -89,8 +73,7 @@ static int setup(void **state)
     (void)state;
     struct kith_open_opts opts = KITH_OPEN_OPTS_INIT;
     opts.sync = KITH_SYNC_NO;
-    strcpy(dir, "/tmp/kith-filters-XXXXXX");
-    if (!mkdtemp(dir)) return -1;
+    if (dir_begin(dir, "filters")) return -1;
     OK(kith_open(dir, &opts, &db, &why));
     OK(make());
     OK(put(0, ROWS / 2, NULL));
@@ -102,11 +85,9 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    char command[128];
     kith_collection_release(rows);
     kith_close(db);
-    (void)snprintf(command, sizeof command, "rm -rf '%s'", dir);
-    return system(command);
+    return dir_end(dir);
 }
 
 static uint64_t count(const char *filter, const char *params)

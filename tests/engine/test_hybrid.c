@@ -2,12 +2,7 @@
  * Hybrid searches against a naive merge of what kith_search finds: rows in growing and sealed
  * segments, filters of their own, every ranker, groups, offsets, refusals.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
-
-#include <cmocka.h>
 
 #include <math.h>
 #include <stdio.h>
@@ -17,15 +12,9 @@
 #include <kith/kith.h>
 
 #include "base/rng.h"
+#include "engine/engine_fixture.h"
 
 enum { ROWS = 300, DIM = 4, QUERIES = 3, K = 12 };
-
-static struct kith_error why;
-#define OK(call)                                                                                   \
-    do {                                                                                           \
-        const int status_ = (call);                                                                \
-        if (status_) fail_msg("%s: %d %s", #call, status_, why.text);                              \
-    } while (0)
 
 static struct {
     char dir[64];
@@ -63,21 +52,17 @@ static int set_up(void **state)
         }
     }
     for (size_t i = 0; i < 2 * QUERIES * DIM; i++) (&t.queries[0][0][0])[i] = (float)rng_gauss(&rng);
-    (void)snprintf(t.dir, sizeof t.dir, "%s", "/tmp/kith-hybrid-XXXXXX");
-    if (!mkdtemp(t.dir)) return -1;
+    if (dir_begin(t.dir, "hybrid")) return -1;
     struct kith_field fields[] = { KITH_FIELD_INIT, KITH_FIELD_INIT, KITH_FIELD_INIT,
                                    KITH_FIELD_INIT };
-    fields[0].name = "id";
-    fields[0].type = KITH_INT64;
-    fields[0].flags = KITH_FIELD_PRIMARY;
+    fields[0] = key_field("id");
     fields[1].name = "a";
     fields[2].name = "b";
     fields[1].type = fields[2].type = KITH_FLOAT_VECTOR;
     fields[1].dim = fields[2].dim = DIM;
     fields[1].metric = KITH_L2;
     fields[2].metric = KITH_IP;
-    fields[3].name = "year";
-    fields[3].type = KITH_INT64;
+    fields[3] = plain_field("year", KITH_INT64);
     struct kith_schema schema = KITH_SCHEMA_INIT;
     schema.fields = fields;
     schema.field_count = 4;
@@ -96,9 +81,7 @@ static int tear_down(void **state)
     (void)state;
     kith_collection_release(t.collection);
     kith_close(t.db);
-    char command[96];
-    (void)snprintf(command, sizeof command, "rm -rf '%s'", t.dir);
-    return system(command);
+    return dir_end(t.dir);
 }
 
 static void two_searches(struct kith_search_opts out[2])

@@ -3,31 +3,21 @@
  * described, used or not with the same answers, dropped with their files, there after a new start and
  * after compaction; the rules of names, kinds and parameters; and what BM25 output fields refuse.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include <kith/kith.h>
 
 #include "base/rng.h"
 #include "engine/db.h"
+#include "engine/engine_fixture.h"
 #include "os/sim.h"
 
 #define ROWS 3000
 #define DIR "db"
-#define OK(call)                                                      \
-    do {                                                              \
-        int status_ = (call);                                         \
-        if (status_) fail_msg("%s: %d %s", #call, status_, why.text); \
-    } while (0)
 
-static struct kith_error why;
 static struct os_sim *sim;
 static struct kith_db *db;
 static struct kith_collection *collection;
@@ -48,20 +38,13 @@ static void close_db(void)
     db = NULL;
 }
 
-static struct kith_field field(const char *name, enum kith_type type)
-{
-    struct kith_field made = KITH_FIELD_INIT;
-    made.name = name;
-    made.type = type;
-    return made;
-}
-
 static int create(const char *name, const char *analyzer)
 {
-    struct kith_field fields[] = {field("id", KITH_INT64), field("n", KITH_INT32),
-                                  field("city", KITH_VARCHAR), field("title", KITH_VARCHAR),
-                                  field("words", KITH_SPARSE_VECTOR),
-                                  field("sparse", KITH_SPARSE_VECTOR)};
+    struct kith_field fields[] = {plain_field("id", KITH_INT64), plain_field("n", KITH_INT32),
+                                  plain_field("city", KITH_VARCHAR),
+                                  plain_field("title", KITH_VARCHAR),
+                                  plain_field("words", KITH_SPARSE_VECTOR),
+                                  plain_field("sparse", KITH_SPARSE_VECTOR)};
     fields[0].flags = KITH_FIELD_PRIMARY;
     fields[1].flags = KITH_FIELD_NULLABLE;
     fields[3].analyzer = analyzer;

@@ -3,12 +3,7 @@
  * filter, by rows and by queries that came; a higher target takes more; other threads are served
  * meanwhile; failing allocations change nothing.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
-
-#include <cmocka.h>
 
 #include <math.h>
 #include <stdio.h>
@@ -19,16 +14,10 @@
 
 #include "base/alloc.h"
 #include "base/rng.h"
+#include "engine/engine_fixture.h"
 #include "os/pool.h"
 
 enum { ROWS = 20000, DIM = 24, QUERIES = 400, K = 10 };
-
-static struct kith_error why;
-#define OK(call)                                                                                   \
-    do {                                                                                           \
-        const int status_ = (call);                                                                \
-        if (status_) fail_msg("%s: %d %s", #call, status_, why.text);                              \
-    } while (0)
 
 static struct {
     char dir[64];
@@ -52,17 +41,11 @@ static int set_up(void **state)
 {
     (void)state;
     make_rows();
-    (void)snprintf(t.dir, sizeof t.dir, "%s", "/tmp/kith-recall-XXXXXX");
-    if (!mkdtemp(t.dir)) return -1;
+    if (dir_begin(t.dir, "recall")) return -1;
     struct kith_field fields[] = { KITH_FIELD_INIT, KITH_FIELD_INIT, KITH_FIELD_INIT };
-    fields[0].name = "id";
-    fields[0].type = KITH_INT64;
-    fields[0].flags = KITH_FIELD_PRIMARY;
-    fields[1].name = "v";
-    fields[1].type = KITH_FLOAT_VECTOR;
-    fields[1].dim = DIM;
-    fields[2].name = "n";
-    fields[2].type = KITH_INT64;
+    fields[0] = key_field("id");
+    fields[1] = vector_field("v", DIM);
+    fields[2] = plain_field("n", KITH_INT64);
     struct kith_schema schema = KITH_SCHEMA_INIT;
     schema.fields = fields;
     schema.field_count = 3;
@@ -103,9 +86,7 @@ static int tear_down(void **state)
     kith_close(t.db);
     free(t.rows);
     free(t.queries);
-    char command[96];
-    (void)snprintf(command, sizeof command, "rm -rf '%s'", t.dir);
-    return system(command);
+    return dir_end(t.dir);
 }
 
 static struct kith_search_opts search_of(const char *filter, float recall, size_t count)

@@ -3,46 +3,33 @@
  * change nothing, groups, iterators, queries of another type, EXPLAIN.
  */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include <kith/kith.h>
 
 #include "base/alloc.h"
 #include "base/json.h"
 #include "base/rng.h"
+#include "engine/engine_fixture.h"
 
 #define DIM 8
-#define OK(call)                                                                                   \
-    do {                                                                                           \
-        int status_ = (call);                                                                      \
-        if (status_) fail_msg("%s: %d %s", #call, status_, why.text);                              \
-    } while (0)
 
-static struct kith_error why;
 static char dir[64];
 
 static int setup(void **state)
 {
     (void)state;
-    (void)snprintf(dir, sizeof dir, "%s", "/tmp/kith-search-XXXXXX");
-    return mkdtemp(dir) ? 0 : -1;
+    return dir_begin(dir, "search");
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    char command[128];
-    (void)snprintf(command, sizeof command, "rm -rf '%s'", dir);
-    return system(command);
+    return dir_end(dir);
 }
 
 static struct kith_db *open_db(unsigned threads, uint64_t seal_rows)
@@ -60,16 +47,11 @@ static struct kith_collection *make(struct kith_db *db, enum kith_type type)
 {
     struct kith_field fields[4] = { KITH_FIELD_INIT, KITH_FIELD_INIT, KITH_FIELD_INIT,
                                     KITH_FIELD_INIT };
-    fields[0].name = "id";
-    fields[0].type = KITH_INT64;
-    fields[0].flags = KITH_FIELD_PRIMARY;
-    fields[1].name = "v";
-    fields[1].type = type;
+    fields[0] = key_field("id");
+    fields[1] = plain_field("v", type);
     fields[1].dim = DIM;
-    fields[2].name = "tag";
-    fields[2].type = KITH_VARCHAR;
-    fields[3].name = "n";
-    fields[3].type = KITH_INT32;
+    fields[2] = plain_field("tag", KITH_VARCHAR);
+    fields[3] = plain_field("n", KITH_INT32);
     fields[3].flags = KITH_FIELD_NULLABLE;
     struct kith_schema schema = KITH_SCHEMA_INIT;
     schema.fields = fields;
@@ -504,14 +486,9 @@ static void partition_keys(void **state)
     (void)state;
     enum { ROWS = 3000 };
     struct kith_field fields[3] = { KITH_FIELD_INIT, KITH_FIELD_INIT, KITH_FIELD_INIT };
-    fields[0].name = "id";
-    fields[0].type = KITH_INT64;
-    fields[0].flags = KITH_FIELD_PRIMARY;
-    fields[1].name = "v";
-    fields[1].type = KITH_FLOAT_VECTOR;
-    fields[1].dim = DIM;
-    fields[2].name = "user";
-    fields[2].type = KITH_INT64;
+    fields[0] = key_field("id");
+    fields[1] = vector_field("v", DIM);
+    fields[2] = plain_field("user", KITH_INT64);
     fields[2].flags = KITH_FIELD_PARTITION_KEY;
     struct kith_schema schema = KITH_SCHEMA_INIT;
     schema.fields = fields;

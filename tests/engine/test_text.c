@@ -3,12 +3,8 @@
  * segments against a loop over all rows, filters by words, deletes and compaction, a reopened
  * database, refusals; and what an analyzer makes of a text.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 
-#include <cmocka.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,19 +13,14 @@
 #include <kith/kith.h>
 
 #include "base/rng.h"
+#include "engine/engine_fixture.h"
 
 #define ROWS 2400
 #define WORDS 120
 #define ENTRIES 12
 #define DIMS 200
 #define K 12
-#define OK(call)                                                                                   \
-    do {                                                                                           \
-        int status_ = (call);                                                                      \
-        if (status_) fail_msg("%s: %d %s", #call, status_, why.text);                              \
-    } while (0)
 
-static struct kith_error why;
 static char dir[64];
 static struct kith_db *db;
 static struct kith_collection *collection;
@@ -57,18 +48,13 @@ static void open_all(bool create)
     }
     struct kith_field fields[4] = { KITH_FIELD_INIT, KITH_FIELD_INIT, KITH_FIELD_INIT,
                                     KITH_FIELD_INIT };
-    fields[0].name = "id";
-    fields[0].type = KITH_INT64;
-    fields[0].flags = KITH_FIELD_PRIMARY;
-    fields[1].name = "text";
-    fields[1].type = KITH_VARCHAR;
+    fields[0] = key_field("id");
+    fields[1] = plain_field("text", KITH_VARCHAR);
     fields[1].analyzer = "{}";
     fields[1].enable_match = true;
-    fields[2].name = "bm25";
-    fields[2].type = KITH_SPARSE_VECTOR;
+    fields[2] = plain_field("bm25", KITH_SPARSE_VECTOR);
     fields[2].metric = KITH_BM25;
-    fields[3].name = "sparse";
-    fields[3].type = KITH_SPARSE_VECTOR;
+    fields[3] = plain_field("sparse", KITH_SPARSE_VECTOR);
     struct kith_function function = KITH_FUNCTION_INIT;
     function.name = "f";
     function.kind = KITH_FUNCTION_BM25;
@@ -92,16 +78,13 @@ static void close_all(void)
 static int setup(void **state)
 {
     (void)state;
-    strcpy(dir, "/tmp/kith-text-XXXXXX");
-    return mkdtemp(dir) ? 0 : -1;
+    return dir_begin(dir, "text");
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    char command[256];
-    (void)snprintf(command, sizeof command, "rm -rf '%s'", dir);
-    return system(command);
+    return dir_end(dir);
 }
 
 static void make_row(struct rng *rng, struct row *row)

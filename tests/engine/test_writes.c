@@ -2,34 +2,14 @@
  * Automatic keys of both types, upserts with them, and partitions that are dropped: each also after the
  * database was opened again, from the log and from files.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include <kith/kith.h>
 
-#include "engine/db.h"
-#include "os/sim.h"
-
-#define OK(call)                                                                                   \
-    do {                                                                                           \
-        int status_ = (call);                                                                      \
-        if (status_) fail_msg("%s: %d %s", #call, status_, why.text);                              \
-    } while (0)
-
-static struct kith_error why;
-
-struct world {
-    struct os_sim *sim;
-    struct kith_db *db;
-    struct kith_collection *rows;
-};
+#include "engine/engine_world.h"
 
 static void log_line(void *ctx, int level, const char *text)
 {
@@ -37,7 +17,7 @@ static void log_line(void *ctx, int level, const char *text)
     if (level == 0) fail_msg("log: %s", text);
 }
 
-static void world_open(struct world *world, enum kith_type key, bool automatic)
+static void open_rows(struct world *world, enum kith_type key, bool automatic)
 {
     struct kith_open_opts opts = KITH_OPEN_OPTS_INIT;
     opts.no_threads = true;
@@ -45,14 +25,10 @@ static void world_open(struct world *world, enum kith_type key, bool automatic)
     opts.log = log_line;
     OK(db_open_on(os_sim_os(world->sim), "db", &opts, &world->db, &why));
     struct kith_field fields[3] = { KITH_FIELD_INIT, KITH_FIELD_INIT, KITH_FIELD_INIT };
-    fields[0].name = "id";
-    fields[0].type = key;
+    fields[0] = plain_field("id", key);
     fields[0].flags = KITH_FIELD_PRIMARY | (automatic ? (unsigned)KITH_FIELD_AUTO_ID : 0);
-    fields[1].name = "v";
-    fields[1].type = KITH_FLOAT_VECTOR;
-    fields[1].dim = 2;
-    fields[2].name = "n";
-    fields[2].type = KITH_INT64;
+    fields[1] = vector_field("v", 2);
+    fields[2] = plain_field("n", KITH_INT64);
     struct kith_schema schema = KITH_SCHEMA_INIT;
     schema.fields = fields;
     schema.field_count = 3;
@@ -60,22 +36,12 @@ static void world_open(struct world *world, enum kith_type key, bool automatic)
     OK(kith_collection_get_or_create(world->db, NULL, "rows", &schema, &world->rows, &why));
 }
 
-static void world_close(struct world *world)
-{
-    kith_collection_release(world->rows);
-    kith_close(world->db);
-}
-
 /* A killed process: what was acknowledged is in the log only, unless it was flushed. */
 static void world_again(struct world *world, enum kith_type key, bool automatic, bool flush)
 {
     if (flush) OK(kith_flush(world->rows, NULL, &why));
-    struct os_sim *after = os_sim_crash(world->sim, OS_SIM_KEEP_SYNCED, 3);
-    assert_non_null(after);
-    world_close(world);
-    os_sim_free(world->sim);
-    world->sim = after;
-    world_open(world, key, automatic);
+    world_cut(world);
+    open_rows(world, key, automatic);
 }
 
 /* keys: the column, NULL for none. */
@@ -120,7 +86,7 @@ static void automatic_texts(void **state)
     (void)state;
     struct world world = { os_sim_new(1), NULL, NULL };
     struct kith_written written = { 0 }, again = { 0 };
-    world_open(&world, KITH_VARCHAR, true);
+    open_rows(&world, KITH_VARCHAR, true);
     OK(put(&world, NULL, 4, 0, NULL, false, &written));
     assert_null(written.int_ids);
     assert_non_null(written.str_ids);
@@ -144,8 +110,7 @@ static void automatic_texts(void **state)
     kith_written_free(&written);
     kith_written_free(&again);
     assert_null(again.str_ids);
-    world_close(&world);
-    os_sim_free(world.sim);
+    world_finish(&world);
 }
 
 static void automatic_numbers(void **state)
@@ -153,7 +118,7 @@ static void automatic_numbers(void **state)
     (void)state;
     struct world world = { os_sim_new(2), NULL, NULL };
     struct kith_written written = { 0 }, again = { 0 };
-    world_open(&world, KITH_INT64, true);
+    open_rows(&world, KITH_INT64, true);
     OK(put(&world, NULL, 3, 0, NULL, false, &written));
     assert_int_equal(put(&world, written.int_ids, 3, 0, NULL, false, NULL), KITH_EINVAL);
     assert_int_equal(put(&world, NULL, 3, 0, NULL, true, NULL), KITH_EINVAL);
@@ -170,8 +135,7 @@ static void automatic_numbers(void **state)
     assert_int_equal(count(&world, "n == 0 or n == 5 or n == 6"), 3);
     kith_written_free(&written);
     kith_written_free(&again);
-    world_close(&world);
-    os_sim_free(world.sim);
+    world_finish(&world);
 }
 
 /* Keys that are given are kept, also over a crash; what is made stays apart from them. */
@@ -186,7 +150,7 @@ static void given_numbers(void **state)
                                             { .field = "v", .data = vectors },
                                             { .field = "id", .data = keys } };
     struct kith_batch batch = KITH_BATCH_INIT;
-    world_open(&world, KITH_INT64, true);
+    open_rows(&world, KITH_INT64, true);
     batch.rows = 2;
     batch.columns = columns;
     batch.column_count = 3;
@@ -202,8 +166,7 @@ static void given_numbers(void **state)
     assert_int_equal(count(&world, NULL), 4);
     assert_int_equal(count(&world, "id in [7, -1] and n in [1, 2]"), 2);
     kith_written_free(&written);
-    world_close(&world);
-    os_sim_free(world.sim);
+    world_finish(&world);
 }
 
 /* Equal keys in two partitions: those of the other one stay. */
@@ -213,7 +176,7 @@ static void dropped_partition(void **state)
     const int64_t keys[4] = { 1, 2, 3, 4 };
     for (int flush = 0; flush < 4; flush++) {
         struct world world = { os_sim_new(3), NULL, NULL };
-        world_open(&world, KITH_INT64, false);
+        open_rows(&world, KITH_INT64, false);
         OK(kith_partition_create(world.rows, "left", &why));
         OK(kith_partition_create(world.rows, "right", &why));
         OK(put(&world, keys, 4, 0, "left", false, NULL));
@@ -235,8 +198,7 @@ static void dropped_partition(void **state)
         OK(put(&world, keys, 1, 40, "left", false, NULL));
         world_again(&world, KITH_INT64, false, false);
         assert_int_equal(count(&world, NULL), 6);
-        world_close(&world);
-        os_sim_free(world.sim);
+        world_finish(&world);
     }
 }
 
