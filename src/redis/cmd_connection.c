@@ -11,7 +11,7 @@ static void run_ping(struct redis_call *call)
 {
     if (call->argc > 2) {
         call_arity_error(call);
-    } else if (session_subscriptions(call->session) && call->reply->version == 2) {
+    } else if (session_is_subscribed(call->session) && call->reply->version == 2) {
         resp_array(call->reply, 2);
         resp_cstr(call->reply, "pong");
         resp_str(call->reply, call->argc == 2 ? call->argv[1] : str_of(""));

@@ -70,6 +70,11 @@ static const char *contradiction(const struct session *session, const struct wis
     return NULL;
 }
 
+static bool begins_with(struct kith_str text, struct kith_str prefix)
+{
+    return prefix.len <= text.len && (!prefix.len || !memcmp(text.data, prefix.data, prefix.len));
+}
+
 /* One prefix must not begin another: a key would be told twice. */
 static bool overlap(const struct wish *wish, size_t *first, size_t *second)
 {
@@ -78,11 +83,39 @@ static bool overlap(const struct wish *wish, size_t *first, size_t *second)
             const struct kith_str *a = &wish->prefixes[i], *b = &wish->prefixes[k];
             *first = i;
             *second = k;
-            if (i != k && a->len <= b->len && (!a->len || !memcmp(a->data, b->data, a->len)))
-                return true;
+            if (i != k && begins_with(*b, *a)) return true;
         }
     }
     return false;
+}
+
+/* Prefixes add up over calls. Those there were are put behind the new ones, unless there are none:
+ * that means every key. false: they overlap, or are too many; it was answered. */
+static bool add_former(struct redis_call *call, struct wish *wish)
+{
+    static const struct kith_str every = {"", 0};
+    const struct tracking *now = &call->session->tracking;
+    if (!now->on || !now->bcast || !wish->prefix_count) return true;
+    const struct kith_str *former = now->prefix_count ? now->prefixes : &every;
+    const size_t former_count = now->prefix_count ? now->prefix_count : 1;
+    const size_t fresh = wish->prefix_count;
+    if (fresh + former_count > PREFIXES_MAX) {
+        call_syntax_error(call);
+        return false;
+    }
+    for (size_t i = 0; i < fresh; i++) {
+        for (size_t k = 0; k < former_count; k++) {
+            const struct kith_str a = wish->prefixes[i], b = former[k];
+            if (!begins_with(a, b) && !begins_with(b, a)) continue;
+            call_errorf(call, "ERR Prefix '%.*s' overlaps with an existing prefix '%.*s'. "
+                              "Prefixes for a single client must not overlap.",
+                        (int)a.len, a.data, (int)b.len, b.data);
+            return false;
+        }
+    }
+    memcpy(wish->prefixes + fresh, former, former_count * sizeof *former);
+    wish->prefix_count += former_count;
+    return true;
 }
 
 /* The texts lie behind the array: one block. */
@@ -121,6 +154,8 @@ void run_client_tracking(struct redis_call *call)
                           "Prefixes for a single client must not overlap.",
                     (int)wish.prefixes[a].len, wish.prefixes[a].data, (int)wish.prefixes[b].len,
                     wish.prefixes[b].data);
+    } else if (!add_former(call, &wish)) {
+        return;
     } else if (!keep_prefixes(&wish)) {
         call_no_memory(call);
     } else {
@@ -133,12 +168,12 @@ void run_client_caching(struct redis_call *call)
 {
     struct tracking *tracking = &call->session->tracking;
     const bool yes = call_is(call, 2, "yes");
-    if (!tracking->on || (!tracking->optin && !tracking->optout)) {
+    if (!tracking->on) {
         call_error(call, "ERR CLIENT CACHING can be called only when the client is in tracking "
                          "mode with OPTIN or OPTOUT mode enabled");
     } else if (!yes && !call_is(call, 2, "no")) {
         call_syntax_error(call);
-    } else if (yes != tracking->optin) {
+    } else if (yes ? !tracking->optin : !tracking->optout) {
         call_errorf(call,
                     "ERR CLIENT CACHING %s is only valid when tracking is enabled in %s mode.",
                     yes ? "YES" : "NO", yes ? "OPTIN" : "OPTOUT");

@@ -210,10 +210,10 @@ void tracking_end(struct session *session)
 void tracking_begin(struct session *session, const struct tracking *wish)
 {
     struct redis *redis = session->redis;
+    redis->tracking_count++; /* first: the last one to end forgets what clients have read */
     tracking_end(session);
     session->tracking = *wish;
     session->tracking.on = true;
-    redis->tracking_count++;
     redis->interests |= INTEREST_TRACKING;
     if (wish->bcast) {
         session->tracking.prev = NULL;

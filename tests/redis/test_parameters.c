@@ -105,7 +105,7 @@ static void test_commands(void **state)
     EXPECT(s, "COMMAND GETKEYS PING", "-ERR The command has no key arguments\r\n");
     EXPECT(s, "COMMAND GETKEYS NOPE", "-ERR Invalid command specified\r\n");
     EXPECT(s, "COMMAND LIST FILTERBY PATTERN psubs*", "*1\r\n$10\r\npsubscribe\r\n");
-    EXPECT_HAS(s, "COMMAND DOCS get", "*2\r\n$3\r\nget\r\n*6\r\n");
+    EXPECT_HAS(s, "COMMAND DOCS get", "*2\r\n$3\r\nget\r\n*8\r\n");
 }
 
 static void test_server(void **state)

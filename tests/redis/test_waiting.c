@@ -140,9 +140,23 @@ static void test_tracking(void **state)
     EXPECT(room->a, "CLIENT TRACKING on optin optout",
            "-ERR You can't specify both OPTIN mode and OPTOUT mode\r\n");
     EXPECT(room->a, "CLIENT CACHING yes",
-           "-ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN "
-           "or OPTOUT mode enabled\r\n");
-    EXPECT(room->a, "CLIENT TRACKING off\r\nCLIENT TRACKING on bcast prefix u:", "+OK\r\n+OK\r\n");
+           "-ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode.\r\n");
+    /* said again: what was read before is remembered */
+    EXPECT(room->a, "GET k\r\nCLIENT TRACKING on noloop", "_\r\n+OK\r\n");
+    EXPECT(room->b, "SET k 5", "+OK\r\n");
+    EXPECT_SENT(room->a, ">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n");
+    EXPECT(room->a, "CLIENT TRACKING off\r\nCLIENT CACHING yes",
+           "+OK\r\n-ERR CLIENT CACHING can be called only when the client is in tracking mode with "
+           "OPTIN or OPTOUT mode enabled\r\n");
+    /* prefixes add up */
+    EXPECT(room->a, "CLIENT TRACKING on bcast prefix t:", "+OK\r\n");
+    EXPECT(room->a, "CLIENT TRACKING on bcast prefix t:x",
+           "-ERR Prefix 't:x' overlaps with an existing prefix 't:'. Prefixes for a single client "
+           "must not overlap.\r\n");
+    EXPECT(room->a, "CLIENT TRACKING on bcast prefix u:", "+OK\r\n");
+    EXPECT_HAS(room->a, "CLIENT TRACKINGINFO", "$8\r\nprefixes\r\n*2\r\n");
+    EXPECT(room->b, "SET t:1 x", "+OK\r\n");
+    EXPECT_SENT(room->a, ">2\r\n$10\r\ninvalidate\r\n*1\r\n$3\r\nt:1\r\n");
     EXPECT(room->b, "SET u:1 x\r\nSET v:1 x", "+OK\r\n+OK\r\n");
     EXPECT_SENT(room->a, ">2\r\n$10\r\ninvalidate\r\n*1\r\n$3\r\nu:1\r\n");
     EXPECT(room->a, "CLIENT TRACKING off\r\nCLIENT TRACKING on optin", "+OK\r\n+OK\r\n");
