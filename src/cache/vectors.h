@@ -149,8 +149,12 @@ KITH_NODISCARD int vset_search(struct vset_view *view, const struct vset_search 
                                struct vset_hit **hits, size_t *found);
 /* NULL: it was removed since. */
 struct vset_element *vset_hit_element(const struct vset_view *view, const struct vset_hit *hit);
-/* Bytes that a search reads at most: decides where it runs. Graphs count as nothing but a walk. */
-size_t vset_search_cost(const struct vector_set *set, bool truth);
+/* What a search costs, as bytes of a scan in the same time: decides where it runs. One with a
+ * filter may end in a scan of all rows. Needs no vector. */
+size_t vset_search_cost(const struct vector_set *set, const struct vset_search *search);
+/* Up to here a search is done where its command runs, under the lock: 20 us. A worker adds 6 to 10
+ * us of processor time, and takes the rest out of the way of other clients. */
+#define VSET_COST_HERE ((size_t)256 << 10)
 
 /* ---- upkeep ---- */
 

@@ -1,7 +1,7 @@
 /*
- * VSIM. A small set is searched where the command runs; a large one is pinned and searched by a
- * worker, while other commands, VADD of the same set too, go on. What was removed meanwhile is left
- * out of the answer; what was replaced keeps the score it had.
+ * VSIM. What takes some microseconds is done where the command runs; otherwise the set is pinned
+ * and searched by a worker, while other commands, VADD of the same set too, go on. What was removed
+ * meanwhile is left out of the answer; what was replaced keeps the score it had.
  */
 #include <string.h>
 
@@ -11,8 +11,6 @@
 #include "redis/vector_upkeep.h"
 
 #define DEFAULT_COUNT 10
-#define INLINE_EF 400        /* wider walks take a fifth of a millisecond and more */
-#define INLINE_BYTES 262144u /* of codes to look at; a worker costs about as much as to read them */
 
 struct query {
     struct vector_arg vector;     /* owns */
@@ -170,12 +168,17 @@ static uint64_t filter_effort(const struct redis *redis, const struct query *que
     return query->count < INT64_MAX / 100 ? (uint64_t)query->count * 100 : UINT64_MAX;
 }
 
+static struct vset_search job_of(const struct query *query)
+{
+    return (struct vset_search){
+        .vector = query->vector.values, .count = (size_t)query->count, .ef = (uint32_t)query->ef,
+        .filter = query->filter, .filter_ef = query->effort, .truth = query->truth};
+}
+
 static void search(void *ctx)
 {
     struct query *query = ctx;
-    const struct vset_search job = {
-        .vector = query->vector.values, .count = (size_t)query->count, .ef = (uint32_t)query->ef,
-        .filter = query->filter, .filter_ef = query->effort, .truth = query->truth};
+    const struct vset_search job = job_of(query);
     query->rc = vset_search(query->view, &job, &query->hits, &query->found);
 }
 
@@ -224,12 +227,11 @@ static void finish(struct redis_call *call, void *ctx)
     query_free(ctx);
 }
 
-/* Whether it is done where it is, under the lock. A filter may end in a scan of all rows. */
+/* Whether it is done where it is, under the lock. */
 static bool is_small(const struct vector_set *set, const struct query *query)
 {
-    const size_t bytes = vset_search_cost(set, query->truth || query->filter);
-    const int64_t width = query->ef > query->count ? query->ef : query->count;
-    return bytes <= INLINE_BYTES && width <= INLINE_EF;
+    const struct vset_search job = job_of(query);
+    return vset_search_cost(set, &job) <= VSET_COST_HERE;
 }
 
 static void start(struct redis_call *call, struct vector_set *set, struct query *query)

@@ -9,7 +9,7 @@
 #include "base/alloc.h"
 #include "redis/blocked.h"
 
-#define OFFLOAD_QUEUE_MAX 4096u
+#define OFFLOAD_QUEUE_MAX 65536u /* a session has one job at most */
 
 struct job {
     struct redis *redis;

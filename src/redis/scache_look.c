@@ -21,7 +21,6 @@
 #define DEFAULT_K 5
 #define K_MAX 1000
 #define ROUNDS_MAX 4 /* searches when what is met has gone */
-#define INLINE_BYTES 262144u /* of codes to look at; a worker costs about as much as to read them */
 
 enum outcome { OUTCOME_HIT, OUTCOME_NO, OUTCOME_GONE, OUTCOME_FAILED };
 
@@ -288,7 +287,8 @@ static enum scache_step pin(struct redis_call *call, struct scache_look *look)
     }
     vector_upkeep(call->redis, set);
     look->view = vset_pin(set);
-    look->small = vset_search_cost(set, false) <= INLINE_BYTES ||
+    const struct vset_search job = {.count = look->wanted, .filter = look->filter};
+    look->small = vset_search_cost(set, &job) <= VSET_COST_HERE ||
                   call->redis->settings.vset_single_threaded;
     if (look->view) return SCACHE_SEARCH;
     call_no_memory(call);

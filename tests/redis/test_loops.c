@@ -151,7 +151,7 @@ static bool pop(struct client *client)
 static bool anything(struct client *client, struct rng *rng)
 {
     const unsigned key = (unsigned)rng_below(rng, 200), n = (unsigned)rng_below(rng, 100);
-    switch (rng_below(rng, 16)) {
+    switch (rng_below(rng, 18)) {
     case 0: return askf(client, "SET s:%u %0*u\r\n", key, (int)n * 4 + 1, n);
     case 1: return askf(client, "SET s:%u v PX %u\r\n", key, n + 1);
     case 2: return askf(client, "HSET h:%u f%u v\r\n", key, n);
@@ -160,6 +160,8 @@ static bool anything(struct client *client, struct rng *rng)
     case 5: return askf(client, "DEL s:%u h:%u z:%u\r\n", key, key, key);
     case 6: return askf(client, "VADD v:%u VALUES 4 1 %u 3 %u e%u\r\n", key % 4, n, key, n);
     case 7: return askf(client, "VSIM v:%u VALUES 4 1 2 %u 4 COUNT 5\r\n", key % 4, n);
+    case 16: return askf(client, "VLINKS v:%u e%u\r\n", key % 4, n); /* on a worker */
+    case 17: return askf(client, "VREM v:%u e%u\r\n", key % 4, n);
     case 8: return askf(client, "PUBLISH channel %u\r\n", n);
     case 9: return askf(client, "SCAN 0 COUNT %u\r\n", n + 1);
     case 10: return askf(client, "EXPIRE h:%u 1\r\n", key);

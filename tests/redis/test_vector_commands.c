@@ -389,6 +389,7 @@ static void test_what_is_logged_replays(void **state)
 
 #define DIM 16u
 #define ROWS 6000u
+#define WAITS_MAX 12000u /* of 5 ms: the builder has a low priority, and the machine may be busy */
 
 static void add_row(struct session *session, unsigned i, struct rng *rng)
 {
@@ -408,7 +409,7 @@ static void add_row(struct session *session, unsigned i, struct rng *rng)
 
 static void wait_for_graph(struct redis *redis, struct session *session)
 {
-    for (unsigned i = 0; i < 2000; i++) {
+    for (unsigned i = 0; i < WAITS_MAX; i++) {
         (void)door_reply(session, "VSIM v ELE e1 COUNT 1");
         cache_lock(redis->cache);
         struct entry *entry = cache_read(redis->cache, 0, (struct kith_str){"v", 1}, 0);
@@ -424,7 +425,7 @@ static void wait_for_graph(struct redis *redis, struct session *session)
 /* No command: the builder and the background turn do it. */
 static void wait_until_whole(struct redis *redis)
 {
-    for (unsigned i = 0; i < 2000; i++) {
+    for (unsigned i = 0; i < WAITS_MAX; i++) {
         cache_lock(redis->cache);
         struct entry *entry = cache_read(redis->cache, 0, (struct kith_str){"v", 1}, 0);
         struct vset_shape shape;
