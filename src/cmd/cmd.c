@@ -184,43 +184,6 @@ const struct kith_field *cmd_primary_field(const struct kith_schema *schema)
     return NULL;
 }
 
-bool cmd_is_vector(enum kith_type type)
-{
-    return type >= KITH_BINARY_VECTOR && type <= KITH_INT8_VECTOR;
-}
-
-const char *cmd_type_name(enum kith_type type)
-{
-    switch (type) {
-    case KITH_BOOL: return "Bool";
-    case KITH_INT8: return "Int8";
-    case KITH_INT16: return "Int16";
-    case KITH_INT32: return "Int32";
-    case KITH_INT64: return "Int64";
-    case KITH_FLOAT: return "Float";
-    case KITH_DOUBLE: return "Double";
-    case KITH_VARCHAR: return "VarChar";
-    case KITH_ARRAY: return "Array";
-    case KITH_JSON: return "JSON";
-    case KITH_GEOMETRY: return "Geometry";
-    case KITH_TEXT: return "Text";
-    case KITH_TIMESTAMPTZ: return "Timestamptz";
-    case KITH_BINARY_VECTOR: return "BinaryVector";
-    case KITH_FLOAT_VECTOR: return "FloatVector";
-    case KITH_FLOAT16_VECTOR: return "Float16Vector";
-    case KITH_BFLOAT16_VECTOR: return "BFloat16Vector";
-    case KITH_SPARSE_VECTOR: return "SparseVector";
-    case KITH_INT8_VECTOR: return "Int8Vector";
-    }
-    return "unknown";
-}
-
-const char *cmd_metric_name(enum kith_metric metric)
-{
-    static const char *const names[] = {"default", "L2", "IP", "COSINE", "HAMMING", "JACCARD"};
-    return (size_t)metric < sizeof names / sizeof *names ? names[metric] : "unknown";
-}
-
 int cmd_list_split(const char *text, struct cmd_list *out, struct kith_error *err)
 {
     size_t places = 1;

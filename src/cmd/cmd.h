@@ -75,9 +75,6 @@ void cmd_close_source(struct cmd_source *source); /* accepts a zeroed struct */
 
 const struct kith_field *cmd_find_field(const struct kith_schema *schema, const char *name);
 const struct kith_field *cmd_primary_field(const struct kith_schema *schema);
-bool cmd_is_vector(enum kith_type type);
-const char *cmd_type_name(enum kith_type type);     /* "FloatVector" */
-const char *cmd_metric_name(enum kith_metric metric); /* "L2" */
 
 /* Splits "a,b,c" into names; blanks around them are dropped. The names borrow *copy, which the
  * caller frees together with the array by cmd_list_free. text NULL: none. */

@@ -9,6 +9,7 @@
 #include "cmd/cmd.h"
 #include "cmd/progress.h"
 #include "cmd/table.h"
+#include "model/schema.h"
 
 #define STDOUT_FD 1
 
@@ -109,15 +110,15 @@ static int list(struct kith_db *db, bool json, struct kith_error *err)
 
 static void field_words(const struct kith_field *field, char *out, size_t size)
 {
-    int at = snprintf(out, size, "%s", cmd_type_name(field->type));
+    int at = snprintf(out, size, "%s", type_name(field->type));
     size_t used = (size_t)at;
     if (field->dim) used += (size_t)snprintf(out + used, size - used, "(%u)", field->dim);
     if (field->type == KITH_ARRAY) {
         used +=
-            (size_t)snprintf(out + used, size - used, " of %s", cmd_type_name(field->element_type));
+            (size_t)snprintf(out + used, size - used, " of %s", type_name(field->element_type));
     }
-    if (cmd_is_vector(field->type) && field->metric) {
-        used += (size_t)snprintf(out + used, size - used, ", %s", cmd_metric_name(field->metric));
+    if (type_is_vector(field->type) && field->metric) {
+        used += (size_t)snprintf(out + used, size - used, ", %s", metric_name(field->metric));
     }
     static const struct { unsigned flag; const char *words; } flags[] = {
         {KITH_FIELD_PRIMARY, ", primary key"}, {KITH_FIELD_AUTO_ID, ", made by the engine"},
@@ -131,7 +132,7 @@ static void field_words(const struct kith_field *field, char *out, size_t size)
 
 static void index_words(const struct kith_index_info *index, char *out, size_t size)
 {
-    int used = snprintf(out, size, "%s index, %s", index->kind, cmd_metric_name(index->metric));
+    int used = snprintf(out, size, "%s index, %s", index->kind, metric_name(index->metric));
     if (index->m) used += snprintf(out + used, size - (size_t)used, ", M %u", index->m);
     if (index->ef_construction) {
         used += snprintf(out + used, size - (size_t)used, ", ef_construction %u",
@@ -190,15 +191,15 @@ static void json_fields(struct buffer *out, const struct kith_schema *schema)
         buffer_printf(out, i ? ",{" : "{");
         json_member(out, "name", field->name);
         buffer_printf(out, ",");
-        json_member(out, "type", cmd_type_name(field->type));
+        json_member(out, "type", type_name(field->type));
         if (field->dim) buffer_printf(out, ",\"dim\":%u", field->dim);
         if (field->type == KITH_ARRAY) {
             buffer_printf(out, ",");
-            json_member(out, "element_type", cmd_type_name(field->element_type));
+            json_member(out, "element_type", type_name(field->element_type));
         }
-        if (cmd_is_vector(field->type)) {
+        if (type_is_vector(field->type)) {
             buffer_printf(out, ",");
-            json_member(out, "metric", cmd_metric_name(field->metric));
+            json_member(out, "metric", metric_name(field->metric));
         }
         for (size_t f = 0; f < sizeof flags / sizeof *flags; f++) {
             if (field->flags & flags[f].flag) buffer_printf(out, ",\"%s\":true", flags[f].name);
@@ -216,7 +217,7 @@ static void json_indexes(struct buffer *out, const struct kith_collection_info *
         buffer_printf(out, ",");
         json_member(out, "kind", index->kind);
         buffer_printf(out, ",");
-        json_member(out, "metric", cmd_metric_name(index->metric));
+        json_member(out, "metric", metric_name(index->metric));
         buffer_printf(out, ",\"m\":%u,\"ef_construction\":%u,\"indexed_rows\":%llu,"
                       "\"total_rows\":%llu}", index->m, index->ef_construction,
                       (unsigned long long)index->indexed_rows,

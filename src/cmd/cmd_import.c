@@ -22,6 +22,7 @@
 #include "cmd/labels.h"
 #include "cmd/progress.h"
 #include "model/limits.h"
+#include "model/schema.h"
 #include "os/os.h"
 
 struct import_line {
@@ -120,7 +121,7 @@ static bool parse_metric(const char *text, enum kith_metric *out)
     static const enum kith_metric metrics[] = {KITH_L2, KITH_IP, KITH_COSINE};
     if (!text) return true;
     for (size_t i = 0; i < 3; i++) {
-        if (strcasecmp(text, cmd_metric_name(metrics[i])) != 0) continue;
+        if (strcasecmp(text, metric_name(metrics[i])) != 0) continue;
         *out = metrics[i];
         return true;
     }
@@ -249,7 +250,7 @@ static int create_indexes(struct job *job, const struct kith_collection_info *in
     for (size_t i = 0; i < job->ingest.count; i++) {
         const struct ingest_field *field = &job->ingest.fields[i];
         int rc = 0;
-        if (!cmd_is_vector(field->field.type)) continue;
+        if (!type_is_vector(field->field.type)) continue;
         if (job->no_index) {
             rc = kith_index_drop(job->collection, field->name, err);
             if (rc == KITH_ENOTFOUND) rc = 0;

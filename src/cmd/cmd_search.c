@@ -12,6 +12,7 @@
 #include "cmd/explain_view.h"
 #include "cmd/query_vector.h"
 #include "model/limits.h"
+#include "model/schema.h"
 #include "os/os.h"
 
 #define STDOUT_FD 1
@@ -101,7 +102,7 @@ static const struct kith_field *vector_field(const struct search_options *option
     const struct kith_field *found = NULL;
     for (size_t i = 0; i < schema->field_count; i++) {
         const struct kith_field *field = &schema->fields[i];
-        if (!cmd_is_vector(field->type)) continue;
+        if (!type_is_vector(field->type)) continue;
         if (options->field && strcmp(options->field, field->name) != 0) continue;
         if (found) {
             error_set(err, KITH_EINVAL, "'%s' has several vector fields, '%s' and '%s' among them; "
@@ -141,7 +142,7 @@ static int like_filter(const struct search_options *options, const struct kith_s
             value.kind > JSON_DOUBLE) {
             return error_set(err, KITH_EINVAL, "--like '%s': field '%s' holds %s; for a text, name "
                              "its field with --like-field", options->like, field->name,
-                             cmd_type_name(field->type));
+                             type_name(field->type));
         }
         buffer_put(out, options->like, len);
     }

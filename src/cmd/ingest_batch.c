@@ -8,6 +8,7 @@
 #include "cmd/cmd.h"
 #include "cmd/ingest.h"
 #include "kernel/kernel.h"
+#include "model/schema.h"
 
 /* What all conversions of one field need. */
 struct conversion {
@@ -150,7 +151,7 @@ static bool as_is(const struct ingest_field *field)
 static int convert(const struct conversion *conversion)
 {
     enum kith_type type = conversion->field->field.type;
-    if (cmd_is_vector(type)) return vectors(conversion);
+    if (type_is_vector(type)) return vectors(conversion);
     if (type == KITH_VARCHAR || type == KITH_JSON) return texts(conversion);
     if (type == KITH_FLOAT || type == KITH_DOUBLE) return numbers(conversion);
     return integers(conversion);
@@ -162,7 +163,7 @@ static int validity(const struct conversion *conversion)
     const uint8_t *nulls = conversion->in->nulls;
     const struct kith_field *field = &conversion->field->field;
     for (size_t i = 0; nulls && i < conversion->rows; i++) {
-        if (nulls[i] && (field->flags & KITH_FIELD_PRIMARY || cmd_is_vector(field->type))) {
+        if (nulls[i] && (field->flags & KITH_FIELD_PRIMARY || type_is_vector(field->type))) {
             return bad_value(conversion, i, "is missing");
         }
         buffer_put_u8(&conversion->field->valid, !nulls[i]);

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "cmd/cmd.h"
 #include "cmd/ingest.h"
+#include "model/schema.h"
 
 void ingest_release(struct ingest *ingest)
 {
@@ -112,7 +113,7 @@ static void add_column(struct ingest *ingest, const struct import_description *d
 {
     const struct import_column *column = &description->columns[c];
     enum kith_type type = natural_type(column->kind);
-    bool vector = cmd_is_vector(type);
+    bool vector = type_is_vector(type);
     const char *name = vector && options->vector_name ? options->vector_name : column->name;
     struct ingest_field *field = add_field(ingest, name, INGEST_COLUMN, type);
     field->column = c;
@@ -129,7 +130,7 @@ static int check_plan(const struct ingest *ingest, struct kith_error *err)
 {
     size_t vectors = 0;
     for (size_t i = 0; i < ingest->count; i++) {
-        vectors += cmd_is_vector(ingest->fields[i].field.type);
+        vectors += type_is_vector(ingest->fields[i].field.type);
         for (size_t j = 0; j < i; j++) {
             if (strcmp(ingest->fields[i].name, ingest->fields[j].name) != 0) continue;
             return error_set(err, KITH_EEXISTS, "two fields would be named '%s'; rename one with "
@@ -209,7 +210,7 @@ static const char *only_vector_field(const struct kith_schema *schema)
 {
     const char *name = NULL;
     for (size_t i = 0; i < schema->field_count; i++) {
-        if (!cmd_is_vector(schema->fields[i].type)) continue;
+        if (!type_is_vector(schema->fields[i].type)) continue;
         if (name) return NULL;
         name = schema->fields[i].name;
     }
@@ -229,15 +230,15 @@ static int fit_field(struct ingest_field *mine, const struct kith_schema *schema
                          "keys ('%s' is one of them); see --id and --auto-id", mine->name);
     }
     if (!converts(mine, theirs->type) ||
-        (cmd_is_vector(theirs->type) && theirs->dim != mine->field.dim)) {
+        (type_is_vector(theirs->type) && theirs->dim != mine->field.dim)) {
         return error_set(err, KITH_EDIM, "field '%s' is %s(%u) in the collection and %s(%u) in the "
-                         "file", mine->name, cmd_type_name(theirs->type), theirs->dim,
-                         cmd_type_name(mine->field.type), mine->field.dim);
+                         "file", mine->name, type_name(theirs->type), theirs->dim,
+                         type_name(mine->field.type), mine->field.dim);
     }
-    if (requested && cmd_is_vector(theirs->type) && mine->field.metric != theirs->metric) {
+    if (requested && type_is_vector(theirs->type) && mine->field.metric != theirs->metric) {
         return error_set(err, KITH_EINVAL, "field '%s' is searched by %s; leave --metric out, or "
                          "import into another --collection", mine->name,
-                         cmd_metric_name(theirs->metric));
+                         metric_name(theirs->metric));
     }
     mine->field.type = theirs->type;
     mine->field.metric = theirs->metric;
@@ -250,10 +251,10 @@ int ingest_fit(struct ingest *ingest, const struct kith_schema *schema,
     const char *vector = options->vector_name ? NULL : only_vector_field(schema);
     size_t vectors = 0;
     for (size_t i = 0; i < ingest->count; i++)
-        vectors += cmd_is_vector(ingest->fields[i].field.type);
+        vectors += type_is_vector(ingest->fields[i].field.type);
     for (size_t i = 0; i < ingest->count; i++) {
         struct ingest_field *field = &ingest->fields[i];
-        if (vector && vectors == 1 && cmd_is_vector(field->field.type)) {
+        if (vector && vectors == 1 && type_is_vector(field->field.type)) {
             snprintf(field->name, sizeof field->name, "%s", vector);
         }
         int rc = fit_field(field, schema, options->metric != 0, err);

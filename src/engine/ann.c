@@ -16,6 +16,7 @@
 #include "base/alloc.h"
 #include "base/endian.h"
 #include "engine/ann_file.h"
+#include "storage/vector_type.h"
 
 #define DIM_MAX 65536u
 #define BITS_MAX 262144u
@@ -23,30 +24,6 @@
 #define HITS_ON_STACK 128
 
 /* ---- what goes together ---- */
-
-static bool kernel_type_of(enum kith_type type, enum kernel_type *out)
-{
-    switch (type) {
-    case KITH_FLOAT_VECTOR: *out = KERNEL_F32; return true;
-    case KITH_FLOAT16_VECTOR: *out = KERNEL_F16; return true;
-    case KITH_BFLOAT16_VECTOR: *out = KERNEL_BF16; return true;
-    case KITH_INT8_VECTOR: *out = KERNEL_I8; return true;
-    case KITH_BINARY_VECTOR: *out = KERNEL_BIT; return true;
-    default: return false;
-    }
-}
-
-static bool kernel_metric_of(enum kith_metric metric, enum kernel_metric *out)
-{
-    switch (metric) {
-    case KITH_L2: *out = KERNEL_L2; return true;
-    case KITH_IP: *out = KERNEL_DOT; return true;
-    case KITH_COSINE: *out = KERNEL_COSINE; return true;
-    case KITH_HAMMING: *out = KERNEL_HAMMING; return true;
-    case KITH_JACCARD: *out = KERNEL_JACCARD; return true;
-    default: return false;
-    }
-}
 
 static size_t vector_bytes(enum kernel_type type, uint32_t dim)
 {
