@@ -30,6 +30,17 @@ void hash_abandon(struct hash_edit *edit)
     if (!edit->entry) hash_free(edit->hash);
 }
 
+bool hash_put(struct redis_call *call, struct hash_edit *edit, struct kith_str field,
+              struct kith_str value, int64_t deadline)
+{
+    const bool set = hash_set(edit->hash, cache_settings(call->cache), field, value, deadline,
+                              NULL) == 0;
+    if (!set) hash_abandon(edit);
+    if (set && hash_commit(call, edit) == 0) return true;
+    call_no_memory(call);
+    return false;
+}
+
 /* ---- writing ---- */
 
 static void set_fields(struct redis_call *call, bool multi)
@@ -74,16 +85,7 @@ static void run_hsetnx(struct redis_call *call)
         resp_integer(call->reply, 0);
         return;
     }
-    if (hash_set(edit.hash, cache_settings(call->cache), call->argv[2], call->argv[3],
-                 CACHE_NO_DEADLINE, NULL) != 0) {
-        hash_abandon(&edit);
-        call_no_memory(call);
-        return;
-    }
-    if (hash_commit(call, &edit) != 0) {
-        call_no_memory(call);
-        return;
-    }
+    if (!hash_put(call, &edit, call->argv[2], call->argv[3], CACHE_NO_DEADLINE)) return;
     call_changed(call, call->argv[1], EVENT_HASH, "hset");
     resp_integer(call->reply, 1);
 }
@@ -119,16 +121,7 @@ static void run_hincrby(struct redis_call *call)
         return;
     }
     struct pack_item item = pack_item_integer(value);
-    if (hash_set(edit.hash, cache_settings(call->cache), call->argv[2], pack_item_text(&item),
-                 CACHE_KEEP_DEADLINE, NULL) != 0) {
-        hash_abandon(&edit);
-        call_no_memory(call);
-        return;
-    }
-    if (hash_commit(call, &edit) != 0) {
-        call_no_memory(call);
-        return;
-    }
+    if (!hash_put(call, &edit, call->argv[2], pack_item_text(&item), CACHE_KEEP_DEADLINE)) return;
     call_changed(call, call->argv[1], EVENT_HASH, "hincrby");
     resp_integer(call->reply, value);
 }

@@ -17,6 +17,9 @@ bool hash_edit(struct redis_call *call, struct kith_str key, struct hash_edit *o
 KITH_NODISCARD int hash_commit(struct redis_call *call, struct hash_edit *edit);
 /* Nothing came of it: a new hash is freed. */
 void hash_abandon(struct hash_edit *edit);
+/* Sets one field and commits. false: there was no memory, which is answered. */
+bool hash_put(struct redis_call *call, struct hash_edit *edit, struct kith_str field,
+              struct kith_str value, int64_t deadline);
 
 void run_hrandfield(struct redis_call *call);
 void run_hscan(struct redis_call *call);

@@ -221,16 +221,7 @@ void run_hincrbyfloat(struct redis_call *call)
         return;
     }
     const struct kith_str value = { text, print_float(sum, text) };
-    if (hash_set(edit.hash, cache_settings(call->cache), call->argv[2], value,
-                 CACHE_KEEP_DEADLINE, NULL) != 0) {
-        hash_abandon(&edit);
-        call_no_memory(call);
-        return;
-    }
-    if (hash_commit(call, &edit) != 0) {
-        call_no_memory(call);
-        return;
-    }
+    if (!hash_put(call, &edit, call->argv[2], value, CACHE_KEEP_DEADLINE)) return;
     call_changed(call, call->argv[1], EVENT_HASH, "hincrbyfloat");
     if (timed) {
         call_logf(call, "HSETEX %S KEEPTTL FIELDS 1 %S %S", &call->argv[1], &call->argv[2], &value);

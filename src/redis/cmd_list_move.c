@@ -11,23 +11,11 @@ static const char *pop_word(bool tail) { return tail ? "RPOP" : "LPOP"; }
 
 /* ---- LMPOP ---- */
 
-/* The first of the keys that is there; NULL: none, or call->failed. */
-static struct entry *first_list(struct redis_call *call, size_t first_key, size_t count,
-                                size_t *found)
-{
-    for (size_t i = first_key; i < first_key + count; i++) {
-        struct entry *entry = call_write(call, call->argv[i], VALUE_LIST);
-        *found = i;
-        if (entry || call->failed) return entry;
-    }
-    return NULL;
-}
-
 /* false: nothing was there. */
 static bool mpop(struct redis_call *call, const struct mpop *how)
 {
     size_t arg;
-    struct entry *entry = first_list(call, how->first_key, how->key_count, &arg);
+    struct entry *entry = call_first(call, VALUE_LIST, how->first_key, how->key_count, &arg);
     if (call->failed) return true;
     if (!entry) return false;
     const struct kith_str key = call->argv[arg];
@@ -60,17 +48,9 @@ void run_blmpop(struct redis_call *call)
 
 static void blocking_pop(struct redis_call *call, bool tail)
 {
-    int64_t deadline_us;
     size_t arg;
-    if (!call_timeout(call, call->argc - 1, &deadline_us)) return;
-    struct entry *entry = first_list(call, 1, call->argc - 2, &arg);
-    if (call->failed) return;
-    if (!entry) {
-        if (!call_block(call, call->argv + 1, call->argc - 2, deadline_us)) {
-            resp_null_array(call->reply);
-        }
-        return;
-    }
+    struct entry *entry = call_first_or_wait(call, VALUE_LIST, &arg);
+    if (!entry || call->failed) return;
     const struct kith_str key = call->argv[arg];
     resp_array(call->reply, 2);
     resp_str(call->reply, key);

@@ -62,30 +62,11 @@ void run_zpopmax(struct redis_call *call) { pop(call, true); }
 
 /* ---- of the first key that has members ---- */
 
-static struct entry *first_zset(struct redis_call *call, size_t first_key, size_t count,
-                                size_t *found)
-{
-    for (size_t i = first_key; i < first_key + count; i++) {
-        struct entry *entry = call_write(call, call->argv[i], VALUE_ZSET);
-        *found = i;
-        if (entry || call->failed) return entry;
-    }
-    return NULL;
-}
-
 static void blocking_pop(struct redis_call *call, bool max)
 {
-    int64_t deadline_us;
     size_t arg;
-    if (!call_timeout(call, call->argc - 1, &deadline_us)) return;
-    struct entry *entry = first_zset(call, 1, call->argc - 2, &arg);
-    if (call->failed) return;
-    if (!entry) {
-        if (!call_block(call, call->argv + 1, call->argc - 2, deadline_us)) {
-            resp_null_array(call->reply);
-        }
-        return;
-    }
+    struct entry *entry = call_first_or_wait(call, VALUE_ZSET, &arg);
+    if (!entry || call->failed) return;
     const struct kith_str key = call->argv[arg];
     resp_array(call->reply, 3);
     resp_str(call->reply, key);
@@ -101,7 +82,7 @@ void run_bzpopmax(struct redis_call *call) { blocking_pop(call, true); }
 static bool mpop(struct redis_call *call, const struct mpop *how)
 {
     size_t arg;
-    struct entry *entry = first_zset(call, how->first_key, how->key_count, &arg);
+    struct entry *entry = call_first(call, VALUE_ZSET, how->first_key, how->key_count, &arg);
     if (call->failed) return true;
     if (!entry) return false;
     const struct kith_str key = call->argv[arg];

@@ -259,3 +259,26 @@ bool call_mpop(struct redis_call *call, size_t arg, const char *first, const cha
     }
     return true;
 }
+
+struct entry *call_first(struct redis_call *call, enum value_type type, size_t first_key,
+                         size_t count, size_t *found)
+{
+    for (size_t i = first_key; i < first_key + count; i++) {
+        struct entry *entry = call_write(call, call->argv[i], type);
+        *found = i;
+        if (entry || call->failed) return entry;
+    }
+    return NULL;
+}
+
+struct entry *call_first_or_wait(struct redis_call *call, enum value_type type, size_t *found)
+{
+    int64_t deadline_us;
+    const size_t keys = call->argc - 2;
+    if (!call_timeout(call, call->argc - 1, &deadline_us)) return NULL;
+    struct entry *entry = call_first(call, type, 1, keys, found);
+    if (!entry && !call->failed && !call_block(call, call->argv + 1, keys, deadline_us)) {
+        resp_null_array(call->reply);
+    }
+    return entry;
+}

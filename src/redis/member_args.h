@@ -71,4 +71,11 @@ struct mpop {
 bool call_mpop(struct redis_call *call, size_t arg, const char *first, const char *second,
                struct mpop *out);
 
+/* The first of the keys that holds a value of this type, and where its name stands; NULL: none
+ * does, or call->failed. */
+struct entry *call_first(struct redis_call *call, enum value_type type, size_t first_key,
+                         size_t count, size_t *found);
+/* The same for "CMD key [key ...] timeout"; NULL: answered, or the client waits. */
+struct entry *call_first_or_wait(struct redis_call *call, enum value_type type, size_t *found);
+
 #endif
