@@ -9,9 +9,8 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "fuzz.h"
 #include "text/analyzer.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct seen {
     size_t text_len;

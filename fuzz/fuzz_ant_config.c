@@ -9,10 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "line/ant_config.h"
 #include "line/line_auth.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 #define FLAG_BYTES 64u
 

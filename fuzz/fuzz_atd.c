@@ -6,9 +6,8 @@
 #include <stdlib.h>
 
 #include "base/checksum.h"
+#include "fuzz.h"
 #include "line/ant_files.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static int take(void *ctx, const struct ant_item *item)
 {

@@ -12,8 +12,7 @@
 #include "cache/list.h"
 #include "cache/set.h"
 #include "cache/zset.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 static struct cache_settings settings = {
     .pack_entries_hash = 32, .pack_value_hash = 64, .pack_entries_set = 32, .pack_value_set = 64,

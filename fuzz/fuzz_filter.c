@@ -15,20 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "model/limits.h"
 #include "query/filter.h"
 
-#define MUST(condition)                                                           \
-    do {                                                                          \
-        if (!(condition)) {                                                       \
-            (void)fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-            abort();                                                              \
-        }                                                                         \
-    } while (0)
-
 #define ROWS 70 /* two words, the second in part */
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { ID, A, B, F, S, FLAG, J, AI, AS, TS, G, T, META, FIELDS };
 

@@ -7,9 +7,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "redis/search_expr.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int value_of(struct arena *arena, struct kith_str text, struct expr_value *out)
 {

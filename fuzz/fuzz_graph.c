@@ -14,14 +14,13 @@
 
 #include "base/endian.h"
 #include "base/rng.h"
+#include "fuzz.h"
 #include "index/index.h"
 
 #define ROWS 1300
 #define DIM 5
 #define GROUP 6
 #define QUERIES 3
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static float rows[2][ROWS * DIM];
 static struct vectors vectors[2];

@@ -9,17 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "net/net_internal.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-#define MUST(condition)                                                   \
-    do {                                                                  \
-        if (!(condition)) {                                               \
-            (void)fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-            abort();                                                      \
-        }                                                                 \
-    } while (0)
 #define UNPACKED_MAX 65536u
 
 static void frames(const uint8_t *data, size_t len, size_t cut)

@@ -10,12 +10,9 @@
 #include <stdlib.h>
 
 #include "base/json.h"
+#include "fuzz.h"
 #include "import/import.h"
 
-#define MUST(x)                  \
-    do {                         \
-        if (!(x)) abort();       \
-    } while (0)
 #define ROWS_MAX 5000 /* of one input: keeps it quick */
 
 static inline void touch_bytes(const void *bytes, size_t len)

@@ -14,16 +14,7 @@
 #include <string.h>
 
 #include "base/json.h"
-
-#define MUST(condition)                                                               \
-    do {                                                                              \
-        if (!(condition)) {                                                           \
-            (void)fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);     \
-            abort();                                                                  \
-        }                                                                             \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 struct input {
     const char *text;

@@ -11,18 +11,9 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "fuzz.h"
 #include "os/sim.h"
 #include "redis/keep_internal.h"
-
-#define MUST(condition)                                                               \
-    do {                                                                              \
-        if (!(condition)) {                                                           \
-            (void)fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);     \
-            abort();                                                                  \
-        }                                                                             \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int replay(void *ctx, unsigned db, const struct kith_str *argv, size_t argc)
 {

@@ -9,9 +9,8 @@
 
 #include "base/buffer.h"
 #include "base/checksum.h"
+#include "fuzz.h"
 #include "line/line_parse.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static void check(struct line_words *words, const struct line_request *request)
 {

@@ -7,9 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "milvus/milvus_data.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static struct milvus *milvus;
 

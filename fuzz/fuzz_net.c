@@ -14,20 +14,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "fuzz.h"
 #include "net/net_internal.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static struct net *net;
 static struct net_door door;
-
-#define MUST(condition)                                                   \
-    do {                                                                  \
-        if (!(condition)) {                                               \
-            (void)fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-            abort();                                                      \
-        }                                                                 \
-    } while (0)
 
 static void echo(void *ctx, struct exchange *exchange)
 {

@@ -15,6 +15,7 @@
 
 #include "base/endian.h"
 #include "base/rng.h"
+#include "fuzz.h"
 #include "index/sparse_index.h"
 #include "index/text_index.h"
 
@@ -22,8 +23,6 @@
 #define CHUNK 64u
 #define GROUP 6
 #define K 20
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static char texts[ROWS][64];
 static uint8_t vectors[ROWS][8 * 8];

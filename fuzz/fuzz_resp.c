@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/checksum.h"
+#include "fuzz.h"
 #include "proto/resp.h"
 
 static uint64_t sum_args(const struct resp_parser *parser, uint64_t sum)
@@ -40,7 +41,6 @@ static uint64_t run(const uint8_t *data, size_t len, size_t step)
     return sum * 8 + (uint64_t)got;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     if (run(data, len, SIZE_MAX / 2) != run(data, len, 1 + len % 7)) abort();

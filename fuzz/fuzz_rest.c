@@ -9,16 +9,7 @@
 #include <string.h>
 
 #include "../tests/milvus/rest_rows_fixture.h"
-
-#define MUST(condition)                                                               \
-    do {                                                                              \
-        if (!(condition)) {                                                           \
-            (void)fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);     \
-            abort();                                                                  \
-        }                                                                             \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 static bool rows(struct rest_fixture *f, const char *text, size_t len)
 {

@@ -13,14 +13,13 @@
 
 #include "base/endian.h"
 #include "base/rng.h"
+#include "fuzz.h"
 #include "index/scalar_index.h"
 #include "os/os.h"
 
 #define ROWS 300
 #define GROUP 6
 #define TEXT_MAX 60
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { SUBJECT_SORT, SUBJECT_BITMAP, SUBJECT_TRIE, SUBJECT_NGRAM, SUBJECT_RTREE, SUBJECT_ARRAY,
        SUBJECT_JSON, SUBJECTS };

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "fuzz.h"
 #include "os/sim.h"
 #include "storage/blockfile.h"
 #include "storage/blockfile_format.h"
@@ -20,8 +21,6 @@
 #define ROWS 300
 #define GROUP 7
 #define DATABASE 5
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct os_sim *sim;
 static struct schema schema;

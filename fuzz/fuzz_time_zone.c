@@ -8,11 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "model/time_rule.h"
 #include "model/time_zone.h"
 #include "model/timestamptz.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static void must(bool condition, const char *what)
 {

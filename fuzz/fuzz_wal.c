@@ -5,10 +5,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "fuzz.h"
 #include "log/wal.h"
 #include "os/sim.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static uint64_t open_once(const struct os *os)
 {

@@ -10,18 +10,9 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "fuzz.h"
 #include "milvus/milvus_internal.h"
 #include "proto/wire.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-#define MUST(condition)                                                   \
-    do {                                                                  \
-        if (!(condition)) {                                               \
-            (void)fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-            abort();                                                      \
-        }                                                                 \
-    } while (0)
 
 static void walk(const uint8_t *data, size_t len, unsigned depth)
 {

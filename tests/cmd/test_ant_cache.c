@@ -24,18 +24,9 @@
 #include <unistd.h>
 #include <zlib.h>
 
-static char program[512], dir[64], port_text[8];
+#include "net/free_port.h"
 
-static unsigned free_port(void)
-{
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
-    socklen_t len = sizeof address;
-    const int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof address), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
-    (void)close(fd);
-    return ntohs(address.sin_port);
-}
+static char program[512], dir[64], port_text[8];
 
 static pid_t start(const char *mode, const char *acl_interval)
 {

@@ -30,6 +30,21 @@ static inline struct redis *door_open_with(const char *const *directives, size_t
 
 static inline struct redis *door_open(void) { return door_open_with(NULL, 0); }
 
+/* A door with one session. */
+static inline struct session *door_open_one(struct redis **redis)
+{
+    *redis = door_open();
+    struct session *session = session_open_local(*redis);
+    assert_non_null(session);
+    return session;
+}
+
+static inline void door_close_one(struct redis *redis, struct session *session)
+{
+    session_close_local(session);
+    redis_free(redis);
+}
+
 static inline void door_expect_bytes(const char *file, int line, struct session *session,
                                      const char *sent, const void *want, size_t want_len)
 {

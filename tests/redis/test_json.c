@@ -16,25 +16,11 @@
         EXPECT(session, sent, want_);                                                              \
     } while (0)
 
-static struct session *open_one(struct redis **redis)
-{
-    *redis = door_open();
-    struct session *session = session_open_local(*redis);
-    assert_non_null(session);
-    return session;
-}
-
-static void close_one(struct redis *redis, struct session *session)
-{
-    session_close_local(session);
-    redis_free(redis);
-}
-
 static void reads(void **state)
 {
     (void)state;
     struct redis *redis;
-    struct session *s = open_one(&redis);
+    struct session *s = door_open_one(&redis);
     EXPECT(s, "JSON.SET d $.a 1", "-ERR new objects must be created at the root\r\n");
     EXPECT(s, "JSON.SET d $ '{\"a\":1,\"b\":{\"a\":2.5,\"c\":[1,\"x\",null]}}'", "+OK\r\n");
     EXPECT(s, "TYPE d", "+ReJSON-RL\r\n");
@@ -60,14 +46,14 @@ static void reads(void **state)
     EXPECT_HAS(s, "GET d", "-WRONGTYPE");
     EXPECT(s, "COPY d e", ":1\r\n");
     BULK(s, "JSON.GET e .b.a", "2.5");
-    close_one(redis, s);
+    door_close_one(redis, s);
 }
 
 static void writes(void **state)
 {
     (void)state;
     struct redis *redis;
-    struct session *s = open_one(&redis);
+    struct session *s = door_open_one(&redis);
     EXPECT(s, "JSON.SET d . '{\"n\":[[1],[2]]}' XX", "$-1\r\n");
     EXPECT(s, "JSON.SET d . '{\"n\":[[1],[2]]}' NX", "+OK\r\n");
     EXPECT(s, "JSON.SET d $.m 7 XX", "$-1\r\n");
@@ -96,7 +82,7 @@ static void writes(void **state)
     EXPECT_HAS(s, "HELLO 3", "server");
     EXPECT(s, "JSON.NUMINCRBY a $ 1", "*1\r\n:2\r\n");
     EXPECT(s, "JSON.TYPE a $", "*1\r\n*1\r\n$7\r\ninteger\r\n");
-    close_one(redis, s);
+    door_close_one(redis, s);
 }
 
 /* Every allocation of each of these may fail; then the document is as it was. */
@@ -109,7 +95,7 @@ static void failures(void **state)
         "JSON.SET e $ '{\"a\":[{}]}'",
     };
     struct redis *redis;
-    struct session *s = open_one(&redis);
+    struct session *s = door_open_one(&redis);
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         bool failed = true;
         for (uint64_t nth = 1; failed; nth++) {
@@ -132,7 +118,7 @@ static void failures(void **state)
             assert_true(nth < 1000);
         }
     }
-    close_one(redis, s);
+    door_close_one(redis, s);
 }
 
 int main(void)

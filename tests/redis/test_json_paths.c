@@ -6,20 +6,6 @@
 
 #include "base/alloc.h"
 
-static struct session *open_one(struct redis **redis)
-{
-    *redis = door_open();
-    struct session *session = session_open_local(*redis);
-    assert_non_null(session);
-    return session;
-}
-
-static void close_one(struct redis *redis, struct session *session)
-{
-    session_close_local(session);
-    redis_free(redis);
-}
-
 static void run(struct session *s, const char *name, const char *key, const char *path,
                 struct buffer *out)
 {
@@ -94,7 +80,7 @@ static void paths(void **state)
         {"$[?((((((((((((((((((@)))))))))))))))))))]", NULL}, {"$.n[?(@ == '\\u0041')]", NULL},
     };
     struct redis *redis;
-    struct session *s = open_one(&redis);
+    struct session *s = door_open_one(&redis);
     fill(s);
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         struct buffer out;
@@ -107,7 +93,7 @@ static void paths(void **state)
         buffer_release(&out);
     }
     selects(s, ".store.book[?(@.p<9)].t", "\"Sayings\""); /* a legacy path: one value */
-    close_one(redis, s);
+    door_close_one(redis, s);
 }
 
 /* Changes at what filters and slices select, inner values before outer ones. */
@@ -115,7 +101,7 @@ static void changes(void **state)
 {
     (void)state;
     struct redis *redis;
-    struct session *s = open_one(&redis);
+    struct session *s = door_open_one(&redis);
     fill(s);
     EXPECT(s, "JSON.SET d $.store.book[?(@.p<10)].p 1", "+OK\r\n");
     EXPECT(s, "JSON.NUMINCRBY d $..book[0:2].p 1", "$9\r\n[2,13.99]\r\n");
@@ -129,14 +115,14 @@ static void changes(void **state)
     EXPECT(s, "JSON.DEL d $.mix[4,3]", ":2\r\n");
     selects(s, "$.mix", "[[null,true,\"x\"]]");
     EXPECT(s, "JSON.DEL d '$..[0,1]'", ":4\r\n");
-    close_one(redis, s);
+    door_close_one(redis, s);
 }
 
 static void arrays(void **state)
 {
     (void)state;
     struct redis *redis;
-    struct session *s = open_one(&redis);
+    struct session *s = door_open_one(&redis);
     EXPECT(s, "JSON.SET d $ '{\"a\":[1,2],\"b\":{\"a\":[3]},\"c\":{\"a\":\"x\"}}'", "+OK\r\n");
     EXPECT(s, "JSON.ARRINSERT d $..a 1 '\"i\"' null", "*3\r\n:4\r\n:3\r\n$-1\r\n");
     selects(s, "$", "[{\"a\":[1,\"i\",null,2],\"b\":{\"a\":[3,\"i\",null]},\"c\":{\"a\":\"x\"}}]");
@@ -162,14 +148,14 @@ static void arrays(void **state)
     EXPECT(s, "JSON.ARRPOP none", "-ERR could not perform this operation on a key that doesn't "
                                   "exist\r\n");
     EXPECT(s, "JSON.ARRPOP d .none", "-ERR Path '.none' does not exist\r\n");
-    close_one(redis, s);
+    door_close_one(redis, s);
 }
 
 static void others(void **state)
 {
     (void)state;
     struct redis *redis;
-    struct session *s = open_one(&redis);
+    struct session *s = door_open_one(&redis);
     EXPECT(s, "JSON.SET d $ '{\"s\":\"ab\",\"t\":true,\"n\":5,\"z\":0,\"o\":{\"s\":\"c\",\"l\":"
               "[1]}}'", "+OK\r\n");
     EXPECT(s, "JSON.STRAPPEND d $..s '\"-x\"'", "*2\r\n:4\r\n:3\r\n");
@@ -189,7 +175,7 @@ static void others(void **state)
     EXPECT(s, "JSON.CLEAR d", ":0\r\n");
     EXPECT(s, "JSON.DEBUG MEMORY none", ":0\r\n");
     EXPECT_HAS(s, "JSON.DEBUG MEMORY d", ":");
-    close_one(redis, s);
+    door_close_one(redis, s);
 }
 
 static void no_memory(void **state)
@@ -200,7 +186,7 @@ static void no_memory(void **state)
         "JSON.STRAPPEND d $..t '\"x\"'", "JSON.ARRPOP d $..book", "JSON.DEL d $..[?(@.t=='x')]",
         "JSON.RESP d $..book[0,1]"};
     struct redis *redis;
-    struct session *s = open_one(&redis);
+    struct session *s = door_open_one(&redis);
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         for (uint64_t n = 1;; n++) {
             struct buffer out;
@@ -216,7 +202,7 @@ static void no_memory(void **state)
             s = session_open_local(redis);
             if (!reached) break;
         }
-    close_one(redis, s);
+    door_close_one(redis, s);
 }
 
 int main(void)

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "net/free_port.h"
 #include "net/hostile.h"
 #include "net/certificates.h"
 #include "server/ops.h"
@@ -98,18 +99,6 @@ static int remove_one(const char *name, const struct stat *info, int kind, struc
     (void)kind;
     (void)walk;
     return remove(name);
-}
-
-static uint16_t free_port(void)
-{
-    struct sockaddr_in address = { .sin_family = AF_INET,
-                                   .sin_addr = { htonl(INADDR_LOOPBACK) } };
-    socklen_t len = sizeof address;
-    const int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof address), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
-    (void)close(fd);
-    return ntohs(address.sin_port);
 }
 
 static bool answers(uint16_t port)
