@@ -78,11 +78,17 @@ static const char *const replay_templates[] = {
     "JSON.MERGE %j $ {\"a\":null,\"z\":3}", "JSON.MERGE %j $.b {\"q\":1}", "JSON.DEL %j $.a",
     "JSON.DEL %j $..a", "JSON.FORGET %j $.b", "JSON.FORGET %j", "JSON.NUMINCRBY %j $.a %f",
     "JSON.NUMINCRBY %j $..a 1", "JSON.ARRAPPEND %j $.b %i \"t\"", "JSON.ARRAPPEND %j $..b 1.0",
+    "JSON.NUMMULTBY %j $..a 3", "JSON.ARRINSERT %j $.b 0 %i", "JSON.ARRPOP %j $.b",
+    "JSON.ARRTRIM %j $.b 0 1", "JSON.CLEAR %j $.b", "JSON.SET %j $.t true", "JSON.TOGGLE %j $.t",
+    "JSON.STRAPPEND %j $.c \"s\"", "JSON.DEL %j $..[?(@.e)]",
     /* indexes: their definitions are kept, and DD removes keys of database 0 */
     "FT.CREATE i1 ON HASH PREFIX 1 h1 SCHEMA m1 TAG", "FT.ALTER i1 SCHEMA ADD m2 TAG",
     "FT.DROPINDEX i1 DD", "FT.DROPINDEX i1",
     "FT.CREATE i2 ON JSON PREFIX 1 j SCHEMA $.a AS a NUMERIC", "FT.DROPINDEX i2",
     "FT.ALIASADD x i1", "FT.ALIASUPDATE x i2", "FT.ALIASDEL x",
+    "FT._CREATEIFNX i3 PREFIX 1 h1 SCHEMA m1 TAG", "FT._DROPINDEXIFX i3", "FT._ALIASADDIFNX y i1",
+    "FT._ALIASDELIFX y", "FT.SYNUPDATE i1 g %m %m", "FT.DICTADD words %m %m", "FT.DICTDEL words %m",
+    "FT.SUGADD %h %m %f", "FT.SUGADD %h %m 1 INCR PAYLOAD %m", "FT.SUGDEL %h %m",
     /* the semantic cache; its keys begin with its name. An entry with a deadline has no vector
      * here: that goes with it, while the server is down too, and a dump would differ */
     "SCACHE.SET c %n %w", "SCACHE.SET c %n %w VALUES 2 %f %f", "SCACHE.SET c %n %w TTL %E",
