@@ -4,13 +4,8 @@
 
 #include "redis/door.h"
 
-static inline void say(struct session *s, struct buffer *out, size_t argc, const struct kith_str *argv)
-{
-    buffer_init(out);
-    assert_int_equal(session_run(s, argv, argc, out), 0);
-}
-
-/* Words split at '|'; "%v" stands for a vector of two floats. */
+/* Words split at mark; "%v" stands for a vector of two floats. "-LOST": there was no memory for the
+ * session itself. */
 static inline const char *ask_at(struct session *s, const char *words, char mark, float x, float y)
 {
     const char marks[2] = {mark, 0};
@@ -27,7 +22,11 @@ static inline const char *ask_at(struct session *s, const char *words, char mark
         at += len;
         if (!*at) break;
     }
-    say(s, &out, argc, argv);
+    buffer_init(&out);
+    if (session_run(s, argv, argc, &out)) {
+        buffer_release(&out);
+        return "-LOST";
+    }
     assert_true(out.len < sizeof text);
     if (out.len) memcpy(text, out.data, out.len);
     text[out.len] = 0;

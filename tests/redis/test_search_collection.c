@@ -2,97 +2,16 @@
  * Collections under the FT commands: those of other doors by their names, with every form of query
  * that the engine can answer, and what is refused.
  */
-#include "redis/door.h"
+#include "redis/search_ask.h"
+#include "redis/search_place.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/rng.h"
 #include "redis/redis_internal.h"
 #include "redis/search_derived.h"
 #include "server/owner.h"
-
-struct place {
-    char dir[64];
-    struct kith_db *db;
-    struct redis *redis;
-    struct session *session;
-};
-
-static void open_redis(struct place *at)
-{
-    struct kith_error err = {0};
-    char dir[80];
-    (void)snprintf(dir, sizeof dir, "%s/keyspace", at->dir);
-    static const char *const directives[] = {"appendonly yes"};
-    const struct redis_opts redis = {.os = os_real(), .db = at->db, .dir = dir, .port = 6379,
-                                     .directives = directives, .directive_count = 1,
-                                     .workers = 1};
-    if (redis_new(&redis, &at->redis, &err)) fail_msg("%s", err.text);
-    at->session = session_open_local(at->redis);
-}
-
-static void open_place(struct place *at)
-{
-    struct kith_open_opts opts = KITH_OPEN_OPTS_INIT;
-    struct kith_error err = {0};
-    opts.sync = KITH_SYNC_NO;
-    opts.threads = 1;
-    (void)snprintf(at->dir, sizeof at->dir, "/tmp/kith-ft-XXXXXX");
-    assert_non_null(mkdtemp(at->dir));
-    if (kith_open(at->dir, &opts, &at->db, &err)) fail_msg("%s", err.text);
-    open_redis(at);
-}
-
-static void close_place(struct place *at)
-{
-    char line[128];
-    session_close_local(at->session);
-    redis_free(at->redis);
-    kith_close(at->db);
-    (void)snprintf(line, sizeof line, "rm -rf %s", at->dir);
-    assert_int_equal(system(line), 0);
-}
-
-/* Words split at '^'; "%v" stands for a vector of two floats. */
-static const char *ask(struct session *s, const char *words, float x, float y)
-{
-    static char text[65536];
-    struct kith_str argv[64];
-    const float vector[2] = {x, y};
-    size_t argc = 0;
-    struct buffer out;
-    for (const char *at = words;; at++) {
-        const size_t len = strcspn(at, "^");
-        argv[argc++] = len == 2 && memcmp(at, "%v", 2) == 0
-                           ? (struct kith_str){(const char *)vector, sizeof vector}
-                           : (struct kith_str){at, len};
-        at += len;
-        if (!*at) break;
-    }
-    buffer_init(&out);
-    if (session_run(s, argv, argc, &out)) {
-        buffer_release(&out);
-        return "-LOST"; /* no memory for the session itself */
-    }
-    assert_true(out.len < sizeof text);
-    if (out.len) memcpy(text, out.data, out.len);
-    text[out.len] = 0;
-    for (size_t i = 0; i < out.len; i++)
-        if (text[i] == 0) text[i] = '0';
-    buffer_release(&out);
-    return text;
-}
-
-#define ASK(s, words, want) assert_string_equal(ask(s, words, 1, 0), want)
-#define ASK_HAS(s, words, part)                                                                    \
-    do {                                                                                           \
-        const char *reply_ = ask((s), (words), 1, 0);                                              \
-        if (!strstr(reply_, (part))) fail_msg("'%s' gave '%s'", (words), reply_);                  \
-    } while (0)
 
 #define FIELD(text, kind, ...) {.size = sizeof(struct kith_field), .name = (text),                 \
                                 .type = (kind), __VA_ARGS__}
@@ -191,7 +110,7 @@ static void queries(void **state)
     make(&at, false);
     fill(&at, false);
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        keys_are(at.session, table[i][0], table[i][1]);
+        keys_are(at.s, table[i][0], table[i][1]);
     close_place(&at);
 }
 
@@ -200,7 +119,7 @@ static void replies(void **state)
     (void)state;
     struct place at;
     open_place(&at);
-    struct session *s = at.session;
+    struct session *s = at.s;
     ASK(s, "FT.SEARCH^c^*", "-c: no such index\r\n");
     make(&at, false);
     fill(&at, false);
@@ -273,7 +192,7 @@ static void follows(void **state)
     (void)state;
     struct place at;
     open_place(&at);
-    struct session *s = at.session;
+    struct session *s = at.s;
     ASK(s, "FT.CREATE^i^PREFIX^1^d:^SCHEMA^user^TAG^t^TEXT^n^NUMERIC^SORTABLE^g^GEO^"
            "v^VECTOR^HNSW^6^TYPE^FLOAT32^DIM^2^DISTANCE_METRIC^COSINE", "+OK\r\n");
     assert_true(owner_is_redis(at.db, NULL, "i"));
@@ -334,17 +253,16 @@ static void restarts(void **state)
     (void)state;
     struct place at;
     open_place(&at);
-    ASK(at.session, "FT.CREATE^i^PREFIX^1^d:^SCHEMA^user^TAG", "+OK\r\n");
-    ASK(at.session, "FT.CREATE^gone^PREFIX^1^d:^SCHEMA^user^TAG", "+OK\r\n");
-    (void)ask(at.session, "HSET^d:1^user^ann", 0, 0);
-    (void)ask(at.session, "HSET^d:2^user^bob", 0, 0);
+    ASK(at.s, "FT.CREATE^i^PREFIX^1^d:^SCHEMA^user^TAG", "+OK\r\n");
+    ASK(at.s, "FT.CREATE^gone^PREFIX^1^d:^SCHEMA^user^TAG", "+OK\r\n");
+    (void)ask(at.s, "HSET^d:1^user^ann", 0, 0);
+    (void)ask(at.s, "HSET^d:2^user^bob", 0, 0);
     assert_int_equal(rows_of(&at, "i", NULL), 2);
-    session_close_local(at.session);
-    redis_free(at.redis);
+    close_redis(&at);
     /* a mark without an index, as a crash leaves it */
     assert_int_equal(owner_set(at.db, NULL, "never", OWNER_REDIS, NULL), 0);
     open_redis(&at);
-    ASK(at.session, "FT.DROPINDEX^gone", "+OK\r\n");
+    ASK(at.s, "FT.DROPINDEX^gone", "+OK\r\n");
     assert_int_equal(rows_of(&at, "i", NULL), 2);
     assert_int_equal(rows_of(&at, "i", "array_contains(user, \"bob\")"), 1);
     assert_int_equal(rows_of(&at, "gone", NULL), UINT64_MAX);
@@ -414,12 +332,12 @@ static void agrees(struct place *at, struct session *plain, struct rng *rng, boo
         if (i % 5 == 0) { /* changes that the collection has not seen */
             const unsigned doc = (unsigned)(rng_u64(rng) % (DOCS + 100));
             struct rng twin = *rng;
-            random_doc(at->session, rng, doc);
+            random_doc(at->s, rng, doc);
             random_doc(plain, &twin, doc);
         }
         const char *query = table[i % (sizeof table / sizeof *table)];
         knn(plain, query, vector, &want);
-        knn(at->session, query, vector, &got);
+        knn(at->s, query, vector, &got);
         shared += shared_keys(&want, &got, &want_count);
         (void)shared_keys(&got, &want, &got_count);
         if (want_count != got_count)
@@ -447,10 +365,10 @@ static void nearest(const char *kind, const char *metric)
     rng_init(&two, seed);
     (void)snprintf(create, sizeof create, "FT.CREATE^i^PREFIX^1^d:^SCHEMA^tag^TAG^n^NUMERIC^v^"
                    "VECTOR^%s^6^TYPE^FLOAT32^DIM^16^DISTANCE_METRIC^%s", kind, metric);
-    ASK(at.session, create, "+OK\r\n");
+    ASK(at.s, create, "+OK\r\n");
     ASK(plain, create, "+OK\r\n");
     for (unsigned i = 0; i < DOCS; i++) {
-        random_doc(at.session, &one, i);
+        random_doc(at.s, &one, i);
         random_doc(plain, &two, i);
     }
     assert_int_equal(rows_of(&at, "i", NULL), DOCS);
@@ -487,13 +405,13 @@ static void starve(struct place *at, const char *words, void (*fn)(struct place 
 {
     for (uint64_t n = 1; n < 5000; n++) {
         alloc_fault_arm(n, false);
-        const char *reply = ask(at->session, words, 1, 0);
+        const char *reply = ask(at->s, words, 1, 0);
         const char kind = reply[0];
         const bool reached = alloc_fault_count() >= n;
         alloc_fault_disarm();
         if (strcmp(reply, "-LOST") == 0) {
-            session_close_local(at->session);
-            at->session = session_open_local(at->redis);
+            session_close_local(at->s);
+            at->s = session_open_local(at->redis);
         }
         if (!strchr("*+-", kind)) fail_msg("%s: no reply", words);
         if (fn) fn(at, kind != '-');
@@ -507,15 +425,15 @@ static void starve(struct place *at, const char *words, void (*fn)(struct place 
 static void created(struct place *at, bool ok)
 {
     if (!ok)
-        (void)ask(at->session, "FT.CREATE^x^SCHEMA^tag^TAG^v^VECTOR^FLAT^6^TYPE^FLOAT32^DIM^2^"
+        (void)ask(at->s, "FT.CREATE^x^SCHEMA^tag^TAG^v^VECTOR^FLAT^6^TYPE^FLOAT32^DIM^2^"
                                "DISTANCE_METRIC^L2", 0, 0);
-    ASK(at->session, "FT.DROPINDEX^x", "+OK\r\n");
+    ASK(at->s, "FT.DROPINDEX^x", "+OK\r\n");
 }
 
 static void dropped(struct place *at, bool ok)
 {
-    if (!ok) (void)ask(at->session, "FT.DROPINDEX^y", 0, 0);
-    ASK(at->session, "FT.CREATE^y^SCHEMA^tag^TAG", "+OK\r\n");
+    if (!ok) (void)ask(at->s, "FT.DROPINDEX^y", 0, 0);
+    ASK(at->s, "FT.CREATE^y^SCHEMA^tag^TAG", "+OK\r\n");
 }
 
 static void without_memory(void **state)
@@ -533,19 +451,19 @@ static void without_memory(void **state)
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) starve(&at, table[i], NULL);
     starve(&at, "FT.CREATE^x^SCHEMA^tag^TAG^v^VECTOR^FLAT^6^TYPE^FLOAT32^DIM^2^DISTANCE_METRIC^L2",
            created);
-    ASK(at.session, "FT.CREATE^y^SCHEMA^tag^TAG", "+OK\r\n");
+    ASK(at.s, "FT.CREATE^y^SCHEMA^tag^TAG", "+OK\r\n");
     starve(&at, "FT.DROPINDEX^y", dropped);
     /* the thread and who waits for it */
     for (uint64_t n = 1; n < 60; n++) {
         char words[64];
         (void)snprintf(words, sizeof words, "HSET^k:%u^tag^x", (unsigned)n);
-        (void)ask(at.session, words, 0, 0);
-        if (n % 7 == 0) (void)ask(at.session, "DEL^k:3^k:4", 0, 0);
+        (void)ask(at.s, words, 0, 0);
+        if (n % 7 == 0) (void)ask(at.s, "DEL^k:3^k:4", 0, 0);
         alloc_fault_arm(n, false);
         redis_settle_indexes(at.redis);
         alloc_fault_disarm();
     }
-    ASK(at.session, "FT.SEARCH^y^*^LIMIT^0^0", "*1\r\n:57\r\n");
+    ASK(at.s, "FT.SEARCH^y^*^LIMIT^0^0", "*1\r\n:57\r\n");
     assert_int_equal(rows_of(&at, "y", NULL), 57);
     close_place(&at);
 }
