@@ -5,6 +5,7 @@
  * What is logged never depends on the time or on what is there: SET with a relative time or a
  * condition is logged as SET with PXAT or KEEPTTL.
  */
+#include "redis/cmd_bits.h"
 #include "redis/cmd_string.h"
 
 #include <string.h>
@@ -481,6 +482,12 @@ static int keys_of_msetex(const struct kith_str *argv, size_t argc, size_t *plac
 #define STRING_WRITE(word, function, words, extra) \
     { .name = word, .run = function, .arity = words, .flags = CMD_WRITE | (extra), \
       .categories = CAT_STRING, .first_key = 1, .last_key = 1, .key_step = 1 }
+#define BITS_READ(word, function, words, extra) \
+    { .name = word, .run = function, .arity = words, .flags = CMD_READ | (extra), \
+      .categories = CAT_BITMAP, .first_key = 1, .last_key = 1, .key_step = 1 }
+#define BITS_WRITE(word, function, words, extra) \
+    { .name = word, .run = function, .arity = words, .flags = CMD_WRITE | (extra), \
+      .categories = CAT_BITMAP, .first_key = 1, .last_key = 1, .key_step = 1 }
 #define GROWS (CMD_DENY_OOM | CMD_FAST)
 
 const struct command string_commands[] = {
@@ -516,5 +523,13 @@ const struct command string_commands[] = {
     STRING_WRITE("delex", run_delex, -2, CMD_FAST),
     { .name = "lcs", .run = run_lcs, .arity = -3, .flags = CMD_READ, .categories = CAT_STRING,
       .first_key = 1, .last_key = 2, .key_step = 1 },
+    BITS_WRITE("setbit", run_setbit, 4, CMD_DENY_OOM),
+    BITS_READ("getbit", run_getbit, 3, CMD_FAST),
+    BITS_READ("bitcount", run_bitcount, -2, 0),
+    BITS_READ("bitpos", run_bitpos, -3, 0),
+    BITS_WRITE("bitfield", run_bitfield, -2, CMD_DENY_OOM),
+    BITS_READ("bitfield_ro", run_bitfield_ro, -2, CMD_FAST),
+    { .name = "bitop", .run = run_bitop, .arity = -4, .flags = CMD_WRITE | CMD_DENY_OOM,
+      .categories = CAT_BITMAP, .first_key = 2, .last_key = -1, .key_step = 1 },
     { .name = NULL },
 };

@@ -23,6 +23,10 @@ static const char *const replay_templates[] = {
     "DECRBY %s %i", "INCRBYFLOAT %s %f", "INCREX %s", "INCREX %s BYINT %i PX %D",
     "INCREX %s BYFLOAT %f UBOUND 3 SATURATE", "INCREX %s BYINT 1 EX %E ENX", "DELEX %s",
     "DELEX %s IFEQ %i", "DELEX %s IFNE %w", "SET %s 1", "SET %s 2",
+    /* bits */
+    "SETBIT %s %n 1", "SETBIT %s 70 0", "BITOP AND %s %s %s", "BITOP XOR %s %s %s", "BITOP NOT %s %s",
+    "BITOP ONE %s %s %s %s", "BITFIELD %s SET u4 #%n 9", "BITFIELD %s OVERFLOW SAT INCRBY i5 #%n 7",
+    "BITFIELD %s OVERFLOW FAIL INCRBY u2 100 3",
     /* keys */
     "DEL %k %k", "UNLINK %k", "RENAME %k %k", "RENAMENX %k %k", "COPY %k %k", "COPY %k %k REPLACE",
     "COPY %k %k DB %d REPLACE", "MOVE %k %d", "EXPIRE %k %E", "EXPIRE %k %E NX", "PEXPIRE %k %D",

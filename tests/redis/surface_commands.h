@@ -6,6 +6,7 @@
 #define KITH_TESTS_REDIS_SURFACE_COMMANDS_H
 
 static const char *const surface_reads[] = {
+    "GETBIT %s 1", "BITCOUNT %s", "BITPOS %s 1", "BITFIELD_RO %s GET u8 0",
     "GET %s", "MGET %s %s %k", "STRLEN %s", "GETRANGE %s 0 1", "SUBSTR %s 0 1", "DIGEST %s",
     "LCS %s %s", "EXISTS %k %k %k", "TOUCH %k %k", "TYPE %k", "TTL %k", "PTTL %k", "EXPIRETIME %k",
     "PEXPIRETIME %k", "DUMP %k", "OBJECT ENCODING %k", "OBJECT FREQ %k", "OBJECT IDLETIME %k",
