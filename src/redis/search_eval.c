@@ -36,6 +36,7 @@ bool query_word_matches(const struct query_word *word, struct kith_str text,
     const struct kith_str want = word->text;
     if (word->form == WORD_EXACT)
         return str_same(want, text) || (stem && word->stem.len && str_same(word->stem, *stem));
+    if (word->form == WORD_PATTERN) return text_matches(want, text, false);
     if (word->form == WORD_FUZZY) return query_words_near(want, text, word->fuzz);
     if (text.len < want.len) return false;
     if (word->form == WORD_PREFIX) return memcmp(text.data, want.data, want.len) == 0;

@@ -77,6 +77,30 @@ static int read_word(struct query_reader *in, struct kith_str *out)
     return len ? 0 : query_fail(in, "Syntax error");
 }
 
+static bool at_pattern(const struct query_reader *in)
+{
+    return in->end - in->at > 2 && (*in->at | 32) == 'w' && in->at[1] == '\'';
+}
+
+/* w'pattern': `*` and `?` as text_matches has them, but `[` is a letter. */
+static int read_pattern(struct query_reader *in, bool fold, struct kith_str *out)
+{
+    const size_t most = 2 * (size_t)(in->end - in->at);
+    char *text = arena_alloc_array(&in->query->arena, most, 1);
+    size_t len = 0;
+    if (!text) return KITH_ENOMEM;
+    for (in->at += 2; in->at < in->end && *in->at != '\''; in->at++) {
+        if (*in->at == '\\' && in->at + 1 < in->end && *++in->at != '\'') text[len++] = '\\';
+        else if (*in->at == '[') text[len++] = '\\';
+        const char c = *in->at;
+        text[len++] = fold && c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+    }
+    if (in->at == in->end) return query_fail(in, "Syntax error: a quote is not closed");
+    in->at++;
+    *out = (struct kith_str){text, len};
+    return len ? 0 : query_fail(in, "Syntax error");
+}
+
 static bool is_left_out(const struct query_reader *in, struct kith_str word)
 {
     return !in->options->keep_stop_words && search_is_stop_word(in->query->index, word);
@@ -162,6 +186,12 @@ static int read_text_word(struct query_reader *in, struct query_node **out)
     struct query_node *node = query_node_new(in, QUERY_WORD);
     int rc = 0;
     if (!node) return KITH_ENOMEM;
+    if (at_pattern(in)) {
+        word.form = WORD_PATTERN;
+        rc = read_pattern(in, true, &word.text);
+        *out = node;
+        return rc ? rc : query_word_add(in, node, word);
+    }
     while (in->at < in->end && *in->at == '%' && word.fuzz < 3) {
         word.fuzz++;
         in->at++;
@@ -219,6 +249,11 @@ static int read_tag(struct query_reader *in, struct query_node *node)
     if (query_take(in, "$")) {
         word.text = param_text(in, &rc);
         return rc ? rc : tag_word(in, node, word);
+    }
+    if (at_pattern(in)) {
+        word.form = WORD_PATTERN;
+        rc = read_pattern(in, !node->field->case_sensitive, &word.text);
+        return rc ? rc : query_word_add(in, node, word);
     }
     const bool quoted = query_take(in, "\"");
     if (!quoted && in->at < in->end && *in->at == '*') {

@@ -5,8 +5,8 @@
  *     union  := and { '|' and }            and := unary { unary }
  *     unary  := '-' unary | '~' unary | leaf [ => {$ATTRIBUTE: value; ...} ]
  *     leaf   := '(' union ')' | '*' | "phrase" | word | word* | *word | %word% | ismissing(@f)
- *             | @f:{tag|...} | @f:[lo hi] | @f:[lon lat r unit] | @f:[VECTOR_RANGE r $blob]
- *             | @f:leaf | @f|g:leaf | @f==n (!= < <= > >=)
+ *             | w'pattern' of * and ? | @f:{tag|...} | @f:[lo hi] | @f:[lon lat r unit]
+ *             | @f:[VECTOR_RANGE r $blob] | @f:leaf | @f|g:leaf | @f==n (!= < <= > >=)
  *
  * Stop words of the index are left out as if they were not there.
  * Nesting is bounded by QUERY_DEPTH_MAX. Everything lives in the query's arena and borrows the
@@ -25,7 +25,9 @@ enum query_kind {
     QUERY_ALL, QUERY_AND, QUERY_OR, QUERY_NOT, QUERY_OPTIONAL, QUERY_TAG, QUERY_NUMBER, QUERY_GEO,
     QUERY_WORD, QUERY_PHRASE, QUERY_RANGE, QUERY_MISSING
 };
-enum word_form { WORD_EXACT, WORD_PREFIX, WORD_SUFFIX, WORD_INFIX, WORD_FUZZY };
+enum word_form {
+    WORD_EXACT, WORD_PREFIX, WORD_SUFFIX, WORD_INFIX, WORD_FUZZY, WORD_PATTERN
+};
 
 struct query_fields { /* a set of fields, by place */
     uint64_t bits[SEARCH_FIELDS_MAX / 64];

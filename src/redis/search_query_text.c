@@ -36,6 +36,7 @@ static void put_word(const struct query_word *word, struct buffer *out)
     const bool before = word->form == WORD_SUFFIX || word->form == WORD_INFIX;
     const bool behind = word->form == WORD_PREFIX || word->form == WORD_INFIX;
     if (word->form == WORD_FUZZY) buffer_printf(out, "FUZZY{");
+    else if (word->form == WORD_PATTERN) buffer_printf(out, "WILDCARD{");
     else if (before || behind) buffer_printf(out, behind && !before ? "PREFIX{" : "SUFFIX{");
     if (before) buffer_put(out, "*", 1);
     put_str(out, word->text);

@@ -139,7 +139,8 @@ static int put_patterns(struct translation *run, const struct query_node *node)
     for (size_t i = 0; i < node->word_count; i++) {
         if (i) buffer_printf(&out->text, " or ");
         put_name(out, node->field->name);
-        if (node->words[i].form == WORD_FUZZY) return refuse(run, node->field, "no fuzzy tags");
+        if (node->words[i].form == WORD_FUZZY || node->words[i].form == WORD_PATTERN)
+            return refuse(run, node->field, "no fuzzy tags and patterns");
         buffer_printf(&out->text, node->words[i].form == WORD_EXACT ? " == " : " like ");
         if (node->words[i].form == WORD_EXACT) put_text(out, node->words[i].text);
         else put_pattern(out, &node->words[i]);
