@@ -96,6 +96,7 @@ int keep_begin_anew(struct keep *keep, struct kith_error *err)
         os_mutex_unlock(&keep->lock);
     }
     keep_end_turn(keep);
+    if (rc == 0) keep_say(keep, 1, "a snapshot has taken the place of the lost log");
     return rc;
 }
 
