@@ -30,19 +30,8 @@ static void world_open(struct world *world)
     opts.seal_rows = 2000;
     opts.threads = 2;
     opts.memory_bytes = 256u << 20;
-    struct kith_field fields[2] = {KITH_FIELD_INIT, KITH_FIELD_INIT};
-    fields[0].name = "id";
-    fields[0].type = KITH_INT64;
-    fields[0].flags = KITH_FIELD_PRIMARY;
-    fields[1].name = "v";
-    fields[1].type = KITH_FLOAT_VECTOR;
-    fields[1].dim = 64;
-    struct kith_schema schema = KITH_SCHEMA_INIT;
-    schema.fields = fields;
-    schema.field_count = 2;
     int rc = kith_open(world->db_path, &opts, &world->db, &world->err);
-    if (rc == 0)
-        rc = kith_collection_get_or_create(world->db, NULL, NAME, &schema, &world->rows, &world->err);
+    if (rc == 0) rc = rows_make(world->db, NAME, 64, &world->rows, &world->err);
     if (rc) fail_msg("open: %d %s", rc, world->err.text);
 }
 

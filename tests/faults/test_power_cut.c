@@ -28,18 +28,8 @@ static int open_rows(const char *path, enum kith_sync sync, struct kith_db **db,
     struct kith_open_opts opts = KITH_OPEN_OPTS_INIT;
     opts.sync = sync;
     opts.seal_rows = 200;
-    struct kith_field fields[2] = {KITH_FIELD_INIT, KITH_FIELD_INIT};
-    fields[0].name = "id";
-    fields[0].type = KITH_INT64;
-    fields[0].flags = KITH_FIELD_PRIMARY;
-    fields[1].name = "v";
-    fields[1].type = KITH_FLOAT_VECTOR;
-    fields[1].dim = 4;
-    struct kith_schema schema = KITH_SCHEMA_INIT;
-    schema.fields = fields;
-    schema.field_count = 2;
     int rc = kith_open(path, &opts, db, err);
-    if (rc == 0) rc = kith_collection_get_or_create(*db, NULL, NAME, &schema, rows, err);
+    if (rc == 0) rc = rows_make(*db, NAME, 4, rows, err);
     return rc;
 }
 

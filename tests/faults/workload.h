@@ -461,7 +461,9 @@ static inline int run_begin(struct run *run, const struct os *os, struct model *
     return run_open(run);
 }
 
-static inline int other_rows(struct run *run)
+/* A collection of keys and vectors. */
+static inline int rows_make(struct kith_db *db, const char *name, uint32_t dim,
+                            struct kith_collection **out, struct kith_error *err)
 {
     struct kith_field fields[2] = {KITH_FIELD_INIT, KITH_FIELD_INIT};
     fields[0].name = "id";
@@ -469,10 +471,15 @@ static inline int other_rows(struct run *run)
     fields[0].flags = KITH_FIELD_PRIMARY;
     fields[1].name = "v";
     fields[1].type = KITH_FLOAT_VECTOR;
-    fields[1].dim = 2;
+    fields[1].dim = dim;
     struct kith_schema schema = KITH_SCHEMA_INIT;
     schema.fields = fields;
     schema.field_count = 2;
+    return kith_collection_get_or_create(db, NULL, name, &schema, out, err);
+}
+
+static inline int other_rows(struct run *run)
+{
     const int64_t ids[3] = {1, 2, 3};
     const float vectors[6] = {0};
     const struct kith_column columns[2] = {{.field = "id", .data = ids}, {.field = "v", .data = vectors}};
@@ -481,7 +488,7 @@ static inline int other_rows(struct run *run)
     batch.columns = columns;
     batch.column_count = 2;
     struct kith_collection *other = NULL;
-    int rc = kith_collection_get_or_create(run->db, NULL, "other", &schema, &other, &run->err);
+    int rc = rows_make(run->db, "other", 2, &other, &run->err);
     if (rc == 0) rc = kith_upsert(other, &batch, NULL, NULL, &run->err);
     kith_collection_release(other);
     return rc;

@@ -5,6 +5,15 @@
 #ifndef KITH_TESTS_MODEL_HELP_H
 #define KITH_TESTS_MODEL_HELP_H
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
 #include "model/batch.h"
 
 #define HELP_ROWS   4
@@ -130,6 +139,29 @@ static inline struct kith_batch help_batch(struct kith_column *columns)
     batch.columns = columns;
     batch.column_count = HELP_COLUMNS;
     return batch;
+}
+
+/* An encoded schema that was cut is refused, and one with another bit is refused or valid. */
+static inline void help_damage(struct buffer *bytes)
+{
+    struct schema back;
+    struct cursor cur;
+    for (size_t len = 0; len < bytes->len; len++) {
+        uint8_t *exact = malloc(len + 1); /* so that a sanitizer sees a read past the end */
+        assert_non_null(exact);
+        memcpy(exact, bytes->data, len);
+        cursor_init(&cur, exact, len);
+        assert_int_equal(schema_decode(&cur, &back, NULL), KITH_ECORRUPT);
+        free(exact);
+    }
+    for (size_t bit = 0; bit < 8 * bytes->len; bit++) {
+        bytes->data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        cursor_init(&cur, bytes->data, bytes->len);
+        const int rc = schema_decode(&cur, &back, NULL);
+        assert_true(rc == 0 || rc == KITH_ECORRUPT || rc == KITH_EVERSION);
+        if (rc == 0) schema_release(&back);
+        bytes->data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
 }
 
 #endif
