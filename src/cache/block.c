@@ -13,8 +13,8 @@
 #include "base/alloc.h"
 #include "os/os.h"
 
-#define SPAN_BYTES ((size_t)1 << 20)
-#define SPANS ((size_t)1 << 17) /* 128 GiB of addresses */
+#define SPAN_BYTES ((size_t)256 << 10)
+#define SPANS ((size_t)1 << 19) /* 128 GiB of addresses */
 #define SIZES 21u               /* four a doubling, and the last */
 #define NONE UINT32_MAX
 

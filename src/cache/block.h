@@ -5,7 +5,7 @@
  * place is used again by its own size only.
  *
  * Sizes are 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, ... KiB: a fifth is wasted at most and a tenth on
- * average, which is counted. Spans of 1 MiB hold pieces of one size; one without any goes back to
+ * average, which is counted. Spans of 256 KiB hold pieces of one size; one without any goes back to
  * the system. All spans lie in one range of addresses that is reserved at the first call and costs
  * nothing, so an address says whether it is one of ours.
  *

@@ -27,6 +27,8 @@ void client_memory_apply(struct redis *redis);
 void client_memory_query(struct session *session, size_t bytes);
 /* The same for what MULTI holds; sets queue_bytes. */
 void client_memory_queue(struct session *session, size_t bytes);
+/* Of maxmemory, what the process takes without keys and clients. */
+size_t client_memory_process(const struct redis *redis);
 void client_memory_forget(struct session *session); /* in session_free */
 
 #endif

@@ -8,6 +8,7 @@
 #include "redis/cron.h"
 
 #include "base/alloc.h"
+#include "redis/client_memory.h"
 #include "redis/persist.h"
 #include "redis/scache_book.h"
 #include "redis/vector_upkeep.h"
@@ -60,13 +61,19 @@ static bool looks_at_memory(struct redis *redis, struct os_usage *out)
     return true;
 }
 
+static void note_resident(struct redis *redis, size_t bytes)
+{
+    const size_t own = client_memory_process(redis);
+    cache_note_resident(redis->cache, bytes > own ? bytes - own : 0);
+}
+
 /* Gives how long to sleep, in ms; INT64_MAX: until poked. */
 static int64_t turn(struct redis *redis, bool poked)
 {
     struct os_usage usage;
     const bool look = looks_at_memory(redis, &usage);
     cache_lock(redis->cache);
-    if (look) cache_note_resident(redis->cache, (size_t)usage.anonymous_bytes);
+    if (look) note_resident(redis, (size_t)usage.anonymous_bytes);
     cache_begin(redis->cache);
     redis->now_ns = os_now_ns(redis->os);
     int64_t next_ms = cache_turn(redis->cache, TURN_US);

@@ -153,6 +153,7 @@ static void start(const char *kith, uint64_t limit)
 
 static char value[VALUE_MAX];
 static double sent; /* bytes of words */
+static uint64_t members; /* of the largest containers: a few hundredths of the limit */
 
 /* As many short ones as long ones, by the logarithm. */
 static size_t some_size(void)
@@ -180,7 +181,7 @@ static void put_command(FILE *out)
     char key[40], member[40], number[24];
     const uint64_t what = below(20);
     const size_t size = some_size(), small = size % 200 + 1;
-    (void)snprintf(member, sizeof member, "member:%llu", (unsigned long long)below(100000));
+    (void)snprintf(member, sizeof member, "member:%llu", (unsigned long long)below(members));
     (void)snprintf(number, sizeof number, "%llu", (unsigned long long)below(1000000));
     (void)snprintf(key, sizeof key, "%c:%llu", "sssssssssehhelzlzbsg"[what],
                    (unsigned long long)below(what < 9 ? 1000000 : what == 17 ? 20 : 3000));
@@ -335,6 +336,7 @@ int main(int argc, char **argv)
     (void)printf("seed %llu\n", (unsigned long long)seed);
     (void)fflush(stdout);
     for (size_t i = 0; i < sizeof value; i++) value[i] = (char)('a' + random_next() % 26);
+    members = 100000 * (limit >> 20) / 256 + 1;
     (void)atexit(at_end);
     make_cgroup(limit + limit / 4);
     start(argv[1], limit);
