@@ -164,7 +164,7 @@ void keep_info_get(struct keep *keep, struct keep_info *out)
                                .log_failed = keep->write_failed || keep->sync_failed,
                                .save_failed = keep->save_failed,
                                .between_logs = keep->cut_due && !keep->saver_running,
-                               .lost_for_ms = keep->sync_failed ? idle_ms : 0,
+                               .lost_for_ms = keep->sync_failed ? idle_ms + 1 : 0,
                                .log_bytes = keep->log_bytes,
                                .log_base_bytes = keep->log_base_bytes,
                                .pending_bytes = keep->pending.len,

@@ -62,6 +62,17 @@ void keep_put_command(struct buffer *out, unsigned db, const struct kith_str *ar
     for (size_t i = 0; i < argc; i++) put_str(out, argv[i]);
 }
 
+/* Under the lock. A record that is there in part must not be written, nor called good. */
+static void lose_change(struct keep *keep, size_t kept)
+{
+    keep->pending.len = kept;
+    keep->pending.failed = false;
+    keep->end++;
+    keep->abandoned = false;
+    keep->sync_failed = true;
+    (void)snprintf(keep->refusal, sizeof keep->refusal, "the log misses a change: no memory");
+}
+
 void keep_append(struct keep *keep, const struct keep_command *commands, size_t count)
 {
     if (!keep->logging) return;
@@ -72,7 +83,8 @@ void keep_append(struct keep *keep, const struct keep_command *commands, size_t 
         return;
     }
     struct buffer *pending = &keep->pending;
-    const bool idle = pending->len == 0, due = keep->sync_due;
+    const size_t kept = pending->len;
+    const bool idle = kept == 0, due = keep->sync_due;
     if (idle) (void)buffer_extend(pending, KEEP_GROUP_BYTES);
     const size_t before = pending->len;
     buffer_put_varint(pending, count);
@@ -81,12 +93,11 @@ void keep_append(struct keep *keep, const struct keep_command *commands, size_t 
     keep->appended += count;
     keep->end += pending->len - before;
     const bool failed = buffer_failed(pending);
-    if (failed) keep->abandoned = false;
+    if (failed) lose_change(keep, kept);
     keep->sync_due = due || keep->policy == FSYNC_EVERYSEC;
     if (keep->policy == FSYNC_ALWAYS ? idle : keep->sync_due && !due) os_cond_signal(&keep->work);
     os_mutex_unlock(&keep->lock);
-    const struct kith_error err = { .text = "no memory" };
-    if (failed) keep_fail(keep, &keep->sync_failed, "the log misses a change", &err);
+    if (failed) keep_say(keep, 0, "the log misses a change: no memory");
 }
 
 /* ---- the turn ---- */
@@ -144,7 +155,7 @@ static bool take_group(struct keep *keep)
     const size_t len = cut ? keep->cut : pending->len;
     /* Under `always` a group says that the log before it is durable. */
     const bool waits = keep->old.file && keep->policy == FSYNC_ALWAYS;
-    const bool any = len > KEEP_GROUP_BYTES && !waits;
+    const bool any = len > KEEP_GROUP_BYTES && !waits && !keep->sync_failed;
     if (any) {
         const struct buffer spare = keep->group;
         keep->group = *pending;
@@ -156,6 +167,7 @@ static bool take_group(struct keep *keep)
         if (keep->group.len > len) {
             (void)buffer_extend(pending, KEEP_GROUP_BYTES);
             buffer_put(pending, keep->group.data + len, keep->group.len - len);
+            if (buffer_failed(pending)) lose_change(keep, 0);
         }
         keep->group.len = len;
         keep->cut = 0;

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/rng.h"
 #include "os/sim.h"
 #include "redis/keep.h"
@@ -58,6 +59,7 @@ struct place {
     struct keep *keep;
     char heard[512]; /* the last thing that was said at level 0 */
     bool recover;
+    bool starved; /* no memory for the log */
 };
 
 static inline void hear(void *ctx, int level, const char *text)
@@ -111,7 +113,9 @@ static inline void put_unit(struct place *place, struct model *model)
     cache_begin(place->cache);
     assert_int_equal(append(place->cache, 0, argv[1], argv[2]), 0);
     assert_int_equal(append(place->cache, 1, argv[1], argv[2]), 0);
+    if (place->starved) alloc_fault_arm(1, true);
     keep_append(place->keep, commands, 2);
+    alloc_fault_disarm();
     model->submitted++;
     cache_unlock(place->cache);
 }

@@ -231,6 +231,47 @@ static void test_lost_syncs(void **state)
     assert_true(lost >= 10);
 }
 
+/* Not only refused for a write that failed, which is tried again. */
+static bool is_lost(struct keep *keep)
+{
+    struct keep_info info;
+    keep_info_get(keep, &info);
+    return info.lost_for_ms > 0;
+}
+
+/* A change for which the log has no memory is not called good, nor is what comes behind it. */
+static void test_no_memory(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 9; seed++) {
+        const enum fsync_policy policies[] = { FSYNC_ALWAYS, FSYNC_EVERYSEC, FSYNC_NO };
+        struct os_sim *sim = os_sim_new(seed);
+        struct place place = { 0 };
+        struct model model = { 0 };
+        struct kith_error err;
+        assert_int_equal(open_place(&place, os_sim_os(sim), &err), 0);
+        assert_int_equal(keep_log(place.keep, policies[seed % 3], false, &err), 0);
+        for (uint64_t i = 0; i < seed * 5; i++) put_unit(&place, &model);
+        acknowledge(&place, &model);
+        place.starved = true;
+        while (!is_lost(place.keep)) put_unit(&place, &model);
+        put_unit(&place, &model);
+        place.starved = false;
+        const unsigned acked = model.acked;
+        acknowledge(&place, &model);
+        assert_int_equal(model.acked, acked);
+        check_image(sim, &model, seed);
+        heal(&place, &model);
+        check_image(sim, &model, seed);
+        put_unit(&place, &model);
+        acknowledge(&place, &model);
+        assert_int_equal(model.acked, model.submitted);
+        check_image(sim, &model, seed);
+        close_place(&place);
+        os_sim_free(sim);
+    }
+}
+
 /* ---- any operation of a snapshot fails ---- */
 
 static bool fail_in_save(uint64_t seed, enum fsync_policy policy, uint64_t n, int status,
@@ -385,7 +426,7 @@ int main(void)
         cmocka_unit_test(test_log_without_its_end), cmocka_unit_test(test_damaged_links),
         cmocka_unit_test(test_read_is_synced),      cmocka_unit_test(test_lost_syncs),
         cmocka_unit_test(test_every_failure),       cmocka_unit_test(test_end_on_full_disk),
-        cmocka_unit_test(test_old_files),
+        cmocka_unit_test(test_old_files),           cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
