@@ -10,6 +10,7 @@ struct filter {
     const char *at, *end;
     struct json_node *root, *node; /* NULL: the text is checked only */
     unsigned nesting, depth;
+    uint64_t *left;  /* values that may be looked at */
     const char *why; /* it is no filter */
     int rc;
 };
@@ -86,7 +87,8 @@ static bool read_path(struct filter *in, struct operand *out)
     const char *why = json_path_parse_inner(&in->at, in->end, in->nesting, &path);
     out->is_path = true;
     if (why) return fail(in, why);
-    if (from && in->rc == 0) in->rc = json_path_select_below(in->root, from, &path, &out->found);
+    if (from && in->rc == 0)
+        in->rc = json_path_select_below(in->root, from, &path, in->left, &out->found);
     return true;
 }
 
@@ -178,14 +180,27 @@ static bool holds(enum comparison how, int order)
 
 static int sign(int order) { return order == 2 ? 2 : (order > 0) - (order < 0); }
 
-static bool compare_all(const struct operand *a, enum comparison how, const struct operand *b)
+/* False: too many values were looked at. */
+static bool may_look(struct filter *in, uint64_t cost)
 {
-    const size_t lefts = a->is_path ? a->found.count : 1, rights = b->is_path ? b->found.count : 1;
+    if (in->rc == 0 && *in->left < cost) in->rc = KITH_ELIMIT;
+    if (in->rc) return false;
+    *in->left -= cost;
+    return true;
+}
+
+static bool compare_all(struct filter *in, const struct operand *a, enum comparison how,
+                        const struct operand *b)
+{
+    const size_t lefts = a->is_path ? a->found.count : 1;
+    const size_t rights = b->is_path ? b->found.count : 1;
+    if (!in->left) return false; /* checked only */
     if (!lefts || !rights) return how == COMPARE_NE && lefts != rights; /* nothing is nothing */
     for (size_t i = 0; i < lefts; i++)
         for (size_t j = 0; j < rights; j++) {
             const struct json_node *x = a->is_path ? a->found.items[i].node : &a->literal;
             const struct json_node *y = b->is_path ? b->found.items[j].node : &b->literal;
+            if (!may_look(in, 1 + (uint64_t)json_node_children(x))) return false;
             if (holds(how, sign(compare(x, a->escaped, y, b->escaped)))) return true;
         }
     return false;
@@ -205,7 +220,7 @@ static bool test(struct filter *in)
     bool yes = false;
     if (read_operand(in, &a)) {
         const enum comparison how = read_comparison(in);
-        if (how != NO_COMPARISON) yes = read_operand(in, &b) && compare_all(&a, how, &b);
+        if (how != NO_COMPARISON) yes = read_operand(in, &b) && compare_all(in, &a, how, &b);
         else if (take(in, "=~")) fail(in, "=~ in filters is not supported");
         else if (a.is_path) yes = a.found.count > 0;
         else yes = a.literal.kind == JSON_BOOL && a.literal.boolean;
@@ -259,9 +274,11 @@ const char *json_filter_check(const char **at, const char *end, unsigned nesting
     return in.why;
 }
 
-int json_filter_test(struct kith_str text, struct json_node *root, struct json_node *node)
+int json_filter_test(struct kith_str text, struct json_node *root, struct json_node *node,
+                     uint64_t *left)
 {
-    struct filter in = {.at = text.data, .end = text.data + text.len, .root = root, .node = node};
+    struct filter in = {.at = text.data, .end = text.data + text.len, .root = root, .node = node,
+                        .left = left};
     const bool yes = any(&in);
     return in.rc ? in.rc : yes;
 }

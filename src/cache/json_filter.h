@@ -20,7 +20,8 @@
 
 /* The filter at *at, which goes behind it; NULL, or why it is none. */
 const char *json_filter_check(const char **at, const char *end, unsigned nesting);
-/* 1, 0, or KITH_ENOMEM. The text was checked. */
-int json_filter_test(struct kith_str text, struct json_node *root, struct json_node *node);
+/* 1, 0, KITH_ENOMEM or KITH_ELIMIT (json_path.h). The text was checked. */
+int json_filter_test(struct kith_str text, struct json_node *root, struct json_node *node,
+                     uint64_t *left);
 
 #endif

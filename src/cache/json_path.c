@@ -205,10 +205,18 @@ static int add(struct json_matches *out, const struct json_match *match)
 
 struct selecting {
     struct json_node *root;
+    uint64_t *left; /* values that may be looked at */
     const struct json_path_step *step;
     struct json_matches *out;
     struct map64 seen; /* of steps that descend: nodes that were given */
 };
+
+static int look(struct selecting *state, uint64_t cost)
+{
+    if (*state->left < cost) return KITH_ELIMIT;
+    *state->left -= cost;
+    return 0;
+}
 
 static int add_child(struct selecting *state, const struct json_match *from, uint32_t index)
 {
@@ -251,7 +259,8 @@ static int names_child(struct selecting *state, const struct json_path_step *ste
                            (int64_t)place;
     case STEP_SLICE: return list && is_in_slice(step, place, node->count);
     case STEP_FILTER:
-        return json_filter_test(step->name, state->root, json_node_child(node, place));
+        if (look(state, 1 + step->name.len / 8)) return KITH_ELIMIT;
+        return json_filter_test(step->name, state->root, json_node_child(node, place), state->left);
     case STEP_ALL: return 1;
     case STEP_UNION: break;
     }
@@ -283,7 +292,8 @@ static int step_into(struct selecting *state, const struct json_match *from)
         return add_child(state, from, (uint32_t)at);
     }
     for (uint32_t i = 0; i < json_node_children(node); i++) {
-        int rc = step->kind == STEP_ALL ? 1 : names_child(state, step, node, i);
+        int rc = look(state, 1);
+        if (rc == 0) rc = step->kind == STEP_ALL ? 1 : names_child(state, step, node, i);
         if (rc > 0) rc = add_child(state, from, i);
         if (rc < 0) return rc;
     }
@@ -296,15 +306,16 @@ static int descend(struct selecting *state, const struct json_match *from)
     for (uint32_t i = 0; rc == 0 && i < json_node_children(from->node); i++) {
         const struct json_match child = {json_node_child(from->node, i), from->node, i,
                                          from->depth + 1};
-        rc = descend(state, &child);
+        rc = look(state, 1);
+        if (rc == 0) rc = descend(state, &child);
     }
     return rc;
 }
 
-static int take_step(struct json_node *root, const struct json_path_step *step,
+static int take_step(struct json_node *root, uint64_t *left, const struct json_path_step *step,
                      const struct json_matches *from, struct json_matches *out)
 {
-    struct selecting state = {.root = root, .step = step, .out = out};
+    struct selecting state = {.root = root, .left = left, .step = step, .out = out};
     int rc = 0;
     map64_init(&state.seen);
     for (size_t i = 0; rc == 0 && i < from->count; i++)
@@ -314,14 +325,15 @@ static int take_step(struct json_node *root, const struct json_path_step *step,
 }
 
 static int select_from(struct json_node *root, struct json_node *node,
-                       const struct json_path *path, size_t steps, struct json_matches *out)
+                       const struct json_path *path, size_t steps, uint64_t *left,
+                       struct json_matches *out)
 {
     const struct json_match first = {node, NULL, 0, 0};
     struct json_matches now = {0};
     int rc = add(&now, &first);
     for (size_t i = 0; rc == 0 && i < steps; i++) {
         struct json_matches next = {0};
-        rc = take_step(root, &path->steps[i], &now, &next);
+        rc = take_step(root, left, &path->steps[i], &now, &next);
         json_matches_release(&now);
         now = next;
     }
@@ -333,11 +345,12 @@ static int select_from(struct json_node *root, struct json_node *node,
 int json_path_select(struct json_node *root, const struct json_path *path, size_t steps,
                      struct json_matches *out)
 {
-    return select_from(root, root, path, steps, out);
+    uint64_t left = JSON_PATH_WORK;
+    return select_from(root, root, path, steps, &left, out);
 }
 
 int json_path_select_below(struct json_node *root, struct json_node *node,
-                           const struct json_path *path, struct json_matches *out)
+                           const struct json_path *path, uint64_t *left, struct json_matches *out)
 {
-    return select_from(root, node, path, path->count, out);
+    return select_from(root, node, path, path->count, left, out);
 }

@@ -46,12 +46,16 @@ struct json_matches {
     size_t count, cap;
 };
 void json_matches_release(struct json_matches *matches);
-/* The first `steps` steps of a path. KITH_ENOMEM. */
+#define JSON_PATH_WORK 5000000u /* values that one selection looks at: some tenths of a second */
+
+/* The first `steps` steps of a path. KITH_ENOMEM; KITH_ELIMIT: it looks at too many values. */
 KITH_NODISCARD int json_path_select(struct json_node *root, const struct json_path *path,
                                     size_t steps, struct json_matches *out);
 
-/* The same below a node of a document: `$` in a filter is the root. */
+/* The same below a node of a document: `$` in a filter is the root. *left: values that may be
+ * looked at. */
 KITH_NODISCARD int json_path_select_below(struct json_node *root, struct json_node *node,
-                                          const struct json_path *path, struct json_matches *out);
+                                          const struct json_path *path, uint64_t *left,
+                                          struct json_matches *out);
 
 #endif

@@ -15,12 +15,18 @@ bool json_path_of(struct redis_call *call, struct kith_str text, struct json_pat
     return why == NULL;
 }
 
+void json_select_failed(struct redis_call *call, int rc)
+{
+    if (rc == KITH_ELIMIT) call_error(call, "ERR the path looks at too many values");
+    else call_no_memory(call);
+}
+
 bool json_select(struct redis_call *call, struct json_tree *tree, const struct json_path *path,
                  struct json_matches *out)
 {
-    if (json_path_select(&tree->root, path, path->count, out) == 0) return true;
-    call_no_memory(call);
-    return false;
+    const int rc = json_path_select(&tree->root, path, path->count, out);
+    if (rc) json_select_failed(call, rc);
+    return rc == 0;
 }
 
 void json_no_path(struct redis_call *call, struct kith_str path)

@@ -10,6 +10,7 @@ bool json_path_of(struct redis_call *call, struct kith_str text, struct json_pat
 /* What a path of argv selects in a document; false: the error was answered. */
 bool json_select(struct redis_call *call, struct json_tree *tree, const struct json_path *path,
                  struct json_matches *out);
+void json_select_failed(struct redis_call *call, int rc); /* answers */
 /* "ERR Path '...' does not exist" */
 void json_no_path(struct redis_call *call, struct kith_str path);
 

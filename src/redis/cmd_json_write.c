@@ -113,11 +113,13 @@ static enum set_result set_new(struct redis_call *call, struct json_tree *tree,
         json_node_release(tree->heap, value);
         return SET_NOTHING;
     }
-    if (json_path_select(&tree->root, path, path->count - 1, &parents) != 0) {
+    int rc = json_path_select(&tree->root, path, path->count - 1, &parents);
+    if (rc) {
         json_node_release(tree->heap, value);
-        return no_memory(call);
+        json_select_failed(call, rc);
+        return SET_FAILED;
     }
-    int rc = KITH_ELIMIT;
+    rc = KITH_ELIMIT;
     if (fits(&parents, json_node_depth(value) + 1))
         rc = add_members(tree->heap, &parents, last->name, value, &added);
     else json_node_release(tree->heap, value);
@@ -135,14 +137,15 @@ static enum set_result set_path(struct redis_call *call, struct json_tree *tree,
                                 unsigned when)
 {
     struct json_matches found = {0};
-    if (json_path_select(&tree->root, path, path->count, &found) != 0) {
+    int rc = json_path_select(&tree->root, path, path->count, &found);
+    if (rc) {
         json_node_release(tree->heap, value);
-        return no_memory(call);
+        json_select_failed(call, rc);
+        return SET_FAILED;
     }
     const size_t count = found.count;
     const bool refused = count ? when == IF_NEW : when == IF_THERE;
     if (count == 0 && !refused) return set_new(call, tree, path, value);
-    int rc = 0;
     if (refused) json_node_release(tree->heap, value);
     else if (fits(&found, json_node_depth(value))) rc = replace_all(tree->heap, &found, value);
     else rc = KITH_ELIMIT;
@@ -237,6 +240,11 @@ static bool merge_copy(struct redis_call *call, struct json_tree *tree,
         return false;
     }
     rc = json_path_select(&copy, path, path->count, &found);
+    if (rc) {
+        json_node_release(tree->heap, &copy);
+        json_select_failed(call, rc);
+        return false;
+    }
     for (size_t i = found.count; rc == 0 && i-- > 0;)
         rc = json_node_merge(tree->heap, found.items[i].node, patch);
     *changed = found.count > 0;

@@ -284,6 +284,10 @@ static int read_field(const struct search_index *index, const struct search_fiel
     struct json_tree *tree = entry_value(entry);
     struct json_matches found = {0};
     int rc = json_path_select(&tree->root, field->path, field->path->count, &found);
+    if (rc == KITH_ELIMIT) { /* it looks at too much: the document is not indexed */
+        *ok = false;
+        rc = 0;
+    }
     if (rc == 0 && found.count) rc = read_node(index, field, &found, value, ok);
     json_matches_release(&found);
     return rc;

@@ -34,24 +34,26 @@ static struct kith_str collection_of(const struct search_guard *guard, struct ki
 }
 
 /* MOVE and COPY write into a database that they name. */
-static bool writes_to_first(unsigned db, const struct kith_str *argv, size_t argc)
+static bool writes_to_first(const char *name, unsigned db, const struct kith_str *argv,
+                            size_t argc)
 {
-    if (argc == 3 && str_is(argv[0], "move")) return str_is(argv[2], "0") || db == 0;
     if (db == 0) return true;
-    for (size_t i = 3; str_is(argv[0], "copy") && i + 1 < argc; i++)
+    if (argc == 3 && strcmp(name, "move") == 0) return str_is(argv[2], "0");
+    for (size_t i = 3; strcmp(name, "copy") == 0 && i + 1 < argc; i++)
         if (str_is(argv[i], "db") && str_is(argv[i + 1], "0")) return true;
     return false;
 }
 
-struct kith_str search_guard_finds(struct redis *redis, unsigned db, const struct kith_str *argv,
-                                   size_t argc, struct kith_str *key)
+struct kith_str search_guard_finds(struct redis *redis, const struct command_entry *entry,
+                                   unsigned db, const struct kith_str *argv, size_t argc,
+                                   struct kith_str *key)
 {
     const struct search *search = search_of(redis);
     const struct kith_str none = {NULL, 0};
     size_t places[KEYS_MAX];
-    if (!search->guard->names.count || !writes_to_first(db, argv, argc)) return none;
-    const struct command_entry *entry = registry_of(&redis->registry, argv, argc);
-    if (!entry || !(entry->flags & CMD_WRITE)) return none;
+    if (!search->guard->names.count || !(entry->flags & CMD_WRITE) ||
+        !writes_to_first(entry->command->name, db, argv, argc))
+        return none;
     const int count = command_keys(entry, argv, argc, places, KEYS_MAX);
     for (int i = 0; i < count && i < (int)KEYS_MAX; i++) {
         const struct kith_str name = collection_of(search->guard, argv[places[i]]);
@@ -68,7 +70,8 @@ const char *search_guard_refusal(struct redis *redis, unsigned db, const struct 
 {
     struct kith_str key;
     if (!search_of(redis)->guard->names.count) return NULL;
-    return search_guard_finds(redis, db, argv, argc, &key).data
+    const struct command_entry *entry = registry_of(&redis->registry, argv, argc);
+    return entry && search_guard_finds(redis, entry, db, argv, argc, &key).data
                ? "ERR the key is a document of a collection of another door: write its rows there"
                : NULL;
 }
@@ -80,7 +83,8 @@ static void run_guarded(struct redis_call *call)
     const struct guarded *guarded = (const struct guarded *)(const void *)command;
     struct kith_str key = {NULL, 0}, name = {NULL, 0};
     if (call->session && !call->again)
-        name = search_guard_finds(call->redis, call->db, call->argv, call->argc, &key);
+        name = search_guard_finds(call->redis, call->redis->running, call->db, call->argv,
+                                  call->argc, &key);
     if (!name.data) {
         guarded->own->run(call);
         return;

@@ -22,8 +22,9 @@ KITH_NODISCARD int search_guard_new(struct redis *redis, struct search_guard **o
 /* Puts the functions back. NULL is a no-op. */
 void search_guard_free(struct redis *redis, struct search_guard *guard);
 /* The collection whose document one of these keys is, or no bytes; *key is that one. */
-struct kith_str search_guard_finds(struct redis *redis, unsigned db, const struct kith_str *argv,
-                                   size_t argc, struct kith_str *key);
+struct kith_str search_guard_finds(struct redis *redis, const struct command_entry *entry,
+                                   unsigned db, const struct kith_str *argv, size_t argc,
+                                   struct kith_str *key);
 /* What a write of another door is refused with; NULL: it is not. */
 const char *search_guard_refusal(struct redis *redis, unsigned db, const struct kith_str *argv,
                                  size_t argc);

@@ -178,6 +178,32 @@ static void others(void **state)
     door_close_one(redis, s);
 }
 
+/* Each value of a large document against all of it: refused when it has taken long enough. */
+static void bounded(void **state)
+{
+    (void)state;
+    struct redis *redis;
+    struct session *s = door_open_one(&redis);
+    struct buffer text, out;
+    buffer_init(&text);
+    buffer_put_u8(&text, '[');
+    for (int i = 0; i < 5000; i++) buffer_printf(&text, "%s%d", i ? "," : "", i);
+    buffer_put_u8(&text, ']');
+    const struct kith_str argv[4] = {
+        {"JSON.SET", 8}, {"d", 1}, {"$", 1}, {(const char *)text.data, text.len}};
+    buffer_init(&out);
+    assert_int_equal(session_run(s, argv, 4, &out), 0);
+    buffer_release(&out);
+    buffer_release(&text);
+    selects(s, "$[?(@ > 4998)]", "[4999]");
+    EXPECT(s, "JSON.GET d $[?($[?(@==-1)])]", "-ERR the path looks at too many values\r\n");
+    EXPECT(s, "JSON.DEL d $[?(@==$[*])]", "-ERR the path looks at too many values\r\n");
+    EXPECT(s, "JSON.SET d $[?(@==$[*])] 1", "-ERR the path looks at too many values\r\n");
+    EXPECT(s, "JSON.MERGE d $[?(@==$[*])] 1", "-ERR the path looks at too many values\r\n");
+    EXPECT(s, "JSON.ARRLEN d", ":5000\r\n");
+    door_close_one(redis, s);
+}
+
 static void no_memory(void **state)
 {
     (void)state;
@@ -209,7 +235,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(paths),  cmocka_unit_test(changes), cmocka_unit_test(arrays),
-        cmocka_unit_test(others), cmocka_unit_test(no_memory),
+        cmocka_unit_test(others), cmocka_unit_test(bounded), cmocka_unit_test(no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

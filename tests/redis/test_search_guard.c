@@ -5,6 +5,7 @@
 #include "redis/search_place.h"
 
 #include "base/alloc.h"
+#include "redis/private_call.h"
 #include "redis/redis_internal.h"
 #include "redis/search_guard.h"
 
@@ -80,6 +81,39 @@ static void writes(void **state)
     close_place(&at);
 }
 
+static void do_nothing(struct redis_call *call, void *ctx)
+{
+    (void)call;
+    ++*(int *)ctx;
+}
+
+/* Commands of other doors over the same keys: the line protocol. */
+static void private_writes(void **state)
+{
+    (void)state;
+    static const struct command command = {.name = "line.set", .flags = CMD_WRITE, .arity = 3};
+    const struct kith_str refused[3] = {str_of("SET"), str_of("books:17"), str_of("x")};
+    const struct kith_str taken[3] = {str_of("SET"), str_of("other:17"), str_of("x")};
+    struct command_entry entry;
+    struct buffer out;
+    struct place at;
+    int ran = 0;
+    open_place(&at);
+    make(&at, "books");
+    buffer_init(&out);
+    private_entry_init(&entry, &command);
+    assert_int_equal(private_begin(at.s, &out, 0), 0);
+    const char *why = private_run(at.s, &entry, refused, 3, do_nothing, &ran);
+    assert_non_null(why);
+    assert_non_null(strstr(why, "a document of a collection"));
+    assert_null(private_run(at.s, &entry, taken, 3, do_nothing, &ran));
+    private_end(at.s);
+    assert_int_equal(ran, 1);
+    private_entry_release(&entry);
+    buffer_release(&out);
+    close_place(&at);
+}
+
 static void databases(void **state)
 {
     (void)state;
@@ -146,7 +180,8 @@ static void without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(writes),    cmocka_unit_test(databases),      cmocka_unit_test(indexes),
+        cmocka_unit_test(writes),    cmocka_unit_test(private_writes),
+        cmocka_unit_test(databases),      cmocka_unit_test(indexes),
         cmocka_unit_test(restart),   cmocka_unit_test(without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
