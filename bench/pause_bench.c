@@ -89,9 +89,9 @@ static void start(const char *kith)
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)hurry();
     if (!freopen("/dev/null", "w", stdout)) _exit(126);
-    (void)execl(kith, kith, "redis-server", "--port", port_text, "--save", "", "--appendonly", "yes",
-                "--appendfsync", policy, "--auto-aof-rewrite-percentage", "0", "--dir", folder,
-                (char *)NULL);
+    (void)execl(kith, kith, "redis-server", "--port", port_text, "--save", "", "--appendonly",
+                "yes", "--appendfsync", policy, "--auto-aof-rewrite-percentage", "0", "--dir",
+                folder, (char *)NULL);
     _exit(127);
 }
 

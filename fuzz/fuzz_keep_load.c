@@ -3,8 +3,9 @@
  * is: 0 the payload of a group of the log, 1 that of a block of the snapshot (both with a checksum
  * that is right, so that what is behind it is reached), 2 and 3 the bytes behind the header of such
  * a file. With 4 the log is one of two: 0 is then what the second says of the first, and how many
- * bytes the first has, and 2 the bytes behind the header of the second. Any status may come; what was read without complaint is read again as the same, and with
- * `recover` nothing is worse. Nothing is left behind.
+ * bytes the first has, and 2 the bytes behind the header of the second. Any status may come; what
+ * was read without complaint is read again as the same, and with `recover` nothing is worse.
+ * Nothing is left behind.
  */
 #include <stdio.h>
 #include <stdlib.h>

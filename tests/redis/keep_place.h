@@ -219,8 +219,8 @@ struct cutting {
     uint64_t seed, states, operations, every;
 };
 
-static inline void check_state(struct cutting *cutting, enum os_sim_loss loss, const char *operation,
-                        const char *path)
+static inline void check_state(struct cutting *cutting, enum os_sim_loss loss,
+                               const char *operation, const char *path)
 {
     const uint64_t seed = rng_mix(cutting->seed * 7919 + cutting->states++);
     struct os_sim *image = os_sim_crash(cutting->sim, loss, seed);

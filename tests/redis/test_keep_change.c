@@ -62,7 +62,8 @@ static unsigned found_now(struct os_sim *sim, bool recover, struct kith_error *e
 }
 
 /* The end of the first log is gone, at a border of groups or elsewhere, though the second says that
- * it was synced: that is damage. Asked to recover, nothing behind the hole is taken, then and later. */
+ * it was synced: that is damage. Asked to recover, nothing behind the hole is taken, then or
+ * later. */
 static void test_log_without_its_end(void **state)
 {
     (void)state;
