@@ -99,7 +99,8 @@ static bool combine(struct redis_call *call, struct combining *to)
         return false;
     }
     for (size_t arg = 3; arg < call->argc; arg++) {
-        const struct entry *entry = cache_read(call->cache, call->db, call->argv[arg], CACHE_NO_TOUCH | CACHE_NO_STATS);
+        const struct entry *entry = cache_read(call->cache, call->db, call->argv[arg],
+                                               CACHE_NO_TOUCH | CACHE_NO_STATS);
         take(to, entry ? entry_text(entry, scratch) : str_of(""), arg == 3);
     }
     finish(to);
