@@ -26,7 +26,7 @@ static bool words_fit(struct redis_call *call, size_t first)
 static size_t add_words(struct redis_call *call, struct search_lexicon **list, struct kith_str name,
                         size_t first, bool fold)
 {
-    struct search_lexicon *lexicon = search_lexicon_get(list, name);
+    struct search_lexicon *lexicon = search_lexicon_get(list, cache_heap(call->cache), name);
     size_t added = 0;
     int rc = lexicon ? 0 : KITH_ENOMEM;
     for (size_t i = first; rc == 0 && i < call->argc; i++) {
@@ -117,7 +117,7 @@ void run_ft_dictdel(struct redis_call *call)
         search_lexicon_find(search->dictionaries, call->argv[1]);
     int64_t removed = 0;
     for (size_t i = 2; dictionary && i < call->argc; i++)
-        removed += map_remove(&dictionary->words, call->argv[i].data, call->argv[i].len);
+        removed += search_lexicon_drop(dictionary, call->argv[i]);
     if (dictionary && dictionary->words.count == 0)
         search_lexicon_remove(&search->dictionaries, dictionary);
     if (removed) note(call);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "cache/heap.h"
 #include "redis/keep.h"
 
 #define DEFINE_WORDS 256u /* of one command of a log */
@@ -15,7 +16,11 @@ struct search_lexicon *search_lexicon_find(struct search_lexicon *list, struct k
     return list;
 }
 
-struct search_lexicon *search_lexicon_get(struct search_lexicon **list, struct kith_str name)
+/* A word in a map of words. */
+static size_t bytes_of(size_t len) { return len + 48; }
+
+struct search_lexicon *search_lexicon_get(struct search_lexicon **list, struct heap *heap,
+                                          struct kith_str name)
 {
     struct search_lexicon *lexicon = search_lexicon_find(*list, name);
     if (lexicon) return lexicon;
@@ -26,6 +31,7 @@ struct search_lexicon *search_lexicon_get(struct search_lexicon **list, struct k
         return NULL;
     }
     map_init(&lexicon->words);
+    lexicon->heap = heap;
     while (*list) list = &(*list)->next;
     *list = lexicon;
     return lexicon;
@@ -40,13 +46,26 @@ int search_lexicon_add(struct search_lexicon *lexicon, struct kith_str word, boo
         folded[i] = fold && c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
     }
     *fresh = !map_get(&lexicon->words, folded, word.len, NULL);
-    return *fresh ? map_put(&lexicon->words, folded, word.len, 1) : 0;
+    if (!*fresh) return 0;
+    if (map_put(&lexicon->words, folded, word.len, 1) != 0) return KITH_ENOMEM;
+    heap_count(lexicon->heap, bytes_of(word.len));
+    lexicon->counted += bytes_of(word.len);
+    return 0;
+}
+
+bool search_lexicon_drop(struct search_lexicon *lexicon, struct kith_str word)
+{
+    if (!map_remove(&lexicon->words, word.data, word.len)) return false;
+    heap_uncount(lexicon->heap, bytes_of(word.len));
+    lexicon->counted -= bytes_of(word.len);
+    return true;
 }
 
 void search_lexicon_remove(struct search_lexicon **list, struct search_lexicon *lexicon)
 {
     while (*list != lexicon) list = &(*list)->next;
     *list = lexicon->next;
+    heap_uncount(lexicon->heap, lexicon->counted);
     map_release(&lexicon->words);
     mem_free(lexicon->name);
     mem_free(lexicon);

@@ -17,17 +17,21 @@ struct keep;
 
 struct search_lexicon { /* a group of synonyms, or a dictionary */
     struct search_lexicon *next;
-    char *name;       /* owns */
-    struct map words; /* a set */
+    char *name;        /* owns */
+    struct map words;  /* a set */
+    struct heap *heap; /* borrows; its words are counted there */
+    size_t counted;
 };
 
 /* By name; NULL. */
 struct search_lexicon *search_lexicon_find(struct search_lexicon *list, struct kith_str name);
 /* The one of this name, made if need be; NULL: no memory. */
-struct search_lexicon *search_lexicon_get(struct search_lexicon **list, struct kith_str name);
+struct search_lexicon *search_lexicon_get(struct search_lexicon **list, struct heap *heap,
+                                          struct kith_str name);
 /* In lower case or not. *fresh: it was not there. KITH_EINVAL: too long; KITH_ENOMEM. */
 KITH_NODISCARD int search_lexicon_add(struct search_lexicon *lexicon, struct kith_str word,
                                       bool fold, bool *fresh);
+bool search_lexicon_drop(struct search_lexicon *lexicon, struct kith_str word);
 /* All of the list. */
 void search_lexicon_free(struct search_lexicon **list);
 void search_lexicon_remove(struct search_lexicon **list, struct search_lexicon *lexicon);

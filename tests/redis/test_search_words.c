@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "cache/heap.h"
 #include "redis/redis_internal.h"
 
 static void synonyms(void **state)
@@ -43,6 +44,11 @@ static void spelling(void **state)
     (void)state;
     struct redis *redis = door_open();
     struct session *s = session_open_local(redis);
+    const size_t before = heap_used(cache_heap(redis_cache(redis)));
+    ASK(s, "FT.DICTADD^names^Hello^hallo^hello", ":3\r\n");
+    assert_true(heap_used(cache_heap(redis_cache(redis))) > before + 15);
+    ASK(s, "FT.DICTDEL^names^Hello^hallo^hello", ":3\r\n");
+    assert_int_equal(heap_used(cache_heap(redis_cache(redis))), before);
     ASK(s, "FT.DICTADD^names^Hello^hallo^hello", ":3\r\n");
     ASK(s, "FT.DICTADD^names^hallo^help", ":1\r\n");
     ASK(s, "FT.DICTDUMP^names",
