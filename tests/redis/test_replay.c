@@ -25,7 +25,7 @@
 #define WAITERS 3u
 #define WORDS_MAX 24u
 #define LIVES 4u
-#define STEPS 3000u
+#define STEPS 5000u
 #define DIR "keyspace"
 
 /* ---- one door on its machine ---- */
