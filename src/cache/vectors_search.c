@@ -27,7 +27,8 @@
 #define WALK_COST 40u      /* rows scanned in the time that one of ef takes in a walk */
 #define DEPTH_TIMES 6u     /* half of 30,000 words: recall .976 at 3, a tenth: .995; .961 at 1 */
 /* What a walk costs for each of its width, as bytes of a scan in the same time. Measured: a quarter
- * of a microsecond and 20 codes, from 128 to 1,536 dimensions; a scan reads 16 bytes a nanosecond. */
+ * of a microsecond and 20 codes, from 128 to 1,536 dimensions; a scan reads 16 bytes a
+ * nanosecond. */
 #define WIDTH_BYTES 4096u
 #define WIDTH_CODES 20u
 #define RESULT_BYTES 1024u /* a result: to keep it in order and to say it */

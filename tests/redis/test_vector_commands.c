@@ -242,7 +242,8 @@ static void test_numbers_that_are_not_finite(void **state)
     EXPECT(session, "vgetattr z b", "$1\r\nx\r\n");
     EXPECT(session, "vsim z ele b count 1 withscores truth nothread filter 1 filter 'x'",
            "-ERR syntax error in FILTER expression near: x\r\n");
-    EXPECT(session, "vsim z ele b count 1 withscores truth nothread", "*2\r\n$1\r\nb\r\n$1\r\n1\r\n");
+    EXPECT(session, "vsim z ele b count 1 withscores truth nothread",
+           "*2\r\n$1\r\nb\r\n$1\r\n1\r\n");
     session_close_local(session);
     redis_free(redis);
 }
