@@ -106,9 +106,12 @@ static int print_config(const struct server_config *config)
 static void announce(const struct serve *serve, int64_t start_us)
 {
     printf("ready in %.1f ms:", (double)(os_now_us(serve->os) - start_us) / 1000);
-    for (size_t i = 0; i < serve->door_count; i++)
-        printf("%s %s %s:%u", i ? "," : "", serve->doors[i].name, serve->doors[i].bind,
-               net_port(serve->net, i));
+    for (size_t i = 0; i < serve->door_count; i++) {
+        const struct net_door *door = &serve->doors[i];
+        printf("%s %s ", i ? "," : "", door->name);
+        if (door->path) printf("%s", door->path);
+        else printf("%s:%u", door->bind, net_port(serve->net, i));
+    }
     if (serve->ops_net)
         printf("%s ops %s:%u", serve->door_count ? "," : "", serve->ops_door.bind,
                net_port(serve->ops_net, 0));
