@@ -57,6 +57,9 @@ static int fail(int status, const char *what, struct kith_error *err)
         return error_set(err, KITH_ECLOSED, "the server closed the connection");
     if (status == UV_ETIMEDOUT)
         return error_set(err, KITH_ETIMEDOUT, "%s: no answer in time", what);
+    if (status == UV_ECONNREFUSED)
+        return error_set(err, KITH_EIO, "%s takes no connections; 'kith serve' and "
+                         "'kith redis-server' start a server", what);
     if (status == UV_ENOMEM) return error_set(err, KITH_ENOMEM, "%s: no memory", what);
     return error_set(err, KITH_EIO, "%s: %s", what, uv_strerror(status));
 }

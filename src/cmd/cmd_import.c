@@ -412,8 +412,8 @@ static void summary(const struct job *job)
     progress_count(job->ignored + job->skipped, known, sizeof known);
     progress_time(write_s, time, sizeof time);
     progress_time(index_s, index_time, sizeof index_time);
-    printf("%s rows into '%s' in %s (%s rows/s), index after %s", rows, job->line->collection, time,
-           per_second, index_time);
+    printf("%s row%s into '%s' in %s (%s rows/s), index after %s", rows,
+           job->inserted == 1 ? "" : "s", job->line->collection, time, per_second, index_time);
     if (job->ignored + job->skipped) printf("; %s were there already", known);
     printf("\n");
 }
