@@ -46,7 +46,7 @@ static const char *read_quoted(struct reader *in, struct json_path_step *step)
 static const char *read_number(struct reader *in, int64_t *out)
 {
     int64_t index = 0;
-    const bool negative = *in->at == '-';
+    const bool negative = in->at < in->end && *in->at == '-';
     if (negative) in->at++;
     const char *start = in->at;
     for (; in->at < in->end && *in->at >= '0' && *in->at <= '9'; in->at++) {
