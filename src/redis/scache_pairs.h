@@ -3,7 +3,7 @@
  *
  * The text is JSON: one array of pairs, or pairs one behind the other (JSON lines). A pair:
  *
- *     {"same": true, "a": "reset my password", "b": "how do I change the password", "distance": 0.07}
+ *     {"same": true, "a": "reset my password", "b": "change my password", "distance": 0.07}
  *     {"same": false, "a": "...", "b": "...", "vector_a": [...], "vector_b": [...]}
  *
  * `same`: one answer may serve both. The distance is given, or computed from two vectors of one
