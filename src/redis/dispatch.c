@@ -64,9 +64,19 @@ static bool is_error(struct redis *redis, const struct buffer *out, size_t start
     return true;
 }
 
+/* EXEC that is refused ends its transaction. */
 RARE static void refuse(struct session *session, struct command_entry *entry, const char *text)
 {
-    if (session->in_multi) session->multi_failed = true;
+    char abort[4 * UNKNOWN_TEXT];
+    if (entry && !strcmp(entry->name, "exec")) {
+        (void)snprintf(abort, sizeof abort, "EXECABORT Transaction discarded because of: %s",
+                       strncmp(text, "ERR ", 4) == 0 ? text + 4 : text);
+        text = abort;
+        multi_clear(session);
+        watch_clear(session);
+    } else if (session->in_multi) {
+        session->multi_failed = true;
+    }
     if (entry) entry->stats.rejected++;
     redis_count_error(session->redis, text, strlen(text));
     if (session->reply_mode == REPLY_ON) resp_error(&session->reply, text);
@@ -393,18 +403,8 @@ APART static void queue(struct session *session, struct command_entry *entry,
 
 APART static bool has_room(struct session *session, struct command_entry *entry)
 {
-    static const char full[] = "OOM command not allowed when used memory > 'maxmemory'.";
-    struct redis *redis = session->redis;
-    if (cache_make_room(redis->cache)) return true;
-    if (!strcmp(entry->name, "exec")) {
-        char text[UNKNOWN_TEXT];
-        (void)snprintf(text, sizeof text, "EXECABORT Transaction discarded because of: %s", full);
-        multi_clear(session);
-        watch_clear(session);
-        refuse(session, entry, text);
-    } else {
-        refuse(session, entry, full);
-    }
+    if (cache_make_room(session->redis->cache)) return true;
+    refuse(session, entry, "OOM command not allowed when used memory > 'maxmemory'.");
     return false;
 }
 

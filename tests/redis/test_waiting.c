@@ -53,6 +53,16 @@ static void test_multi(void **state)
     EXPECT(room->a, "DISCARD", "+OK\r\n");
     EXPECT(room->a, "GET k", "$1\r\n2\r\n");
     EXPECT(room->a, "MULTI\r\nEXEC", "+OK\r\n*0\r\n");
+    EXPECT(room->a, "MULTI\r\nSET k 9\r\nEXEC now",
+           "+OK\r\n+QUEUED\r\n-EXECABORT Transaction discarded because of: wrong number of arguments "
+           "for 'exec' command\r\n");
+    EXPECT(room->a, "EXEC\r\nGET k", "-ERR EXEC without MULTI\r\n$1\r\n2\r\n");
+    EXPECT(room->a, "MULTI\r\nSUBSCRIBE c\r\nEXEC",
+           "+OK\r\n+QUEUED\r\n*1\r\n*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n");
+    EXPECT(room->a, "EXEC", "-EXECABORT Transaction discarded because of: Can't execute 'exec': only "
+                            "(P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in "
+                            "this context\r\n");
+    EXPECT(room->a, "UNSUBSCRIBE c", "*3\r\n$11\r\nunsubscribe\r\n$1\r\nc\r\n:0\r\n");
     /* One that would wait answers as when its time is over. */
     EXPECT(room->a, "MULTI\r\nBLPOP none 0\r\nEXEC", "+OK\r\n+QUEUED\r\n*1\r\n*-1\r\n");
 }
