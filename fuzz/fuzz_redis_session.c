@@ -1,7 +1,8 @@
 /*
  * The Redis door on arbitrary bytes: whatever a client sends, in two pieces (the first byte says
  * where), two sessions of one door stay whole, and what they answer begins as a reply does. What
- * stops a server or waits for a clock is renamed away.
+ * stops a server or waits for a clock is renamed away. After some hundred inputs the door is
+ * another: users and parameters that they made would go on growing.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,8 @@
 
 #include "fuzz.h"
 #include "redis/redis.h"
+
+enum { INPUTS_A_DOOR = 256 };
 
 static struct redis *door(void)
 {
@@ -18,11 +21,16 @@ static struct redis *door(void)
         "notify-keyspace-events KEA", "client-query-buffer-limit 1mb",
     };
     static struct redis *redis;
+    static unsigned inputs;
     struct kith_error err = {0};
     const struct redis_opts opts = {.os = os_real(),
                                     .directives = directives,
                                     .directive_count = sizeof directives / sizeof directives[0],
                                     .workers = 1};
+    if (inputs++ % INPUTS_A_DOOR == 0) {
+        redis_free(redis);
+        redis = NULL;
+    }
     if (!redis && redis_new(&opts, &redis, &err)) {
         (void)fprintf(stderr, "%s\n", err.text);
         abort();
