@@ -77,6 +77,7 @@ KITH_NODISCARD int json_node_merge(struct heap *heap, struct json_node *node,
 
 struct json_style { /* NULL texts: nothing is put there */
     struct kith_str indent, newline, space;
+    size_t bytes_max; /* a longer text fails: a wide indent makes much of little; 0: none */
 };
 void json_node_write(const struct json_node *node, const struct json_style *style,
                      struct buffer *out); /* style: nullable */

@@ -37,7 +37,7 @@ static void write_children(const struct json_node *node, const struct json_style
 {
     const bool object = node->kind == JSON_OBJECT;
     buffer_put_u8(out, object ? '{' : '[');
-    for (uint32_t i = 0; i < node->count; i++) {
+    for (uint32_t i = 0; i < node->count && !buffer_failed(out); i++) {
         if (i) buffer_put_u8(out, ',');
         new_line(out, style, depth + 1);
         if (object) {
@@ -54,6 +54,8 @@ static void write_children(const struct json_node *node, const struct json_style
 static void write_node(const struct json_node *node, const struct json_style *style,
                        unsigned depth, struct buffer *out)
 {
+    if (style->bytes_max && out->len > style->bytes_max) out->failed = true;
+    if (buffer_failed(out)) return;
     switch ((enum json_kind)node->kind) {
     case JSON_NULL: buffer_put(out, "null", 4); break;
     case JSON_BOOL: buffer_printf(out, "%s", node->boolean ? "true" : "false"); break;
@@ -68,7 +70,7 @@ static void write_node(const struct json_node *node, const struct json_style *st
 void json_node_write(const struct json_node *node, const struct json_style *style,
                      struct buffer *out)
 {
-    const struct json_style plain = {{NULL, 0}, {NULL, 0}, {NULL, 0}};
+    const struct json_style plain = {.bytes_max = 0};
     write_node(node, style ? style : &plain, 0, out);
 }
 

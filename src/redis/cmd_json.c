@@ -89,7 +89,10 @@ static bool write_paths(struct redis_call *call, struct json_tree *tree, size_t 
 static size_t read_style(const struct redis_call *call, struct json_style *style)
 {
     size_t at = 2;
-    *style = (struct json_style){{"", 0}, {"", 0}, {"", 0}};
+    *style = (struct json_style){
+        .indent = {"", 0}, .newline = {"", 0}, .space = {"", 0},
+        .bytes_max = (size_t)call->redis->settings.bulk_bytes_max,
+    };
     for (; at + 1 < call->argc; at += 2) {
         if (call_is(call, at, "indent")) style->indent = call->argv[at + 1];
         else if (call_is(call, at, "newline")) style->newline = call->argv[at + 1];
@@ -115,7 +118,9 @@ static void run_json_get(struct redis_call *call)
     buffer_init(&out);
     if (first == call->argc) json_node_write(&tree->root, &style, &out);
     else done = write_paths(call, tree, first, &style, &out);
-    if (done && buffer_failed(&out)) call_no_memory(call);
+    if (done && out.len > style.bytes_max)
+        call_error(call, "ERR the text would be longer than proto-max-bulk-len");
+    else if (done && buffer_failed(&out)) call_no_memory(call);
     else if (done) resp_bulk(call->reply, out.data, out.len);
     buffer_release(&out);
 }

@@ -166,6 +166,38 @@ static void test_queues(void **state)
     redis_free(redis);
 }
 
+/* An indent of a kilobyte in a document of a hundred levels, many times over. */
+static void test_wide_indents(void **state)
+{
+    (void)state;
+    static const char *const directives[] = {"proto-max-bulk-len 1mb"};
+    struct redis *redis = door_open_with(directives, 1);
+    struct session *session = session_open_local(redis);
+    struct buffer out;
+    buffer_init(&out);
+    const struct kith_str opening = repeated("[", 100, ""), inner = repeated("1,", 1000, "1");
+    const struct kith_str closing = repeated("]", 100, ""), indent = repeated(" ", 1024, "");
+    struct buffer text;
+    buffer_init(&text);
+    buffer_put(&text, opening.data, opening.len);
+    buffer_put(&text, inner.data, inner.len);
+    buffer_put(&text, closing.data, closing.len);
+    const struct kith_str set[] = {
+        {"JSON.SET", 8}, {"j", 1}, {"$", 1}, {(const char *)text.data, text.len}};
+    const struct kith_str get[] = {{"JSON.GET", 8}, {"j", 1}, {"INDENT", 6}, indent};
+    assert_int_equal(session_run(session, set, 4, &out), 0);
+    assert_memory_equal(out.data, "+OK\r\n", 5);
+    buffer_clear(&out);
+    assert_int_equal(session_run(session, get, 4, &out), 0);
+    assert_memory_equal(out.data, "-ERR the text would be longer", 29);
+    EXPECT_HAS(session, "JSON.GET j INDENT ' '", "$");
+    let_go(opening), let_go(inner), let_go(closing), let_go(indent);
+    buffer_release(&text);
+    buffer_release(&out);
+    session_close_local(session);
+    redis_free(redis);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -173,6 +205,7 @@ int main(void)
         cmocka_unit_test(test_leaving_many_channels),
         cmocka_unit_test(test_draws),
         cmocka_unit_test(test_queues),
+        cmocka_unit_test(test_wide_indents),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
