@@ -101,12 +101,7 @@ bool stream_check_unsent(struct conn *conn)
     const bool asks = ops->output_max && conn->stream.session;
     const size_t most = asks ? ops->output_max(conn->stream.session) : 0;
     conn_count_output(conn);
-    if (most && conn_unsent(conn) > most) {
-        net_log(conn->loop->net, 1, "%s: closed, it does not read its replies", conn->peer);
-        conn_close(conn);
-        return false;
-    }
-    return budget_output(conn);
+    return most ? budget_output_within(conn, most) : budget_output(conn);
 }
 
 /* What a callback wrote, into the socket. false: the connection is closed now. */

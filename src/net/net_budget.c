@@ -120,8 +120,13 @@ bool budget_wait(struct net *net)
 
 bool budget_output(struct conn *conn)
 {
+    return budget_output_within(conn, conn->loop->net->limits.output_bytes_max);
+}
+
+bool budget_output_within(struct conn *conn, size_t most)
+{
     struct net *net = conn->loop->net;
-    if (conn_unsent(conn) + conn->held_bytes > net->limits.output_bytes_max) {
+    if (conn_unsent(conn) + conn->held_bytes > most) {
         net_log(net, 1, "%s: closed, it does not read its replies", conn->peer);
         conn_close(conn);
         return false;

@@ -122,6 +122,7 @@ struct loop {
     int poll, bell;          /* ready.c: an epoll set, an eventfd in it */
     bool uv_due;             /* libuv was asked for something since it ran */
     bool ended;              /* LOOP_END was heard */
+    bool busy;               /* there was something in the last turn */
     struct conn *unread;     /* list: more to read */
     _Atomic uint64_t bytes_in, bytes_out; /* written by its thread alone */
     uv_tcp_t *listeners; /* owns: one a door */
@@ -326,6 +327,7 @@ void budget_give(struct conn *conn, struct net *net, size_t *counted);
 bool budget_headers(struct conn *conn, struct exchange *exchange, size_t bytes);
 /* After output was counted. false: it was too much, and the connection is closed. */
 bool budget_output(struct conn *conn);
+bool budget_output_within(struct conn *conn, size_t most); /* with a limit of its own */
 void budget_reply(struct exchange *exchange); /* counts the reply; any thread */
 /* On a worker, while replies are too many, for a moment. false: still too many. */
 bool budget_wait(struct net *net);

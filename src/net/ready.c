@@ -163,6 +163,7 @@ static bool is_conn(const struct loop *loop, const void *who)
 
 static void ask_for(const void *state, size_t bytes)
 {
+    if (!state) return;
     for (size_t at = 0; at < bytes; at += LINE_BYTES)
         __builtin_prefetch((const char *)state + at);
 }
@@ -190,12 +191,21 @@ static void take(struct loop *loop, const struct epoll_event *events, int count,
     }
 }
 
+/* Where several loops share the processors with those who ask, the one who waits for this very
+ * processor goes on first: then there is more in the next turn, and nobody need be woken for it. */
+static void make_way(const struct loop *loop)
+{
+    if (loop->busy && loop->net->loop_count > 1) os_thread_yield();
+}
+
 void ready_turn(struct loop *loop, bool wait)
 {
     struct epoll_event events[EVENTS_A_TURN];
     const int due = uv_patience(loop);
     const int timeout = loop->unread || loop->uv_due || !wait ? 0 : due;
+    make_way(loop);
     const int count = epoll_wait(loop->poll, events, EVENTS_A_TURN, timeout);
+    loop->busy = count > 0;
     bool fresh = due == 0 || (count == 0 && timeout > 0);
     loop->gathering = true;
     read_rest(loop);

@@ -25,8 +25,8 @@ struct stream_ops {
     void (*wake)(void *session);
     /* The last call; no stream_* function may be called after it. */
     void (*close)(void *session);
-    /* Unsent output past this closes the stream; 0: the limit of net. Asked after callbacks. */
-
+    /* Unsent output past this closes the stream; 0: the limit of net. Asked after callbacks. What
+     * all connections hold together is bounded besides. */
     size_t (*output_max)(void *session);
     /* Output may have to wait: nobody may read what a crash takes back. `ticket` says what for,
      * after each callback that wrote (0: nothing). At the end of the loop's turn, when all that

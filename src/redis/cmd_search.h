@@ -16,6 +16,10 @@ bool search_params(struct redis_call *call, size_t at, struct query_param *param
                    size_t *next);
 /* The user may use every key that the index may hold; false: answered. */
 bool search_allowed(struct redis_call *call, const struct search_index *index, bool write);
+/* How long a scan may keep everybody waiting that says no TIMEOUT; what FT.CONFIG tells. */
+#define SEARCH_PATIENCE_MS 5000
+/* Answers KITH_ETIMEDOUT or KITH_ENOMEM. */
+void search_failed(struct redis_call *call, int rc);
 /* Parses and answers what is wrong; options are nullable. Release the query in every case. */
 bool search_parse(struct redis_call *call, const struct search_index *index, struct kith_str text,
                   const struct query_param *params, size_t count,

@@ -21,7 +21,7 @@ static bool fail(struct aggregation *run, const char *what)
 bool search_step_done(struct aggregation *run, int rc)
 {
     if (rc == KITH_ELIMIT) return fail(run, "ERR too many columns");
-    if (rc && !run->call->failed) call_no_memory(run->call);
+    if (rc && !run->call->failed) search_failed(run->call, rc);
     return rc == 0;
 }
 

@@ -391,7 +391,7 @@ static void search_both(struct hybrid *hybrid, const struct search_index *index)
         int rc = ok ? search_query_run(&texts, NULL, NULL, &words) : 0;
         if (ok && rc == 0) rc = search_query_run(&near, NULL, NULL, &vectors);
         if (ok && rc == 0) rc = combine(hybrid, &near, &words, &vectors);
-        if (rc) call_no_memory(call);
+        if (rc) search_failed(call, rc);
         else if (ok) show(hybrid, &texts, began);
         search_query_release(&near);
     }

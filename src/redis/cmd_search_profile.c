@@ -131,8 +131,8 @@ static const struct {
 } options[] = {
     {"DEFAULT_DIALECT", "2"},   {"MAXAGGREGATERESULTS", "unlimited"},
     {"MAXPREFIXEXPANSIONS", "unlimited"}, {"MAXSEARCHRESULTS", "unlimited"},
-    {"MINPREFIX", "1"},         {"ON_TIMEOUT", "return"},
-    {"TIMEOUT", "0"},
+    {"MINPREFIX", "1"},         {"ON_TIMEOUT", "fail"},
+    {"TIMEOUT", "5000"},
 };
 #define OPTIONS (sizeof options / sizeof *options)
 

@@ -304,10 +304,18 @@ bool search_parse(struct redis_call *call, const struct search_index *index, str
                   const struct query_options *options, struct search_query *query)
 {
     const int rc = search_query_parse_with(index, text, params, count, options, query);
+    query->os = call->redis->os;
+    query->deadline_ns = os_now_ns(query->os) + SEARCH_PATIENCE_MS * INT64_C(1000000);
     if (rc == 0) return true;
     if (query->error[0]) call_error(call, query->error);
     else call_no_memory(call);
     return false;
+}
+
+void search_failed(struct redis_call *call, int rc)
+{
+    if (rc == KITH_ETIMEDOUT) call_error(call, "Timeout limit was reached");
+    else call_no_memory(call);
 }
 
 /* Nothing was asked of the index's collection yet, and it can be asked. */
@@ -340,11 +348,15 @@ static void search_with(struct redis_call *call, const struct search_index *inde
             search_wording_release(&request->wording);
             return;
         }
+        if (request->has_timeout)
+            query.deadline_ns = request->timeout_ms
+                                    ? os_now_ns(query.os) + request->timeout_ms * 1000000
+                                    : 0;
         rc = run(search_of(call->redis), &query, request, found, &hits);
         if (rc == 0 && request->sorted && !hits.paged)
             rc = search_sort_hits(call, &query, request, &hits);
         if (rc == 0) answer(call, &query, request, &hits);
-        else call_no_memory(call);
+        else search_failed(call, rc);
     }
     search_hits_release(&hits);
     search_query_release(&query);

@@ -97,6 +97,8 @@ struct search_query {
     size_t distance_count;
     enum search_scorer scorer;
     double tanh_factor;
+    const struct os *os;
+    int64_t deadline_ns; /* when it is given up; 0: never */
     char error[256]; /* why parsing failed; empty: no memory */
 };
 

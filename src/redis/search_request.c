@@ -140,8 +140,8 @@ static bool read_filter(struct redis_call *call, size_t *at, struct search_reque
     return ok;
 }
 
-/* DIALECT, TIMEOUT, PAYLOAD: with a word behind them that changes nothing here. */
-static bool read_ignored(struct redis_call *call, size_t *at)
+/* DIALECT, PAYLOAD: with a word behind them that changes nothing here; TIMEOUT. */
+static bool read_word(struct redis_call *call, size_t *at, struct search_request *request)
 {
     int64_t number = 0;
     if (call_is(call, *at, "dialect")) {
@@ -154,6 +154,8 @@ static bool read_ignored(struct redis_call *call, size_t *at)
             call_error(call, "TIMEOUT requires a non negative integer");
             return false;
         }
+        request->has_timeout = true;
+        request->timeout_ms = number < SEARCH_TIMEOUT_MS_MAX ? number : SEARCH_TIMEOUT_MS_MAX;
     }
     *at += 2;
     return true;
@@ -181,7 +183,7 @@ static bool read_option(struct redis_call *call, size_t *at, struct search_reque
         if (call_is(call, *at, "sortby")) return read_sort(call, at, request);
         if (call_is(call, *at, "dialect") || call_is(call, *at, "timeout") ||
             call_is(call, *at, "payload"))
-            return read_ignored(call, at);
+            return read_word(call, at, request);
     }
     call_errorf(call, "ERR Unknown argument `%.*s`", (int)(call->argv[*at].len & 63),
                 call->argv[*at].data);

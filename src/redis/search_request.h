@@ -6,6 +6,7 @@
 #include "redis/search_wording.h"
 
 #define SEARCH_FILTERS_MAX 64u
+#define SEARCH_TIMEOUT_MS_MAX (INT64_C(86400) * 1000)
 
 struct search_return {
     struct kith_str name, as;
@@ -22,6 +23,8 @@ struct search_request {
     bool no_content, with_scores, with_sort_keys, with_payloads, explain_scores;
     bool has_returns, by_keys, sorted, descending;
     struct kith_str sort_by;
+    bool has_timeout;
+    int64_t timeout_ms; /* 0: none */
     int64_t offset, limit;
     struct search_wording wording;
 };

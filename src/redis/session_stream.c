@@ -258,7 +258,7 @@ static void on_close(void *ctx)
 static size_t on_output_max(void *ctx)
 {
     const struct session *session = ctx;
-    return session->known ? 0 : UNKNOWN_OUTPUT_MAX;
+    return session->known ? SIZE_MAX : UNKNOWN_OUTPUT_MAX; /* client-output-buffer-limit */
 }
 
 /* Output waits until what it tells of is as safe as appendfsync says. */

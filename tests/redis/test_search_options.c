@@ -1,4 +1,6 @@
 /* What FT.SEARCH takes beside the query, and what its replies carry, in both protocols. */
+#include <stdio.h>
+
 #include "redis/search_ask.h"
 
 #include "redis/redis_internal.h"
@@ -204,10 +206,10 @@ static void about(void **state)
     struct redis *redis = door_open();
     struct session *s = session_open_local(redis);
     fill(s);
-    ASK(s, "FT.CONFIG^GET^TIMEOUT", "*1\r\n*2\r\n$7\r\nTIMEOUT\r\n$1\r\n0\r\n");
+    ASK(s, "FT.CONFIG^GET^TIMEOUT", "*1\r\n*2\r\n$7\r\nTIMEOUT\r\n$4\r\n5000\r\n");
     ASK_HAS(s, "FT.CONFIG^GET^*", "*7\r\n*2\r\n$15\r\nDEFAULT_DIALECT\r\n$1\r\n2\r\n");
     ASK(s, "FT.CONFIG^SET^default_dialect^2", "+OK\r\n");
-    ASK(s, "FT.CONFIG^SET^TIMEOUT^5", "-ERR TIMEOUT is always 0\r\n");
+    ASK(s, "FT.CONFIG^SET^TIMEOUT^5", "-ERR TIMEOUT is always 5000\r\n");
     ASK(s, "FT.CONFIG^SET^NO^5", "-No such configuration option\r\n");
     ASK_HAS(s, "FT.PROFILE^i^SEARCH^LIMITED^QUERY^fox^NOCONTENT",
             "*2\r\n*2\r\n:1\r\n$3\r\nd:1\r\n*3\r\n*2\r\n$18\r\nTotal profile time\r\n");
@@ -223,13 +225,46 @@ static void about(void **state)
     ASK(s, "FT._ALIASDELIFX^a", "+OK\r\n");
     ASK(s, "FT._ALIASDELIFX^a", "+OK\r\n");
     (void)door_reply(s, "HELLO 3");
-    ASK(s, "FT.CONFIG^GET^TIMEOUT", "%1\r\n$7\r\nTIMEOUT\r\n$1\r\n0\r\n");
+    ASK(s, "FT.CONFIG^GET^TIMEOUT", "%1\r\n$7\r\nTIMEOUT\r\n$4\r\n5000\r\n");
     ASK_HAS(s, "FT.PROFILE^i^SEARCH^QUERY^fox^NOCONTENT", "%2\r\n$7\r\nResults\r\n%5\r\n");
     ASK_HAS(s, "FT.INFO^i", "%32\r\n$10\r\nindex_name\r\n$1\r\ni\r\n");
     ASK_HAS(s, "FT.INFO^i", "$14\r\nnumber_of_uses\r\n:");
     ASK_HAS(s, "FT.INFO^i", "$12\r\nIndex Errors\r\n%3\r\n$17\r\nindexing failures\r\n:0\r\n");
     ASK(s, "FT._DROPINDEXIFX^i", "+OK\r\n");
     ASK(s, "FT._DROPINDEXIFX^i", "+OK\r\n");
+    session_close_local(s);
+    redis_free(redis);
+}
+
+/* A scan of seconds ends; what it found until then is not shown as the whole. */
+static void patience(void **state)
+{
+    (void)state;
+    enum { DOCS = 400, WORDS = 3000 };
+    struct redis *redis = door_open();
+    struct session *s = session_open_local(redis);
+    struct buffer query, out;
+    char text[64];
+    ASK(s, "FT.CREATE^i^SCHEMA^t^TEXT^NOSTEM", "+OK\r\n");
+    for (int i = 0; i < DOCS; i++) {
+        (void)snprintf(text, sizeof text, "HSET^d%d^t^%s", i, "a1 a2 a3 a4 a5 a6 a7");
+        (void)ask(s, text, 0, 0);
+    }
+    buffer_init(&query);
+    buffer_init(&out);
+    for (int i = 0; i < WORDS; i++) buffer_printf(&query, i ? "|word%d" : "word%d", i);
+    struct kith_str argv[] = {{"FT.SEARCH", 9}, {"i", 1}, {(const char *)query.data, query.len},
+                              {"TIMEOUT", 7},   {"1", 1}};
+    assert_int_equal(session_run(s, argv, 5, &out), 0);
+    buffer_put(&out, "", 1);
+    assert_string_equal((const char *)out.data, "-Timeout limit was reached\r\n");
+    buffer_clear(&out);
+    argv[4] = (struct kith_str){"0", 1};
+    assert_int_equal(session_run(s, argv, 5, &out), 0);
+    buffer_put(&out, "", 1);
+    assert_string_equal((const char *)out.data, "*1\r\n:0\r\n");
+    buffer_release(&query);
+    buffer_release(&out);
     session_close_local(s);
     redis_free(redis);
 }
@@ -244,6 +279,7 @@ int main(void)
         cmocka_unit_test(breadth),
         cmocka_unit_test(languages),
         cmocka_unit_test(about),
+        cmocka_unit_test(patience),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
