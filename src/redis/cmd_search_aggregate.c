@@ -260,14 +260,9 @@ void search_put_cell(struct resp *reply, const struct search_cell *cell)
     for (size_t i = 0; i < cell->list_count; i++) resp_str(reply, cell->list[i]);
 }
 
-static void put_row(struct resp *reply, const struct search_table *table, size_t row)
+void search_put_cells(struct resp *reply, const struct search_table *table, size_t row)
 {
-    const bool map = reply->version >= 3;
     size_t pairs = 0;
-    if (map) {
-        resp_map(reply, 2);
-        resp_cstr(reply, "extra_attributes");
-    }
     const size_t place = resp_open(reply);
     for (size_t i = 0; i < table->columns; i++) {
         const struct search_cell *cell = &table->rows[row]->cells[i];
@@ -276,8 +271,18 @@ static void put_row(struct resp *reply, const struct search_table *table, size_t
         search_put_cell(reply, cell);
         pairs++;
     }
-    if (map) resp_close(reply, place, '%', pairs);
+    if (reply->version >= 3) resp_close(reply, place, '%', pairs);
     else resp_close(reply, place, '*', 2 * pairs);
+}
+
+static void put_row(struct resp *reply, const struct search_table *table, size_t row)
+{
+    const bool map = reply->version >= 3;
+    if (map) {
+        resp_map(reply, 2);
+        resp_cstr(reply, "extra_attributes");
+    }
+    search_put_cells(reply, table, row);
     if (!map) return;
     resp_cstr(reply, "values");
     resp_array(reply, 0);

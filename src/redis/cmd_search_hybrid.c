@@ -298,19 +298,7 @@ static int combine(struct hybrid *hybrid, const struct search_query *near,
 static void put_rows(struct resp *reply, const struct search_table *table, size_t shown)
 {
     resp_array(reply, shown);
-    for (size_t row = 0; row < shown; row++) {
-        size_t pairs = 0;
-        const size_t place = resp_open(reply);
-        for (size_t i = 0; i < table->columns; i++) {
-            const struct search_cell *cell = &table->rows[row]->cells[i];
-            if (!cell->text.data && !cell->list) continue;
-            resp_str(reply, table->names[i]);
-            search_put_cell(reply, cell);
-            pairs++;
-        }
-        if (reply->version >= 3) resp_close(reply, place, '%', pairs);
-        else resp_close(reply, place, '*', 2 * pairs);
-    }
+    for (size_t row = 0; row < shown; row++) search_put_cells(reply, table, row);
 }
 
 static void answer(struct hybrid *hybrid, size_t total, int64_t began)

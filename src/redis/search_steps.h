@@ -21,5 +21,7 @@ bool search_step(struct aggregation *run, size_t *at);
 /* False: what went wrong is answered. */
 bool search_step_done(struct aggregation *run, int rc);
 void search_put_cell(struct resp *reply, const struct search_cell *cell);
+/* Names and values of a row, those that are there. */
+void search_put_cells(struct resp *reply, const struct search_table *table, size_t row);
 
 #endif

@@ -210,6 +210,18 @@ static inline void check_image(struct os_sim *sim, const struct model *model, ui
     os_sim_free(image);
 }
 
+/* Everything that was submitted is found after a close; the end of place and machine. */
+static inline void check_and_end(struct place *place, struct os_sim *sim,
+                                 const struct model *model)
+{
+    struct kith_error err = { 0 };
+    close_place(place);
+    if (open_place(place, os_sim_os(sim), &err)) fail_msg("%s", err.text);
+    assert_true(is_right(place->cache, model, model->submitted));
+    close_place(place);
+    os_sim_free(sim);
+}
+
 /* ---- cutting the power ---- */
 
 struct cutting {

@@ -87,11 +87,7 @@ static void test_disk_full(void **state)
     acknowledge(&place, &model);
     assert_null(keep_refusal(place.keep));
     assert_int_equal(model.acked, model.submitted);
-    close_place(&place);
-    assert_int_equal(open_place(&place, os_sim_os(sim), &err), 0);
-    assert_true(is_right(place.cache, &model, model.submitted));
-    close_place(&place);
-    os_sim_free(sim);
+    check_and_end(&place, sim, &model);
 }
 
 /* A disk that is full from the moment when the next log file has been made. */
@@ -149,11 +145,7 @@ static bool cut_on_full_disk(uint64_t seed, enum fsync_policy policy)
     put_unit(&place, &model);
     acknowledge(&place, &model);
     check_image(sim, &model, seed + 1);
-    close_place(&place);
-    assert_int_equal(open_place(&place, os_sim_os(sim), &err), 0);
-    assert_true(is_right(place.cache, &model, model.submitted));
-    close_place(&place);
-    os_sim_free(sim);
+    check_and_end(&place, sim, &model);
     return caught;
 }
 

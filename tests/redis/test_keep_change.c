@@ -302,11 +302,7 @@ static bool fail_in_save(uint64_t seed, enum fsync_policy policy, uint64_t n, in
     acknowledge(&place, &model);
     assert_int_equal(model.acked, model.submitted);
     check_image(sim, &model, seed + n);
-    close_place(&place);
-    assert_int_equal(open_place(&place, os_sim_os(sim), &err), 0);
-    assert_true(is_right(place.cache, &model, model.submitted));
-    close_place(&place);
-    os_sim_free(sim);
+    check_and_end(&place, sim, &model);
     return failed;
 }
 
