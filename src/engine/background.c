@@ -30,6 +30,7 @@ struct step {
     enum step_kind kind;
     size_t first, count;
     uint32_t index; /* number of the one to build */
+    uint64_t flushes; /* of the collection, when it was looked for */
 };
 
 static unsigned tier_of(const struct segment *segment)
@@ -54,7 +55,7 @@ static bool due_tiers(const struct version *version, struct step *step)
             count++;
         }
         if (count < COMPACT_RUN || rows > LIMIT_SEGMENT_ROWS) continue;
-        *step = (struct step){ STEP_MERGE, end - count, count, 0 };
+        *step = (struct step){ .kind = STEP_MERGE, .first = end - count, .count = count };
         return true;
     }
     return false;
@@ -75,7 +76,7 @@ static bool due_dead(const struct kith_collection *collection, const struct vers
         if (dead < COMPACT_DEAD_ROWS || dead < segment_rows(segment) / COMPACT_DEAD_SHARE ||
             segment_damaged(segment))
             continue;
-        *step = (struct step){ STEP_MERGE, i, 1, 0 };
+        *step = (struct step){ .kind = STEP_MERGE, .first = i, .count = 1 };
         return true;
     }
     return false;
@@ -102,7 +103,9 @@ static bool due_index(const struct kith_collection *collection, const struct ver
             for (size_t w = 0; w < collection->wishes.count; w++) {
                 const struct index_wish *wish = &collection->wishes.items[w];
                 if (wish->vectors != (pass == 1) || !is_due(collection, segment, wish)) continue;
-                *step = (struct step){ STEP_INDEX, i, 1, wish->number };
+                *step = (struct step){
+                    .kind = STEP_INDEX, .first = i, .count = 1, .index = wish->number
+                };
                 return true;
             }
         }
@@ -148,7 +151,7 @@ static bool due_seal(const struct kith_collection *collection, const struct vers
     const uint64_t visible = atomic_load_explicit(&collection->visible_ts, memory_order_relaxed);
     if (version->count <= version->sealed + 1) return false;
     if (visible >= version->last_ts[version->sealed])
-        *step = (struct step){ STEP_MERGE, version->sealed, 1, 0 };
+        *step = (struct step){ .kind = STEP_MERGE, .first = version->sealed, .count = 1 };
     return true;
 }
 
@@ -175,7 +178,7 @@ static struct step due_step(struct kith_collection *collection)
     collection->flush_ts = 0; /* reached, or nothing up to it needs a file */
     if (collection->compact_wanted) {
         if (!is_compact(collection, version))
-            return (struct step){STEP_COMPACT, 0, version->sealed, 0};
+            return (struct step){ .kind = STEP_COMPACT, .count = version->sealed };
         collection->compact_wanted = false;
     }
     if (due_unindex(collection, version, &step)) return step;
@@ -209,12 +212,16 @@ static int run_step(struct kith_collection *collection, const struct step *step,
     return rc;
 }
 
-static void step_failed(struct kith_collection *collection, int rc, const struct kith_error *why)
+/* A flush that began meanwhile is not told of it: it has the step tried again. */
+static void step_failed(struct kith_collection *collection, const struct step *step, int rc,
+                        const struct kith_error *why)
 {
     if (atomic_load(&collection->db->closed) || atomic_load(&collection->dropped)) return;
     os_mutex_lock(&collection->write_lock);
-    collection->work_status = rc;
-    collection->work_error = *why;
+    if (step->flushes == collection->flushes) {
+        collection->work_status = rc;
+        collection->work_error = *why;
+    }
     engine_log(collection->db, 0, "collection '%s': background work failed: %s",
                collection->manifest.name, why->text);
     os_mutex_unlock(&collection->write_lock);
@@ -235,7 +242,8 @@ static void warm(struct kith_collection *collection)
 static struct step look(struct kith_collection *collection)
 {
     os_mutex_lock(&collection->write_lock);
-    const struct step step = due_step(collection);
+    struct step step = due_step(collection);
+    step.flushes = collection->flushes;
     os_mutex_unlock(&collection->write_lock);
     return step;
 }
@@ -279,7 +287,7 @@ static int step_collection(struct kith_collection *collection, bool *did, struct
     struct kith_error why = { 0 };
     int rc = run_locked(collection, step, &why);
     if (rc) {
-        step_failed(collection, rc, &why);
+        step_failed(collection, &step, rc, &why);
         if (err) *err = why;
     }
     return rc;
@@ -416,6 +424,7 @@ static struct step look_for_seal(struct kith_collection *collection)
     os_mutex_lock(&collection->write_lock);
     if (!is_stopped(collection))
         (void)due_seal(collection, version_current(collection), &step);
+    step.flushes = collection->flushes;
     os_mutex_unlock(&collection->write_lock);
     return step;
 }
@@ -432,7 +441,7 @@ static bool seal_one(struct kith_db *db)
         struct kith_error why = { 0 };
         const int rc = run_step(collection, &step, &why);
         did = step.kind != STEP_NONE && rc == 0;
-        if (rc) step_failed(collection, rc, &why);
+        if (rc) step_failed(collection, &step, rc, &why);
         collection_unref(collection);
     }
     os_mutex_unlock(&db->seal_lock);
@@ -526,6 +535,7 @@ static int flush(struct kith_collection *collection, bool compact, const struct 
     if (target > collection->flush_ts) collection->flush_ts = target;
     collection->compact_wanted |= compact;
     collection->work_status = 0;
+    collection->flushes++;
     os_mutex_unlock(&collection->write_lock);
     return flush_wait(collection, target, &request, err);
 }

@@ -103,6 +103,7 @@ struct kith_collection {
     uint64_t sealed_kill_ts;       /* the newest kill on a sealed segment; guard: write_lock */
     int work_status;               /* background work failed; guard: write_lock */
     struct kith_error work_error;  /* why; guard: write_lock */
+    uint64_t flushes;              /* that were asked for; guard: write_lock */
     _Atomic int64_t updated_ms;
     _Atomic(struct recall_book *) recall; /* owns: what recall targets took; NULL: none came yet */
     atomic_bool warmed;            /* hot sections of the current version were copied */
