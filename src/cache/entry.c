@@ -98,7 +98,8 @@ char *entry_inline_bytes(struct entry *entry)
 
 static struct kith_str inline_text(const struct entry *entry)
 {
-    size_t len = (size_t)bytes_get(entry->rest + entry_key_width(entry), entry_text_width(entry));
+    const uint8_t *at = entry->rest + entry_key_width(entry);
+    const size_t len = entry_text_width(entry) == 1 ? *at : (size_t)bytes_get(at, 2);
     return (struct kith_str){(const char *)value_place(entry), len};
 }
 
@@ -119,10 +120,9 @@ size_t text_of_integer(int64_t value, char out[ENTRY_TEXT_MAX])
 
 struct kith_str entry_text(const struct entry *entry, char scratch[ENTRY_TEXT_MAX])
 {
-    if (entry_text_kind(entry) == TEXT_INTEGER) {
-        return (struct kith_str){scratch, text_of_integer(integer_get(entry), scratch)};
-    }
     if (entry_text_kind(entry) == TEXT_INLINE) return inline_text(entry);
+    if (entry_text_kind(entry) == TEXT_INTEGER)
+        return (struct kith_str){scratch, text_of_integer(integer_get(entry), scratch)};
     if (entry_text_kind(entry) == TEXT_DEFLATED) return inflated_text(entry_value(entry));
     const struct long_text *text = entry_value(entry);
     return (struct kith_str){text->data, text->len};
