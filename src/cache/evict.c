@@ -372,7 +372,7 @@ void cache_note_resident(struct cache *cache, size_t bytes)
     cache->limit_less = 0;
     if (max == 0 || bytes <= high || bytes / 2 > used) return;
     const size_t less = (bytes - high) * 4;
-    cache->limit_less = less < max / 16 ? less : max / 16;
+    cache->limit_less = less < max / 10 ? less : max / 10;
 }
 
 static bool over_limit(const struct cache *cache)
