@@ -91,6 +91,13 @@ void mem_put_nothing_off(void)
 #endif
 }
 
+void mem_give_back(void)
+{
+#ifdef M_MXFAST
+    if (!mallctl) (void)malloc_trim(0);
+#endif
+}
+
 char *mem_strndup(const char *text, size_t len)
 {
     size_t size;

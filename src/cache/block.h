@@ -6,8 +6,9 @@
  *
  * Sizes are 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, ... KiB: a fifth is wasted at most and a tenth on
  * average, which is counted. Spans of 256 KiB hold pieces of one size; one without any goes back to
- * the system. All spans lie in one range of addresses that is reserved at the first call and costs
- * nothing, so an address says whether it is one of ours.
+ * the system, and so do the pages of a piece while other free ones hold much. All spans lie in one
+ * range of addresses that is reserved at the first call and costs nothing, so an address says
+ * whether it is one of ours.
  *
  * Threading: any thread; a lock that is held for some instructions.
  */
@@ -25,5 +26,6 @@ void *block_alloc(size_t size);
 bool block_is_one(const void *ptr);
 size_t block_size(const void *ptr); /* of one that was given: as much may be used */
 void block_free(void *ptr);
+size_t block_given(void); /* bytes of all that are given */
 
 #endif

@@ -224,6 +224,7 @@ bool cache_make_room(struct cache *cache);
  * counted anywhere else: when it is above 1.12 of the limit, the limit goes down, by a tenth at
  * most. */
 void cache_note_resident(struct cache *cache, size_t bytes);
+size_t cache_scattered_bytes(const struct cache *cache); /* of small pieces of memory; about */
 /* Background turn: expires due keys, moves tables along, evicts the rest, at most so long. Returns
  * how soon it wants to be called again, in ms; INT64_MAX: nothing is due. */
 int64_t cache_turn(struct cache *cache, int64_t budget_us);

@@ -18,6 +18,7 @@
  */
 #include "cache/evict.h"
 
+#include "cache/block.h"
 #include "cache/cache_internal.h"
 
 enum { LFU_START = 5, MARK_MS_LOG2 = 8, TRIES = 64, DRAWN_MAX = 128 };
@@ -375,13 +376,28 @@ void cache_note_resident(struct cache *cache, size_t bytes)
     cache->limit_less = less < max / 10 ? less : max / 10;
 }
 
-static bool over_limit(const struct cache *cache)
+size_t cache_scattered_bytes(const struct cache *cache)
+{
+    const size_t used = heap_used(&cache->heap), given = block_given();
+    return used > given ? used - given : 0;
+}
+
+/* Of what is about to be freed no more than `leaving_most` is taken as gone. */
+static bool is_over(const struct cache *cache, size_t leaving_most)
 {
     size_t used = heap_used(&cache->heap);
     size_t leaving = lazy_pending_bytes(&cache->lazy) + cache->kept_bytes;
     size_t max = cache->settings.memory_max;
     max -= cache->limit_less < max ? cache->limit_less : 0;
+    if (leaving > leaving_most) leaving = leaving_most;
     return max != 0 && used > max && (leaving > used || used - leaving > max);
+}
+
+/* A thread that frees may have to wait for a core, and meanwhile its share of the memory would be
+ * given away a second time. */
+static bool over_limit(const struct cache *cache)
+{
+    return is_over(cache, cache->settings.memory_max / 32);
 }
 
 /* How long one command may evict: 50 us a step of tenacity up to 10, then 15 % more each; 100:
@@ -399,7 +415,7 @@ static int64_t tenacity_us(unsigned tenacity)
 static bool evict_until(struct cache *cache, int64_t until_us)
 {
     for (unsigned done = 1; over_limit(cache); done++) {
-        if (!evict_one(cache)) return false;
+        if (!evict_one(cache)) return !is_over(cache, SIZE_MAX);
         if (done % 16 == 0 && os_now_us(cache->os) >= until_us) break;
     }
     return true;
@@ -418,7 +434,8 @@ int64_t cache_turn(struct cache *cache, int64_t budget_us)
     int64_t until = os_now_us(cache->os) + budget_us;
     int64_t next = expiry_turn(cache, until);
     bool evict = !cache->paused && cache->settings.policy != EVICT_NEVER && over_limit(cache);
-    if (evict && evict_until(cache, until) && over_limit(cache)) return 0;
+    if (evict && evict_until(cache, until) && over_limit(cache))
+        return lazy_pending_bytes(&cache->lazy) ? 1 : 0;
     if (next == INT64_MAX) return INT64_MAX;
     return next > cache->now_ms ? next - cache->now_ms : 0;
 }

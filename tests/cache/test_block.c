@@ -1,6 +1,7 @@
 /*
  * Pieces of 4 to 128 KiB: random ones are given, filled, kept apart and given back by two threads;
- * sizes are as announced; what is empty is used for other sizes again.
+ * sizes are as announced; what is empty is used for other sizes again; free pieces between given
+ * ones do not keep the system's memory.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -84,6 +85,38 @@ static void test_sizes(void **state)
     }
 }
 
+static uint64_t anonymous(void)
+{
+    struct os_usage usage;
+    os_usage(&usage);
+    return usage.anonymous_bytes;
+}
+
+/* One piece of each span stays, so none is empty. */
+static void test_idle(void **state)
+{
+    (void)state;
+    enum { PIECES = 1024, BYTES = 32 << 10, KEPT = 8 };
+    static uint8_t *pieces[PIECES];
+    const uint64_t least = anonymous();
+    if (least == 0) skip();
+    for (int i = 0; i < PIECES; i++) {
+        assert_non_null(pieces[i] = block_alloc(BYTES));
+        memset(pieces[i], i | 1, BYTES);
+    }
+    const uint64_t most = anonymous();
+    assert_true(most > least + (uint64_t)PIECES * BYTES / 10 * 9);
+    assert_true(block_given() >= (size_t)PIECES * BYTES);
+    for (int i = 0; i < PIECES; i++)
+        if (i % KEPT) block_free(pieces[i]);
+    assert_true(anonymous() < most - (uint64_t)PIECES * BYTES / 3 * 2);
+    for (int i = 0; i < PIECES; i += KEPT) {
+        assert_int_equal(pieces[i][BYTES - 1], (uint8_t)(i | 1));
+        block_free(pieces[i]);
+    }
+    assert_int_equal(block_given(), 0);
+}
+
 /* The heap counts what it was given, wherever that is from, through every change of size. */
 static void test_heap(void **state)
 {
@@ -112,6 +145,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_churn),
+        cmocka_unit_test(test_idle),
         cmocka_unit_test(test_heap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
