@@ -4,11 +4,15 @@
  * Each slot keeps its key's hash: most probes that miss are settled without touching the key, and
  * growing needs no key at all. A slot is empty when its key is NULL; the capacity is a power of two
  * and at least a quarter of it is empty, so probing ends. Removal shifts the following run back
- * (Knuth 6.4, algorithm R), which leaves no tombstones. The hash seed is fixed: iteration order is
- * the same in every run.
+ * (Knuth 6.4, algorithm R), which leaves no tombstones.
+ *
+ * Keys may be chosen by somebody who wants all of them in one run of slots, where n keys cost n^2/2
+ * probes (Crosby, Wallach 2003). So the hash has a seed that he does not know: that of the process,
+ * which a map takes when it gets its first slots.
  */
 #include "base/map.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -22,6 +26,12 @@ struct map_slot {
     size_t len;
     uintptr_t value;
 };
+
+static _Atomic uint64_t process_seed; /* 0 where nobody set it: a simulation, which must repeat */
+
+void map_set_seed(uint64_t seed) { atomic_store_explicit(&process_seed, seed, memory_order_relaxed); }
+
+uint64_t map_seed(void) { return atomic_load_explicit(&process_seed, memory_order_relaxed); }
 
 void map_init(struct map *map) { *map = (struct map){0}; }
 
@@ -78,7 +88,8 @@ static int insert_new(struct map *map, const struct map_slot *entry, const void 
 
 int map_put(struct map *map, const void *key, size_t len, uintptr_t value)
 {
-    struct map_slot entry = {.hash = hash64(key, len, 0), .len = len, .value = value};
+    if (map->cap == 0) map->seed = map_seed();
+    struct map_slot entry = {.hash = hash64(key, len, map->seed), .len = len, .value = value};
     if (map->cap > 0) {
         struct map_slot *slot = &map->slots[find_slot(map, entry.hash, key, len)];
         if (slot->key) {
@@ -92,7 +103,7 @@ int map_put(struct map *map, const void *key, size_t len, uintptr_t value)
 bool map_get(const struct map *map, const void *key, size_t len, uintptr_t *value)
 {
     if (map->count == 0) return false;
-    const struct map_slot *slot = &map->slots[find_slot(map, hash64(key, len, 0), key, len)];
+    const struct map_slot *slot = &map->slots[find_slot(map, hash64(key, len, map->seed), key, len)];
     if (!slot->key) return false;
     if (value) *value = slot->value;
     return true;
@@ -115,7 +126,7 @@ static void close_hole(struct map *map, size_t hole)
 bool map_remove(struct map *map, const void *key, size_t len)
 {
     if (map->count == 0) return false;
-    size_t i = find_slot(map, hash64(key, len, 0), key, len);
+    size_t i = find_slot(map, hash64(key, len, map->seed), key, len);
     if (!map->slots[i].key) return false;
     mem_free(map->slots[i].key);
     close_hole(map, i);

@@ -2,6 +2,9 @@
  * Open-addressing hash maps for names and ids (not for rows: those have the key index). Linear
  * probing, load <= 3/4, backward-shift deletion. Not thread-safe. Values are pointers or integers
  * in a uintptr_t; the map owns neither.
+ *
+ * Keys may come from a hostile client: places depend on a seed of the process, which the real
+ * machine draws (os_real). So the order of map_next is another in every run.
  */
 #ifndef KITH_BASE_MAP_H
 #define KITH_BASE_MAP_H
@@ -12,11 +15,16 @@
 
 #include "base/error.h"
 
+/* Of maps that get their first slots from now on; 0 at first. For os_real, and for tests. */
+void map_set_seed(uint64_t seed);
+uint64_t map_seed(void); /* for other tables in memory, too */
+
 struct map_slot;
 struct map { /* bytes -> uintptr_t; copies its keys */
     struct map_slot *slots; /* owns */
     size_t cap;
     size_t count;
+    uint64_t seed; /* of the hash; the process's when cap was 0 */
 };
 
 void map_init(struct map *map);
@@ -35,6 +43,7 @@ struct map64 { /* u64 -> u64 */
     uint8_t *used;  /* owns */
     size_t cap;
     size_t count;
+    uint64_t seed;
 };
 
 void map64_init(struct map64 *map);

@@ -1,7 +1,7 @@
 /*
  * u64 -> u64 by linear probing; map.c explains the scheme. Keys, values and the used flags are
  * three arrays, so that a probe reads keys and flags only. Keys are hashed by the splitmix64
- * finaliser, a bijection: two keys never share a whole hash.
+ * finaliser, a bijection: two keys never share a whole hash. The seed goes in before it.
  */
 #include "base/map.h"
 
@@ -27,7 +27,7 @@ void map64_release(struct map64 *map)
 
 static size_t home_of(const struct map64 *map, uint64_t key)
 {
-    return (size_t)rng_mix(key) & (map->cap - 1);
+    return (size_t)rng_mix(key ^ map->seed) & (map->cap - 1);
 }
 
 /* The slot that holds the key, or the empty one where it belongs. cap must not be 0. */
@@ -49,7 +49,7 @@ static void place(struct map64 *map, size_t i, uint64_t key, uint64_t value)
 static int grow(struct map64 *map)
 {
     size_t cap = map->cap ? map->cap * 2 : CAP_MIN;
-    struct map64 next = {.cap = cap};
+    struct map64 next = {.cap = cap, .seed = map->cap ? map->seed : map_seed()};
     next.keys = mem_alloc_array(cap, sizeof *next.keys);
     next.values = mem_alloc_array(cap, sizeof *next.values);
     next.used = mem_zalloc(cap);

@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "base/checksum.h"
+#include "base/map.h"
 #include "index/text_format.h"
 
 #define PIECE_FIRST 12u
@@ -107,7 +108,8 @@ static int grow_slots(struct text_gather *gather)
     uint64_t *slots = mem_zalloc_array(more, sizeof *slots);
     if (!slots) return KITH_ENOMEM;
     for (size_t i = 0; i < gather->term_count; i++) {
-        const uint64_t hash = hash64(gather->terms[i].text, gather->terms[i].len, 0);
+        const uint64_t hash = hash64(gather->terms[i].text, gather->terms[i].len,
+                                     gather->seed);
         place_slot(slots, more, slot_entry(hash, i), hash);
     }
     mem_free(gather->slots);
@@ -141,7 +143,8 @@ static struct text_gather_term *add_term(struct text_gather *gather, struct kith
 
 static struct text_gather_term *find_term(struct text_gather *gather, struct kith_str text)
 {
-    const uint64_t hash = hash64(text.data, text.len, 0);
+    if (!gather->slot_count) gather->seed = map_seed();
+    const uint64_t hash = hash64(text.data, text.len, gather->seed);
     size_t at = gather->slot_count ? (size_t)hash & (gather->slot_count - 1) : 0;
     for (; gather->slot_count && gather->slots[at]; at = (at + 1) & (gather->slot_count - 1)) {
         const uint64_t entry = gather->slots[at];

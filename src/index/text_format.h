@@ -146,6 +146,7 @@ struct text_gather {
     size_t term_count, term_room;
     uint64_t *slots; /* owns: hash high bits and term number + 1; 0: free */
     size_t slot_count;
+    uint64_t seed; /* of the hashes; drawn when there are no slots */
     bool positions;
 };
 void text_gather_release(struct text_gather *gather);

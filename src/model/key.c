@@ -3,17 +3,19 @@
  *
  * Integers sort by value, text by unsigned bytes (which for UTF-8 is the order of code points), and
  * a prefix before what it is a prefix of. Keys of both kinds never meet in one collection; were
- * they to, integers come first. The hash is written nowhere, so it may change between versions.
+ * they to, integers come first. key_hash chooses the partition of a key, so it stays what it is.
  */
 #include "model/key.h"
 
 #include <string.h>
 
-uint64_t key_hash(struct key key)
+uint64_t key_hash_seeded(struct key key, uint64_t seed)
 {
-    if (key.text) return hash64(key.s.len > 0 ? key.s.data : "", key.s.len, 0);
-    return hash64(&key.i, sizeof key.i, 0);
+    if (key.text) return hash64(key.s.len > 0 ? key.s.data : "", key.s.len, seed);
+    return hash64(&key.i, sizeof key.i, seed);
 }
+
+uint64_t key_hash(struct key key) { return key_hash_seeded(key, 0); }
 
 bool key_equal(struct key a, struct key b)
 {

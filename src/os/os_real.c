@@ -1,7 +1,12 @@
 /*
- * The real machine: a constant table without state.
+ * The real machine: a constant table without state. Whoever asks for it first draws the seed of the
+ * process's hash maps; a simulated machine leaves it 0 and repeats its runs.
  */
 #include "os/os_real.h"
+
+#include <pthread.h>
+
+#include "base/map.h"
 
 static const struct os_ops real_ops = {
     .open = real_open,
@@ -53,7 +58,16 @@ static const struct os_ops real_ops = {
 
 static const struct os real = {.ops = &real_ops};
 
+static void draw_seed(void)
+{
+    uint64_t seed;
+    real_random(&real, &seed, sizeof seed);
+    map_set_seed(seed);
+}
+
 const struct os *os_real(void)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, draw_seed);
     return &real;
 }

@@ -20,6 +20,7 @@
 
 #include "base/alloc.h"
 #include "base/arena.h"
+#include "base/map.h"
 #include "storage/key_table.h"
 #include "storage/segment_internal.h"
 #include "storage/vector_type.h"
@@ -48,6 +49,7 @@ struct growing {
     struct growing_chunk **chunks; /* owns; entry written before the rows that need it */
     size_t chunk_count;
     struct key_table keys;
+    uint64_t seed;          /* of the hashes in it */
     struct arena strings;   /* the writer's; readers follow pointers into it */
 };
 
@@ -259,7 +261,8 @@ static int offer_row(void *ctx, uint32_t row) { return segment_find_offer(ctx, r
 
 static int growing_find(const struct segment *segment, struct segment_find *find)
 {
-    return key_table_find(&growing_of(segment)->keys, key_hash(find->key), offer_row, find);
+    const struct growing *g = growing_of(segment);
+    return key_table_find(&g->keys, key_hash_seeded(find->key, g->seed), offer_row, find);
 }
 
 static void growing_free(struct segment *segment)
@@ -302,6 +305,7 @@ int growing_new(const struct os *os, const struct schema *schema, struct budget 
     if (rows_max == 0 || rows_max >= UINT32_MAX) return KITH_EINVAL;
     struct growing *g = mem_zalloc(sizeof *g);
     if (!g) return KITH_ENOMEM;
+    g->seed = map_seed();
     g->chunk_count = (rows_max + GROWING_CHUNK_ROWS - 1) / GROWING_CHUNK_ROWS;
     g->chunks = mem_zalloc_array(g->chunk_count, sizeof(struct growing_chunk *));
     if (!g->chunks) {
@@ -446,7 +450,8 @@ static void append_rows(struct growing *g, const struct kith_batch *batch,
     stamp_rows(g, partitions, ts, first, batch->rows);
     const struct kith_column *keys = &batch->columns[g->segment.schema->primary];
     for (size_t i = 0; i < batch->rows; i++) {
-        key_table_put(&g->keys, key_hash(key_of_column(keys, i)), (uint32_t)(first + i));
+        key_table_put(&g->keys, key_hash_seeded(key_of_column(keys, i), g->seed),
+                      (uint32_t)(first + i));
     }
     atomic_store_explicit(&g->rows, first + batch->rows, memory_order_release);
 }

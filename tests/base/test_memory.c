@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/bitset.h"
 #include "base/buffer.h"
+#include "base/checksum.h"
 #include "base/map.h"
 #include "base/pages.h"
 #include "base/rng.h"
@@ -192,6 +193,50 @@ static void test_maps_follow_a_model(void **state)
     map64_release(&map64);
 }
 
+/* ---- seeds ---- */
+
+enum { CHOSEN = 1000, CHOSEN_BITS = 12 };
+
+/* Keys that all begin at one slot in a table of 2^CHOSEN_BITS when the seed is known. */
+static void choose_keys(uint64_t seed, uint64_t keys[CHOSEN])
+{
+    uint64_t key = 0;
+    for (size_t i = 0; i < CHOSEN; key++)
+        if ((hash64(&key, sizeof key, seed) & ((1u << CHOSEN_BITS) - 1)) == 0) keys[i++] = key;
+}
+
+/* How many of the first ones that map_next gives are in the order in which they came: in one run of
+ * slots all are. */
+static size_t in_order(uint64_t seed, const uint64_t keys[CHOSEN])
+{
+    struct map map;
+    map_set_seed(seed);
+    map_init(&map);
+    for (size_t i = 0; i < CHOSEN; i++) assert_int_equal(map_put(&map, &keys[i], 8, i), 0);
+    map_set_seed(~seed); /* what is there keeps its own */
+    for (size_t i = 0; i < CHOSEN; i++) assert_true(map_get(&map, &keys[i], 8, NULL));
+    size_t it = 0, len, ascending = 0;
+    const void *key;
+    uintptr_t value, last = 0;
+    while (map_next(&map, &it, &key, &len, &value)) {
+        ascending += value > last;
+        last = value;
+    }
+    map_release(&map);
+    map_set_seed(0);
+    return ascending;
+}
+
+static void test_chosen_keys_meet_only_where_the_seed_is_known(void **state)
+{
+    (void)state;
+    static uint64_t keys[CHOSEN];
+    choose_keys(0, keys);
+    assert_int_equal(in_order(0, keys), CHOSEN - 1);
+    const size_t ascending = in_order(UINT64_C(0x9e3779b97f4a7c15), keys);
+    assert_true(ascending > CHOSEN / 4 && ascending < 3 * CHOSEN / 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +244,7 @@ int main(void)
         cmocka_unit_test(test_sizes_that_overflow),
         cmocka_unit_test(test_arena_reset_keeps_one_block),
         cmocka_unit_test(test_maps_follow_a_model),
+        cmocka_unit_test(test_chosen_keys_meet_only_where_the_seed_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

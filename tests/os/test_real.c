@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "base/map.h"
 #include "os/os.h"
 #include "os/thread.h"
 
@@ -199,6 +200,14 @@ static void test_condition_times_out(void **state)
     os_mutex_release(&lock);
 }
 
+/* Whoever floods a map with keys must not know where they go. */
+static void test_the_machine_seeds_the_maps(void **state)
+{
+    (void)state;
+    (void)os_real();
+    assert_true(map_seed() != 0);
+}
+
 static void test_random_differs(void **state)
 {
     (void)state;
@@ -220,6 +229,7 @@ int main(void)
         cmocka_unit_test(test_pages_are_aligned_and_zero),
         cmocka_unit_test(test_condition_times_out),
         cmocka_unit_test(test_random_differs),
+        cmocka_unit_test(test_the_machine_seeds_the_maps),
     };
     return cmocka_run_group_tests(tests, make_dir, drop_dir);
 }
