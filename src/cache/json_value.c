@@ -122,6 +122,13 @@ static int grow(struct heap *heap, struct json_node *node, size_t item)
     return 0;
 }
 
+size_t json_node_growth(const struct json_node *array, size_t more)
+{
+    size_t cap = array->cap;
+    while (cap < array->count + more) cap = cap ? cap * 2 : 2;
+    return (cap - array->cap) * sizeof *array->items;
+}
+
 int json_node_append(struct heap *heap, struct json_node *array, struct json_node *value)
 {
     if (grow(heap, array, sizeof *array->items) != 0) return KITH_ENOMEM;

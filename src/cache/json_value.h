@@ -50,6 +50,8 @@ void json_node_release(struct heap *heap, struct json_node *node);
 /* The same value: members in any order, 1 and 1.0 alike. */
 bool json_node_equal(const struct json_node *a, const struct json_node *b);
 size_t json_node_bytes(const struct json_node *node); /* what hangs on it */
+/* What an array takes more for so many nodes more, without what hangs on them. */
+size_t json_node_growth(const struct json_node *array, size_t more);
 unsigned json_node_depth(const struct json_node *node); /* a scalar: 0; []: 1; [[]]: 2 */
 
 /* Takes root, also on failure. NULL: no memory. */

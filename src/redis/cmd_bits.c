@@ -34,6 +34,8 @@ bool bits_edit(struct redis_call *call, uint64_t last_bit, uint8_t **bytes, bool
     struct entry *entry = call_write(call, key, VALUE_STRING);
     if (call->failed) return false;
     const bool made = !entry;
+    const size_t before = made ? 0 : entry_text(entry, scratch).len;
+    if (need > before && !call_may_grow(call, need - before)) return false;
     if (made && cache_set_string(call->cache, call->db, key, (struct kith_str){"", 0},
                                  CACHE_NO_DEADLINE, true, &entry)) {
         call_no_memory(call);

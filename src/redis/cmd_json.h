@@ -39,9 +39,12 @@ struct json_values { /* words of the call, read as JSON */
 bool json_values_read(struct redis_call *call, size_t first, struct json_values *out);
 bool json_value_read(struct redis_call *call, size_t at, struct json_values *out); /* one */
 void json_values_release(struct redis_call *call, struct json_values *values);
-/* They may go into the selected arrays: not nested too deep. False: answered. */
+/* They may go into the selected arrays: not nested too deep, and not too much in sum. False:
+ * answered. */
 bool json_values_fit(struct redis_call *call, const struct json_matches *found,
                      const struct json_values *values);
+/* So many copies may be made (call_may_grow). False: answered. */
+bool json_copies_fit(struct redis_call *call, const struct json_node *value, size_t count);
 /* Copies, to the end of an array; all or none. False: answered. */
 bool json_append_values(struct redis_call *call, struct json_tree *tree, struct json_node *array,
                         const struct json_node *values, size_t count);

@@ -82,6 +82,7 @@ static bool append_text(struct heap *heap, struct json_node *node, const struct 
 static void append(struct redis_call *call, struct json_edit *edit, const struct json_node *more)
 {
     size_t texts = 0;
+    if (!json_copies_fit(call, more, json_edit_shown(edit))) return;
     for (size_t i = edit->found.count; i-- > 0;) {
         struct json_match *at = &edit->found.items[i];
         at->index = at->node->kind == JSON_STRING && i < json_edit_shown(edit);

@@ -10,6 +10,7 @@
 #include "redis/cmd_json.h"
 #include "redis/redis_internal.h"
 
+#define GROWTH_ENOUGH (SIZE_MAX / 4) /* more is refused by any limit */
 #define TOO_DEEP "ERR the document would be nested too deep"
 
 static bool read_value(struct redis_call *call, struct kith_str text, struct json_node *out)
@@ -29,6 +30,14 @@ static bool add_document(struct redis_call *call, struct kith_str key, struct js
         return true;
     call_no_memory(call);
     return false;
+}
+
+bool json_copies_fit(struct redis_call *call, const struct json_node *value, size_t count)
+{
+    size_t bytes;
+    if (count <= 1) return true;
+    if (!size_mul(json_node_bytes(value) + sizeof *value, count, &bytes)) bytes = SIZE_MAX;
+    return call_may_grow(call, bytes);
 }
 
 /* ---- JSON.SET ---- */
@@ -56,6 +65,16 @@ static bool fits(const struct json_matches *found, unsigned more)
     for (size_t i = 0; i < found->count; i++)
         if (found->items[i].depth + more > JSON_DEPTH_MAX) return false;
     return true;
+}
+
+/* A value in each of the places, or (more: 1) below it. False: answered. */
+static bool may_place(struct redis_call *call, const struct json_matches *found,
+                      const struct json_node *value, unsigned more)
+{
+    if (fits(found, json_node_depth(value) + more))
+        return json_copies_fit(call, value, found->count);
+    call_error(call, TOO_DEEP);
+    return false;
 }
 
 static int replace_all(struct heap *heap, const struct json_matches *found,
@@ -119,15 +138,13 @@ static enum set_result set_new(struct redis_call *call, struct json_tree *tree,
         json_select_failed(call, rc);
         return SET_FAILED;
     }
-    rc = KITH_ELIMIT;
-    if (fits(&parents, json_node_depth(value) + 1))
+    if (may_place(call, &parents, value, 1))
         rc = add_members(tree->heap, &parents, last->name, value, &added);
     else json_node_release(tree->heap, value);
     json_matches_release(&parents);
-    if (rc == KITH_ENOMEM) return no_memory(call);
-    if (rc == 0) return added ? SET_DONE : SET_NOTHING;
-    call_error(call, TOO_DEEP);
-    return SET_FAILED;
+    if (call->failed) return SET_FAILED;
+    if (rc) return no_memory(call);
+    return added ? SET_DONE : SET_NOTHING;
 }
 
 enum { IF_NEW = 1, IF_THERE = 2 };
@@ -146,14 +163,12 @@ static enum set_result set_path(struct redis_call *call, struct json_tree *tree,
     const size_t count = found.count;
     const bool refused = count ? when == IF_NEW : when == IF_THERE;
     if (count == 0 && !refused) return set_new(call, tree, path, value);
-    if (refused) json_node_release(tree->heap, value);
-    else if (fits(&found, json_node_depth(value))) rc = replace_all(tree->heap, &found, value);
-    else rc = KITH_ELIMIT;
-    if (rc == KITH_ELIMIT) json_node_release(tree->heap, value);
+    if (!refused && may_place(call, &found, value, 0)) rc = replace_all(tree->heap, &found, value);
+    else json_node_release(tree->heap, value);
     json_matches_release(&found);
-    if (rc == KITH_ENOMEM) return no_memory(call);
-    if (rc == KITH_ELIMIT) call_error(call, TOO_DEEP);
-    return rc ? SET_FAILED : refused ? SET_NOTHING : SET_DONE;
+    if (call->failed) return SET_FAILED;
+    if (rc) return no_memory(call);
+    return refused ? SET_NOTHING : SET_DONE;
 }
 
 static enum set_result set_document(struct redis_call *call, const struct kith_str *words,
@@ -243,6 +258,11 @@ static bool merge_copy(struct redis_call *call, struct json_tree *tree,
     if (rc) {
         json_node_release(tree->heap, &copy);
         json_select_failed(call, rc);
+        return false;
+    }
+    if (!json_copies_fit(call, patch, found.count)) {
+        json_matches_release(&found);
+        json_node_release(tree->heap, &copy);
         return false;
     }
     for (size_t i = found.count; rc == 0 && i-- > 0;)
@@ -492,9 +512,16 @@ void json_values_release(struct redis_call *call, struct json_values *values)
 bool json_values_fit(struct redis_call *call, const struct json_matches *found,
                      const struct json_values *values)
 {
-    if (fits(found, values->depth + 1)) return true;
-    call_error(call, TOO_DEEP);
-    return false;
+    size_t bytes = 0, all = 0;
+    if (!fits(found, values->depth + 1)) {
+        call_error(call, TOO_DEEP);
+        return false;
+    }
+    for (size_t i = 0; i < values->count; i++) bytes += json_node_bytes(&values->items[i]);
+    for (size_t i = 0; i < found->count && all <= GROWTH_ENOUGH; i++)
+        if (found->items[i].node->kind == JSON_ARRAY)
+            all += bytes + json_node_growth(found->items[i].node, values->count);
+    return call_may_grow(call, all);
 }
 
 bool json_append_values(struct redis_call *call, struct json_tree *tree, struct json_node *array,

@@ -19,7 +19,7 @@
 #include "cache/zset.h"
 #include "redis/acl.h"
 #include "redis/member_args.h"
-#include "redis/session.h"
+#include "redis/redis_internal.h"
 
 struct sort_item {
     struct kith_str text;
@@ -40,6 +40,8 @@ struct sort {
     struct kith_str *gets;   /* arena */
     struct sort_item *items; /* arena */
     size_t count, first, end; /* items[first ... end) are the result */
+    size_t taken;            /* bytes that patterns gave */
+    bool full;               /* they were too many */
 };
 
 /* ---- arguments ---- */
@@ -201,7 +203,22 @@ static size_t arrow_of(struct kith_str pattern, size_t star)
     return pattern.len;
 }
 
-/* What a pattern names for a member. out->data NULL: nothing. false: no memory. */
+/* A member may stand a million times in a list, and name a value of megabytes each time. */
+static bool take_text(struct sort *sort, struct kith_str text, struct kith_str *out)
+{
+    sort->taken += text.len;
+    sort->full = sort->taken > (size_t)sort->call->redis->settings.bulk_bytes_max;
+    return !sort->full && copy_text(sort, text, out);
+}
+
+static void look_up_failed(struct sort *sort)
+{
+    if (sort->call->failed) return;
+    if (sort->full) call_error(sort->call, "ERR patterns of SORT give more than proto-max-bulk-len");
+    else call_no_memory(sort->call);
+}
+
+/* What a pattern names for a member. out->data NULL: nothing. false: no memory, or too much. */
 static bool look_up(struct sort *sort, struct kith_str pattern, struct kith_str member,
                     struct kith_str *out)
 {
@@ -227,11 +244,11 @@ static bool look_up(struct sort *sort, struct kith_str pattern, struct kith_str 
         const struct kith_str wanted = { pattern.data + arrow + 2, pattern.len - arrow - 2 };
         if (entry_type(entry) != VALUE_HASH) return true;
         return !hash_get(entry_value(entry), wanted, &field) ||
-               copy_text(sort, field.value, out);
+               take_text(sort, field.value, out);
     }
     char scratch[ENTRY_TEXT_MAX];
     return entry_type(entry) != VALUE_STRING ||
-           copy_text(sort, entry_text(entry, scratch), out);
+           take_text(sort, entry_text(entry, scratch), out);
 }
 
 /* ---- order ---- */
@@ -258,7 +275,7 @@ static bool weigh_items(struct sort *sort)
     for (size_t i = 0; i < sort->count; i++) {
         struct sort_item *item = &sort->items[i];
         if (sort->by.data && !look_up(sort, sort->by, item->text, &item->by)) {
-            call_no_memory(sort->call);
+            look_up_failed(sort);
             return false;
         }
         if (sort->alpha) continue;
@@ -285,13 +302,16 @@ static void sort_limits(struct sort *sort)
 static void sort_reply(struct sort *sort)
 {
     struct resp *reply = sort->call->reply;
+    const size_t start = reply->out->len;
     resp_array(reply, (sort->end - sort->first) * (sort->get_count ? sort->get_count : 1));
     for (size_t i = sort->first; i < sort->end; i++) {
         if (sort->get_count == 0) resp_str(reply, sort->items[i].text);
         for (size_t j = 0; j < sort->get_count; j++) {
             struct kith_str value = { NULL, 0 };
             if (!look_up(sort, sort->gets[j], sort->items[i].text, &value)) {
-                reply->out->failed = true;
+                reply->out->len = start;
+                look_up_failed(sort);
+                return;
             }
             if (value.data) resp_str(reply, value);
             else resp_null(reply);
@@ -309,6 +329,7 @@ static int push_results(struct sort *sort, struct list *list)
             struct kith_str value;
             if (!look_up(sort, sort->gets[j], sort->items[i].text, &value)) return KITH_ENOMEM;
             if (!value.data) value = (struct kith_str){ "", 0 };
+            if (!call_may_grow(sort->call, value.len)) return KITH_ELIMIT;
             rc = list_push(list, settings, true, value);
         }
     }
@@ -320,7 +341,7 @@ static void sort_store(struct sort *sort)
     struct list *list = list_new(cache_heap(sort->call->cache));
     if (!list || push_results(sort, list) != 0) {
         list_free(list);
-        call_no_memory(sort->call);
+        look_up_failed(sort);
         return;
     }
     call_store(sort->call, sort->store, VALUE_LIST, list, list_count(list), "sortstore");

@@ -83,7 +83,10 @@ void run_setrange(struct redis_call *call)
         resp_integer(call->reply, (int64_t)text_len(entry));
         return;
     }
-    if (!check_len(call, (size_t)offset, text.len)) return;
+    const size_t len = text_len(entry), end = (size_t)offset + text.len;
+    if (!check_len(call, (size_t)offset, text.len) ||
+        (end > len && !call_may_grow(call, end - len)))
+        return;
     bool made = !entry;
     if (made && cache_set_string(call->cache, call->db, key, (struct kith_str){"", 0},
                                  CACHE_NO_DEADLINE, true, &entry)) {

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "redis/redis_internal.h"
 
 #define WRONG_TYPE "WRONGTYPE Operation against a key holding the wrong kind of value"
@@ -124,4 +125,25 @@ void call_arity_error(struct redis_call *call)
 void call_no_memory(struct redis_call *call)
 {
     call_error(call, "OOM command not allowed when used memory > 'maxmemory'.");
+}
+
+/* ---- growth ---- */
+
+bool call_may_grow(struct redis_call *call, size_t bytes)
+{
+    const size_t max = call->redis->settings.maxmemory > 0
+                           ? (size_t)call->redis->settings.maxmemory
+                           : 0;
+    const size_t used = heap_used(cache_heap(call->cache));
+    size_t then;
+    if (!call->session) return true;
+    if (max && (!size_add(used, bytes, &then) || then > max + max / 8)) {
+        call_errorf(call,
+                    "OOM command not allowed: it would add %zu bytes, above 'maxmemory' (%zu).",
+                    bytes, max);
+        return false;
+    }
+    if (bytes <= (size_t)call->redis->settings.bulk_bytes_max) return true;
+    call_errorf(call, "ERR the command would add %zu bytes, more than proto-max-bulk-len", bytes);
+    return false;
 }

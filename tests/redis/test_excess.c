@@ -198,6 +198,102 @@ static void test_wide_indents(void **state)
     redis_free(redis);
 }
 
+/* ---- much of little ---- */
+
+static void feed(struct session *session, const struct kith_str *words, size_t count,
+                 const char *want)
+{
+    struct buffer out;
+    buffer_init(&out);
+    assert_int_equal(session_run(session, words, count, &out), 0);
+    buffer_put_u8(&out, 0);
+    if (strncmp((const char *)out.data, want, strlen(want)) != 0)
+        fail_msg("%s gave %.200s", words[0].data, (const char *)out.data);
+    buffer_release(&out);
+}
+
+/* A document with many places, and a value of half a megabyte for each: a hundred gigabytes. */
+static void test_a_value_for_each_match(void **state)
+{
+    (void)state;
+    static const char *const limits[][2] = {{"maxmemory 0", "-ERR the command would add "},
+                                            {"maxmemory 64mb", "-OOM command not allowed: it "}};
+    const struct kith_str text = repeated("v", 1 << 19, "\"");
+    struct kith_str arrays = repeated("[],", 1 << 17, "[]]"), value, document;
+    struct buffer quoted, list;
+    buffer_init(&quoted);
+    buffer_init(&list);
+    buffer_printf(&quoted, "\"%.*s", (int)text.len, text.data);
+    buffer_printf(&list, "[%.*s", (int)arrays.len, arrays.data);
+    value = (struct kith_str){(const char *)quoted.data, quoted.len};
+    document = (struct kith_str){(const char *)list.data, list.len};
+    for (size_t i = 0; i < 2; i++) {
+        struct redis *redis = door_open_with(&limits[i][0], 1);
+        struct session *s = session_open_local(redis);
+        const struct kith_str key = {"d", 1}, all = {"$.*", 3}, zero = {"0", 1};
+        const char *want = limits[i][1];
+        feed(s, (struct kith_str[]){{"JSON.SET", 8}, key, {"$", 1}, document}, 4, "+OK");
+        const unsigned long long before = used_memory(s);
+        feed(s, (struct kith_str[]){{"JSON.SET", 8}, key, all, value}, 4, want);
+        feed(s, (struct kith_str[]){{"JSON.MSET", 9}, key, all, value}, 4, want);
+        feed(s, (struct kith_str[]){{"JSON.MERGE", 10}, key, all, value}, 4, want);
+        feed(s, (struct kith_str[]){{"JSON.ARRAPPEND", 14}, key, all, value}, 4, want);
+        feed(s, (struct kith_str[]){{"JSON.ARRINSERT", 14}, key, all, zero, value}, 5, want);
+        assert_int_equal(used_memory(s), before);
+        feed(s, (struct kith_str[]){{"JSON.SET", 8}, key, all, {"\"\"", 2}}, 4, "+OK");
+        feed(s, (struct kith_str[]){{"JSON.STRAPPEND", 14}, key, all, value}, 4, want);
+        feed(s, (struct kith_str[]){{"JSON.SET", 8}, key, all, {"{}", 2}}, 4, "+OK");
+        feed(s, (struct kith_str[]){{"JSON.SET", 8}, key, {"$.*.m", 5}, value}, 4, want);
+        session_close_local(s);
+        redis_free(redis);
+    }
+    buffer_release(&list);
+    buffer_release(&quoted);
+    let_go(arrays);
+    let_go(text);
+}
+
+/* A string that only an offset makes long. */
+static void test_far_offsets(void **state)
+{
+    (void)state;
+    static const char *const directives[] = {"maxmemory 64mb"};
+    struct redis *redis = door_open_with(directives, 1);
+    struct session *s = session_open_local(redis);
+    EXPECT_HAS(s, "SETRANGE k 400000000 x", "-OOM command not allowed: it would add 400000001");
+    EXPECT_HAS(s, "SETBIT k 4000000000 1", "-OOM command not allowed: it would add 500000001");
+    EXPECT_HAS(s, "BITFIELD k SET u8 4000000000 1", "-OOM command not allowed: it would add 5");
+    EXPECT(s, "EXISTS k", ":0\r\n");
+    EXPECT(s, "SETRANGE k 4000000 x", ":4000001\r\n");
+    EXPECT(s, "SETBIT k 32000000 1", ":0\r\n");
+    session_close_local(s);
+    redis_free(redis);
+}
+
+/* Each of many members names the same large value. */
+static void test_sort_by_patterns(void **state)
+{
+    (void)state;
+    static const char *const directives[] = {"maxmemory 64mb", "proto-max-bulk-len 16mb"};
+    struct redis *redis = door_open_with(directives, 2);
+    struct session *s = session_open_local(redis);
+    const struct kith_str value = repeated("v", 1 << 16, "");
+    feed(s, (struct kith_str[]){{"SET", 3}, {"w_1", 3}, value}, 3, "+OK");
+    for (int i = 0; i < 1000; i++) (void)door_reply(s, "RPUSH l 1");
+    EXPECT(s, "SORT l GET w_*", "-ERR patterns of SORT give more than proto-max-bulk-len\r\n");
+    EXPECT(s, "SORT l BY w_* ALPHA",
+           "-ERR patterns of SORT give more than proto-max-bulk-len\r\n");
+    EXPECT(s, "SORT l GET w_* STORE d",
+           "-ERR patterns of SORT give more than proto-max-bulk-len\r\n");
+    EXPECT(s, "CONFIG SET proto-max-bulk-len 512mb", "+OK\r\n");
+    EXPECT_HAS(s, "SORT l GET w_* GET w_* STORE d", "-OOM command not allowed: it would add");
+    EXPECT(s, "EXISTS d", ":0\r\n");
+    EXPECT(s, "SORT l GET w_* LIMIT 0 2 STORE d", ":2\r\n");
+    let_go(value);
+    session_close_local(s);
+    redis_free(redis);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -206,6 +302,9 @@ int main(void)
         cmocka_unit_test(test_draws),
         cmocka_unit_test(test_queues),
         cmocka_unit_test(test_wide_indents),
+        cmocka_unit_test(test_a_value_for_each_match),
+        cmocka_unit_test(test_far_offsets),
+        cmocka_unit_test(test_sort_by_patterns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
