@@ -247,32 +247,73 @@ static bool is_in_slice(const struct json_path_step *step, int64_t place, int64_
     return place >= first && place < end && (place - first) % step->stride == 0;
 }
 
+/* The place of the child that a name or an index means; UINT32_MAX: none. */
+static int find_child(struct selecting *state, const struct json_path_step *step,
+                      const struct json_node *node, uint32_t *at)
+{
+    const bool list = node->kind == JSON_ARRAY;
+    *at = UINT32_MAX;
+    if (list != (step->kind == STEP_INDEX)) return 0;
+    if (list) {
+        const int64_t count = node->count;
+        const int64_t place = step->index < 0 ? step->index + count : step->index;
+        if (place >= 0 && place < count) *at = (uint32_t)place;
+        return 0;
+    }
+    if (node->kind != JSON_OBJECT) return 0;
+    *at = json_node_find(node, step->name); /* looks at names one by one */
+    return look(state, node->count / 4);
+}
+
 /* 1: the selector names this child; 0: it does not. */
 static int names_child(struct selecting *state, const struct json_path_step *step,
                        const struct json_node *node, uint32_t place)
 {
-    const bool list = node->kind == JSON_ARRAY;
-    switch (step->kind) {
-    case STEP_MEMBER: return !list && json_node_find(node, step->name) == place;
-    case STEP_INDEX:
-        return list && (step->index < 0 ? step->index + (int64_t)node->count : step->index) ==
-                           (int64_t)place;
-    case STEP_SLICE: return list && is_in_slice(step, place, node->count);
-    case STEP_FILTER:
-        if (look(state, 1 + step->name.len / 8)) return KITH_ELIMIT;
-        return json_filter_test(step->name, state->root, json_node_child(node, place), state->left);
-    case STEP_ALL: return 1;
-    case STEP_UNION: break;
-    }
-    struct reader in = {step->name.data, step->name.data + step->name.len, false, 0};
+    if (look(state, 1)) return KITH_ELIMIT;
+    if (step->kind == STEP_ALL) return 1;
+    if (step->kind == STEP_SLICE)
+        return node->kind == JSON_ARRAY && is_in_slice(step, place, node->count);
+    if (look(state, 1 + step->name.len / 8)) return KITH_ELIMIT;
+    return json_filter_test(step->name, state->root, json_node_child(node, place), state->left);
+}
+
+/* One selector of a union: what it names gets a mark. */
+static int mark_children(struct selecting *state, const struct json_path_step *step,
+                         const struct json_node *node, uint8_t *marks)
+{
     int rc = 0;
+    if (step->kind == STEP_MEMBER || step->kind == STEP_INDEX) {
+        uint32_t at;
+        rc = find_child(state, step, node, &at);
+        if (rc == 0 && at != UINT32_MAX) marks[at] = 1;
+        return rc;
+    }
+    for (uint32_t i = 0; rc >= 0 && i < node->count; i++) {
+        rc = marks[i] ? 0 : names_child(state, step, node, i);
+        if (rc > 0) marks[i] = 1;
+    }
+    return rc < 0 ? rc : 0;
+}
+
+/* Every selector marks what it means; so the children come in order, and each once. */
+static int step_union(struct selecting *state, const struct json_match *from)
+{
+    const struct kith_str text = state->step->name;
+    struct reader in = {text.data, text.data + text.len, false, 0};
+    const uint32_t count = json_node_children(from->node);
+    if (count == 0) return 0;
+    uint8_t *marks = mem_zalloc(count);
+    int rc = marks ? look(state, 1 + text.len / 8 + count / 8) : KITH_ENOMEM;
     while (rc == 0 && in.at < in.end) { /* it was read before: every selector is one */
         struct json_path_step one;
-        if (read_selector(&in, &one)) return 0;
-        rc = names_child(state, &one, node, place);
-        if (is_at(&in, ',')) in.at++;
-        else break;
+        if (read_selector(&in, &one)) break;
+        rc = mark_children(state, &one, from->node, marks);
+        if (!is_at(&in, ',')) break;
+        in.at++;
     }
+    for (uint32_t i = 0; rc == 0 && i < count; i++)
+        if (marks[i]) rc = add_child(state, from, i);
+    mem_free(marks);
     return rc;
 }
 
@@ -280,24 +321,18 @@ static int names_child(struct selecting *state, const struct json_path_step *ste
 static int step_into(struct selecting *state, const struct json_match *from)
 {
     const struct json_path_step *step = state->step;
-    const struct json_node *node = from->node;
-    if (step->kind == STEP_MEMBER) {
-        const uint32_t at = node->kind == JSON_OBJECT ? json_node_find(node, step->name)
-                                                      : UINT32_MAX;
-        return at == UINT32_MAX ? 0 : add_child(state, from, at);
+    uint32_t at;
+    int rc = 0;
+    if (step->kind == STEP_UNION) return step_union(state, from);
+    if (step->kind == STEP_MEMBER || step->kind == STEP_INDEX) {
+        rc = find_child(state, step, from->node, &at);
+        return rc || at == UINT32_MAX ? rc : add_child(state, from, at);
     }
-    if (step->kind == STEP_INDEX) {
-        const int64_t at = step->index < 0 ? step->index + (int64_t)node->count : step->index;
-        if (node->kind != JSON_ARRAY || at < 0 || at >= (int64_t)node->count) return 0;
-        return add_child(state, from, (uint32_t)at);
-    }
-    for (uint32_t i = 0; i < json_node_children(node); i++) {
-        int rc = look(state, 1);
-        if (rc == 0) rc = step->kind == STEP_ALL ? 1 : names_child(state, step, node, i);
+    for (uint32_t i = 0; rc == 0 && i < json_node_children(from->node); i++) {
+        rc = names_child(state, step, from->node, i);
         if (rc > 0) rc = add_child(state, from, i);
-        if (rc < 0) return rc;
     }
-    return 0;
+    return rc;
 }
 
 static int descend(struct selecting *state, const struct json_match *from)
@@ -347,6 +382,12 @@ int json_path_select(struct json_node *root, const struct json_path *path, size_
 {
     uint64_t left = JSON_PATH_WORK;
     return select_from(root, root, path, steps, &left, out);
+}
+
+int json_path_select_within(struct json_node *root, const struct json_path *path, uint64_t *left,
+                            struct json_matches *out)
+{
+    return select_from(root, root, path, path->count, left, out);
 }
 
 int json_path_select_below(struct json_node *root, struct json_node *node,

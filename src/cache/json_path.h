@@ -51,6 +51,9 @@ void json_matches_release(struct json_matches *matches);
 /* The first `steps` steps of a path. KITH_ENOMEM; KITH_ELIMIT: it looks at too many values. */
 KITH_NODISCARD int json_path_select(struct json_node *root, const struct json_path *path,
                                     size_t steps, struct json_matches *out);
+/* All of a path, where several share what may be looked at (JSON_PATH_WORK at first). */
+KITH_NODISCARD int json_path_select_within(struct json_node *root, const struct json_path *path,
+                                           uint64_t *left, struct json_matches *out);
 
 /* The same below a node of a document: `$` in a filter is the root. *left: values that may be
  * looked at. */

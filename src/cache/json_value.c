@@ -7,6 +7,7 @@
 
 #define LOOK_UP_MIN 16u /* members from where a map finds doubles while a text is read */
 #define FORM_VERSION 1u
+#define NO_NODE UINT8_MAX /* the kind of a child that was dropped */
 
 /* ---- releasing, copying ---- */
 
@@ -80,6 +81,8 @@ int json_node_copy(struct heap *heap, const struct json_node *from, struct json_
     return rc;
 }
 
+static bool objects_equal(const struct json_node *a, const struct json_node *b);
+
 bool json_node_equal(const struct json_node *a, const struct json_node *b)
 {
     const bool numbers = (a->kind == JSON_INT || a->kind == JSON_DOUBLE) &&
@@ -96,13 +99,9 @@ bool json_node_equal(const struct json_node *a, const struct json_node *b)
     if (a->kind == JSON_DOUBLE) return !(a->number < b->number) && !(a->number > b->number);
     if (a->count != b->count) return false;
     if (a->kind == JSON_STRING) return !a->count || memcmp(a->text, b->text, a->count) == 0;
-    for (uint32_t i = 0; i < a->count; i++) {
-        uint32_t at = i;
-        if (a->kind == JSON_OBJECT)
-            at = json_node_find(b, (struct kith_str){a->members[i].name, a->members[i].name_len});
-        if (at == UINT32_MAX || !json_node_equal(json_node_child(a, i), json_node_child(b, at)))
-            return false;
-    }
+    if (a->kind == JSON_OBJECT) return objects_equal(a, b);
+    for (uint32_t i = 0; i < a->count; i++)
+        if (!json_node_equal(&a->items[i], &b->items[i])) return false;
     return true;
 }
 
@@ -171,12 +170,93 @@ void json_node_remove(struct heap *heap, struct json_node *container, uint32_t i
     container->count--;
 }
 
-static int merge_member(struct heap *heap, struct json_node *node, const struct json_member *patch)
+void json_node_drop(struct heap *heap, struct json_node *container, uint32_t index)
+{
+    struct json_node *child = json_node_child(container, index);
+    json_node_release(heap, child);
+    child->kind = NO_NODE;
+    if (container->kind != JSON_OBJECT) return;
+    heap_free(heap, container->members[index].name);
+    container->members[index].name = NULL;
+    container->members[index].name_len = UINT32_MAX; /* like no other */
+}
+
+void json_node_pack(struct json_node *container)
+{
+    uint32_t to = 0;
+    for (uint32_t i = 0; i < container->count; i++) {
+        if (json_node_child(container, i)->kind == NO_NODE) continue;
+        if (container->kind == JSON_ARRAY) container->items[to++] = container->items[i];
+        else container->members[to++] = container->members[i];
+    }
+    container->count = to;
+}
+
+/* ---- two objects ---- */
+
+/* The places of the members that an object has now, for who looks up as many; a few are found one
+ * by one. */
+struct places {
+    const struct json_node *object; /* may get more */
+    uint32_t count;
+    struct map map;
+    bool mapped;
+};
+
+static int places_init(struct places *places, const struct json_node *object, uint32_t asked)
+{
+    *places = (struct places){.object = object, .count = object->count};
+    map_init(&places->map);
+    if (object->count < LOOK_UP_MIN || asked < LOOK_UP_MIN) return 0;
+    places->mapped = true;
+    for (uint32_t i = 0; i < object->count; i++) {
+        const struct json_member *at = &object->members[i];
+        if (map_put(&places->map, at->name, at->name_len, i) != 0) return KITH_ENOMEM;
+    }
+    return 0;
+}
+
+static bool same_name(const struct json_member *a, const struct json_member *b)
+{
+    return a->name_len == b->name_len && memcmp(a->name, b->name, a->name_len) == 0;
+}
+
+static uint32_t place_of(const struct places *places, const struct json_member *member)
+{
+    uintptr_t place = 0;
+    if (places->mapped)
+        return map_get(&places->map, member->name, member->name_len, &place) ? (uint32_t)place
+                                                                             : UINT32_MAX;
+    while (place < places->count && !same_name(&places->object->members[place], member)) place++;
+    return place < places->count ? (uint32_t)place : UINT32_MAX;
+}
+
+/* The map is made at the first member that stands elsewhere: mostly there is none. Without memory
+ * for it they are looked for one by one. */
+static bool objects_equal(const struct json_node *a, const struct json_node *b)
+{
+    struct places places = {.object = b, .count = b->count};
+    bool equal = true;
+    for (uint32_t i = 0; equal && i < a->count; i++) {
+        uint32_t at = i;
+        if (!same_name(&a->members[i], &b->members[i])) {
+            if (!places.map.count && places_init(&places, b, a->count) != 0) places.mapped = false;
+            at = place_of(&places, &a->members[i]);
+        }
+        equal = at != UINT32_MAX &&
+                json_node_equal(json_node_child(a, i), json_node_child(b, at));
+    }
+    map_release(&places.map);
+    return equal;
+}
+
+static int merge_member(struct heap *heap, struct json_node *node, const struct places *places,
+                        const struct json_member *patch)
 {
     const struct kith_str name = {patch->name, patch->name_len};
-    uint32_t at = json_node_find(node, name);
+    uint32_t at = place_of(places, patch);
     if (patch->value.kind == JSON_NULL) {
-        if (at != UINT32_MAX) json_node_remove(heap, node, at);
+        if (at != UINT32_MAX) json_node_drop(heap, node, at);
         return 0;
     }
     if (at == UINT32_MAX) {
@@ -202,11 +282,13 @@ int json_node_merge(struct heap *heap, struct json_node *node, const struct json
         json_node_release(heap, node);
         *node = (struct json_node){.kind = JSON_OBJECT};
     }
-    for (uint32_t i = 0; i < patch->count; i++) {
-        const int rc = merge_member(heap, node, &patch->members[i]);
-        if (rc) return rc;
-    }
-    return 0;
+    struct places places; /* names of a patch differ: who is added is not asked for */
+    int rc = places_init(&places, node, patch->count);
+    for (uint32_t i = 0; rc == 0 && i < patch->count; i++)
+        rc = merge_member(heap, node, &places, &patch->members[i]);
+    map_release(&places.map);
+    json_node_pack(node);
+    return rc;
 }
 
 /* ---- from text ---- */

@@ -73,6 +73,10 @@ KITH_NODISCARD int json_node_put(struct heap *heap, struct json_node *object, st
 KITH_NODISCARD int json_node_append(struct heap *heap, struct json_node *array,
                                     struct json_node *value);
 void json_node_remove(struct heap *heap, struct json_node *container, uint32_t index);
+/* Several at once, so that what stays is moved once: each is dropped, then the container is packed.
+ * In between it has holes and may only be asked for places that have none. */
+void json_node_drop(struct heap *heap, struct json_node *container, uint32_t index);
+void json_node_pack(struct json_node *container);
 /* RFC 7396. On KITH_ENOMEM the node may be half merged: merge into a copy. */
 KITH_NODISCARD int json_node_merge(struct heap *heap, struct json_node *node,
                                    const struct json_node *patch);

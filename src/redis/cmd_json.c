@@ -37,25 +37,36 @@ void json_no_path(struct redis_call *call, struct kith_str path)
 
 /* ---- JSON.GET ---- */
 
+struct getting {
+    struct json_tree *tree;
+    struct json_style style;
+    uint64_t left; /* values that all paths together may look at */
+};
+
 /* One path of a document: an array of what it selects, or one value. False: answered. */
-static bool write_selected(struct redis_call *call, struct json_tree *tree, struct kith_str text,
-                           bool as_array, const struct json_style *style, struct buffer *out)
+static bool write_selected(struct redis_call *call, struct getting *get, struct kith_str text,
+                           bool as_array, struct buffer *out)
 {
     struct json_path path;
     struct json_matches found = {0};
     struct json_node list = {.kind = JSON_ARRAY};
-    if (!json_path_of(call, text, &path) || !json_select(call, tree, &path, &found)) return false;
+    if (!json_path_of(call, text, &path)) return false;
+    int rc = json_path_select_within(&get->tree->root, &path, &get->left, &found);
+    if (rc) {
+        json_select_failed(call, rc);
+        return false;
+    }
     if (!as_array && found.count == 0) {
         json_matches_release(&found);
         json_no_path(call, text);
         return false;
     }
-    int rc = 0; /* the nodes of `list` stay the document's */
+    /* The nodes of `list` stay the document's. */
     list.items = found.count && as_array ? mem_alloc_array(found.count, sizeof *list.items) : NULL;
     if (as_array && found.count && !list.items) rc = KITH_ENOMEM;
     for (size_t i = 0; rc == 0 && as_array && i < found.count; i++)
         list.items[list.count++] = *found.items[i].node;
-    if (rc == 0) json_node_write(as_array ? &list : found.items[0].node, style, out);
+    if (rc == 0) json_node_write(as_array ? &list : found.items[0].node, &get->style, out);
     mem_free(list.items);
     json_matches_release(&found);
     if (rc) call_no_memory(call);
@@ -63,14 +74,15 @@ static bool write_selected(struct redis_call *call, struct json_tree *tree, stru
 }
 
 /* `{"path":value,...}` of several paths. */
-static bool write_paths(struct redis_call *call, struct json_tree *tree, size_t first,
-                        const struct json_style *style, struct buffer *out)
+static bool write_paths(struct redis_call *call, struct getting *get, size_t first,
+                        struct buffer *out)
 {
+    const struct json_style *style = &get->style;
     bool as_array = false;
     for (size_t i = first; i < call->argc; i++)
         as_array = as_array || (call->argv[i].len && call->argv[i].data[0] == '$');
     if (first + 1 == call->argc)
-        return write_selected(call, tree, call->argv[first], as_array, style, out);
+        return write_selected(call, get, call->argv[first], as_array, out);
     buffer_put_u8(out, '{');
     for (size_t i = first; i < call->argc; i++) {
         if (i > first) buffer_put_u8(out, ',');
@@ -79,7 +91,8 @@ static bool write_paths(struct redis_call *call, struct json_tree *tree, size_t 
         json_write_string(out, call->argv[i].data, call->argv[i].len);
         buffer_put_u8(out, ':');
         buffer_put(out, style->space.data, style->space.len);
-        if (!write_selected(call, tree, call->argv[i], as_array, style, out)) return false;
+        if (!write_selected(call, get, call->argv[i], as_array, out)) return false;
+        if (buffer_failed(out)) return true; /* too much already */
     }
     buffer_put(out, style->newline.data, style->newline.len);
     buffer_put_u8(out, '}');
@@ -104,7 +117,7 @@ static size_t read_style(const struct redis_call *call, struct json_style *style
 
 static void run_json_get(struct redis_call *call)
 {
-    struct json_style style;
+    struct getting get = {.left = JSON_PATH_WORK};
     struct buffer out;
     struct entry *entry = call_read(call, call->argv[1], VALUE_JSON);
     if (call->failed) return;
@@ -112,55 +125,67 @@ static void run_json_get(struct redis_call *call)
         resp_null(call->reply);
         return;
     }
-    struct json_tree *tree = entry_value(entry);
-    const size_t first = read_style(call, &style);
+    get.tree = entry_value(entry);
+    const size_t first = read_style(call, &get.style);
     bool done = true;
     buffer_init(&out);
-    if (first == call->argc) json_node_write(&tree->root, &style, &out);
-    else done = write_paths(call, tree, first, &style, &out);
-    if (done && out.len > style.bytes_max)
+    if (first == call->argc) json_node_write(&get.tree->root, &get.style, &out);
+    else done = write_paths(call, &get, first, &out);
+    if (done && out.len > get.style.bytes_max)
         call_error(call, "ERR the text would be longer than proto-max-bulk-len");
     else if (done && buffer_failed(&out)) call_no_memory(call);
     else if (done) resp_bulk(call->reply, out.data, out.len);
     buffer_release(&out);
 }
 
-/* A key that is no document, or lacks the path, is null. */
-static void get_one(struct redis_call *call, struct kith_str key, const struct json_path *path)
+static void put_matches(struct resp *reply, const struct json_matches *found, bool legacy)
+{
+    struct buffer out;
+    buffer_init(&out);
+    if (!legacy) buffer_put_u8(&out, '[');
+    for (size_t i = 0; i < (legacy ? 1 : found->count); i++) {
+        if (i) buffer_put_u8(&out, ',');
+        json_node_write(found->items[i].node, NULL, &out);
+    }
+    if (!legacy) buffer_put_u8(&out, ']');
+    resp_bulk(reply, out.data, out.len);
+    if (buffer_failed(&out)) reply->out->failed = true;
+    buffer_release(&out);
+}
+
+/* A key that is no document, or lacks the path, is null. False: answered. */
+static bool get_one(struct redis_call *call, struct kith_str key, const struct json_path *path,
+                    uint64_t *left, size_t start)
 {
     struct entry *entry = cache_read(call->cache, call->db, key, 0);
     struct json_matches found = {0};
-    struct buffer out;
     if (!entry || entry_type(entry) != VALUE_JSON) {
         resp_null(call->reply);
-        return;
+        return true;
     }
     struct json_tree *tree = entry_value(entry);
-    if (json_path_select(&tree->root, path, path->count, &found) != 0 ||
-        (path->legacy && found.count == 0)) {
+    const int rc = json_path_select_within(&tree->root, path, left, &found);
+    if (rc) {
+        call->reply->out->len = start;
+        json_select_failed(call, rc);
+    } else if (path->legacy && found.count == 0) {
         resp_null(call->reply);
-        json_matches_release(&found);
-        return;
+    } else {
+        put_matches(call->reply, &found, path->legacy);
     }
-    buffer_init(&out);
-    if (!path->legacy) buffer_put_u8(&out, '[');
-    for (size_t i = 0; i < (path->legacy ? 1 : found.count); i++) {
-        if (i) buffer_put_u8(&out, ',');
-        json_node_write(found.items[i].node, NULL, &out);
-    }
-    if (!path->legacy) buffer_put_u8(&out, ']');
-    resp_bulk(call->reply, out.data, out.len);
-    if (buffer_failed(&out)) call->reply->out->failed = true;
-    buffer_release(&out);
     json_matches_release(&found);
+    return rc == 0;
 }
 
 static void run_json_mget(struct redis_call *call)
 {
     struct json_path path;
+    const size_t start = call->reply->out->len;
+    uint64_t left = 4 * (uint64_t)JSON_PATH_WORK; /* many documents */
     if (!json_path_of(call, call->argv[call->argc - 1], &path)) return;
     resp_array(call->reply, call->argc - 2);
-    for (size_t i = 1; i + 1 < call->argc; i++) get_one(call, call->argv[i], &path);
+    for (size_t i = 1; i + 1 < call->argc; i++)
+        if (!get_one(call, call->argv[i], &path, &left, start)) return;
 }
 
 /* ---- about the shape ---- */

@@ -199,7 +199,8 @@ static void trim(struct json_edit *edit, struct json_node *node, int64_t start, 
     if (stop >= count) stop = count - 1;
     for (uint32_t i = node->count; i-- > 0;)
         if ((int64_t)i < start || (int64_t)i > stop)
-            json_node_remove(edit->tree->heap, node, i);
+            json_node_drop(edit->tree->heap, node, i);
+    json_node_pack(node);
 }
 
 void run_json_arrtrim(struct redis_call *call)

@@ -346,8 +346,11 @@ void run_json_del(struct redis_call *call)
     struct json_tree *tree = entry_value(entry);
     if (path.count > 0) {
         if (!json_select(call, tree, &path, &found)) return;
-        for (size_t i = found.count; i-- > 0;)
-            json_node_remove(tree->heap, found.items[i].parent, found.items[i].index);
+        for (size_t i = found.count; i-- > 0;) { /* brothers stand side by side */
+            struct json_node *parent = found.items[i].parent;
+            json_node_drop(tree->heap, parent, found.items[i].index);
+            if (i == 0 || found.items[i - 1].parent != parent) json_node_pack(parent);
+        }
     }
     if (path.count == 0) cache_remove(call->cache, call->db, entry, REMOVED_DELETED);
     if (path.count == 0 || found.count)

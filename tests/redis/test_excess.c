@@ -294,6 +294,92 @@ static void test_sort_by_patterns(void **state)
     redis_free(redis);
 }
 
+/* ---- documents with many members ---- */
+
+enum { MEMBERS = 120000 };
+
+/* {"m000000":0,...}, forwards or backwards; every `keep`th has a value, the others are null. */
+static struct kith_str object(bool down, int keep)
+{
+    struct buffer text;
+    buffer_init(&text);
+    buffer_put_u8(&text, '{');
+    for (int i = 0; i < MEMBERS; i++) {
+        const int n = down ? MEMBERS - 1 - i : i;
+        buffer_printf(&text, "%s\"m%06d\":", i ? "," : "", n);
+        if (n % keep == 0) buffer_printf(&text, "%d", n);
+        else buffer_put(&text, "null", 4);
+    }
+    buffer_put_u8(&text, '}');
+    assert_false(buffer_failed(&text));
+    return (struct kith_str){(const char *)text.data, text.len};
+}
+
+static void test_large_objects(void **state)
+{
+    (void)state;
+    struct redis *redis;
+    struct session *s = door_open_one(&redis);
+    const struct kith_str up = object(false, 1), down = object(true, 1), most = object(true, 2);
+    const struct kith_str key = {"d", 1}, root = {"$", 1}, list = {"$.l", 3};
+    /* The same, in another order. */
+    feed(s, (struct kith_str[]){{"JSON.SET", 8}, key, root, {"{\"l\":[]}", 8}}, 4, "+OK");
+    feed(s, (struct kith_str[]){{"JSON.ARRAPPEND", 14}, key, list, up}, 4, "*1\r\n:1");
+    feed(s, (struct kith_str[]){{"JSON.ARRINDEX", 13}, key, list, down}, 4, "*1\r\n:0");
+    feed(s, (struct kith_str[]){{"JSON.ARRINDEX", 13}, key, list, most}, 4, "*1\r\n:-1");
+    /* Half of the members go, and again as many come. */
+    feed(s, (struct kith_str[]){{"JSON.SET", 8}, key, root, up}, 4, "+OK");
+    feed(s, (struct kith_str[]){{"JSON.MERGE", 10}, key, root, most}, 4, "+OK");
+    EXPECT(s, "JSON.OBJLEN d", ":60000\r\n");
+    EXPECT(s, "JSON.GET d .m000004", "$1\r\n4\r\n");
+    feed(s, (struct kith_str[]){{"JSON.MERGE", 10}, key, root, down}, 4, "+OK");
+    EXPECT(s, "JSON.OBJLEN d", ":120000\r\n");
+    const struct kith_str three = {"$['m000001','m119999','none']", 29};
+    feed(s, (struct kith_str[]){{"JSON.GET", 8}, key, three}, 3, "$10\r\n[119999,1]\r\n");
+    /* Thousands of paths, each a look through all names. */
+    struct kith_str words[3002] = {{"JSON.GET", 8}, key};
+    for (size_t i = 2; i < 3002; i++) words[i] = (struct kith_str){"$.none", 6};
+    feed(s, words, 3002, "-ERR the path looks at too many values");
+    feed(s, words, 102, "$1");
+    words[0] = (struct kith_str){"JSON.MGET", 9};
+    for (size_t i = 2; i < 3001; i++) words[i] = key;
+    feed(s, words, 3002, "-ERR the path looks at too many values");
+    let_go(up);
+    let_go(down);
+    let_go(most);
+    door_close_one(redis, s);
+}
+
+/* Many go from the front of an array, or every other; a union names many. */
+static void test_large_arrays(void **state)
+{
+    (void)state;
+    struct redis *redis;
+    struct session *s = door_open_one(&redis);
+    const struct kith_str zeros = repeated("0,", 500000, "0]"), key = {"d", 1}, root = {"$", 1};
+    const struct kith_str picks = repeated("0,1,", 10000, "2]");
+    struct buffer text, path;
+    buffer_init(&text);
+    buffer_init(&path);
+    buffer_printf(&text, "[%.*s", (int)zeros.len, zeros.data);
+    buffer_printf(&path, "$[%.*s", (int)picks.len, picks.data);
+    const struct kith_str array = {(const char *)text.data, text.len};
+    const struct kith_str many = {(const char *)path.data, path.len};
+    const struct kith_str set[] = {{"JSON.SET", 8}, key, root, array};
+    feed(s, set, 4, "+OK");
+    feed(s, (struct kith_str[]){{"JSON.GET", 8}, key, many}, 3, "$7\r\n[0,0,0]");
+    EXPECT(s, "JSON.DEL d $[0:250000]", ":250000\r\n");
+    EXPECT(s, "JSON.DEL d $[::2]", ":125001\r\n");
+    EXPECT(s, "JSON.ARRLEN d", ":125000\r\n");
+    feed(s, set, 4, "+OK");
+    EXPECT(s, "JSON.ARRTRIM d $ 250000 -1", "*1\r\n:250001\r\n");
+    buffer_release(&path);
+    buffer_release(&text);
+    let_go(picks);
+    let_go(zeros);
+    door_close_one(redis, s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -305,6 +391,8 @@ int main(void)
         cmocka_unit_test(test_a_value_for_each_match),
         cmocka_unit_test(test_far_offsets),
         cmocka_unit_test(test_sort_by_patterns),
+        cmocka_unit_test(test_large_objects),
+        cmocka_unit_test(test_large_arrays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
