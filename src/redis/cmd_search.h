@@ -18,6 +18,13 @@ bool search_params(struct redis_call *call, size_t at, struct query_param *param
 bool search_allowed(struct redis_call *call, const struct search_index *index, bool write);
 /* How long a scan may keep everybody waiting that says no TIMEOUT; what FT.CONFIG tells. */
 #define SEARCH_PATIENCE_MS 5000
+#define SEARCH_TIMEOUT_MS_MAX (INT64_C(86400) * 1000)
+/* TIMEOUT ms at argv[at]; 0: no limit. False: answered. */
+bool search_timeout(struct redis_call *call, size_t at, int64_t *ms);
+void search_set_timeout(struct search_query *query, int64_t ms); /* from now on */
+/* The same for a call whose options are read after the query has run: a TIMEOUT from argv[first]
+ * on. */
+void search_find_timeout(const struct redis_call *call, size_t first, struct search_query *query);
 /* Answers KITH_ETIMEDOUT or KITH_ENOMEM. */
 void search_failed(struct redis_call *call, int rc);
 /* Parses and answers what is wrong; options are nullable. Release the query in every case. */

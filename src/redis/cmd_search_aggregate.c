@@ -152,7 +152,7 @@ static bool run_sort(struct aggregation *run, size_t *at)
             down[column_count] = call_is(call, ++*at, "desc");
         column_count++;
     }
-    search_table_sort(&run->table, columns, down, column_count);
+    if (!done(run, search_table_sort(&run->table, columns, down, column_count))) return false;
     if (*at + 1 < call->argc && call_is(call, *at, "max")) {
         if (!text_integer(call->argv[*at + 1], &most) || most < 0)
             return fail(run, "ERR MAX needs a number");
@@ -226,6 +226,15 @@ static bool add_scores(struct aggregation *run)
     return done(run, rc);
 }
 
+/* It was found before the query ran (search_find_timeout). */
+static bool read_timeout(struct aggregation *run, size_t *at)
+{
+    int64_t ms;
+    if (!search_timeout(run->call, *at, &ms)) return false;
+    *at += 2;
+    return true;
+}
+
 bool search_step(struct aggregation *run, size_t *at)
 {
     struct redis_call *call = run->call;
@@ -243,7 +252,8 @@ bool search_step(struct aggregation *run, size_t *at)
         ++*at;
         return add_scores(run);
     }
-    if (call_is(call, *at, "dialect") || call_is(call, *at, "timeout")) *at += 2;
+    if (call_is(call, *at, "timeout")) return read_timeout(run, at);
+    if (call_is(call, *at, "dialect")) *at += 2;
     else return fail(run, "ERR Unknown argument in FT.AGGREGATE");
     return true;
 }
@@ -452,6 +462,7 @@ static void aggregate(struct aggregation *run, struct search_index *index)
         search_query_release(&query);
         return;
     }
+    search_find_timeout(call, run->first_step, &query);
     int rc = search_query_run(&query, NULL, NULL, &hits);
     if (rc == 0) rc = search_table_init(&run->table, &query, &hits, count_columns(call));
     bool ok = done(run, rc);

@@ -375,7 +375,9 @@ static void search_both(struct hybrid *hybrid, const struct search_index *index)
     if (ok && (texts.knn || texts.distance_count > 1))
         ok = fail(hybrid, "ERR the query of SEARCH in FT.HYBRID has a vector of its own");
     if (ok) {
+        search_find_timeout(call, hybrid->tail, &texts);
         ok = parse_nearest(hybrid, index, &near);
+        if (ok) search_find_timeout(call, hybrid->tail, &near);
         int rc = ok ? search_query_run(&texts, NULL, NULL, &words) : 0;
         if (ok && rc == 0) rc = search_query_run(&near, NULL, NULL, &vectors);
         if (ok && rc == 0) rc = combine(hybrid, &near, &words, &vectors);

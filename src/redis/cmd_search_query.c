@@ -305,7 +305,7 @@ bool search_parse(struct redis_call *call, const struct search_index *index, str
 {
     const int rc = search_query_parse_with(index, text, params, count, options, query);
     query->os = call->redis->os;
-    query->deadline_ns = os_now_ns(query->os) + SEARCH_PATIENCE_MS * INT64_C(1000000);
+    search_set_timeout(query, SEARCH_PATIENCE_MS);
     if (rc == 0) return true;
     if (query->error[0]) call_error(call, query->error);
     else call_no_memory(call);
@@ -348,10 +348,7 @@ static void search_with(struct redis_call *call, const struct search_index *inde
             search_wording_release(&request->wording);
             return;
         }
-        if (request->has_timeout)
-            query.deadline_ns = request->timeout_ms
-                                    ? os_now_ns(query.os) + request->timeout_ms * 1000000
-                                    : 0;
+        if (request->has_timeout) search_set_timeout(&query, request->timeout_ms);
         rc = run(search_of(call->redis), &query, request, found, &hits);
         if (rc == 0 && request->sorted && !hits.paged)
             rc = search_sort_hits(call, &query, request, &hits);

@@ -44,6 +44,7 @@ static int eval_row(struct search_table *table, struct redis_call *call,
                     struct search_formula *formula, size_t row, struct expr_value *out)
 {
     struct expr_run run = {.arena = &table->arena, .names = formula->names};
+    if (search_query_is_late(table->query, row)) return KITH_ETIMEDOUT;
     for (size_t i = 0; i < formula->expr.name_count; i++)
         formula->names[i] = value_of(&table->rows[row]->cells[formula->columns[i]]);
     const int rc = expr_eval(&formula->expr, &run, out);

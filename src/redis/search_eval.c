@@ -298,8 +298,7 @@ static bool test(const struct search_query *query, const struct search_doc *doc,
     return true;
 }
 
-/* Everybody waits meanwhile. Asking for the time is as dear as a small document. */
-static bool is_late(const struct search_query *query, size_t i)
+bool search_query_is_late(const struct search_query *query, size_t i)
 {
     return i % 16 == 0 && query->deadline_ns && os_now_ns(query->os) > query->deadline_ns;
 }
@@ -342,7 +341,7 @@ int search_query_run(struct search_query *query,
     if (!hits.items) return KITH_ENOMEM;
     const size_t knn = query->knn ? (size_t)(query->knn - index->fields) : 0;
     for (size_t i = 0; i < index->count; i++) {
-        if (is_late(query, i)) {
+        if (search_query_is_late(query, i)) {
             search_hits_release(&hits);
             return KITH_ETIMEDOUT;
         }

@@ -24,6 +24,8 @@ static int spread_lists(struct search_table *table, size_t column)
     for (size_t i = 0; rc == 0 && i < table->count; i++) {
         struct search_row *from = table->rows[i];
         const struct search_cell cell = from->cells[column];
+        if (search_query_is_late(table->query, i)) rc = KITH_ETIMEDOUT;
+        if (rc) break;
         if (!cell.list) rows[made++] = from;
         for (size_t j = 0; rc == 0 && cell.list && j < cell.list_count; j++) {
             struct search_row *row = search_row_new(table, from->hit);
@@ -63,6 +65,7 @@ static int collect_groups(struct search_table *table, const size_t *keys, size_t
         }
         next[i] = SIZE_MAX;
         if (buffer_failed(&key)) rc = KITH_ENOMEM;
+        else if (search_query_is_late(table->query, i)) rc = KITH_ETIMEDOUT;
         if (rc) break;
         if (map_get(&places, key.data, key.len, &place)) {
             next[groups[place].last] = i;
@@ -88,6 +91,7 @@ static int make_groups(struct search_table *table, const struct search_group *gr
         for (size_t i = 0; i < key_count; i++)
             rows[g]->cells[i] = table->rows[groups[g].first]->cells[keys[i]];
         for (size_t i = 0; i < reducer_count; i++) {
+            if (search_query_is_late(table->query, g * reducer_count + i)) return KITH_ETIMEDOUT;
             const int rc = search_table_reduce(table, &groups[g], next, &reducers[i],
                                                &rows[g]->cells[key_count + i]);
             if (rc) return rc;

@@ -9,6 +9,33 @@ struct kith_str search_bare(struct kith_str name)
     return name;
 }
 
+/* ---- TIMEOUT ---- */
+
+bool search_timeout(struct redis_call *call, size_t at, int64_t *ms)
+{
+    if (at + 1 < call->argc && text_integer(call->argv[at + 1], ms) && *ms >= 0) {
+        if (*ms > SEARCH_TIMEOUT_MS_MAX) *ms = SEARCH_TIMEOUT_MS_MAX;
+        return true;
+    }
+    call_error(call, "TIMEOUT requires a non negative integer");
+    return false;
+}
+
+void search_set_timeout(struct search_query *query, int64_t ms)
+{
+    query->deadline_ns = ms ? os_now_ns(query->os) + ms * 1000000 : 0;
+}
+
+void search_find_timeout(const struct redis_call *call, size_t first, struct search_query *query)
+{
+    int64_t ms;
+    for (size_t at = first; at + 1 < call->argc; at++)
+        if (call_is(call, at, "timeout") && text_integer(call->argv[at + 1], &ms) && ms >= 0)
+            search_set_timeout(query, ms < SEARCH_TIMEOUT_MS_MAX ? ms : SEARCH_TIMEOUT_MS_MAX);
+}
+
+/* ---- options ---- */
+
 static bool take_list(struct redis_call *call, size_t *at, const struct kith_str **items,
                       size_t *count)
 {
@@ -150,12 +177,8 @@ static bool read_word(struct redis_call *call, size_t *at, struct search_request
             return false;
         }
     } else if (call_is(call, *at, "timeout")) {
-        if (!text_integer(call->argv[*at + 1], &number) || number < 0) {
-            call_error(call, "TIMEOUT requires a non negative integer");
-            return false;
-        }
+        if (!search_timeout(call, *at, &request->timeout_ms)) return false;
         request->has_timeout = true;
-        request->timeout_ms = number < SEARCH_TIMEOUT_MS_MAX ? number : SEARCH_TIMEOUT_MS_MAX;
     }
     *at += 2;
     return true;

@@ -6,7 +6,6 @@
 #include "redis/search_wording.h"
 
 #define SEARCH_FILTERS_MAX 64u
-#define SEARCH_TIMEOUT_MS_MAX (INT64_C(86400) * 1000)
 
 struct search_return {
     struct kith_str name, as;

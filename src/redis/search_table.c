@@ -81,6 +81,7 @@ int search_table_column(struct search_table *table, struct redis_call *call, str
     for (size_t i = 0; rc == 0 && i < table->count; i++) {
         struct search_row *row = table->rows[i];
         struct buffer text;
+        if (search_query_is_late(table->query, i)) return KITH_ETIMEDOUT;
         if (!row->hit) continue;
         buffer_init(&text);
         if (search_value_text(call, table->query, row->hit, name, &text))
@@ -123,6 +124,7 @@ int search_table_load_all(struct search_table *table, struct redis_call *call)
     struct loading loading = {.table = table};
     for (size_t i = 0; loading.rc == 0 && i < table->count; i++) {
         loading.row = table->rows[i];
+        if (search_query_is_late(table->query, i)) return KITH_ETIMEDOUT;
         if (!loading.row->hit) continue;
         const int rc = search_each_field(call, table->query->index, loading.row->hit, load_field,
                                          &loading);
@@ -149,26 +151,31 @@ int search_compare_cells(const struct search_cell *a, const struct search_cell *
 }
 
 struct sort_order {
+    const struct search_query *query;
     const size_t *columns;
     const bool *down;
-    size_t count;
+    size_t count, compared;
+    bool late; /* all are alike then: the sort ends soon */
 };
 
 static int compare_rows(const void *left, const void *right, void *ctx)
 {
     const struct search_row *a = *(struct search_row *const *)left,
                             *b = *(struct search_row *const *)right;
-    const struct sort_order *by = ctx;
+    struct sort_order *by = ctx;
     int order = 0;
+    by->late = by->late || search_query_is_late(by->query, by->compared++);
+    if (by->late) return 0;
     for (size_t i = 0; order == 0 && i < by->count; i++)
         order = search_compare_cells(&a->cells[by->columns[i]], &b->cells[by->columns[i]],
                                      by->down[i]);
     return order;
 }
 
-void search_table_sort(struct search_table *table, const size_t *columns, const bool *down,
-                       size_t count)
+int search_table_sort(struct search_table *table, const size_t *columns, const bool *down,
+                      size_t count)
 {
-    struct sort_order by = {columns, down, count};
+    struct sort_order by = {table->query, columns, down, count, 0, false};
     qsort_r(table->rows, table->count, sizeof *table->rows, compare_rows, &by);
+    return by.late ? KITH_ETIMEDOUT : 0;
 }

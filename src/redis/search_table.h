@@ -1,7 +1,8 @@
 /*
  * The table of an aggregation: rows of texts, by named columns. Rows and texts live in the table's
  * arena; names are borrowed. Grouping is in search_group.c, what a group is reduced to in
- * search_reduce.c, APPLY and FILTER in search_apply.c.
+ * search_reduce.c, APPLY and FILTER in search_apply.c. Every step ends with KITH_ETIMEDOUT when the
+ * query's deadline is over.
  */
 #ifndef KITH_REDIS_SEARCH_TABLE_H
 #define KITH_REDIS_SEARCH_TABLE_H
@@ -62,8 +63,8 @@ KITH_NODISCARD int search_table_group(struct search_table *table, const size_t *
 KITH_NODISCARD int search_table_reduce(struct search_table *table, const struct search_group *group,
                                        const size_t *next, const struct search_reducer *reducer,
                                        struct search_cell *cell);
-void search_table_sort(struct search_table *table, const size_t *columns, const bool *down,
-                       size_t count);
+KITH_NODISCARD int search_table_sort(struct search_table *table, const size_t *columns,
+                                     const bool *down, size_t count);
 int search_compare_cells(const struct search_cell *a, const struct search_cell *b, bool down);
 
 /* The value of the expression as the column `name` of every row; the rows for which it is true.

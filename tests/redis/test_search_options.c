@@ -237,6 +237,26 @@ static void about(void **state)
 }
 
 /* A scan of seconds ends; what it found until then is not shown as the whole. */
+/* A quick query, and steps that take their time. */
+static void patient_steps(struct session *s, struct buffer *out)
+{
+    enum { STEPS = 2000 };
+    static struct kith_str argv[5 + 4 * STEPS] = {
+        {"FT.AGGREGATE", 12}, {"i", 1}, {"*", 1}, {"TIMEOUT", 7}, {"20", 2}};
+    for (size_t i = 5; i < sizeof argv / sizeof *argv; i += 4) {
+        argv[i] = (struct kith_str){"APPLY", 5};
+        argv[i + 1] = (struct kith_str){"upper(@t)", 9};
+        argv[i + 2] = (struct kith_str){"AS", 2};
+        argv[i + 3] = (struct kith_str){"x", 1};
+    }
+    buffer_clear(out);
+    assert_int_equal(session_run(s, argv, sizeof argv / sizeof *argv, out), 0);
+    buffer_put(out, "", 1);
+    assert_string_equal((const char *)out->data, "-Timeout limit was reached\r\n");
+    ASK(s, "FT.AGGREGATE^i^*^TIMEOUT^x", "-TIMEOUT requires a non negative integer\r\n");
+    ASK(s, "FT.AGGREGATE^i^*^TIMEOUT", "-TIMEOUT requires a non negative integer\r\n");
+}
+
 static void patience(void **state)
 {
     (void)state;
@@ -263,6 +283,17 @@ static void patience(void **state)
     assert_int_equal(session_run(s, argv, 5, &out), 0);
     buffer_put(&out, "", 1);
     assert_string_equal((const char *)out.data, "*1\r\n:0\r\n");
+    argv[0] = (struct kith_str){"FT.AGGREGATE", 12};
+    buffer_clear(&out);
+    assert_int_equal(session_run(s, argv, 5, &out), 0);
+    buffer_put(&out, "", 1);
+    assert_string_equal((const char *)out.data, "*1\r\n:0\r\n");
+    argv[4] = (struct kith_str){"1", 1};
+    buffer_clear(&out);
+    assert_int_equal(session_run(s, argv, 5, &out), 0);
+    buffer_put(&out, "", 1);
+    assert_string_equal((const char *)out.data, "-Timeout limit was reached\r\n");
+    patient_steps(s, &out);
     buffer_release(&query);
     buffer_release(&out);
     session_close_local(s);
