@@ -13,6 +13,7 @@
 #define BATCH_WORDS 192u
 #define QUICK_BYTES 65536u /* of a line */
 #define QUICK_BATCHES 16u  /* at a time, on a loop */
+#define UNKNOWN_LINE_MAX 16384u /* of a client without a password where one is wanted */
 
 struct batch {
     struct line_words words;
@@ -79,9 +80,11 @@ static bool take_line(struct line_conn *conn, struct batch *batch, const uint8_t
 static size_t collect(struct line_conn *conn, struct batch *batch, const uint8_t *data, size_t len,
                       bool last)
 {
-    size_t at = 0, line_len, used;
+    const size_t most = conn->authenticated ? LINE_BYTES_MAX : UNKNOWN_LINE_MAX;
+    size_t at = 0, line_len = 0, used;
     while (at < len && batch->count < BATCH_REQUESTS && batch->words.count < BATCH_WORDS) {
-        const enum line_found found = line_find(data + at, len - at, &line_len, &used);
+        enum line_found found = line_find(data + at, len - at, &line_len, &used);
+        if ((found == LINE_PARTIAL ? len - at : line_len) > most) found = LINE_TOO_LONG;
         if (found == LINE_TOO_LONG) batch->end = LINE_END_CLOSE;
         if (found == LINE_PARTIAL && last) line_len = used = len - at;
         if (found == LINE_TOO_LONG || (found == LINE_PARTIAL && !last)) break;

@@ -189,6 +189,59 @@ static void passwords(void **state)
     assert_int_equal(line_auth_delay_ms(1000), 10000);
 }
 
+/* Sends so many times what is sent until the server hangs up; how much it took. */
+static size_t pour(int fd, const char *piece, size_t times)
+{
+    size_t sent = 0;
+    const struct timeval patience = { .tv_sec = 10 };
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience), 0);
+    for (size_t i = 0; i < times; i++) {
+        const ssize_t took = send(fd, piece, strlen(piece), MSG_NOSIGNAL);
+        if (took <= 0) break;
+        sent += (size_t)took;
+    }
+    return sent;
+}
+
+/* Who has no password yet gets lines of 16 KiB, and 64 KiB of answers that he does not read. */
+static void strangers(void **state)
+{
+    (void)state;
+    static char line[20001];
+    memset(line, 'x', sizeof line - 1);
+    for (size_t i = 0; i < 2; i++) {
+        struct service service;
+        struct line_opts opts = modes[i];
+        opts.password = "secret";
+        start(&service, &opts);
+        char text[16300];
+        (void)snprintf(text, sizeof text, "GET %.16000s\n", line);
+        talk(&service, text, "ERROR authentication required\n");
+        for (size_t whole = 0; whole < 2; whole++) {
+            const int fd = dial(&service);
+            put(fd, "GET a\n");
+            put(fd, line);
+            if (whole) put(fd, "\n");
+            expect(fd, "ERROR authentication required\n");
+            expect_end(fd);
+            const int known = dial(&service);
+            put(known, "AUTH secret\nGET ");
+            expect(known, "OK authenticated\n");
+            put(known, line);
+            put(known, "\n");
+            expect(known, "NULL\n");
+            close(known);
+        }
+        const int fd = dial(&service), small = 4096;
+        assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
+        (void)snprintf(text, sizeof text, "%s", "");
+        for (size_t j = 0; j < 1000; j++) memcpy(text + 6 * j, "GET a\n", 7);
+        assert_true(pour(fd, text, 20000) < (size_t)60 << 20); /* 120 MB, and 600 MB of answers */
+        close(fd);
+        stop(&service);
+    }
+}
+
 /* What comes slowly does not restart the clock, nor do empty lines. */
 static void idle_clock(void **state)
 {
@@ -293,6 +346,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_modes), cmocka_unit_test(long_pipelines),
+        cmocka_unit_test(strangers),
         cmocka_unit_test(passwords),  cmocka_unit_test(idle_clock),
         cmocka_unit_test(counters),   cmocka_unit_test(no_way_around),
         cmocka_unit_test(workers_keep_the_order), cmocka_unit_test(loops_do_not_wait),
