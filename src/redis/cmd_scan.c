@@ -4,6 +4,7 @@
 #include "redis/cmd_key.h"
 #include "redis/member_args.h"
 #include "redis/redis_internal.h"
+#include "redis/search_index.h"
 
 enum {
     SCAN_STEPS_PER_KEY = 10, /* of COUNT: over empty buckets a call ends, too */
@@ -140,13 +141,28 @@ static void changed_databases(struct redis_call *call)
     call->redis->dirty++;
 }
 
+static void finish_flush(struct redis_call *call, void *ctx)
+{
+    search_flush_free(call->redis, ctx);
+    resp_ok(call->reply);
+}
+
+/* Search indexes are of database 0. */
+static void flushed(struct redis_call *call, bool first)
+{
+    struct search_flush *flush = first ? search_flush(call->redis) : NULL;
+    changed_databases(call);
+    if (!flush) resp_ok(call->reply);
+    else if (!call_offload(call, search_flush_run, finish_flush, flush))
+        search_flush_free(call->redis, flush); /* the collections go with the next start */
+}
+
 void run_flushdb(struct redis_call *call)
 {
     bool in_background;
     if (!flush_option(call, &in_background)) return;
     flush_one(call, call->db, in_background);
-    changed_databases(call);
-    resp_ok(call->reply);
+    flushed(call, call->db == 0);
 }
 
 void run_flushall(struct redis_call *call)
@@ -155,8 +171,7 @@ void run_flushall(struct redis_call *call)
     if (!flush_option(call, &in_background)) return;
     for (unsigned db = 0; db < cache_databases(call->cache); db++)
         flush_one(call, db, in_background);
-    changed_databases(call);
-    resp_ok(call->reply);
+    flushed(call, true);
 }
 
 void run_swapdb(struct redis_call *call)

@@ -14,6 +14,7 @@
 #include "model/limits.h"
 #include "redis/cmd_search.h"
 #include "redis/search_derived.h"
+#include "redis/search_lexicon.h"
 #include "redis/search_translate.h"
 
 /* ---- FT.CREATE ---- */
@@ -165,6 +166,64 @@ void search_drop(struct redis_call *call, struct search_index *index)
     search_derived_unref(job->derived);
     mem_free(job->name);
     mem_free(job);
+}
+
+/* ---- FLUSHALL ---- */
+
+struct search_flush {
+    struct drop_job *jobs; /* owns */
+    size_t count;
+};
+
+/* False: the collection goes with the next start. */
+static bool note_drop(struct redis *redis, struct search_index *index, struct drop_job *job)
+{
+    struct map *making = &search_of(redis)->making;
+    *job = (struct drop_job){.os = redis->os, .db = redis->db, .derived = index->derived,
+                             .name = mem_strdup(index->name)};
+    if (job->name && map_put(making, job->name, strlen(job->name), 1) == 0) {
+        job->derived->refs++;
+        return true;
+    }
+    mem_free(job->name);
+    return false;
+}
+
+struct search_flush *search_flush(struct redis *redis)
+{
+    struct search *search = search_of(redis);
+    struct search_flush *flush = NULL;
+    size_t count = 0;
+    for (const struct search_index *at = search ? search->indexes : NULL; at; at = at->next)
+        count += at->derived != NULL;
+    if (count) flush = mem_zalloc(sizeof *flush);
+    if (flush) flush->jobs = mem_alloc_array(count, sizeof *flush->jobs);
+    while (search && search->indexes) {
+        struct search_index *index = search->indexes;
+        if (index->derived && flush && flush->jobs)
+            flush->count += note_drop(redis, index, &flush->jobs[flush->count]);
+        search_unlink(redis, index);
+    }
+    if (search) search_lexicon_free(&search->dictionaries);
+    return flush;
+}
+
+void search_flush_run(void *flush)
+{
+    const struct search_flush *all = flush;
+    for (size_t i = 0; i < all->count; i++) drop_collection(&all->jobs[i]);
+}
+
+void search_flush_free(struct redis *redis, struct search_flush *flush)
+{
+    for (size_t i = 0; i < flush->count; i++) {
+        struct drop_job *job = &flush->jobs[i];
+        (void)map_remove(&search_of(redis)->making, job->name, strlen(job->name));
+        search_derived_unref(job->derived);
+        mem_free(job->name);
+    }
+    mem_free(flush->jobs);
+    mem_free(flush);
 }
 
 /* ---- FT.SEARCH ---- */

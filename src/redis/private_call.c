@@ -9,6 +9,7 @@
 #include "redis/acl.h"
 #include "redis/redis_internal.h"
 #include "redis/search_guard.h"
+#include "redis/search_index.h"
 #include "redis/slowlog.h"
 
 #define LINE_BYTES 64u /* of the processor's cache */
@@ -121,6 +122,11 @@ const char *private_run(struct session *session, struct command_entry *entry,
 
 void private_flushed(struct redis_call *call)
 {
+    struct search_flush *flush = search_flush(call->redis);
+    if (flush) { /* rare, and nobody here can wait: under the lock */
+        search_flush_run(flush);
+        search_flush_free(call->redis, flush);
+    }
     call->changes++;
     call->redis->dirty++;
 }

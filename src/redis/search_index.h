@@ -153,6 +153,13 @@ struct search {
 
 int search_init(struct redis *redis);
 void search_release(struct redis *redis);
+/* Database 0 was emptied: all indexes go, with their aliases and cursors, and all dictionaries. What
+ * is left is to drop the collections of the indexes, without the keyspace lock if possible; NULL:
+ * there are none. */
+struct search_flush;
+struct search_flush *search_flush(struct redis *redis);
+void search_flush_run(void *flush); /* of call_offload: no lock is needed */
+void search_flush_free(struct redis *redis, struct search_flush *flush); /* under the lock */
 static inline struct search *search_of(struct redis *redis) { return redis->indexed_ctx; }
 
 /* By name or alias; NULL. */

@@ -85,8 +85,20 @@ static void follows(void **state)
     EXPECT(s, "HSET d:4 n text", ":1\r\n"); /* unusable: left out, counted */
     keys_are(s, "*", "2");
     assert_non_null(strstr(ask(s, "FT.INFO^i", 0, 0), "hash_indexing_failures\r\n:"));
+    EXPECT(s, "SELECT 1", "+OK\r\n");
+    EXPECT(s, "FLUSHDB", "+OK\r\n");
+    EXPECT(s, "SELECT 0", "+OK\r\n");
+    keys_are(s, "*", "2");
+    ASK(s, "FT.ALIASADD^a^i", "+OK\r\n");
+    ASK(s, "FT.DICTADD^words^one", ":1\r\n");
     EXPECT(s, "FLUSHALL", "+OK\r\n");
-    keys_are(s, "*", "");
+    ASK(s, "FT._LIST", "*0\r\n");
+    ASK(s, "FT.SEARCH^a^*", "-a: no such index\r\n");
+    ASK_HAS(s, "FT.DICTDUMP^words", "-");
+    fill(s);
+    keys_are(s, "*", "1 2 3");
+    EXPECT(s, "FLUSHDB", "+OK\r\n");
+    ASK(s, "FT._LIST", "*0\r\n");
     session_close_local(s);
     redis_free(redis);
 }

@@ -223,7 +223,7 @@ static void follows(void **state)
     EXPECT(s, "HSET d:5 user x", "+QUEUED\r\n");
     (void)door_reply(s, "EXEC");
     assert_int_equal(rows_of(&at, "i", "array_contains(user, \"x\")"), 2);
-    EXPECT(s, "FLUSHALL", "+OK\r\n");
+    EXPECT(s, "DEL d:4 d:5 elsewhere other", ":4\r\n");
     EXPECT(s, "HSET d:6 user x", ":1\r\n");
     assert_int_equal(rows_of(&at, "i", NULL), 1);
     /* more fields: a new collection by the same name */
@@ -267,6 +267,16 @@ static void restarts(void **state)
     assert_int_equal(rows_of(&at, "i", "array_contains(user, \"bob\")"), 1);
     assert_int_equal(rows_of(&at, "gone", NULL), UINT64_MAX);
     assert_false(owner_is_redis(at.db, NULL, "never"));
+    /* FLUSHALL takes indexes, and what other doors made stays */
+    make(&at, false);
+    ASK(at.s, "FLUSHALL", "+OK\r\n");
+    ASK(at.s, "FT._LIST", "*1\r\n$1\r\nc\r\n");
+    assert_int_equal(rows_of(&at, "i", NULL), UINT64_MAX);
+    assert_false(owner_is_redis(at.db, NULL, "i"));
+    ASK(at.s, "FT.CREATE^j^SCHEMA^user^TAG", "+OK\r\n");
+    close_redis(&at);
+    open_redis(&at);
+    ASK(at.s, "FT._LIST", "*2\r\n$1\r\nj\r\n$1\r\nc\r\n");
     close_place(&at);
 }
 
