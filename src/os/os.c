@@ -185,9 +185,14 @@ int64_t os_now_ns(const struct os *os)
     return os->ops->now_ns ? os->ops->now_ns(os) : 1000 * os->ops->now_us(os);
 }
 
+int64_t os_wall_us(const struct os *os)
+{
+    return os->ops->wall_us(os);
+}
+
 int64_t os_wall_ms(const struct os *os)
 {
-    return os->ops->wall_ms(os);
+    return os_wall_us(os) / 1000;
 }
 
 void os_random(const struct os *os, void *buf, size_t len)

@@ -112,6 +112,7 @@ void os_lazy_pages_free(void *ptr, size_t len);
 int64_t os_now_us(const struct os *os);   /* monotonic */
 int64_t os_now_ns(const struct os *os);   /* the same clock, as finely as it counts; to measure */
 int64_t os_wall_ms(const struct os *os);  /* Unix time */
+int64_t os_wall_us(const struct os *os);
 void os_random(const struct os *os, void *buf, size_t len);
 void os_sleep_us(const struct os *os, int64_t us);
 unsigned os_cpu_count(const struct os *os);

@@ -240,9 +240,9 @@ static int64_t fault_now_us(const struct os *os)
     return os_now_us(inner_of(os));
 }
 
-static int64_t fault_wall_ms(const struct os *os)
+static int64_t fault_wall_us(const struct os *os)
 {
-    return os_wall_ms(inner_of(os));
+    return os_wall_us(inner_of(os));
 }
 
 static void fault_random(const struct os *os, void *buf, size_t len)
@@ -319,7 +319,7 @@ static const struct os_ops fault_ops = {
     .pages_alloc = fault_pages_alloc,
     .pages_free = fault_pages_free,
     .now_us = fault_now_us,
-    .wall_ms = fault_wall_ms,
+    .wall_us = fault_wall_us,
     .random = fault_random,
     .sleep_us = fault_sleep_us,
     .cpu_count = fault_cpu_count,

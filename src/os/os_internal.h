@@ -60,7 +60,7 @@ struct os_ops {
 
     int64_t (*now_us)(const struct os *os);
     int64_t (*now_ns)(const struct os *os); /* nullable: the clock counts microseconds */
-    int64_t (*wall_ms)(const struct os *os);
+    int64_t (*wall_us)(const struct os *os);
     void (*random)(const struct os *os, void *buf, size_t len);
     void (*sleep_us)(const struct os *os, int64_t us);
     unsigned (*cpu_count)(const struct os *os);

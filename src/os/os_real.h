@@ -49,7 +49,7 @@ void real_pages_free(const struct os *os, void *ptr, size_t len);
 
 int64_t real_now_us(const struct os *os);
 int64_t real_now_ns(const struct os *os);
-int64_t real_wall_ms(const struct os *os);
+int64_t real_wall_us(const struct os *os);
 void real_random(const struct os *os, void *buf, size_t len);
 void real_sleep_us(const struct os *os, int64_t us);
 unsigned real_cpu_count(const struct os *os);

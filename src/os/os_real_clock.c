@@ -29,12 +29,12 @@ int64_t real_now_ns(const struct os *os)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-int64_t real_wall_ms(const struct os *os)
+int64_t real_wall_us(const struct os *os)
 {
     (void)os;
     struct timespec now;
     (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
 /* With these flags getrandom fails only when interrupted; going on with weak bytes after any

@@ -29,9 +29,9 @@ static int64_t sim_now_us(const struct os *os)
     return now;
 }
 
-static int64_t sim_wall_ms(const struct os *os)
+static int64_t sim_wall_us(const struct os *os)
 {
-    return WALL_START_MS + sim_now_us(os) / 1000;
+    return WALL_START_MS * 1000 + sim_now_us(os);
 }
 
 static void sim_random(const struct os *os, void *buf, size_t len)
@@ -90,7 +90,7 @@ static const struct os_ops sim_ops = {
     .pages_alloc = real_pages_alloc,
     .pages_free = real_pages_free,
     .now_us = sim_now_us,
-    .wall_ms = sim_wall_ms,
+    .wall_us = sim_wall_us,
     .random = sim_random,
     .sleep_us = sim_sleep_us,
     .cpu_count = sim_cpu_count,

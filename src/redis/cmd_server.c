@@ -8,10 +8,10 @@
 
 static void run_time(struct redis_call *call)
 {
-    const int64_t ms = os_wall_ms(call->redis->os);
+    const int64_t us = os_wall_us(call->redis->os);
     resp_array(call->reply, 2);
-    resp_bulk_integer(call->reply, ms / 1000);
-    resp_bulk_integer(call->reply, ms % 1000 * 1000);
+    resp_bulk_integer(call->reply, us / 1000000);
+    resp_bulk_integer(call->reply, us % 1000000);
 }
 
 static void run_role(struct redis_call *call)

@@ -2,6 +2,9 @@
  * CONFIG, CLIENT, COMMAND, INFO, SLOWLOG, MEMORY and the small commands of a server.
  */
 #include "redis/door.h"
+
+#include <stdlib.h>
+
 #include "redis/session.h"
 
 static int setup(void **state)
@@ -108,6 +111,21 @@ static void test_commands(void **state)
     EXPECT_HAS(s, "COMMAND DOCS get", "*2\r\n$3\r\nget\r\n*8\r\n");
 }
 
+/* TIME tells microseconds: not all of a hundred are whole milliseconds. */
+static void test_microseconds(void **state)
+{
+    struct session *s = *state;
+    size_t whole = 0;
+    for (size_t i = 0; i < 100; i++) {
+        const char *text = door_reply(s, "TIME"), *last = strstr(text, "\r\n$");
+        last = last ? strstr(last + 3, "\r\n$") : NULL;
+        last = last ? strstr(last + 3, "\r\n") : NULL;
+        assert_non_null(last);
+        whole += strtol(last + 2, NULL, 10) % 1000 == 0;
+    }
+    assert_true(whole < 50);
+}
+
 static void test_server(void **state)
 {
     struct session *s = *state;
@@ -153,7 +171,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_config),   TEST(test_config_errors), TEST(test_clients),
-        TEST(test_commands), TEST(test_server),        TEST(test_slowlog),
+        TEST(test_commands), TEST(test_microseconds), TEST(test_server),
+        TEST(test_slowlog),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
