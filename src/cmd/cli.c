@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/alloc.h"
 #include "cmd/cmd.h"
@@ -101,6 +102,12 @@ static int dial(struct cli *cli)
 
 /* ---- RESP ---- */
 
+/* A server that does as it is told has no answer but the end of the connection. */
+static bool ends_server(const struct kith_str *words, size_t count)
+{
+    return count && words[0].len == 8 && strncasecmp(words[0].data, "shutdown", 8) == 0;
+}
+
 static int ask_resp(struct cli *cli, const struct kith_str *words, size_t count)
 {
     struct kith_error err = { 0 };
@@ -109,6 +116,10 @@ static int ask_resp(struct cli *cli, const struct kith_str *words, size_t count)
     put_words(&out, words, count);
     int rc = buffer_failed(&out) ? error_set(&err, KITH_ENOMEM, "no memory") : 0;
     if (rc == 0) rc = cli_exchange(cli, out.data, out.len, resp_is_whole, &err);
+    if (rc == KITH_ECLOSED && ends_server(words, count)) {
+        buffer_release(&out);
+        return CMD_OK;
+    }
     buffer_clear(&out);
     const size_t len = rc ? 0 : client_reply_bytes(cli->in.data, cli->in.len);
     if (rc == 0 && len == SIZE_MAX) rc = error_set(&err, KITH_EIO, "the reply is not RESP");

@@ -32,22 +32,23 @@ static void read_addresses(struct redis_door *door)
 
 enum { CLIENTS_NEED_NONE, CLIENTS_NEED_ONE, CLIENTS_MAY_HAVE_ONE }; /* tls-auth-clients */
 
-/* A certificate that a client may have but need not has no use here, so none is asked for. */
 static int settle_tls(struct redis_door *door, struct kith_error *err)
 {
     const struct redis_settings *settings = &door->settings;
-    const bool need = settings->tls_auth_clients == CLIENTS_NEED_ONE;
+    const bool ask = settings->tls_auth_clients != CLIENTS_NEED_NONE;
     const char *why = NULL;
     if (!settings->tls_port) return 0;
     if (!settings->tls_cert || !settings->tls_key)
         why = "tls-port needs tls-cert-file and tls-key-file";
-    else if (need && !settings->tls_ca)
+    else if (ask && !settings->tls_ca)
         why = "tls-auth-clients needs tls-ca-cert-file; 'tls-auth-clients no' asks for no "
               "certificates of clients";
     if (why) return error_set_at(err, KITH_EINVAL, SIZE_MAX, "%s", why);
     door->tls = (struct net_tls){.cert_path = settings->tls_cert,
                                  .key_path = settings->tls_key,
-                                 .client_ca_path = need ? settings->tls_ca : NULL};
+                                 .client_ca_path = ask ? settings->tls_ca : NULL,
+                                 .client_optional =
+                                     settings->tls_auth_clients == CLIENTS_MAY_HAVE_ONE};
     return 0;
 }
 

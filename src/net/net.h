@@ -48,6 +48,7 @@ struct net_door { /* a port and what answers there */
 struct net_tls {
     const char *cert_path, *key_path;
     const char *client_ca_path; /* NULL: clients need no certificate */
+    bool client_optional;       /* who shows none is let in, who shows a wrong one is not */
 };
 
 struct net_limits { /* 0: the default */

@@ -72,7 +72,8 @@ static int load(struct tls_context *context, SSL_CTX *ssl, struct kith_error *er
         return rc == KITH_EINVAL
                    ? say(err, "certificates of clients' authority", files->client_ca_path)
                    : rc;
-    SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    const int needed = files->client_optional ? 0 : SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+    SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER | needed, NULL);
     return 0;
 }
 

@@ -226,6 +226,44 @@ static void test_strangers(void **state)
     (void)close(fd);
 }
 
+/* Who does not read what he is told may leave 64 KiB of it, without the password. */
+static void test_stranger_who_does_not_read(void **state)
+{
+    (void)state;
+    struct server server;
+    char text[6001];
+    start(&server, "requirepass secret\n");
+    const int fd = dial(&server), small = 4096;
+    const struct timeval patience = {.tv_sec = 10};
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    for (size_t i = 0; i < 1000; i++) memcpy(text + 6 * i, "PING\r\n", 7);
+    size_t sent = 0;
+    for (ssize_t took = 1; took > 0 && sent < (size_t)120 << 20;) {
+        took = send(fd, text, 6000, MSG_NOSIGNAL);
+        if (took > 0) sent += (size_t)took;
+    }
+    assert_true(sent < (size_t)60 << 20);
+    (void)close(fd);
+    assert_int_equal(stop(&server, SIGTERM), 0);
+}
+
+/* The end of the connection is what SHUTDOWN answers: no error for kith cli. */
+static void test_shutdown_by_cli(void **state)
+{
+    (void)state;
+    struct server server;
+    char line[800], said[256] = "";
+    start(&server, "");
+    (void)snprintf(line, sizeof line, "%s cli -p %u SHUTDOWN NOSAVE 2>&1", program, server.port);
+    FILE *out = popen(line, "r");
+    assert_non_null(out);
+    said[fread(said, 1, sizeof said - 1, out)] = 0;
+    assert_int_equal(pclose(out), 0);
+    assert_string_equal(said, "");
+    assert_int_equal(stop(&server, 0), 0);
+}
+
 static void test_kill(void **state)
 {
     (void)state;
@@ -354,7 +392,8 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_pieces), TEST(test_large), TEST(test_strangers), TEST(test_kill),
+        TEST(test_pieces), TEST(test_large), TEST(test_strangers),
+        TEST(test_stranger_who_does_not_read), TEST(test_shutdown_by_cli), TEST(test_kill),
         TEST(test_begin_late), TEST(test_save_late), TEST(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

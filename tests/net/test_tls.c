@@ -28,7 +28,9 @@ struct secure {
     struct hostile hostile;
 };
 
-static struct secure *secure_open(bool mutual, unsigned handshake_timeout_s)
+enum clients { ANY, MUTUAL, OPTIONAL };
+
+static struct secure *secure_open(enum clients clients, unsigned handshake_timeout_s)
 {
     struct secure *secure = test_calloc(1, sizeof *secure);
     (void)snprintf(secure->dir, sizeof secure->dir, "/tmp/kith-tls-XXXXXX");
@@ -43,7 +45,8 @@ static struct secure *secure_open(bool mutual, unsigned handshake_timeout_s)
     certificate_write(&secure->server, secure->cert, secure->key);
     certificate_write(&secure->authority, secure->ca, NULL);
     secure->tls = (struct net_tls){ .cert_path = secure->cert, .key_path = secure->key,
-                                    .client_ca_path = mutual ? secure->ca : NULL };
+                                    .client_ca_path = clients ? secure->ca : NULL,
+                                    .client_optional = clients == OPTIONAL };
     secure->hostile.door.tls = &secure->tls;
     (void)hostile_start(&secure->hostile,
                         (struct net_limits){ .handshake_timeout_s = handshake_timeout_s });
@@ -122,7 +125,7 @@ static pid_t feed_pipe(const char *from, const char *pipe)
 static void test_pipes(void **state)
 {
     (void)state;
-    struct secure *secure = secure_open(false, 10);
+    struct secure *secure = secure_open(ANY, 10);
     struct kith_error err = { 0 };
     struct tls_context *doors[3] = { NULL };
     char cert[112], key[112];
@@ -155,7 +158,7 @@ static void test_mutual(void **state)
 {
     (void)state;
     char name[64];
-    struct secure *secure = secure_open(true, 10);
+    struct secure *secure = secure_open(MUTUAL, 10);
     ask(secure, &secure->client, 0, name, sizeof name);
     assert_string_equal(name, "first");
     ask(secure, NULL, 0, name, sizeof name);
@@ -171,6 +174,24 @@ static void test_mutual(void **state)
     secure_close(secure);
 }
 
+/* Who shows no certificate is let in, who shows one has to be known. */
+static void test_optional(void **state)
+{
+    (void)state;
+    char name[64];
+    struct secure *secure = secure_open(OPTIONAL, 10);
+    static const int versions[] = { 0, TLS1_2_VERSION };
+    for (size_t i = 0; i < 2; i++) {
+        ask(secure, &secure->client, versions[i], name, sizeof name);
+        assert_string_equal(name, "first");
+        ask(secure, NULL, versions[i], name, sizeof name);
+        assert_string_equal(name, "first");
+        ask(secure, &secure->stranger, versions[i], name, sizeof name);
+        assert_string_equal(name, "");
+    }
+    secure_close(secure);
+}
+
 /* New files count for new connections; files that do not fit each other leave the old ones. */
 static void test_reload(void **state)
 {
@@ -178,7 +199,7 @@ static void test_reload(void **state)
     char name[64];
     struct kith_error err = { 0 };
     struct certificate second;
-    struct secure *secure = secure_open(false, 10);
+    struct secure *secure = secure_open(ANY, 10);
     ask(secure, NULL, 0, name, sizeof name);
     assert_string_equal(name, "first");
     certificate_make(&second, "second", &secure->authority);
@@ -206,7 +227,7 @@ static void test_handshakes(void **state)
     enum { COUNT = 50 };
     int fds[COUNT];
     char name[64], text[256];
-    struct secure *secure = secure_open(false, 1);
+    struct secure *secure = secure_open(ANY, 1);
     for (int i = 0; i < COUNT; i++) {
         fds[i] = hostile_dial(secure->hostile.port);
         if (i % 2) assert_true(hostile_send(fds[i], hello, sizeof hello - 1));
@@ -228,6 +249,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pipes),
         cmocka_unit_test(test_mutual),
+        cmocka_unit_test(test_optional),
         cmocka_unit_test(test_reload),
         cmocka_unit_test(test_handshakes),
     };
