@@ -29,7 +29,10 @@ struct map_slot {
 
 static _Atomic uint64_t process_seed; /* 0 where nobody set it: a simulation, which must repeat */
 
-void map_set_seed(uint64_t seed) { atomic_store_explicit(&process_seed, seed, memory_order_relaxed); }
+void map_set_seed(uint64_t seed)
+{
+    atomic_store_explicit(&process_seed, seed, memory_order_relaxed);
+}
 
 uint64_t map_seed(void) { return atomic_load_explicit(&process_seed, memory_order_relaxed); }
 
@@ -103,7 +106,8 @@ int map_put(struct map *map, const void *key, size_t len, uintptr_t value)
 bool map_get(const struct map *map, const void *key, size_t len, uintptr_t *value)
 {
     if (map->count == 0) return false;
-    const struct map_slot *slot = &map->slots[find_slot(map, hash64(key, len, map->seed), key, len)];
+    const uint64_t hash = hash64(key, len, map->seed);
+    const struct map_slot *slot = &map->slots[find_slot(map, hash, key, len)];
     if (!slot->key) return false;
     if (value) *value = slot->value;
     return true;

@@ -258,6 +258,10 @@ static int read_index_option(struct schema_reader *in)
     if (reads(in, "maxtextfields") || reads(in, "nooffsets") || reads(in, "nohl") ||
         reads(in, "nofields")) /* nothing is left out to save space */
         return 1;
+    if (reads(in, "indexall")) { /* every document is looked at in any case */
+        if (reads(in, "enable") || reads(in, "disable")) return 1;
+        return refuse(in, "INDEXALL is ENABLE or DISABLE") - 1;
+    }
     if (reads(in, "nofreqs")) return in->index->no_freqs = true;
     if (reads(in, "skipinitialscan")) return in->index->skip_scan = true;
     if (in->at + 1 < in->count) return read_index_value(in);

@@ -214,7 +214,8 @@ static bool take_text(struct sort *sort, struct kith_str text, struct kith_str *
 static void look_up_failed(struct sort *sort)
 {
     if (sort->call->failed) return;
-    if (sort->full) call_error(sort->call, "ERR patterns of SORT give more than proto-max-bulk-len");
+    if (sort->full)
+        call_error(sort->call, "ERR patterns of SORT give more than proto-max-bulk-len");
     else call_no_memory(sort->call);
 }
 

@@ -125,9 +125,9 @@ void call_syntax_error(struct redis_call *call);
 void call_arity_error(struct redis_call *call);
 void call_no_memory(struct redis_call *call); /* KITH_ENOMEM */
 
-/* Before a command makes much of little, as a value for each match of a path: may the keys grow by so
- * many bytes at once? False, and the error was answered: that is more than proto-max-bulk-len, or
- * takes them above maxmemory by more than an eighth. A replay is never refused. */
+/* Before a command makes much of little, as a value for each match of a path: may the keys grow by
+ * so many bytes at once? False, and the error was answered: that is more than proto-max-bulk-len,
+ * or takes them above maxmemory by more than an eighth. A replay is never refused. */
 bool call_may_grow(struct redis_call *call, size_t bytes);
 
 /* ---- changes ---- */

@@ -153,9 +153,9 @@ struct search {
 
 int search_init(struct redis *redis);
 void search_release(struct redis *redis);
-/* Database 0 was emptied: all indexes go, with their aliases and cursors, and all dictionaries. What
- * is left is to drop the collections of the indexes, without the keyspace lock if possible; NULL:
- * there are none. */
+/* Database 0 was emptied: all indexes go, with their aliases and cursors, and all dictionaries.
+ * What is left is to drop the collections of the indexes, without the keyspace lock if possible;
+ * NULL: there are none. */
 struct search_flush;
 struct search_flush *search_flush(struct redis *redis);
 void search_flush_run(void *flush); /* of call_offload: no lock is needed */

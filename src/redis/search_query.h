@@ -139,8 +139,8 @@ struct search_hits {
     bool paged;     /* they are one page of `total`, in the order that was asked for */
     uint64_t total; /* paged only */
 };
-/* Everybody waits meanwhile: true after the deadline. The clock is read at every 16th i, for that is
- * as dear as a small document. */
+/* Everybody waits meanwhile: true after the deadline. The clock is read at every 16th i, for that
+ * is as dear as a small document. */
 bool search_query_is_late(const struct search_query *query, size_t i);
 /* Everything that matches; of a KNN query the k nearest, nearest first; otherwise by score, best
  * first, then by key. accept is nullable. */

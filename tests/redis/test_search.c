@@ -366,7 +366,25 @@ static void chosen_documents(void **state)
     ASK(s, "FT.CREATE^never^PREFIX^1^d:^SKIPINITIALSCAN^SCHEMA^n^NUMERIC", "+OK\r\n");
     ASK(s, "FT.SEARCH^never^*^NOCONTENT", "*1\r\n:0\r\n");
     assert_int_equal(ask(s, "FT.CREATE^bad^FILTER^@n >^SCHEMA^n^NUMERIC", 0, 0)[0], '-');
-    assert_int_equal(ask(s, "FT.CREATE^bad^TEMPORARY^5^SCHEMA^n^NUMERIC", 0, 0)[0], '-');
+    static const char *const refused[][2] = {
+        {"TEMPORARY^5^SCHEMA^n^NUMERIC", "TEMPORARY"},
+        {"SCHEMA^t^TEXT^PHONETIC^dm:en", "PHONETIC"},
+        {"SCHEMA^g^GEOSHAPE^FLAT", "GEOSHAPE"},
+        {"ASYNC^SCHEMA^n^NUMERIC", "ASYNC"},
+        {"INDEXALL^SCHEMA^n^NUMERIC", "INDEXALL"},
+        {"SCHEMA^v^VECTOR^SVS-VAMANA^6^TYPE^FLOAT32^DIM^2^DISTANCE_METRIC^L2", "SVS-VAMANA"},
+        {"SCHEMA^v^VECTOR^FLAT^6^TYPE^INT8^DIM^2^DISTANCE_METRIC^L2", "INT8"},
+        {"SCHEMA^v^VECTOR^FLAT^8^TYPE^FLOAT32^DIM^2^DISTANCE_METRIC^L2^COMPRESSION^x",
+         "COMPRESSION"},
+        {"SCHEMA^n^NUMERIC^UNHEARD^OF", "OF"},
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) { /* by name */
+        char words[256];
+        (void)snprintf(words, sizeof words, "FT.CREATE^bad^%s", refused[i][0]);
+        assert_int_equal(ask(s, words, 0, 0)[0], '-');
+        ASK_HAS(s, words, refused[i][1]);
+    }
+    ASK(s, "FT.CREATE^all^INDEXALL^ENABLE^SCHEMA^n^NUMERIC", "+OK\r\n");
     session_close_local(s);
     redis_free(redis);
 }
