@@ -7,14 +7,42 @@
  */
 #include "redis/cmd_set.h"
 
+#include <stdlib.h>
+
 #include "base/alloc.h"
+#include "base/map.h"
 #include "redis/member_args.h"
 
 struct sets {
     const struct set **at; /* owns the array; NULL: the key is not there */
     size_t count;
     bool missing; /* one of them is */
+    bool again;   /* the first was named a second time */
 };
+
+/* A set that is named again changes no result, nor does a key that is not there: looked at each
+ * time, they would make minutes of one command. The first stays where it is. */
+static bool sets_tidy(struct redis_call *call, struct sets *sets)
+{
+    struct map64 seen;
+    size_t kept = 0;
+    int rc = 0;
+    map64_init(&seen);
+    for (size_t i = 0; rc == 0 && i < sets->count; i++) {
+        const struct set *set = sets->at[i];
+        if (i && (!set || map64_get(&seen, (uint64_t)(uintptr_t)set, NULL))) {
+            /* but what it takes from itself is everything */
+            if (set && set == sets->at[0]) sets->again = true;
+            continue;
+        }
+        sets->at[kept++] = set;
+        if (set) rc = map64_put(&seen, (uint64_t)(uintptr_t)set, 1);
+    }
+    sets->count = kept;
+    map64_release(&seen);
+    if (rc) call_no_memory(call);
+    return rc == 0;
+}
 
 /* false: answered. */
 static bool sets_read(struct redis_call *call, size_t first, size_t count, struct sets *out)
@@ -33,24 +61,26 @@ static bool sets_read(struct redis_call *call, size_t first, size_t count, struc
         out->at[i] = entry ? entry_value(entry) : NULL;
         if (!entry) out->missing = true;
     }
-    return true;
+    if (sets_tidy(call, out)) return true;
+    mem_free(out->at);
+    return false;
 }
 
 static void sets_release(struct sets *sets) { mem_free(sets->at); }
 
 static uint64_t count_of(const struct set *set) { return set ? set_count(set) : 0; }
 
-/* Smallest first: an insertion sort, the sets are few. */
+static int by_count(const void *left, const void *right)
+{
+    const uint64_t a = count_of(*(const struct set *const *)left);
+    const uint64_t b = count_of(*(const struct set *const *)right);
+    return (a > b) - (a < b);
+}
+
+/* Smallest first. */
 static void sets_sort(struct sets *sets, size_t from)
 {
-    for (size_t i = from + 1; i < sets->count; i++) {
-        const struct set *set = sets->at[i];
-        size_t at = i;
-        for (; at > from && count_of(sets->at[at - 1]) > count_of(set); at--) {
-            sets->at[at] = sets->at[at - 1];
-        }
-        sets->at[at] = set;
-    }
+    qsort(sets->at + from, sets->count - from, sizeof *sets->at, by_count);
 }
 
 static bool in_all(const struct sets *sets, struct kith_str member)
@@ -138,7 +168,7 @@ static void subtract(struct sets *sets, struct result *result)
 {
     struct set_iter it = { 0 };
     struct kith_str member;
-    if (!sets->at[0]) return;
+    if (!sets->at[0] || sets->again) return;
     if (count_of(sets->at[0]) * sets->count / 2 <= all_members(sets) || !result->into) {
         sets_sort(sets, 1);
         while (result->rc == 0 && set_next(sets->at[0], &it, &member)) {

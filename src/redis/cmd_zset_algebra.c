@@ -5,8 +5,10 @@
  * infinity less an infinity is 0.
  */
 #include <math.h>
+#include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/map.h"
 #include "cache/set.h"
 #include "redis/cmd_zset.h"
 #include "redis/member_args.h"
@@ -14,11 +16,14 @@
 enum algebra { UNION, INTER, DIFF };
 enum aggregate { SUM, MIN, MAX };
 
+#define AGAIN_MAX 5000000u /* members of keys that are named again: about a second */
+
 struct source { /* one of set and zset, or none: the key is not there */
     const struct zset *zset;
     const struct set *set;
     double weight;
     uint64_t count;
+    size_t place; /* among the names */
 };
 
 struct job {
@@ -32,6 +37,7 @@ struct job {
     size_t source_count;
     struct zset *result; /* owns */
     uint64_t count;
+    bool emptied; /* DIFF: the first is named again */
     int rc;
 };
 
@@ -78,6 +84,7 @@ static bool job_sources(struct job *job, size_t arg, size_t *next)
     }
     for (size_t i = 0; i < job->source_count; i++) {
         if (!source_read(call, call->argv[arg + 1 + i], &job->sources[i])) return false;
+        job->sources[i].place = i;
     }
     *next = arg + 1 + job->source_count;
     return true;
@@ -239,22 +246,57 @@ static void subtract(struct job *job)
     struct source_walk walk;
     struct zset_member member;
     walk_begin(&walk, &job->sources[0]);
-    while (job->rc == 0 && walk_next(&walk, &member)) {
+    while (job->rc == 0 && !job->emptied && walk_next(&walk, &member)) {
         if (!in_others(job, member.name)) take(job, member.name, member.score);
     }
 }
 
-/* Smallest first; the inputs are few. */
+static int by_count(const void *left, const void *right)
+{
+    const struct source *a = left, *b = right;
+    if (a->count != b->count) return a->count < b->count ? -1 : 1;
+    return a->place < b->place ? -1 : 1;
+}
+
+/* Smallest first, and in the order of their names: sums depend on it. */
 static void sort_sources(struct job *job)
 {
-    for (size_t i = 1; i < job->source_count; i++) {
-        const struct source source = job->sources[i];
-        size_t at = i;
-        for (; at > 0 && job->sources[at - 1].count > source.count; at--) {
-            job->sources[at] = job->sources[at - 1];
-        }
-        job->sources[at] = source;
+    qsort(job->sources, job->source_count, sizeof *job->sources, by_count);
+}
+
+static uint64_t value_of(const struct source *source)
+{
+    return (uint64_t)(source->zset ? (uintptr_t)source->zset : (uintptr_t)source->set);
+}
+
+/* Of a difference what is named again, or is not there, changes nothing; in the others every name
+ * counts, and costs as much as the first. false: that would be too much, or no memory; answered. */
+static bool tidy_sources(struct job *job)
+{
+    struct map64 seen;
+    size_t kept = 0;
+    uint64_t again = 0, least = UINT64_MAX;
+    int rc = 0;
+    map64_init(&seen);
+    for (size_t i = 0; i < job->source_count; i++)
+        if (job->sources[i].count < least) least = job->sources[i].count;
+    for (size_t i = 0; rc == 0 && i < job->source_count; i++) {
+        const struct source *source = &job->sources[i];
+        const uint64_t value = value_of(source);
+        const bool known = value && map64_get(&seen, value, NULL);
+        if (known) again += job->kind == UNION ? source->count : least;
+        const bool idle = job->kind == DIFF && kept && (known || !value);
+        job->emptied = job->emptied || (known && value == value_of(&job->sources[0]));
+        if (!idle) job->sources[kept++] = *source;
+        if (value && !known) rc = map64_put(&seen, value, 1);
     }
+    map64_release(&seen);
+    job->source_count = kept;
+    if (rc) call_no_memory(job->call);
+    else if (job->kind != DIFF && again > AGAIN_MAX)
+        call_error(job->call, "ERR keys that are named again have too many members");
+    else return true;
+    return false;
 }
 
 static void job_run(struct job *job)
@@ -287,7 +329,8 @@ static void run(struct redis_call *call, enum algebra kind, size_t arg, const ch
 {
     struct job job = { .call = call, .kind = kind, .only_count = only_count };
     size_t next;
-    if (job_sources(&job, arg, &next) && job_options(&job, next, event != NULL)) {
+    if (job_sources(&job, arg, &next) && job_options(&job, next, event != NULL) &&
+        tidy_sources(&job)) {
         job_run(&job);
         if (job.rc != 0) {
             call_no_memory(call);

@@ -380,6 +380,59 @@ static void test_large_arrays(void **state)
     door_close_one(redis, s);
 }
 
+/* ---- keys that are named again ---- */
+
+static void name_again(struct session *s, const char *head, const char *key, const char *want)
+{
+    enum { TIMES = 20000 };
+    static struct kith_str words[TIMES + 4];
+    size_t count = 0;
+    char text[64];
+    (void)snprintf(text, sizeof text, "%s", head);
+    for (char *at = strtok(text, " "); at; at = strtok(NULL, " "))
+        words[count++] = (struct kith_str){at, strlen(at)};
+    for (size_t i = 0; i < TIMES; i++) words[count++] = (struct kith_str){key, strlen(key)};
+    feed(s, words, count, want);
+}
+
+/* Each name would cost as much as the first: minutes. */
+static void test_names_again(void **state)
+{
+    (void)state;
+    struct redis *redis;
+    struct session *s = door_open_one(&redis);
+    struct buffer add;
+    buffer_init(&add);
+    buffer_printf(&add, "*10002\r\n$4\r\nSADD\r\n$1\r\ns\r\n");
+    for (int i = 0; i < 10000; i++) buffer_printf(&add, "$5\r\n%05d\r\n", i);
+    struct buffer out;
+    buffer_init(&out);
+    assert_int_equal(session_feed(s, add.data, add.len, &out), 0);
+    EXPECT(s, "ZUNIONSTORE z 1 s", ":10000\r\n");
+    name_again(s, "SUNIONSTORE d", "s", ":10000");
+    name_again(s, "SINTERSTORE d", "s", ":10000");
+    name_again(s, "SDIFFSTORE d s", "none", ":10000");
+    name_again(s, "SDIFFSTORE d s", "s", ":0");
+    name_again(s, "SINTERCARD 20000", "s", ":10000");
+    name_again(s, "ZDIFFSTORE d 20001 z", "none", ":10000");
+    name_again(s, "ZDIFFSTORE d 20001 z", "z", ":0");
+    name_again(s, "ZUNIONSTORE d 20000", "z", "-ERR keys that are named again");
+    name_again(s, "ZINTERSTORE d 20000", "z", "-ERR keys that are named again");
+    name_again(s, "ZINTERCARD 20000", "z", "-ERR keys that are named again");
+    EXPECT(s, "ZADD w 2 a 3 b", ":2\r\n");
+    EXPECT(s, "ZUNION 3 w w w WITHSCORES",
+           "*4\r\n$1\r\na\r\n$1\r\n6\r\n$1\r\nb\r\n$1\r\n9\r\n");
+    EXPECT(s, "ZDIFF 3 w none none WITHSCORES",
+           "*4\r\n$1\r\na\r\n$1\r\n2\r\n$1\r\nb\r\n$1\r\n3\r\n");
+    EXPECT(s, "ZDIFF 2 none w", "*0\r\n");
+    EXPECT(s, "ZDIFF 3 none w w", "*0\r\n");
+    EXPECT(s, "SDIFF none s s", "*0\r\n");
+    EXPECT(s, "SINTER s none s", "*0\r\n");
+    buffer_release(&out);
+    buffer_release(&add);
+    door_close_one(redis, s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -393,6 +446,7 @@ int main(void)
         cmocka_unit_test(test_sort_by_patterns),
         cmocka_unit_test(test_large_objects),
         cmocka_unit_test(test_large_arrays),
+        cmocka_unit_test(test_names_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
