@@ -181,7 +181,7 @@ static void run_json_mget(struct redis_call *call)
 {
     struct json_path path;
     const size_t start = call->reply->out->len;
-    uint64_t left = 4 * (uint64_t)JSON_PATH_WORK; /* many documents */
+    uint64_t left = 2 * (uint64_t)JSON_PATH_WORK; /* many documents */
     if (!json_path_of(call, call->argv[call->argc - 1], &path)) return;
     resp_array(call->reply, call->argc - 2);
     for (size_t i = 1; i + 1 < call->argc; i++)

@@ -266,6 +266,7 @@ static void answer(struct redis_call *call, const struct search_query *query,
     const size_t left = hits->count - first;
     const size_t shown = (uint64_t)request->limit < left ? (size_t)request->limit : left;
     const bool map = call->reply->version >= 3;
+    const size_t start = call->reply->out->len;
     if (map) {
         resp_map(call->reply, 5);
         resp_cstr(call->reply, "attributes");
@@ -280,6 +281,11 @@ static void answer(struct redis_call *call, const struct search_query *query,
         resp_integer(call->reply, (int64_t)total);
     }
     for (size_t i = first; i < first + shown; i++) {
+        if (search_query_is_late(query, i)) { /* thousands of fields of thousands of documents */
+            call->reply->out->len = start;
+            search_failed(call, KITH_ETIMEDOUT);
+            return;
+        }
         if (map) put_hit3(call, query, request, &hits->items[i]);
         else put_hit2(call, query, request, &hits->items[i]);
     }

@@ -70,11 +70,12 @@ static int look(struct spelling *run, size_t field, struct kith_str word, struct
     return rc;
 }
 
-static int look_through(struct spelling *run)
+static int look_through(struct spelling *run, const struct search_query *query)
 {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < run->index->count; i++) {
         struct map seen;
+        if (search_query_is_late(query, i)) return KITH_ETIMEDOUT;
         map_init(&seen);
         for (size_t f = 0; rc == 0 && f < run->index->field_count; f++) {
             const struct search_words *words = run->index->docs[i]->values[f].words;
@@ -235,8 +236,9 @@ static void check(struct redis_call *call, struct spelling *run)
     struct search_query query;
     if (search_parse(call, run->index, call->argv[2], NULL, 0, &plain, &query)) {
         collect(run, query.root);
-        if (look_through(run) == 0) answer(call, run);
-        else call_no_memory(call);
+        const int rc = look_through(run, &query);
+        if (rc == 0) answer(call, run);
+        else search_failed(call, rc);
     }
     for (size_t i = 0; i < run->count; i++) map_release(&run->terms[i].counts);
     search_query_release(&query);

@@ -55,13 +55,29 @@ static bool stands_at(const struct query_node *node, const struct search_words *
     return true;
 }
 
+#define PACE_STEPS 4096u /* some tens of microseconds, or a millisecond if words are long */
+#define PACE_WORDS 256u
+
+bool query_step(struct query_pace *pace, size_t words)
+{
+    pace->steps += words + 1;
+    if (pace->steps < PACE_STEPS) return pace->late;
+    pace->steps = 0;
+    pace->late = pace->late || search_query_is_late(pace->query, 0);
+    return pace->late;
+}
+
 /* How often the words of the node stand, in a row, in one text. */
-static size_t count_in(const struct query_node *node, const struct search_words *words)
+static size_t count_in(struct query_pace *pace, const struct query_node *node,
+                       const struct search_words *words)
 {
     size_t found = 0;
     if (!words || words->count < node->word_count) return 0;
-    for (size_t i = 0; i + node->word_count <= words->count; i++)
+    if (query_step(pace, words->count % PACE_WORDS)) return 0;
+    for (size_t i = 0; i + node->word_count <= words->count; i++) {
+        if (i % PACE_WORDS == PACE_WORDS - 1 && query_step(pace, PACE_WORDS)) return 0;
         found += stands_at(node, words, i);
+    }
     return found;
 }
 
@@ -72,13 +88,14 @@ static bool asks_field(const struct search_index *index, const struct query_node
            (!node->field || node->field == field) && query_has_field(node->fields, i);
 }
 
-double query_count_text(const struct search_index *index, const struct query_node *node,
+double query_count_text(struct query_pace *pace, const struct query_node *node,
                         const struct search_doc *doc)
 {
+    const struct search_index *index = pace->query->index;
     double found = 0;
     for (size_t i = 0; i < index->field_count; i++)
         if (asks_field(index, node, i))
-            found += index->fields[i].weight * (double)count_in(node, doc->values[i].words);
+            found += index->fields[i].weight * (double)count_in(pace, node, doc->values[i].words);
     return found;
 }
 
@@ -114,6 +131,7 @@ size_t query_next_place(const struct search_index *index, const struct query_nod
 struct near { /* the text children of an AND, in one field of one document */
     const struct search_index *index;
     const struct search_doc *doc;
+    struct query_pace *pace;
     const struct query_node *nodes[QUERY_NEAR_MAX];
     size_t places[QUERY_NEAR_MAX];
     size_t count, field, words; /* words: of all of them together */
@@ -147,6 +165,7 @@ static bool is_close(const struct near *near)
 static bool near_in_order(struct near *near)
 {
     for (size_t from = 0;; from = near->places[0] + 1) {
+        if (query_step(near->pace, PACE_WORDS)) return false;
         for (size_t i = 0; i < near->count; i++) {
             near->places[i] =
                 next_place(near, i, i ? near->places[i - 1] + width(near->nodes[i - 1]) : from);
@@ -165,6 +184,7 @@ static bool near_in_any_order(struct near *near)
     }
     while (!is_close(near)) {
         size_t first = 0;
+        if (query_step(near->pace, PACE_WORDS)) return false;
         for (size_t i = 1; i < near->count; i++)
             if (near->places[i] < near->places[first]) first = i;
         near->places[first] = next_place(near, first, near->places[first] + 1);
@@ -173,10 +193,11 @@ static bool near_in_any_order(struct near *near)
     return true;
 }
 
-static bool is_near_enough(const struct search_index *index, const struct query_node *node,
+static bool is_near_enough(struct query_pace *pace, const struct query_node *node,
                            const struct search_doc *doc)
 {
-    struct near near = {.index = index, .doc = doc, .slop = node->slop};
+    const struct search_index *index = pace->query->index;
+    struct near near = {.index = index, .doc = doc, .pace = pace, .slop = node->slop};
     for (const struct query_node *at = node->first; at; at = at->next)
         if (query_is_text(at) && near.count < QUERY_NEAR_MAX) {
             near.nodes[near.count++] = at;
@@ -193,11 +214,13 @@ static bool is_near_enough(const struct search_index *index, const struct query_
 struct run {
     const struct search_index *index;
     struct search_hit *hit; /* distances of ranges go here */
+    struct query_pace *pace;
 };
 
-static bool tag_matches(const struct query_node *node, const struct search_words *words)
+static bool tag_matches(const struct run *run, const struct query_node *node,
+                        const struct search_words *words)
 {
-    for (size_t i = 0; words && i < words->count; i++)
+    for (size_t i = 0; words && i < words->count && !query_step(run->pace, node->word_count); i++)
         for (size_t j = 0; j < node->word_count; j++)
             if (query_word_matches(&node->words[j], words->items[i], NULL)) return true;
     return false;
@@ -238,7 +261,7 @@ static bool matches(const struct run *run, const struct query_node *node,
     case QUERY_ALL: return true;
     case QUERY_AND:
         return children_match(run, node, doc) &&
-               ((node->slop < 0 && !node->in_order) || is_near_enough(run->index, node, doc));
+               ((node->slop < 0 && !node->in_order) || is_near_enough(run->pace, node, doc));
     case QUERY_OR: return children_match(run, node, doc);
     case QUERY_NOT: return !matches(run, node->first, doc);
     case QUERY_OPTIONAL:
@@ -246,11 +269,11 @@ static bool matches(const struct run *run, const struct query_node *node,
         return true;
     case QUERY_MISSING: return !value->there;
     case QUERY_WORD:
-    case QUERY_PHRASE: return query_count_text(run->index, node, doc) > 0;
+    case QUERY_PHRASE: return query_count_text(run->pace, node, doc) > 0;
     default: break;
     }
     if (!value->there) return false;
-    if (node->kind == QUERY_TAG) return tag_matches(node, value->words);
+    if (node->kind == QUERY_TAG) return tag_matches(run, node, value->words);
     if (node->kind == QUERY_NUMBER) return number_matches(node, value->number);
     if (node->kind == QUERY_RANGE) return range_matches(run, node, value);
     return search_geo_distance(node->lo, node->hi, value->number, value->latitude) <= node->radius;
@@ -283,11 +306,11 @@ static int by_score(const void *left, const void *right)
 }
 
 /* True: it matches, and the hit has its distances. */
-static bool test(const struct search_query *query, const struct search_doc *doc,
-                 struct search_hit *hit)
+static bool test(const struct search_query *query, struct query_pace *pace,
+                 const struct search_doc *doc, struct search_hit *hit)
 {
     const struct search_index *index = query->index;
-    const struct run run = {index, hit};
+    const struct run run = {index, hit, pace};
     const size_t knn = query->knn ? (size_t)(query->knn - index->fields) : 0;
     *hit = (struct search_hit){.doc = doc, .score = 1, .distances = {0, NAN, NAN, NAN}};
     if (query->knn && !doc->values[knn].there) return false;
@@ -307,6 +330,7 @@ int search_query_run_found(struct search_query *query, const struct search_found
                            struct search_hits *out)
 {
     const struct search_index *index = query->index;
+    struct query_pace pace = {.query = query};
     struct search_hits hits = {0};
     uintptr_t value;
     size_t newer = 0;
@@ -317,14 +341,19 @@ int search_query_run_found(struct search_query *query, const struct search_found
     for (size_t i = 0; i < found->count; i++) {
         if (!map_get(&index->by_key, found->keys[i].data, found->keys[i].len, &value)) continue;
         const struct search_doc *doc = (const struct search_doc *)value;
-        if (doc->seq <= found->since && test(query, doc, &hits.items[hits.count])) hits.count++;
+        if (doc->seq <= found->since && test(query, &pace, doc, &hits.items[hits.count]))
+            hits.count++;
     }
     if (!found->all && hits.count < (size_t)query->k) { /* what comes next was not asked for */
         search_hits_release(&hits);
         return KITH_EBUSY;
     }
     for (const struct search_doc *at = index->newest; at && at->seq > found->since; at = at->before)
-        if (test(query, at, &hits.items[hits.count])) hits.count++;
+        if (test(query, &pace, at, &hits.items[hits.count])) hits.count++;
+    if (pace.late) {
+        search_hits_release(&hits);
+        return KITH_ETIMEDOUT;
+    }
     qsort(hits.items, hits.count, sizeof *hits.items, by_distance);
     if (hits.count > (size_t)query->k) hits.count = (size_t)query->k;
     *out = hits;
@@ -340,14 +369,12 @@ int search_query_run(struct search_query *query,
     struct search_hits hits = {.items = mem_alloc_array(index->count + 1, sizeof *hits.items)};
     if (!hits.items) return KITH_ENOMEM;
     const size_t knn = query->knn ? (size_t)(query->knn - index->fields) : 0;
-    for (size_t i = 0; i < index->count; i++) {
-        if (search_query_is_late(query, i)) {
-            search_hits_release(&hits);
-            return KITH_ETIMEDOUT;
-        }
+    struct query_pace pace = {.query = query};
+    for (size_t i = 0; i < index->count && !pace.late; i++) {
         const struct search_doc *doc = index->docs[i];
         struct search_hit hit = {.doc = doc, .distances = {0, NAN, NAN, NAN}};
-        const struct run run = {index, &hit};
+        const struct run run = {index, &hit, &pace};
+        pace.late = search_query_is_late(query, i);
         if (query->knn && !doc->values[knn].there) continue;
         if ((accept && !accept(ctx, doc)) || !matches(&run, query->root, doc)) continue;
         if (query->knn)
@@ -355,7 +382,10 @@ int search_query_run(struct search_query *query,
                 search_vector_distance(query->knn, query->vector, doc->values[knn].vector);
         hits.items[hits.count++] = hit;
     }
-    query_score(query, &hits);
+    if (query_score(query, &pace, &hits) != 0) {
+        search_hits_release(&hits);
+        return KITH_ETIMEDOUT;
+    }
     qsort(hits.items, hits.count, sizeof *hits.items, query->knn ? by_distance : by_score);
     if (query->knn && hits.count > (size_t)query->k) hits.count = (size_t)query->k;
     *out = hits;

@@ -15,7 +15,11 @@ struct query_reader {
     const struct query_fields *fields; /* of words: @f|g:(...); NULL: all */
     const struct query_options *options;
     unsigned depth;
+    size_t nodes;
 };
+
+#define QUERY_NODES_MAX 200000u /* a word may have thousands of synonyms */
+
 
 int query_fail(struct query_reader *in, const char *what); /* KITH_EINVAL */
 void query_blanks(struct query_reader *in);

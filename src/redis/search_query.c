@@ -31,6 +31,10 @@ bool query_take(struct query_reader *in, const char *text)
 
 struct query_node *query_node_new(struct query_reader *in, enum query_kind kind)
 {
+    if (in->nodes++ >= QUERY_NODES_MAX) {
+        (void)query_fail(in, "Syntax error: too many words, or words with synonyms,");
+        return NULL;
+    }
     struct query_node *node = arena_alloc_array(&in->query->arena, 1, sizeof *node);
     if (node)
         *node = (struct query_node){.kind = kind, .field = in->scope, .fields = in->fields,

@@ -155,15 +155,24 @@ void search_hits_release(struct search_hits *hits);
 
 /* ---- shared by search_eval.c and search_score.c ---- */
 
+/* Many words of a query, or of a document, make even one document long: steps are counted, and the
+ * clock is read now and then. Who is late gives any answer soon; it is thrown away. */
+struct query_pace {
+    const struct search_query *query; /* borrows */
+    size_t steps;
+    bool late;
+};
+bool query_step(struct query_pace *pace, size_t words); /* looked at; true: it is late */
 /* How often the words of the node stand, in a row, in the document, each field by its weight. */
-double query_count_text(const struct search_index *index, const struct query_node *node,
+double query_count_text(struct query_pace *pace, const struct query_node *node,
                         const struct search_doc *doc);
 bool query_is_text(const struct query_node *node); /* WORD, PHRASE, or an OR of such */
 /* The first place in the field, from `from` on, where a text node stands; SIZE_MAX: none. */
 size_t query_next_place(const struct search_index *index, const struct query_node *node,
                         const struct search_doc *doc, size_t field, size_t from);
-/* Fills the scores of the hits. */
-void query_score(struct search_query *query, struct search_hits *hits);
+/* Fills the scores of the hits. KITH_ETIMEDOUT. */
+KITH_NODISCARD int query_score(struct search_query *query, struct query_pace *pace,
+                               struct search_hits *hits);
 /* At most so many letters are added, left out or changed (Levenshtein). */
 bool query_words_near(struct kith_str a, struct kith_str b, unsigned most);
 /* A word of a text, stem nullable. */

@@ -21,6 +21,7 @@
 
 struct scoring {
     const struct search_index *index;
+    struct query_pace *pace;
     enum search_scorer scorer;
     const struct search_doc *doc;
     double mean, length;
@@ -32,18 +33,19 @@ static bool is_leaf(const struct query_node *node)
 }
 
 /* How many documents hold the words of each leaf. True: there is such a leaf. */
-static bool count_documents(const struct search_index *index, struct query_node *node)
+static bool count_documents(struct query_pace *pace, struct query_node *node)
 {
+    const struct search_index *index = pace->query->index;
     bool any = false;
     if (is_leaf(node)) {
         node->documents = 0;
-        for (size_t i = 0; i < index->count; i++)
-            node->documents += query_count_text(index, node, index->docs[i]) > 0;
+        for (size_t i = 0; i < index->count && !pace->late; i++)
+            node->documents += query_count_text(pace, node, index->docs[i]) > 0;
         return true;
     }
     if (node->kind == QUERY_NOT) return false;
     for (struct query_node *at = node->first; at; at = at->next)
-        if (count_documents(index, at)) any = true;
+        if (count_documents(pace, at)) any = true;
     return any;
 }
 
@@ -60,7 +62,7 @@ static double length_of(const struct search_index *index, const struct search_do
 
 static double score_leaf(const struct scoring *run, const struct query_node *node)
 {
-    double often = query_count_text(run->index, node, run->doc);
+    double often = query_count_text(run->pace, node, run->doc);
     const double all = (double)run->index->count, some = node->documents;
     if (run->index->no_freqs && often > 0) often = 1;
     if (run->scorer == SCORER_DISMAX) return often;
@@ -162,19 +164,20 @@ static void finish(const struct search_query *query, struct search_hits *hits)
     }
 }
 
-void query_score(struct search_query *query, struct search_hits *hits)
+int query_score(struct search_query *query, struct query_pace *pace, struct search_hits *hits)
 {
     const struct search_index *index = query->index;
-    struct scoring run = {.index = index, .scorer = query->scorer};
-    const bool words = query->scorer != SCORER_DOCSCORE && count_documents(index, query->root);
+    struct scoring run = {.index = index, .pace = pace, .scorer = query->scorer};
+    const bool words = query->scorer != SCORER_DOCSCORE && count_documents(pace, query->root);
     for (size_t i = 0; words && i < index->count; i++)
         run.mean += length_of(index, index->docs[i]);
     run.mean = run.mean > 0 ? run.mean / (double)index->count : 1;
-    for (size_t i = 0; i < hits->count; i++) {
+    for (size_t i = 0; i < hits->count && !pace->late; i++) {
         run.doc = hits->items[i].doc;
         run.length = words ? length_of(index, run.doc) : 0;
         hits->items[i].score = words ? score_document(&run, query->root) : 1;
         hits->items[i].score *= (double)run.doc->score;
     }
     if (words) finish(query, hits);
+    return pace->late ? KITH_ETIMEDOUT : 0;
 }

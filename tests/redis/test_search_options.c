@@ -300,6 +300,73 @@ static void patience(void **state)
     redis_free(redis);
 }
 
+static void run_words(struct session *s, const struct kith_str *argv, size_t argc,
+                      const char *want)
+{
+    struct buffer out;
+    buffer_init(&out);
+    assert_int_equal(session_run(s, argv, argc, &out), 0);
+    buffer_put(&out, "", 1);
+    if (strncmp((const char *)out.data, want, strlen(want)) != 0)
+        fail_msg("%s gave %.100s", argv[0].data, (const char *)out.data);
+    buffer_release(&out);
+}
+
+/* The clock is read inside of documents, of scores and of replies, too. */
+static void patience_inside(void **state)
+{
+    (void)state;
+    enum { WORDS = 400000, QUERY = 20000, SYNONYMS = 5000 };
+    struct redis *redis = door_open();
+    struct session *s = session_open_local(redis);
+    struct buffer text, query;
+    static struct kith_str words[SYNONYMS + 3];
+    ASK(s, "FT.CREATE^i^SCHEMA^t^TEXT^NOSTEM", "+OK\r\n");
+    buffer_init(&text);
+    buffer_init(&query);
+    for (int i = 0; i < WORDS; i++) buffer_put(&text, "aa ", 3);
+    buffer_put(&text, "bb", 2);
+    const struct kith_str doc[] = {{"HSET", 4}, {"d", 1}, {"t", 1},
+                                   {(const char *)text.data, text.len}};
+    run_words(s, doc, 4, ":1");
+    ASK(s, "FT.SEARCH^i^aa bb^NOCONTENT^LIMIT^0^0", "*1\r\n:1\r\n");
+    buffer_put(&query, "bb", 2); /* one word matches, and each of the others is counted */
+    for (int i = 0; i < QUERY; i++) buffer_printf(&query, "|w%d", i);
+    struct kith_str search[] = {{"FT.SEARCH", 9}, {"i", 1},
+                                {(const char *)query.data, query.len}, {"TIMEOUT", 7}, {"50", 2}};
+    run_words(s, search, 5, "-Timeout limit was reached");
+    search[2] = (struct kith_str){"cc cc aa bb", 11};
+    ASK(s, "HSET^e^t^x", ":1\r\n");
+    run_words(s, search, 3, "*1\r\n:0");
+    /* from every aa on, cc is looked for, and never close enough */
+    buffer_put(&text, " cc cc cc", 9);
+    const struct kith_str far[] = {{"HSET", 4}, {"d", 1}, {"t", 1},
+                                   {(const char *)text.data, text.len}};
+    run_words(s, far, 4, ":0");
+    const struct kith_str near[] = {{"FT.SEARCH", 9}, {"i", 1}, {"bb aa", 5}, {"SLOP", 4},
+                                    {"0", 1}, {"LIMIT", 5}, {"0", 1}, {"0", 1}};
+    run_words(s, near, 8, "*1\r\n:1");
+    const struct kith_str never[] = {{"FT.SEARCH", 9}, {"i", 1}, {"aa cc", 5}, {"SLOP", 4},
+                                     {"0", 1}, {"INORDER", 7}, {"TIMEOUT", 7}, {"100", 3}};
+    run_words(s, never, 8, "-Timeout limit was reached");
+    /* a word with thousands of synonyms, a thousand times */
+    words[0] = (struct kith_str){"FT.SYNUPDATE", 12};
+    words[1] = words[2] = (struct kith_str){"i", 1};
+    buffer_clear(&query);
+    for (int i = 0; i < SYNONYMS; i++) buffer_printf(&query, "s%05d", i);
+    for (size_t i = 0; i < SYNONYMS; i++)
+        words[i + 3] = (struct kith_str){(const char *)query.data + 6 * i, 6};
+    run_words(s, words, SYNONYMS + 3, "+OK");
+    buffer_clear(&text);
+    for (int i = 0; i < 1000; i++) buffer_put(&text, "s00001 ", 7);
+    search[2] = (struct kith_str){(const char *)text.data, text.len};
+    run_words(s, search, 3, "-Syntax error: too many words");
+    buffer_release(&text);
+    buffer_release(&query);
+    session_close_local(s);
+    redis_free(redis);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -311,6 +378,7 @@ int main(void)
         cmocka_unit_test(languages),
         cmocka_unit_test(about),
         cmocka_unit_test(patience),
+        cmocka_unit_test(patience_inside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
