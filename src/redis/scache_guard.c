@@ -1,8 +1,8 @@
 /*
- * A text becomes five sums, one for each class of marks. Cues are added up: that is the same in any
- * order and counts repeats. All others are folded in one behind the other, because "from Rome to
- * Paris" is not "from Paris to Rome". So no mark is kept but the first names, because people write
- * them small. See scache_guard.h.
+ * A text becomes six sums, one for each class of marks. Cues and words that nobody knows are added
+ * up: that is the same in any order and counts repeats. All others are folded in one behind the
+ * other, because "from Rome to Paris" is not "from Paris to Rome". So no mark is kept but the first
+ * names, because people write them small. See scache_guard.h.
  *
  * The text is read once, in chunks between blanks, from which surrounding punctuation is taken. A
  * chunk with a digit and no letter is a number ("10:30", "1,000"), and a unit behind it is a cue
@@ -17,20 +17,22 @@
 #include "base/checksum.h"
 #include "redis/scache_guard_internal.h"
 
-enum mark { MARK_NUMBER, MARK_CUE, MARK_QUOTE, MARK_NAME, MARK_CODE, MARK_KINDS };
+enum mark { MARK_NUMBER, MARK_CUE, MARK_UNKNOWN, MARK_QUOTE, MARK_NAME, MARK_CODE, MARK_KINDS };
 
 #define NAMES_MAX 16u
 
 struct marks {
     uint64_t sums[MARK_KINDS];
+    struct guard_sides sides;
     struct kith_str names[NAMES_MAX];
     size_t name_count; /* NAMES_MAX + 1: too many */
+    bool small;        /* plain words begin small: a capital is meant */
 };
 
 static void add(struct marks *marks, enum mark kind, const char *text, size_t len)
 {
     const uint64_t one = hash64(text, len, (uint64_t)kind + 1) | 1; /* never nothing */
-    const bool ordered = kind != MARK_CUE;
+    const bool ordered = kind != MARK_CUE && kind != MARK_UNKNOWN;
     marks->sums[kind] = marks->sums[kind] * (ordered ? 0x9e3779b97f4a7c15u : 1u) + one;
 }
 
@@ -40,29 +42,62 @@ static bool begins_capital(const char *text, size_t len)
     return guard_is_capital(guard_point(text, len, &bytes));
 }
 
-/* Negations and numerals between signs that are written without blanks. */
+/* Signs that are written without blanks: negations, numerals, and all but particles. */
 static void add_dense(struct marks *marks, const char *text, size_t len)
 {
     for (size_t at = 0, bytes; at < len; at += bytes) {
         bool number = false;
         if (!guard_is_dense(guard_point(text + at, len - at, &bytes))) continue;
         const size_t mark = guard_dense_mark(text + at, len - at, &number);
-        if (!mark) continue;
-        add(marks, number ? MARK_NUMBER : MARK_CUE, text + at, mark);
-        bytes = mark;
+        if (!mark && guard_is(text + at, bytes, GUARD_FILLER | GUARD_JOIN)) continue;
+        if (mark) bytes = mark;
+        add(marks, !mark ? MARK_UNKNOWN : number ? MARK_NUMBER : MARK_CUE, text + at, bytes);
     }
 }
 
-/* false: it is none. */
-static bool add_cue(struct marks *marks, const char *text, size_t len)
+/* "Mb", "Gb": bits, not bytes. */
+static bool counts_bits(const char *text, size_t len)
 {
-    char word[GUARD_WORD_MAX];
-    if (len > sizeof word) return false;
-    guard_fold(text, len, word);
+    return len == 2 && is_upper(text[0]) && text[1] == 'b';
+}
+
+/* false: it is none. The word is folded. */
+static bool add_cue(struct marks *marks, const char *word, size_t len)
+{
     bool number;
     const char *mark = guard_mark(word, len, &number);
     if (mark) add(marks, number ? MARK_NUMBER : MARK_CUE, mark, strlen(mark));
     return mark != NULL;
+}
+
+/* Where "'s", "'ll" begins, with either apostrophe; len: nowhere. */
+static size_t without_ending(const char *word, size_t len)
+{
+    static const char *const endings[] = {"s", "m", "d", "ll", "ve", "re"};
+    for (size_t i = 0; i < COUNT_OF(endings); i++) {
+        const size_t size = strlen(endings[i]);
+        if (len < size + 2 || memcmp(word + len - size, endings[i], size) != 0) continue;
+        const size_t at = len - size;
+        if (word[at - 1] == '\'') return at - 1;
+        if (at > 3 && memcmp(word + at - 3, "\xe2\x80\x99", 3) == 0) return at - 3;
+    }
+    return len;
+}
+
+/* Known not to matter. A single letter does ("vitamin d"), but for "a" and "I". */
+static bool is_plain(const char *word, size_t len, unsigned kinds)
+{
+    if (len == 1) return word[0] == 'a' || word[0] == 'i';
+    return kinds & (GUARD_FILLER | GUARD_SENSE | GUARD_LOOSE | GUARD_JOIN) ||
+           guard_is_plain(word, len);
+}
+
+/* Pictures at the end of a text are ornament. */
+static bool is_picture(const char *text, size_t len)
+{
+    size_t bytes;
+    const uint32_t point = guard_point(text, len, &bytes);
+    return (point >= 0x1f000 && point <= 0x1ffff) || (point >= 0x2600 && point <= 0x27bf);
 }
 
 /* ---- chunks ---- */
@@ -78,8 +113,10 @@ static void add_number(struct marks *marks, const char *text, size_t len)
                            (i + 4 == len || !is_digit(text[i + 4]));
         if (!group) plain[out++] = text[i];
     }
-    if (len <= sizeof plain) add(marks, MARK_NUMBER, plain, out);
-    else add(marks, MARK_NUMBER, text, len);
+    if (len <= sizeof plain)
+        add(marks, MARK_NUMBER, plain, out);
+    else
+        add(marks, MARK_NUMBER, text, len);
 }
 
 /* "5kg" and "5 kg", "20%" and "20 percent" are one; false: it is no number with its unit. */
@@ -92,17 +129,21 @@ static bool add_measure(struct marks *marks, const char *text, size_t len)
     if (!digit || at == len || len - at > sizeof unit) return false;
     guard_fold(text + at, len - at, unit);
     if (!guard_is(unit, len - at, GUARD_UNIT)) return false;
+    guard_take_sides(&marks->sides, unit, len - at); /* am, pm */
+    if (counts_bits(text + at, len - at)) add(marks, MARK_CUE, "bits", 4);
     add_number(marks, text, at);
     return add_cue(marks, unit, len - at);
 }
 
-/* "2FA" and "2fa" are one, "fooBar" and "FOO_BAR" are not. */
+/* "2FA" and "2fa" are one; "fooBar", "FooBar" and "foobar" are three. */
 static void add_code(struct marks *marks, const char *text, size_t len)
 {
     char folded[GUARD_WORD_MAX];
-    bool fold = len <= sizeof folded;
+    bool fold = len <= sizeof folded, upper = false, lower = false;
     for (size_t i = 0; fold && i < len; i++) {
-        fold = is_word(text[i]);
+        upper |= is_upper(text[i]);
+        lower |= is_lower(text[i]);
+        fold = is_word(text[i]) && !(upper && lower);
         folded[i] = is_upper(text[i]) ? (char)(text[i] + 32) : text[i];
     }
     add(marks, MARK_CODE, fold ? folded : text, len);
@@ -114,17 +155,39 @@ static bool is_pronoun(const char *text, size_t len)
     return text[0] == 'I' && (len == 1 || text[1] == '\'' || text[1] == '\xe2');
 }
 
-static void add_word(struct marks *marks, const char *text, size_t len, bool begins)
+static void add_name(struct marks *marks, const char *text, size_t len)
 {
-    if (len == 0 || add_cue(marks, text, len)) return; /* "Monday" and "mon" are one */
-    const bool acronym = len > 1 && is_upper(text[0]) && is_upper(text[1]);
-    if (!begins_capital(text, len) || (begins && !acronym) || is_pronoun(text, len)) return;
-    if (len > 2 && memcmp(text + len - 2, "'s", 2) == 0) len -= 2;
-    else if (len > 4 && memcmp(text + len - 4, "\xe2\x80\x99s", 4) == 0) len -= 4;
     add(marks, MARK_NAME, text, len);
     if (marks->name_count < NAMES_MAX)
         marks->names[marks->name_count] = (struct kith_str){text, len};
     if (marks->name_count <= NAMES_MAX) marks->name_count++;
+}
+
+/* "Monday" and "mon" are one. */
+static void add_word(struct marks *marks, const char *text, size_t len, bool begins)
+{
+    char word[GUARD_WORD_MAX];
+    const bool acronym = len > 1 && is_upper(text[0]) && is_upper(text[1]);
+    if (len == 0) return;
+    if (len <= sizeof word) {
+        guard_fold(text, len, word);
+        len = without_ending(word, len);
+        guard_take_sides(&marks->sides, word, len);
+        if (counts_bits(text, len)) add(marks, MARK_CUE, "bits", 4);
+        const struct guard_known known = guard_know(word, len);
+        if (known.mark) {
+            add(marks, known.number ? MARK_NUMBER : MARK_CUE, known.mark, strlen(known.mark));
+            return;
+        }
+        if (!is_plain(word, len, known.kinds))
+            add(marks, MARK_UNKNOWN, word, len);
+        else if (is_lower(text[0]) && !(known.kinds & GUARD_FILLER))
+            marks->small = true;
+    } else {
+        add(marks, MARK_UNKNOWN, text, len);
+    }
+    if (!begins_capital(text, len) || (begins && !acronym) || is_pronoun(text, len)) return;
+    add_name(marks, text, len);
 }
 
 static void add_words(struct marks *marks, const char *text, size_t len, bool begins)
@@ -175,8 +238,10 @@ static size_t plain_digits(const char *text, size_t len, char out[GUARD_WORD_MAX
     size_t to = 0;
     for (size_t at = 0, bytes; at < len; at += bytes) {
         const int digit = guard_digit(guard_point(text + at, len - at, &bytes));
-        if (digit >= 0) out[to++] = (char)('0' + digit);
-        else memcpy(out + to, text + at, bytes);
+        if (digit >= 0)
+            out[to++] = (char)('0' + digit);
+        else
+            memcpy(out + to, text + at, bytes);
         to += digit >= 0 ? 0 : bytes;
     }
     return to;
@@ -192,6 +257,40 @@ static size_t run_length(const char *text, size_t len, bool *dense)
     return at;
 }
 
+static bool is_other_sign(const char *text, size_t len)
+{
+    size_t bytes;
+    const uint32_t point = guard_point(text, len, &bytes);
+    return point >= 0x80 && !guard_is_word(point) && !(point >= 0xa2 && point <= 0xa9); /* £5 */
+}
+
+/* Without the punctuation around it. */
+static struct kith_str trimmed(const char *text, size_t len)
+{
+    size_t bytes;
+    while (len > 0 && text[0] && (strchr("([{,;:.!?'\"", text[0]) || is_other_sign(text, len))) {
+        if (strchr(".!", text[0]) && len > 1 && is_word(text[1])) break; /* ".5", ".bashrc", "!x" */
+        (void)guard_point(text, len, &bytes);
+        text += bytes;
+        len -= bytes;
+    }
+    while (len > 0) {
+        const size_t at = guard_point_before(text, len);
+        if (!text[at] || !(strchr(".,;:!?)]}'\"", text[at]) || is_other_sign(text + at, len - at)))
+            break;
+        len = at;
+    }
+    return (struct kith_str){text, len};
+}
+
+static void add_plain_chunk(struct marks *marks, const char *text, size_t len, bool begins);
+
+/* What stands between signs that are written without blanks. */
+static void add_run(struct marks *marks, struct kith_str run)
+{
+    if (run.len > 0) add_plain_chunk(marks, run.data, run.len, false);
+}
+
 static void add_plain_chunk(struct marks *marks, const char *text, size_t len, bool begins)
 {
     bool dense = false;
@@ -199,89 +298,55 @@ static void add_plain_chunk(struct marks *marks, const char *text, size_t len, b
     if (dense || run < len) {
         for (size_t at = 0, more; at < len; at += more) {
             more = run_length(text + at, len - at, &dense);
-            if (dense) add_dense(marks, text + at, more);
-            else add_plain_chunk(marks, text + at, more, false);
+            if (dense)
+                add_dense(marks, text + at, more);
+            else
+                add_run(marks, trimmed(text + at, more));
         }
         return;
     }
     if (add_measure(marks, text, len)) return;
-    if (is_number(text, len)) add_number(marks, text, len);
-    else if (is_code(text, len)) add_code(marks, text, len);
-    else add_words(marks, text, len, begins);
+    if (is_number(text, len))
+        add_number(marks, text, len);
+    else if (is_code(text, len))
+        add_code(marks, text, len);
+    else
+        add_words(marks, text, len, begins);
 }
 
-static void add_chunk(struct marks *marks, const char *text, size_t len, bool begins)
+/* Nothing but signs, and the text goes on behind them in small letters: "what does ; mean". */
+static bool is_sign(const char *text, size_t len, const char *next)
+{
+    if (!next || begins_capital(next, 1) || !is_ascii(text, len)) return false;
+    if (len == 1) return text[0] != ',' && text[0] != '-';
+    return len != 3 || memcmp(text, "...", 3) != 0;
+}
+
+/* "it 's", "I 'm": what stands behind the apostrophe. */
+static bool is_loose_ending(const char *text, size_t len)
+{
+    char word[4] = "x'";
+    if (len == 0 || len > 2) return false;
+    guard_fold(text, len, word + 2);
+    return without_ending(word, len + 2) == 1;
+}
+
+/* next: what stands behind the chunk and blanks, NULL: nothing. */
+static void add_chunk(struct marks *marks, const char *text, size_t len, bool begins,
+                      const char *next)
 {
     char plain[GUARD_WORD_MAX];
     const size_t known = marks->name_count;
-    while (len > 0 && strchr("([{,;:.!?'\"", text[0]) && text[0]) {
-        if (text[0] == '.' && len > 1 && is_word(text[1])) break; /* ".5", ".bashrc" */
-        text++;
-        len--;
-    }
-    while (len > 0 && text[len - 1] && strchr(".,;:!?)]}'\"", text[len - 1])) len--;
-    if (len == 0) return;
+    const struct kith_str all = {text, len}, bare = trimmed(text, len);
+    text = bare.data;
+    len = bare.len;
+    if (len == 0 && is_sign(all.data, all.len, next)) add(marks, MARK_CODE, all.data, all.len);
+    if (len == 0 || (!next && is_picture(text, len))) return;
+    if (text > all.data && text[-1] == '\'' && is_loose_ending(text, len)) return;
     const size_t more = is_ascii(text, len) || len > sizeof plain ? len
                                                                   : plain_digits(text, len, plain);
     add_plain_chunk(marks, more < len ? plain : text, more, begins);
     if (more < len && marks->name_count > known) marks->name_count = NAMES_MAX + 1; /* not kept */
-}
-
-/* ---- quotes ---- */
-
-struct quote {
-    const char *open, *close;
-};
-
-static const struct quote quotes[] = {
-    {"\"", "\""}, {"`", "`"}, {"'", "'"}, {"\xe2\x80\x9c", "\xe2\x80\x9d"},
-    {"\xe2\x80\x98", "\xe2\x80\x99"}, {"\xc2\xab", "\xc2\xbb"},
-    {"\xe2\x80\x9e", "\xe2\x80\x9c"}, {"\xe3\x80\x8c", "\xe3\x80\x8d"}, /* „“ 「」 */
-    {"\xe3\x80\x8e", "\xe3\x80\x8f"}, {"\xe2\x80\xb9", "\xe2\x80\xba"}, /* 『』 ‹› */
-};
-
-#define QUOTES COUNT_OF(quotes)
-
-struct reader {
-    const char *text;
-    size_t len, at;
-    bool unclosed[QUOTES]; /* nothing behind closes this kind: looked for once */
-};
-
-static bool stands(const struct reader *in, size_t at, const char *sign)
-{
-    const size_t len = strlen(sign);
-    return in->len - at >= len && memcmp(in->text + at, sign, len) == 0;
-}
-
-/* An apostrophe between letters closes nothing. */
-static bool find_close(struct reader *in, size_t kind, size_t from, size_t *end)
-{
-    const char *close = quotes[kind].close;
-    const bool apostrophe = kind == 2 || kind == 4;
-    for (size_t at = from; at < in->len && !in->unclosed[kind]; at++) {
-        if (!stands(in, at, close)) continue;
-        const size_t next = at + strlen(close);
-        if (apostrophe && next < in->len && is_word(in->text[next])) continue;
-        *end = at;
-        return true;
-    }
-    in->unclosed[kind] = true;
-    return false;
-}
-
-static bool read_quote(struct reader *in, struct marks *marks)
-{
-    for (size_t i = 0; i < QUOTES; i++) {
-        if (!stands(in, in->at, quotes[i].open)) continue;
-        const size_t from = in->at + strlen(quotes[i].open);
-        size_t end;
-        if (!find_close(in, i, from, &end)) return false;
-        add(marks, MARK_QUOTE, in->text + from, end - from);
-        in->at = end + strlen(quotes[i].close);
-        return true;
-    }
-    return false;
 }
 
 /* ---- the whole text ---- */
@@ -292,10 +357,13 @@ static bool ends_sentence(char c) { return c == '.' || c == '!' || c == '?'; }
 
 static void read_marks(struct kith_str text, struct marks *marks)
 {
-    struct reader in = {.text = text.data, .len = text.len};
+    struct guard_reader in = {.text = text.data, .len = text.len};
+    struct kith_str quoted;
     bool begins = true;
     memset(marks->sums, 0, sizeof marks->sums);
+    memset(&marks->sides, 0, sizeof marks->sides);
     marks->name_count = 0;
+    marks->small = false;
     while (in.at < in.len) {
         const char c = in.text[in.at];
         if (is_blank(c)) {
@@ -303,13 +371,17 @@ static void read_marks(struct kith_str text, struct marks *marks)
             in.at++;
             continue;
         }
-        if (read_quote(&in, marks)) {
+        if (guard_read_quote(&in, &quoted)) {
+            add(marks, MARK_QUOTE, quoted.data, quoted.len);
             begins = false;
             continue;
         }
         const size_t from = in.at++;
-        while (in.at < in.len && !ends_chunk(in.text[in.at])) in.at++;
-        add_chunk(marks, in.text + from, in.at - from, begins);
+        while (in.at < in.len && !ends_chunk(in.text[in.at]) && !guard_opens_quote(&in)) in.at++;
+        size_t next = in.at;
+        while (next < in.len && is_blank(in.text[next])) next++;
+        add_chunk(marks, in.text + from, in.at - from, begins,
+                  next < in.len ? in.text + next : NULL);
         begins = ends_sentence(in.text[in.at - 1]);
     }
 }
@@ -318,28 +390,41 @@ static void read_marks(struct kith_str text, struct marks *marks)
 
 static bool is_acronym(struct kith_str name) { return name.len > 1 && is_upper(name.data[1]); }
 
-/* "france" is France, "us" is not US. */
-static bool has_name(struct kith_str text, struct kith_str name)
+/* "france" is France, "nato" is NATO; "us" is not US, and "string" is String only within a longer
+ * name ("New York") and where all words begin with capitals. */
+static bool has_name(struct kith_str text, struct kith_str name, bool meant)
 {
     char mine[GUARD_WORD_MAX], theirs[GUARD_WORD_MAX];
     struct guard_text rest = {text.data, 0, text.len};
     struct guard_word at;
     if (name.len > sizeof mine) return false;
     guard_fold(name.data, name.len, mine);
+    const bool exact = (is_acronym(name) || meant) &&
+                       is_plain(mine, name.len, guard_know(mine, name.len).kinds);
     for (; guard_word_behind(&rest, &at); rest.from = at.at + at.len) {
         if (at.len != name.len) continue;
         guard_fold(text.data + at.at, at.len, theirs);
-        if (memcmp(is_acronym(name) ? text.data + at.at : theirs,
-                   is_acronym(name) ? name.data : mine, name.len) == 0)
+        if (memcmp(exact ? text.data + at.at : theirs, exact ? name.data : mine, name.len) == 0)
             return true;
     }
     return false;
 }
 
+/* "New York": a blank lies between. */
+static bool are_neighbours(struct kith_str a, struct kith_str b)
+{
+    return a.data + a.len + 1 == b.data;
+}
+
 static bool has_names(struct kith_str text, const struct marks *marks)
 {
-    for (size_t i = 0; i < marks->name_count; i++)
-        if (i == NAMES_MAX || !has_name(text, marks->names[i])) return false;
+    if (marks->name_count > NAMES_MAX) return false;
+    for (size_t i = 0; i < marks->name_count; i++) {
+        const bool alone =
+            (i == 0 || !are_neighbours(marks->names[i - 1], marks->names[i])) &&
+            (i + 1 == marks->name_count || !are_neighbours(marks->names[i], marks->names[i + 1]));
+        if (!has_name(text, marks->names[i], alone && marks->small)) return false;
+    }
     return true;
 }
 
@@ -359,6 +444,6 @@ bool scache_guard_agrees(struct kith_str a, struct kith_str b)
     read_marks(b, &right);
     for (int kind = 0; kind < MARK_KINDS; kind++)
         if (kind != MARK_NAME && left.sums[kind] != right.sums[kind]) return false;
-    return names_agree(a, &left, b, &right) && !guard_differs_in_place(a, b) &&
-           !guard_changes_places(a, b);
+    return !guard_sides_differ(&left.sides, &right.sides) && names_agree(a, &left, b, &right) &&
+           !guard_differs_in_place(a, b) && !guard_changes_places(a, b);
 }

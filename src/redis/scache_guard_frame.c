@@ -16,7 +16,7 @@
 
 #define MIDDLE_MAX 6u /* words of a middle; longer ones are other sentences */
 
-static bool point_is_word(uint32_t p)
+bool guard_is_word(uint32_t p)
 {
     if (p < 0x80) return is_word((char)p);
     return p >= 0xaa && !(p >= 0x2000 && p <= 0x206f) && !(p >= 0x3000 && p <= 0x3004) &&
@@ -30,7 +30,7 @@ bool guard_word_behind(const struct guard_text *in, struct guard_word *out)
     uint32_t p = 0;
     while (at < in->to) {
         p = guard_point(in->text + at, in->to - at, &bytes);
-        if (point_is_word(p)) break;
+        if (guard_is_word(p)) break;
         at += bytes;
     }
     if (at >= in->to) return false;
@@ -38,7 +38,7 @@ bool guard_word_behind(const struct guard_text *in, struct guard_word *out)
     bool one = guard_is_dense(p);
     for (at += bytes; at < in->to && !one; at += bytes) {
         p = guard_point(in->text + at, in->to - at, &bytes);
-        if (!point_is_word(p) || guard_is_dense(p)) break;
+        if (!guard_is_word(p) || guard_is_dense(p)) break;
     }
     out->len = at - out->at;
     return true;
@@ -53,7 +53,7 @@ bool guard_word_before(const struct guard_text *in, struct guard_word *out)
         start = guard_point_before(in->text, at);
         if (start < in->from) return false;
         p = guard_point(in->text + start, at - start, &bytes);
-        found = point_is_word(p);
+        found = guard_is_word(p);
         if (!found) at = start;
     }
     if (!found) return false;
@@ -62,7 +62,7 @@ bool guard_word_before(const struct guard_text *in, struct guard_word *out)
         const size_t before = guard_point_before(in->text, start);
         if (before < in->from) break;
         const uint32_t q = guard_point(in->text + before, start - before, &bytes);
-        if (!point_is_word(q) || guard_is_dense(q)) break;
+        if (!guard_is_word(q) || guard_is_dense(q)) break;
         start = before;
     }
     *out = (struct guard_word){start, end - start};

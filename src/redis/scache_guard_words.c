@@ -6,6 +6,8 @@
 
 #include "redis/scache_guard_internal.h"
 
+#define GUARD_MARKS ((unsigned)(GUARD_NUMBER | GUARD_WORD | GUARD_VERB | GUARD_UNIT))
+
 static bool same(const char *word, size_t len, const char *text)
 {
     return strlen(text) == len && memcmp(word, text, len) == 0;
@@ -58,8 +60,10 @@ static size_t place_of(unsigned head)
     size_t low = 0, high = guard_table_count;
     while (low < high) {
         const size_t middle = low + (high - low) / 2;
-        if (entry_head(middle) < head) low = middle + 1;
-        else high = middle;
+        if (entry_head(middle) < head)
+            low = middle + 1;
+        else
+            high = middle;
     }
     return low;
 }
@@ -89,7 +93,7 @@ static const char *look_up(const char *word, size_t len, unsigned kinds)
 /* n't, with either apostrophe */
 static bool ends_in_not(const char *word, size_t len)
 {
-    return (len > 3 && memcmp(word + len - 3, "n't", 3) == 0) ||
+    return (len >= 3 && memcmp(word + len - 3, "n't", 3) == 0) ||
            (len > 5 && memcmp(word + len - 5, "n\xe2\x80\x99t", 5) == 0);
 }
 
@@ -104,8 +108,7 @@ const char *guard_mark(const char *word, size_t len, bool *number)
 {
     *number = false;
     if (memchr(word, '\'', len) || memchr(word, '\xe2', len)) return guard_cue(word, len);
-    const struct guard_entry *entry =
-        entry_of(word, len, GUARD_NUMBER | GUARD_WORD | GUARD_VERB | GUARD_UNIT);
+    const struct guard_entry *entry = entry_of(word, len, GUARD_MARKS);
     *number = entry && entry->kind == GUARD_NUMBER;
     return sense_of(entry);
 }
@@ -113,6 +116,30 @@ const char *guard_mark(const char *word, size_t len, bool *number)
 bool guard_is(const char *word, size_t len, unsigned kinds)
 {
     return entry_of(word, len, kinds) != NULL;
+}
+
+struct guard_known guard_know(const char *word, size_t len)
+{
+    const struct guard_entry *mark = NULL, *sense = NULL;
+    struct guard_known out = {0, false, NULL, NULL};
+    if (len == 0) return out;
+    const unsigned head = head_of(word, len);
+    for (size_t i = place_of(head); i < guard_table_count && entry_head(i) == head; i++) {
+        const struct guard_entry *entry = &guard_table[i];
+        const bool cue = entry->kind & GUARD_MARKS;
+        if ((cue && mark) || (entry->kind == GUARD_SENSE && sense) || !fits(entry, word, len))
+            continue;
+        out.kinds |= entry->kind;
+        if (cue)
+            mark = entry;
+        else if (entry->kind == GUARD_SENSE)
+            sense = entry;
+    }
+    out.sense = sense_of(sense);
+    const bool apostrophe = memchr(word, '\'', len) || memchr(word, '\xe2', len);
+    out.mark = apostrophe ? guard_cue(word, len) : sense_of(mark);
+    out.number = !apostrophe && mark && mark->kind == GUARD_NUMBER;
+    return out;
 }
 
 static size_t letters(const char *text, size_t len)
@@ -135,9 +162,24 @@ static size_t shared_letters(const char *a, size_t a_len, const char *b, size_t 
     return count;
 }
 
+/* Without the endings of grammar: "runs" and "running" are "run", "live" and "living" are "liv". */
+static size_t stem_of(const char *word, size_t len)
+{
+    static const char *const ends[] = {"ing", "ed", "es", "s"};
+    size_t at = len;
+    for (size_t i = 0; i < COUNT_OF(ends) && at == len; i++) {
+        const size_t size = strlen(ends[i]);
+        if (len >= size + 3 && memcmp(word + len - size, ends[i], size) == 0) at = len - size;
+    }
+    if (at > 3 && (word[at - 1] == 'e' || word[at - 1] == word[at - 2])) at--;
+    return at;
+}
+
 bool guard_same_stem(const char *a, size_t a_len, const char *b, size_t b_len)
 {
     if (a_len == 0 || b_len == 0 || a[0] != b[0]) return a_len == b_len && a_len == 0;
+    const size_t stem = stem_of(a, a_len);
+    if (stem >= 3 && stem == stem_of(b, b_len) && memcmp(a, b, stem) == 0) return true;
     const size_t common = shared_letters(a, a_len, b, b_len);
     const size_t mine = letters(a, a_len), theirs = letters(b, b_len);
     const size_t rest = (mine > theirs ? mine : theirs) - common;
@@ -155,9 +197,9 @@ bool guard_same_sense(const char *a, size_t a_len, const char *b, size_t b_len)
 
 size_t guard_dense_mark(const char *text, size_t len, bool *number)
 {
-    static const char *const no[] = {"不", "没", "沒", "無", "无", "未", "非", "别", "別", "勿",
-                                     "莫", "否", "ない", "なく", "ません", "なし", "안", "못", "없",
-                                     "아니", "않", "말", "ไม่", "มิ"};
+    static const char *const no[] = {"不", "没", "沒", "無",   "无",   "未",   "非",     "别",
+                                     "別", "勿", "莫", "否",   "ない", "なく", "ません", "なし",
+                                     "안", "못", "없", "아니", "않",   "말",   "ไม่",     "มิ"};
     static const char *const numerals[] = {"零", "二", "两", "兩", "三", "四", "五", "六", "七",
                                            "八", "九", "十", "百", "千", "万", "萬", "億", "亿"};
     for (size_t i = 0; i < COUNT_OF(no) + COUNT_OF(numerals); i++) {

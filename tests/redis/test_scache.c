@@ -121,7 +121,7 @@ static void test_parts_go(void **state)
     EXPECT_HAS(s, "SCACHE.SET c 'green thing' b VALUES 2 1 0.1", "$32\r\n");
     (void)snprintf(line, sizeof line, "DEL c:%s", id);
     EXPECT(s, line, ":1\r\n");
-    EXPECT_HAS(s, "SCACHE.GET c 'thing' VALUES 2 1 0 K 1", "$1\r\nb\r\n");
+    EXPECT_HAS(s, "SCACHE.GET c 'a green thing' VALUES 2 1 0 K 1", "$1\r\nb\r\n");
     EXPECT(s, "VCARD c", ":1\r\n");
     /* The set has gone: exact hits stay. */
     EXPECT(s, "DEL c", ":1\r\n");

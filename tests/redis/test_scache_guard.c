@@ -238,16 +238,16 @@ static void test_what_may_not(void **state)
     assert_int_equal(wrong, 0);
 }
 
-/* The lines of tests/data/guard-pairs.txt. */
-static void test_pairs_of_a_file(void **state)
+/* Calls `see` with the label and the two texts of every line of a file of tests/data/. */
+static unsigned each_pair(const char *name, void (*see)(const char *label, const char *a,
+                                                        const char *b, void *ctx), void *ctx)
 {
-    (void)state;
     const char *root = getenv("KITH_SOURCE_DIR");
     char path[4096], line[1024];
-    snprintf(path, sizeof path, "%s/tests/data/guard-pairs.txt", root ? root : ".");
+    snprintf(path, sizeof path, "%s/tests/data/%s", root ? root : ".", name);
     FILE *file = fopen(path, "r");
     assert_non_null(file);
-    unsigned wrong = 0, count = 0;
+    unsigned count = 0;
     while (fgets(line, sizeof line, file)) {
         char *a = strchr(line, '\t'), *b = a ? strchr(a + 1, '\t') : NULL;
         if (line[0] == '#') continue;
@@ -255,13 +255,103 @@ static void test_pairs_of_a_file(void **state)
         *a = *b = 0;
         b[1 + strcspn(b + 1, "\n")] = 0;
         count++;
-        if (agrees(a + 1, b + 1) == (strcmp(line, "same") == 0)) continue;
-        print_error("not %s: %s | %s\n", line, a + 1, b + 1);
-        wrong++;
+        see(line, a + 1, b + 1, ctx);
     }
     fclose(file);
-    assert_true(count > 200);
+    return count;
+}
+
+static void see_pair(const char *label, const char *a, const char *b, void *ctx)
+{
+    if (agrees(a, b) == (strcmp(label, "same") == 0)) return;
+    print_error("not %s: %s | %s\n", label, a, b);
+    ++*(unsigned *)ctx;
+}
+
+static void test_pairs_of_a_file(void **state)
+{
+    (void)state;
+    unsigned wrong = 0;
+    assert_true(each_pair("guard-pairs.txt", see_pair, &wrong) > 200);
     assert_int_equal(wrong, 0);
+}
+
+struct attacks {
+    unsigned hits, harmless, passed;
+};
+
+static void see_attack(const char *label, const char *a, const char *b, void *ctx)
+{
+    struct attacks *seen = ctx;
+    const bool harmless = strcmp(label, "harmless") == 0, hit = agrees(a, b);
+    seen->harmless += harmless;
+    seen->passed += harmless && hit;
+    if (harmless || !hit) return;
+    print_error("%s passed: %s | %s\n", label, a, b);
+    seen->hits++;
+}
+
+/* Whatever the vectors say: no pair of the four categories is a hit, and few harmless ones a miss. */
+static void test_attacks(void **state)
+{
+    (void)state;
+    struct attacks seen = {0, 0, 0};
+    const unsigned count = each_pair("guard-attacks.txt", see_attack, &seen);
+    assert_int_equal(seen.hits, 0);
+    assert_true(seen.harmless > 200 && count - seen.harmless > 500);
+    print_message("harmless pairs that may share: %u of %u\n", seen.passed, seen.harmless);
+    assert_true(seen.passed * 100 >= seen.harmless * 93);
+}
+
+#define LONG_WORDS 300
+
+/* `first`, many plain words, `last`. */
+static char *long_text(const char *first, const char *last)
+{
+    const size_t room = LONG_WORDS * 6 + 64;
+    char *text = malloc(room);
+    assert_non_null(text);
+    size_t len = (size_t)snprintf(text, room, "%s ", first);
+    for (int i = 0; i < LONG_WORDS; i++)
+        len += (size_t)snprintf(text + len, room - len, "%s", i % 2 ? "green " : "water ");
+    snprintf(text + len, room - len, "%s", last);
+    return text;
+}
+
+static bool long_agree(const char *a, const char *b, const char *c, const char *d)
+{
+    char *left = long_text(a, b), *right = long_text(c, d);
+    const bool result = agrees(left, right);
+    free(left);
+    free(right);
+    return result;
+}
+
+static void test_long_texts(void **state)
+{
+    (void)state;
+    assert_true(long_agree("paris", "rome", "paris", "rome please"));
+    assert_true(long_agree("paris", "rome", "hello, paris", "rome"));
+    assert_false(long_agree("paris", "rome", "rome", "paris"));
+    assert_false(long_agree("paris", "rome", "paris", "oslo"));
+    assert_false(long_agree("paris", "rome", "oslo", "oslo"));
+    assert_false(long_agree("it is", "hot", "is it", "cold"));
+    assert_false(long_agree("it is", "hot", "is it", "not hot"));
+    assert_false(long_agree("it is", "5", "is it", "6"));
+}
+
+/* Openers whose other closing sign never comes cost no second look at what lies behind. */
+static void test_many_quotes(void **state)
+{
+    (void)state;
+    static const char one[] = "\xe2\x80\x9e" "a\xe2\x80\x9d";
+    const size_t size = sizeof one - 1, count = 100000;
+    char *text = malloc(size * count + 1);
+    assert_non_null(text);
+    for (size_t i = 0; i < count; i++) memcpy(text + i * size, one, size + 1);
+    assert_true(agrees(text, text));
+    assert_false(agrees(text, text + size));
+    free(text);
 }
 
 /* Any bytes: it ends, is symmetric, agrees with itself, and sees one more number. The copies are
@@ -297,6 +387,9 @@ int main(void)
         cmocka_unit_test(test_what_may_share),
         cmocka_unit_test(test_what_may_not),
         cmocka_unit_test(test_pairs_of_a_file),
+        cmocka_unit_test(test_attacks),
+        cmocka_unit_test(test_long_texts),
+        cmocka_unit_test(test_many_quotes),
         cmocka_unit_test(test_any_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
