@@ -97,15 +97,23 @@ static inline void reply_release(struct reply *reply)
     *reply = (struct reply){ 0 };
 }
 
+/* Of the line at `text` alone: strtoll would look for digits beyond the bytes of a bare "_". */
+static inline long long reply_number(const uint8_t *text, size_t len)
+{
+    char digits[24] = "";
+    memcpy(digits, text, len < sizeof digits ? len : sizeof digits - 1);
+    return strtoll(digits, NULL, 10);
+}
+
 /* Bytes used; 0: not whole. */
 static inline size_t reply_parse(const uint8_t *data, size_t len, struct reply *out)
 {
     const uint8_t *end = len ? memchr(data, '\n', len) : NULL;
     *out = (struct reply){ 0 };
-    if (!end) return 0;
+    if (!end || end - data < 2) return 0;
     const size_t head = (size_t)(end - data) + 1;
     out->type = (char)data[0];
-    const long long number = strtoll((const char *)data + 1, NULL, 10);
+    const long long number = reply_number(data + 1, head - 3);
     if (strchr("$=", out->type) && number >= 0) {
         if (len < head + (size_t)number + 2) return 0;
         out->len = (size_t)number;
