@@ -1,5 +1,6 @@
 #!/bin/bash
-# Runs the tests of one build directory and ends with the plain line `N passed, N failed`.
+# Runs the tests of one build directory and ends with the plain line `N passed, N failed`. Before it
+# stand the names of the tests that failed, each with the first lines of its output that say why.
 #
 #   tests/run.sh BUILD_DIR [ctest arguments, e.g. -R '^os\.']
 #
@@ -25,6 +26,25 @@ total=$(sed -nE 's/.*, ([0-9]+) tests failed out of ([0-9]+).*/\2/p' <<<"$summar
 failed=${failed:-0}
 total=${total:-0}
 passed=$((total - failed))
+
+# A test's output follows its line in the report; of each, five lines are shown. One whose output
+# says nothing that is known here is shown by its name alone.
+awk '
+    BEGIN { shown = 5 }
+    /^ *[0-9]+\/[0-9]+ Test +#[0-9]+: / {
+        shown = 5
+        if (/ Passed +[0-9.]+ sec$|\*\*\*Skipped|\*\*\*Not Run \(Disabled\)/) next
+        sub(/^.*Test +#[0-9]+: /, ""); gsub(/ \.\.+/, " "); sub(/\*+/, " "); gsub(/  +/, " ")
+        print "failed: " $0
+        shown = 0
+        next
+    }
+    /^ +Start +[0-9]+: |listed below:$/ { next }
+    shown < 5 && /[Ee]rror|ERROR|FAIL|[Ff]ail|SUMMARY|WARNING: Thr|[Aa]ssert|gave|want|[Ss]eed/ {
+        print "    " substr($0, 1, 160)
+        shown++
+    }
+' "$report"
 
 if [ $# -eq 0 ]; then
     files=(tests/*/test_*.c)
