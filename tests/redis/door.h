@@ -15,17 +15,23 @@
 
 #include "redis/redis.h"
 
-static inline struct redis *door_open_with(const char *const *directives, size_t count)
+static inline struct redis *door_open_on(const struct os *os, const char *const *directives,
+                                         size_t count)
 {
     struct redis *redis = NULL;
     struct kith_error err = {0};
-    const struct redis_opts opts = {.os = os_real(),
+    const struct redis_opts opts = {.os = os,
                                     .directives = directives,
                                     .directive_count = count,
                                     .port = 6379,
                                     .workers = 1};
     if (redis_new(&opts, &redis, &err)) fail_msg("%s", err.text);
     return redis;
+}
+
+static inline struct redis *door_open_with(const char *const *directives, size_t count)
+{
+    return door_open_on(os_real(), directives, count);
 }
 
 static inline struct redis *door_open(void) { return door_open_with(NULL, 0); }

@@ -2,9 +2,11 @@
  * What sessions do to each other: transactions and WATCH, commands that wait, invalidations,
  * notifications, MONITOR. Two or three local sessions, bytes compared.
  */
+#include "os/stopped_clock.h"
 #include "redis/door.h"
 
 struct room {
+    struct stopped_clock clock;
     struct redis *redis;
     struct session *a, *b, *c;
 };
@@ -12,7 +14,8 @@ struct room {
 static int setup(void **state)
 {
     static struct room room;
-    room.redis = door_open();
+    stopped_clock_init(&room.clock);
+    room.redis = door_open_on(&room.clock.os, NULL, 0);
     room.a = session_open_local(room.redis);
     room.b = session_open_local(room.redis);
     room.c = session_open_local(room.redis);
@@ -94,7 +97,7 @@ static void test_watch(void **state)
     EXPECT(room->a, "EXEC", "*-1\r\n");
     EXPECT(room->b, "SET soon 1 PX 200", "+OK\r\n");
     EXPECT(room->a, "WATCH soon\r\nMULTI", "+OK\r\n+OK\r\n");
-    os_sleep_us(os_real(), 205000);
+    stopped_clock_pass_ms(&room->clock, 201);
     EXPECT(room->a, "EXEC", "*-1\r\n");
 }
 
@@ -112,7 +115,7 @@ static void test_blocking(void **state)
     EXPECT_SENT(room->b, "*2\r\n$1\r\nl\r\n$1\r\n3\r\n");
     EXPECT(room->c, "LLEN l", ":1\r\n");
     EXPECT(room->a, "BLPOP none 0.01", "");
-    os_sleep_us(os_real(), 15000);
+    stopped_clock_pass_ms(&room->clock, 11);
     EXPECT_SENT(room->a, "*-1\r\n");
     EXPECT(room->a, "BLPOP none 0", "");
     EXPECT(room->a, "PING", ""); /* waits its turn */
@@ -205,7 +208,7 @@ static void test_notifications(void **state)
     EXPECT(room->b, "DEL none", ":0\r\n");
     EXPECT_SENT(room->a, "");
     EXPECT(room->b, "SET e 1 PX 1", "+OK\r\n");
-    os_sleep_us(os_real(), 5000);
+    stopped_clock_pass_ms(&room->clock, 2);
     EXPECT(room->b, "GET e", "$-1\r\n");
     EXPECT_SENT(room->a, EVENT("18", "set", "1", "e") EVENT("21", "expire", "1", "e")
                              EVENT("22", "expired", "1", "e"));

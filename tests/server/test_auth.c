@@ -15,10 +15,12 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "os/stopped_clock.h"
 #include "server/auth_internal.h"
 
 struct fixture {
     char dir[64], path[80];
+    struct stopped_clock clock;
     struct kith_db *db;
     struct auth *auth;
 };
@@ -29,7 +31,7 @@ static void open_all(struct fixture *f)
     struct kith_error err = { 0 };
     opts.no_threads = true;
     assert_int_equal(kith_open(f->path, &opts, &f->db, &err), 0);
-    assert_int_equal(auth_open(f->db, os_real(), true, &f->auth, &err), 0);
+    assert_int_equal(auth_open(f->db, &f->clock.os, true, &f->auth, &err), 0);
 }
 
 static void close_all(struct fixture *f)
@@ -43,6 +45,7 @@ static int setup(void **state)
     struct fixture *f = test_calloc(1, sizeof *f);
     (void)snprintf(f->dir, sizeof f->dir, "/tmp/kith-auth-XXXXXX");
     if (!mkdtemp(f->dir)) return 1;
+    stopped_clock_init(&f->clock);
     (void)snprintf(f->path, sizeof f->path, "%s/db", f->dir);
     open_all(f);
     *state = f;
@@ -121,7 +124,7 @@ static void test_delay_grows(void **state)
     assert_int_equal(delay_ms, 0);
     /* What was right before is known now, so that a guesser cannot keep the user out. */
     assert_int_equal(auth_verify(f->auth, right, true, "10.0.0.9:2", &who, &delay_ms), AUTH_OK);
-    os_sleep_us(os_real(), 250000);
+    stopped_clock_pass_ms(&f->clock, 250);
     assert_int_equal(auth_verify(f->auth, wrong, true, "10.0.0.9:3", &who, &delay_ms), AUTH_WRONG);
     assert_true(delay_ms >= 100);
 }
@@ -157,7 +160,7 @@ static void test_passwords(void **state)
     assert_int_equal(auth_user_drop(f->auth, "ada", &err), 0);
     assert_int_equal(auth_user_drop(f->auth, "ada", &err), KITH_ENOTFOUND);
     assert_int_equal(auth_user_drop(f->auth, "root", &err), KITH_EUNSUPPORTED);
-    os_sleep_us(os_real(), 220000);
+    stopped_clock_pass_ms(&f->clock, 220);
     assert_int_equal(enter(f, "Bearer ada:secret2", true, &who), AUTH_WRONG);
 }
 
