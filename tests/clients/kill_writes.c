@@ -131,17 +131,19 @@ static struct sockaddr_in address_of(unsigned port)
     return address;
 }
 
+/* Kept for every server of this run: the socket never listens and stays open, so nobody else is
+ * given the port while no server has it, and a server may take it beside us. */
 static void choose_port(void)
 {
     struct sockaddr_in address = address_of(0);
     socklen_t len = sizeof address;
-    const int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, len) ||
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) ||
+        bind(fd, (struct sockaddr *)&address, len) ||
         getsockname(fd, (struct sockaddr *)&address, &len)) {
         fail("no port: %s", strerror(errno));
     }
     (void)snprintf(port_text, sizeof port_text, "%u", ntohs(address.sin_port));
-    (void)close(fd);
 }
 
 static void server_start(void)

@@ -14,11 +14,12 @@ begin() {
   : >"$root/said"
   "$kith" redis-server --port "$port" --save "" --dir "$root/data" "$@" >"$root/said" 2>&1 &
   server=$!
-  for _ in $(seq 200); do
+  for _ in $(seq 1200); do
     grep -q 'Ready to accept connections' "$root/said" && return 0
     kill -0 "$server" 2>/dev/null || break
     sleep 0.05
   done
+  kill -9 "$server" 2>/dev/null
   wait "$server"
   server=
   return 1

@@ -32,11 +32,18 @@ static inline bool oracle_connect(struct oracle *oracle)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     memcpy(address.sun_path, oracle->path, strlen(oracle->path) + 1);
-    for (int tries = 0; tries < 200; tries++) {
-        oracle->fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    for (int tries = 0; tries < 3000; tries++) {
+        const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
         const struct sockaddr *to = (const struct sockaddr *)&address;
-        if (connect(oracle->fd, to, sizeof address) == 0) return true;
-        close(oracle->fd);
+        if (connect(fd, to, sizeof address) == 0) {
+            oracle->fd = fd;
+            return true;
+        }
+        close(fd);
+        if (waitpid(oracle->pid, NULL, WNOHANG) != 0) {
+            oracle->pid = 0; /* it has ended */
+            return false;
+        }
         usleep(20000);
     }
     return false;

@@ -20,7 +20,7 @@ shift
   >"$root/said" &
 server=$!
 address=
-for _ in $(seq 100); do
+for _ in $(seq 1200); do
   address=$(sed -nE 's/.*milvus ([^, ]+).*/\1/p' "$root/said")
   [ -z "$address" ] || break
   kill -0 "$server" 2>/dev/null || break

@@ -5,15 +5,14 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-// Free now; another program may take it before the server does, so that a start is tried again.
+// Free now, and of those that the system gives to no connection by itself, so that it is free for a
+// second start, too. Another test may take it first: then a start is tried again.
 function freePort() {
-  return new Promise((resolve, reject) => {
+  const port = 20000 + Math.floor(Math.random() * 12000);
+  return new Promise(resolve => {
     const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
+    probe.once('error', () => resolve(freePort()));
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(port)));
   });
 }
 

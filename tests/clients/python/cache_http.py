@@ -35,7 +35,7 @@ class Server:
              "--ops-port", "0", "--redis-port", "auto" if redis else "0", *flags],
             stdout=self.log, stderr=self.log)
         self.ports = {}
-        for _ in range(400):
+        for _ in range(1200):
             self.log.seek(0)
             said = self.log.read().decode()
             if "ready in" in said:
@@ -56,7 +56,7 @@ class Server:
             request.add_header("Authorization",
                                "Basic " + base64.b64encode(user.encode()).decode())
         try:
-            with urllib.request.urlopen(request, timeout=20) as reply:
+            with urllib.request.urlopen(request, timeout=60) as reply:
                 return reply.status, json.load(reply)
         except urllib.error.HTTPError as error:
             return error.code, json.load(error)
@@ -69,7 +69,7 @@ class Server:
 
     def end(self, kill=False):
         self.process.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
-        self.process.wait(30)
+        self.process.wait(60)
         self.log.close()
 
 

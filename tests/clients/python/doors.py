@@ -45,7 +45,7 @@ class Both:
     def stop(self):
         self.client.close()
         self.child.terminate()
-        status = self.child.wait(20)
+        status = self.child.wait(60)
         self.child.stdout.close()
         return status
 
@@ -53,7 +53,7 @@ class Both:
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.rest_port}/v2/vectordb/{path}",
             data=json.dumps(body).encode(), headers={"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=30) as reply:
+        with urllib.request.urlopen(request, timeout=60) as reply:
             return json.load(reply)
 
     def done(self, path, **body):

@@ -9,15 +9,16 @@ export async function durability(server, { MilvusClient }) {
     const acknowledged = new Set();
     let going = true;
     const writer = (async () => {
-      for (let batch = 0; going; batch++) {
+      for (let batch = 0; going && batch < 800; batch++) { // one query reads them all again
         const data = range(20).map(i => ({ id: batch * 20 + i, vector: [batch, i, 0, 0], batch }));
         try {
-          await ok(before.insert({ collection_name, data, timeout: 2000 }));
+          await ok(before.insert({ collection_name, data, timeout: 20000 }));
         } catch { return; }
         for (const row of data) acknowledged.add(row.id);
       }
     })();
-    await new Promise(r => setTimeout(r, 500));
+    for (let waited = 0; waited < 500 || (!acknowledged.size && waited < 40000); waited += 50)
+      await new Promise(r => setTimeout(r, 50));
     await server.stop('SIGKILL');
     going = false;
     await writer;

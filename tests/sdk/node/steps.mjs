@@ -9,7 +9,7 @@ export async function step(name, body) {
   if (only && !name.includes(only)) return;
   let timer;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error('no answer in 15 s')), 15000);
+    timer = setTimeout(() => reject(new Error('no answer in 60 s')), 60000);
   });
   try {
     await Promise.race([body(), late]);

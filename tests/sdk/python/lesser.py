@@ -75,7 +75,7 @@ def stubs(client):
     index = {**at, "field_name": "vector", "index_name": "vector"}
 
     def call(rpc, request):
-        reply = getattr(stub, rpc)(request, timeout=5)
+        reply = getattr(stub, rpc)(request, timeout=60)
         status = getattr(reply, "status", reply)
         assert status.code == 0, status
         return reply

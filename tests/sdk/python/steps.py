@@ -39,7 +39,7 @@ class Server:
         raise RuntimeError("kith serve ended")
 
     def count(self):
-        with urllib.request.urlopen(f"http://{self.ops}/metrics", timeout=5) as reply:
+        with urllib.request.urlopen(f"http://{self.ops}/metrics", timeout=60) as reply:
             text = reply.read().decode()
         line = r'^milvus_proxy_req_count\{function_name="(\w+)",status="(\w+)"\} (\d+)'
         for rpc, status, times in re.findall(line, text, re.M):
