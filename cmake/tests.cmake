@@ -1,6 +1,11 @@
 # Every tests/<room>/test_*.c is one cmocka program and one ctest entry named <room>.<name>.
 # fuzz/fuzz_*.c are libFuzzer targets; without clang they replay their corpus as plain tests.
 enable_testing()
+# Against hangs only: a sanitizer on a machine that is busy with other things is slow.
+set(patience 600)
+if(KITH_SANITIZE)
+  set(patience 1200)
+endif()
 pkg_check_modules(CMOCKA IMPORTED_TARGET cmocka)
 file(GLOB test_files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/*/test_*.c)
 if(CMOCKA_FOUND)
@@ -22,7 +27,7 @@ if(CMOCKA_FOUND)
     endif()
     target_compile_options(${target} PRIVATE -Wno-missing-prototypes)
     add_test(NAME ${room}.${short} COMMAND ${target})
-    set_tests_properties(${room}.${short} PROPERTIES TIMEOUT 300
+    set_tests_properties(${room}.${short} PROPERTIES TIMEOUT ${patience}
       ENVIRONMENT "KITH_SOURCE_DIR=${CMAKE_SOURCE_DIR};KITH_BINARY_DIR=${CMAKE_BINARY_DIR}")
   endforeach()
   # Floods: what they measure, and what others wait for, would be each other.
@@ -51,13 +56,13 @@ endforeach()
 if(TARGET kith AND TARGET kith_shared AND NOT KITH_SANITIZE)
   add_test(NAME install.example
     COMMAND ${CMAKE_SOURCE_DIR}/scripts/test-install.sh ${CMAKE_BINARY_DIR})
-  set_tests_properties(install.example PROPERTIES TIMEOUT 300)
+  set_tests_properties(install.example PROPERTIES TIMEOUT ${patience})
 endif()
 
 # The kernels of another machine, under an emulator; shown as skipped where there is none.
 if(NOT KITH_SANITIZE)
   add_test(NAME kernel.neon COMMAND ${CMAKE_SOURCE_DIR}/scripts/test-neon.sh)
-  set_tests_properties(kernel.neon PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77 LABELS cross)
+  set_tests_properties(kernel.neon PROPERTIES TIMEOUT ${patience} SKIP_RETURN_CODE 77 LABELS cross)
 endif()
 
 # Filters against an evaluator in another language; skipped without python3.
@@ -65,19 +70,19 @@ add_executable(matrix_runner ${CMAKE_SOURCE_DIR}/tests/matrix/matrix_runner.c)
 target_link_libraries(matrix_runner PRIVATE kith_all)
 add_test(NAME matrix.filter
   COMMAND ${CMAKE_SOURCE_DIR}/tests/matrix/run.sh $<TARGET_FILE:matrix_runner>)
-set_tests_properties(matrix.filter PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77)
+set_tests_properties(matrix.filter PROPERTIES TIMEOUT ${patience} SKIP_RETURN_CODE 77)
 
 # Our messages of the Milvus protocol against those of an SDK; skipped without node or a registry.
 add_test(NAME milvus.descriptor
   COMMAND ${CMAKE_SOURCE_DIR}/scripts/test-descriptor.sh ${CMAKE_BINARY_DIR})
-set_tests_properties(milvus.descriptor PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77)
+set_tests_properties(milvus.descriptor PROPERTIES TIMEOUT ${patience} SKIP_RETURN_CODE 77)
 
 # The clients that people use, end to end; skipped where their packages cannot be had.
 if(TARGET kith AND NOT KITH_SANITIZE)
   foreach(language node python langchain llamaindex go java)
     add_test(NAME sdk.${language} COMMAND ${CMAKE_SOURCE_DIR}/tests/sdk/run.sh ${language}
       $<TARGET_FILE:kith> ${CMAKE_BINARY_DIR})
-    set_tests_properties(sdk.${language} PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77)
+    set_tests_properties(sdk.${language} PROPERTIES TIMEOUT ${patience} SKIP_RETURN_CODE 77)
   endforeach()
 endif()
 
@@ -87,17 +92,17 @@ if(TARGET kith AND NOT KITH_SANITIZE)
       cache_http redis_cli redis_benchmark)
     add_test(NAME clients.${client} COMMAND ${CMAKE_SOURCE_DIR}/tests/clients/run.sh ${client}
       $<TARGET_FILE:kith> ${CMAKE_BINARY_DIR})
-    set_tests_properties(clients.${client} PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77)
+    set_tests_properties(clients.${client} PROPERTIES TIMEOUT ${patience} SKIP_RETURN_CODE 77)
   endforeach()
   add_executable(kill_writes ${CMAKE_SOURCE_DIR}/tests/clients/kill_writes.c)
   target_link_libraries(kill_writes PRIVATE m)
   add_test(NAME clients.kill COMMAND kill_writes $<TARGET_FILE:kith>)
-  set_tests_properties(clients.kill PROPERTIES TIMEOUT 600)
+  set_tests_properties(clients.kill PROPERTIES TIMEOUT ${patience})
   add_executable(memory_limit ${CMAKE_SOURCE_DIR}/tests/clients/memory_limit.c)
   add_test(NAME clients.memory_limit COMMAND memory_limit $<TARGET_FILE:kith>)
   add_test(NAME clients.memory_limit_small COMMAND memory_limit $<TARGET_FILE:kith>)
-  set_tests_properties(clients.memory_limit clients.memory_limit_small PROPERTIES TIMEOUT 300)
+  set_tests_properties(clients.memory_limit clients.memory_limit_small PROPERTIES TIMEOUT ${patience})
   set_tests_properties(clients.memory_limit_small PROPERTIES ENVIRONMENT KITH_LIMIT_MB=64)
   add_test(NAME clients.power_cut COMMAND kill_writes $<TARGET_FILE:kith> cut)
-  set_tests_properties(clients.power_cut PROPERTIES TIMEOUT 600 SKIP_RETURN_CODE 77)
+  set_tests_properties(clients.power_cut PROPERTIES TIMEOUT ${patience} SKIP_RETURN_CODE 77)
 endif()

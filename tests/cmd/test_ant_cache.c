@@ -46,7 +46,7 @@ static int dial(void)
     const struct sockaddr_in address = { .sin_family = AF_INET,
                                          .sin_port = htons((uint16_t)atoi(port_text)),
                                          .sin_addr = { htonl(INADDR_LOOPBACK) } };
-    const struct timeval patience = { .tv_sec = 20 };
+    const struct timeval patience = { .tv_sec = 60 };
     for (int i = 0; i < 1000; i++) {
         const int fd = socket(AF_INET, SOCK_STREAM, 0);
         (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);

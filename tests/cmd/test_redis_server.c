@@ -74,7 +74,7 @@ static void start(struct server *server, const char *more)
     (void)snprintf(conf, sizeof conf, "# a comment\n\nport %u\nunixsocket %s\nsave \"\"\n%s",
                    server->port, server->socket, more);
     spawn(server, conf);
-    for (int i = 0; i < 500 && !has_said(server, "Ready to accept connections"); i++)
+    for (int i = 0; i < 6000 && !has_said(server, "Ready to accept connections"); i++)
         (void)usleep(10000);
     assert_true(has_said(server, "Ready to accept connections"));
 }
@@ -92,7 +92,7 @@ static int dial(const struct server *server)
     const struct sockaddr_in address = {.sin_family = AF_INET,
                                         .sin_port = htons((uint16_t)server->port),
                                         .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    const struct timeval patience = {.tv_sec = 10};
+    const struct timeval patience = {.tv_sec = 60};
     const int fd = socket(AF_INET, SOCK_STREAM, 0);
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);

@@ -90,7 +90,7 @@ static void ask(unsigned port, const char *request, char *reply, size_t room)
     const int fd = socket(AF_INET, SOCK_STREAM, 0);
     const struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
                                          .sin_addr = { htonl(INADDR_LOOPBACK) } };
-    const struct timeval patience = { .tv_sec = 10 };
+    const struct timeval patience = { .tv_sec = 60 };
     size_t len = 0;
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);
@@ -224,7 +224,7 @@ static void test_service_manager(void **state)
     (void)state;
     struct child child;
     struct sockaddr_un address = { .sun_family = AF_UNIX };
-    const struct timeval patience = { .tv_sec = 10 };
+    const struct timeval patience = { .tv_sec = 60 };
     char none[] = "--log-format=json";
     (void)snprintf(address.sun_path, sizeof address.sun_path, "%s/notify", dir);
     const int fd = socket(AF_UNIX, SOCK_DGRAM, 0);

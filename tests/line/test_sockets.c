@@ -72,7 +72,7 @@ static void stop(struct service *service)
 static int dial(const struct service *service)
 {
     const int fd = socket(AF_INET, SOCK_STREAM, 0);
-    const struct timeval patience = { .tv_sec = 10 };
+    const struct timeval patience = { .tv_sec = 60 };
     const struct sockaddr_in address = { .sin_family = AF_INET,
                                          .sin_port = htons(service->port),
                                          .sin_addr = { htonl(INADDR_LOOPBACK) } };
@@ -261,7 +261,7 @@ static void idle_clock(void **state)
         }
         expect_end(fd);
         const int64_t took = os_now_us(os_real()) - begin;
-        assert_true(took > 900000 && took < 5000000);
+        assert_true(took > 900000 && took < 30000000);
         stop(&service);
     }
 }

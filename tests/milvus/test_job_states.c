@@ -67,7 +67,7 @@ static int64_t import(struct door *door, char **files, size_t count)
 
 static WIRE(GetImportStateResponse) *wait_for(struct door *door, int64_t id)
 {
-    for (int i = 0; i < 2000; i++) {
+    for (int i = 0; i < 12000; i++) {
         WIRE(GetImportStateResponse) *reply = state_of(door, id);
         assert_int_equal(reply->status->code, 0);
         if (reply->state == MILVUS__PROTO__COMMON__IMPORT_STATE__ImportCompleted ||

@@ -60,7 +60,7 @@ static const char *run_job(struct rest_server *server, const char *files, const 
     if (!at) fail_msg("%s\n%s", body, reply);
     (void)snprintf(id, sizeof id, "%.*s", (int)strcspn(at + 9, "\""), at + 9);
     (void)snprintf(body, sizeof body, "{\"jobId\":\"%s\"}", id);
-    for (int i = 0; i < 2000; i++) {
+    for (int i = 0; i < 12000; i++) {
         reply = server_ask(server, "jobs/import/get_progress", "", body);
         if (strstr(reply, "\"state\":\"Completed\"") || strstr(reply, "\"state\":\"Failed\""))
             return reply;

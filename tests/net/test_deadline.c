@@ -114,6 +114,9 @@ static int64_t search(const struct rest_server *server, const struct buffer *req
     return us;
 }
 
+/* A search that goes on to its end does so each time; one of these is fast on a busy machine too. */
+enum { TRIES = 8 };
+
 static void test_deadline_and_departure(void **state)
 {
     (void)state;
@@ -131,12 +134,19 @@ static void test_deadline_and_departure(void **state)
     assert_true(reply.len > QUERIES * 100 * 4); /* scores of all */
     buffer_clear(&reply);
     (void)snprintf(timeout, sizeof timeout, "%lldu", (long long)whole_us / 8);
-    const int64_t cut_us = search(server, &request, timeout, &reply, &status);
-    assert_true(status == 4 || reply.len < 1000);
-    (void)search(server, &request, NULL, NULL, &status);
-    const int64_t left_us = os_now_us(os_real());
-    while (running(server) > 0) os_sleep_us(os_real(), 500);
-    const int64_t gone_us = os_now_us(os_real()) - left_us;
+    int64_t cut_us = INT64_MAX, gone_us = INT64_MAX;
+    for (int i = 0; i < TRIES && (cut_us >= whole_us / 2 || gone_us >= whole_us / 2); i++) {
+        buffer_clear(&reply);
+        const int64_t us = search(server, &request, timeout, &reply, &status);
+        assert_true(status == 4 || reply.len < 1000);
+        if (us < cut_us) cut_us = us;
+        const int ended = status;
+        (void)search(server, &request, NULL, NULL, &status);
+        status = ended;
+        const int64_t left_us = os_now_us(os_real());
+        while (running(server) > 0) os_sleep_us(os_real(), 500);
+        if (os_now_us(os_real()) - left_us < gone_us) gone_us = os_now_us(os_real()) - left_us;
+    }
     print_message("%d queries: %lld ms; with a time of %lld ms: %lld ms, gRPC status %d, %zu bytes; "
                   "after the client left: %lld ms\n", QUERIES, (long long)whole_us / 1000,
                   (long long)whole_us / 8000, (long long)cut_us / 1000, status, reply.len,

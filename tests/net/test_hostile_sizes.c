@@ -71,7 +71,7 @@ static int say_h2(struct sizes *sizes, const char *what, const struct buffer *by
     check(sizes, what, bytes->len);
     h2_reader_release(reader);
     test_free(reader);
-    assert_true(hostile_left(&(struct hostile){ .net = sizes->server.net }, 1, 5000));
+    assert_true(hostile_left(&(struct hostile){ .net = sizes->server.net }, 1, 20000));
     return status;
 }
 

@@ -25,13 +25,13 @@
 
 struct service {
     struct net *net;
-    _Atomic unsigned cancelled, ended;
+    _Atomic unsigned begun, cancelled, ended; /* of /slow */
 };
 
 #define LARGE_BYTES (6u << 20)
 
 /* /large answers with LARGE_BYTES. /echo answers at once, /work on a worker, /slow when its client
- * is gone or after 2 s, /fail with an error of gRPC. */
+ * is gone or after 20 s, /fail with an error of gRPC. */
 static void answer(void *ctx, struct exchange *exchange)
 {
     (void)ctx;
@@ -58,10 +58,18 @@ static void wait_for_cancel(void *ctx, struct exchange *exchange)
     struct service *service = ctx;
     const struct kith_cancel_view *cancel =
         (const struct kith_cancel_view *)(const void *)exchange_call(exchange)->cancel;
-    for (int i = 0; i < 2000 && !cancel->fired; i++) os_sleep_us(os_real(), 1000);
+    service->begun++;
+    for (int i = 0; i < 20000 && !cancel->fired; i++) os_sleep_us(os_real(), 1000);
     if (cancel->fired) service->cancelled++;
     service->ended++;
     exchange_end(exchange);
+}
+
+/* /slow has begun, or ended. */
+static void wait_until(const _Atomic unsigned *count)
+{
+    for (int i = 0; i < 20000 && *count == 0; i++) os_sleep_us(os_real(), 1000);
+    assert_int_equal(*count, 1);
 }
 
 static void handle(void *ctx, struct exchange *exchange)
@@ -99,7 +107,7 @@ static int dial(uint16_t port)
     const int fd = socket(AF_INET, SOCK_STREAM, 0);
     const struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port),
                                          .sin_addr = { htonl(INADDR_LOOPBACK) } };
-    const struct timeval patience = { .tv_sec = 10 };
+    const struct timeval patience = { .tv_sec = 60 };
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
     assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);
     return fd;
@@ -155,9 +163,9 @@ static void test_client_that_vanishes(void **state)
     const uint16_t port = start(&service, &door);
     const int fd = dial(port);
     say(fd, "GET /slow HTTP/1.1\r\n\r\n");
-    os_sleep_us(os_real(), 50000);
+    wait_until(&service.begun);
     (void)close(fd);
-    for (int i = 0; i < 1000 && service.ended == 0; i++) os_sleep_us(os_real(), 1000);
+    wait_until(&service.ended);
     assert_int_equal(service.cancelled, 1);
     stop(&service);
 }
@@ -358,10 +366,10 @@ static void test_reset_cancels(void **state)
     client_open(&client, start(&service, &door));
     static const uint8_t empty[] = { 0, 0, 0, 0, 0 };
     const int32_t stream = client_ask(&client, "/slow", "application/grpc", empty, sizeof empty);
-    os_sleep_us(os_real(), 50000);
+    wait_until(&service.begun);
     assert_int_equal(nghttp2_submit_rst_stream(client.session, 0, stream, NGHTTP2_CANCEL), 0);
     assert_int_equal(nghttp2_session_send(client.session), 0);
-    for (int i = 0; i < 1000 && service.ended == 0; i++) os_sleep_us(os_real(), 1000);
+    wait_until(&service.ended);
     assert_int_equal(service.cancelled, 1);
     client_ask(&client, "/echo", "application/grpc", empty, sizeof empty); /* goes on */
     client.open = 1;
@@ -378,7 +386,7 @@ static void test_stop_waits_for_work(void **state)
     struct net_door door;
     const int fd = dial(start(&service, &door));
     say(fd, "GET /slow HTTP/1.1\r\n\r\n");
-    os_sleep_us(os_real(), 50000);
+    wait_until(&service.begun);
     net_stop(service.net, 50); /* the grace ends, the call is cancelled, and waited for */
     assert_int_equal(service.ended, 1);
     net_free(service.net);
@@ -448,12 +456,12 @@ static void test_dripping_request(void **state)
     const int64_t start_us = os_now_us(os_real());
     char byte;
     say(fd, "GET /echo");
-    for (int i = 0; i < 60; i++) {
+    for (int i = 0; i < 400; i++) {
         os_sleep_us(os_real(), 50000);
         if (send(fd, "x", 1, MSG_NOSIGNAL) < 0) break;
         if (recv(fd, &byte, 1, MSG_DONTWAIT) == 0) break;
     }
-    assert_in_range(os_now_us(os_real()) - start_us, 900000, 2500000);
+    assert_in_range(os_now_us(os_real()) - start_us, 900000, 19000000); /* a busy machine is slow */
     (void)close(fd);
     stop(&service);
 }
@@ -534,7 +542,7 @@ static void test_peer_that_does_not_read(void **state)
             }
         }
         struct net_stats stats = { .connections = 1 };
-        for (int i = 0; i < 3000 && stats.connections; i++) {
+        for (int i = 0; i < 20000 && stats.connections; i++) {
             os_sleep_us(os_real(), 1000);
             net_stats_get(service.net, &stats);
         }

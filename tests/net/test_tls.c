@@ -234,7 +234,7 @@ static void test_handshakes(void **state)
     }
     ask(secure, NULL, 0, name, sizeof name); /* others get in meanwhile */
     assert_string_equal(name, "first");
-    assert_true(hostile_left(&secure->hostile, 0, 5000));
+    assert_true(hostile_left(&secure->hostile, 0, 20000));
     for (int i = 0; i < COUNT; i++) (void)close(fds[i]);
     const int fd = hostile_dial(secure->hostile.port);
     assert_true(hostile_say(fd, "GET /big?3 HTTP/1.1\r\n\r\n"));

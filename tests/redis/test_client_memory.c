@@ -76,7 +76,7 @@ static unsigned long long number_of(struct session *admin, const char *command, 
 static bool reaches(struct session *admin, const char *command, const char *line, const char *name,
                     unsigned long long least)
 {
-    for (int i = 0; i < 5000; i++) {
+    for (int i = 0; i < 20000; i++) {
         if (number_of(admin, command, line, name) >= least) return true;
         os_sleep_us(os_real(), 1000);
     }
@@ -143,7 +143,7 @@ static void test_what_is_shown(void **state)
     assert_in_range(now - used, HALF, HALF + VALUE);
     (void)close(input);
     (void)close(output);
-    for (int i = 0; i < 5000; i++) {
+    for (int i = 0; i < 20000; i++) {
         if (number_of(admin, "INFO memory", "#", "mem_clients_normal:") < 100000) break;
         os_sleep_us(os_real(), 1000);
     }
@@ -165,13 +165,13 @@ static void test_input_within_maxmemory(void **state)
     EXPECT(admin, "SET a 1", "+OK\r\n");
     begin_command(fd, 5 << 20);
     bool refused = false;
-    for (int i = 0; i < 5000 && !refused; i++) {
+    for (int i = 0; i < 20000 && !refused; i++) {
         refused = strncmp(door_reply(admin, "SET b 1"), "-OOM", 4) == 0;
         os_sleep_us(os_real(), 1000);
     }
     assert_true(refused);
     (void)close(fd);
-    for (int i = 0; i < 5000 && refused; i++) {
+    for (int i = 0; i < 20000 && refused; i++) {
         refused = strncmp(door_reply(admin, "SET b 1"), "-OOM", 4) == 0;
         os_sleep_us(os_real(), 1000);
     }

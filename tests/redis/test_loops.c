@@ -47,7 +47,7 @@ static bool dial(struct client *client)
     const struct sockaddr_in address = { .sin_family = AF_INET,
                                          .sin_port = htons(client->server->port),
                                          .sin_addr = { htonl(INADDR_LOOPBACK) } };
-    const struct timeval patience = { .tv_sec = 20 };
+    const struct timeval patience = { .tv_sec = 60 };
     client->fd = socket(AF_INET, SOCK_STREAM, 0);
     client->len = 0;
     (void)setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
