@@ -46,8 +46,28 @@ values() {
   is "-e: an error's exit status" $? 1
 }
 
-# What would go on for ever.
-shortly() { timeout 1 stdbuf -oL redis-cli -p "$port" "$@"; }
+# heard FILE PATTERN: waits until a line of the file matches.
+heard() {
+  for _ in $(seq 1200); do
+    grep -Eq -e "$2" "$1" && return 0
+    sleep 0.05
+  done
+  return 1
+}
+
+# What would go on for ever ends when a line matches; then all of them are said.
+# shortly PATTERN ARGUMENT...
+shortly() {
+  pattern=$1
+  shift
+  : >"$root/went_on"
+  stdbuf -oL redis-cli -p "$port" "$@" >"$root/went_on" 2>&1 &
+  goes_on=$!
+  heard "$root/went_on" "$pattern"
+  kill "$goes_on"
+  wait "$goes_on" 2>/dev/null
+  cat "$root/went_on"
+}
 
 modes() {
   is "--scan" "$(cli --scan --pattern 'bulk:*' | sort -u | wc -l)" 1000
@@ -55,30 +75,39 @@ modes() {
   has "--bigkeys lists" "$(cli --bigkeys)" 'Biggest +list found .*"l".* has 2 items'
   has "--memkeys" "$(cli --memkeys)" 'Biggest string found .* has [0-9]+ bytes'
   has "--memkeys sampled all" "$(cli --memkeys)" "^Sampled $(cli dbsize) keys in the keyspace"
-  has "--stat" "$(shortly --stat -i 0.2)" "^$(($(cli dbsize) + 1)) +[0-9.]+[KMG] "
+  stat="^$(($(cli dbsize) + 1)) +[0-9.]+[KMG] " # with that of another database
+  has "--stat" "$(shortly "$stat" --stat -i 0.2)" "$stat"
   has "--latency" "$(cli --latency --raw -i 1 | head -n 1)" '^[0-9]+ [0-9]+ [0-9.]+ [1-9][0-9]*$'
-  has "--latency-history" "$(shortly --latency-history -i 0.3 --raw)" '^[0-9]+ [0-9]+ [0-9.]+ '
+  times='^[0-9]+ [0-9]+ [0-9.]+ '
+  has "--latency-history" "$(shortly "$times" --latency-history -i 0.3 --raw)" "$times"
   cli config set maxmemory-policy allkeys-lfu >/dev/null
   has "--hotkeys" "$(cli --hotkeys)" '^Sampled [0-9]+ keys in the keyspace'
 }
 
 listening() {
-  (timeout 2 redis-cli -p "$port" --csv subscribe news >"$root/heard") &
+  message='^"message","news","hello"$'
+  watched='^[0-9.]+ \[0 127.0.0.1:[0-9]+\] "set" "watched" "by all"$'
+  : >"$root/heard"
+  : >"$root/monitored"
+  stdbuf -oL redis-cli -p "$port" --csv subscribe news >"$root/heard" &
   hears=$!
-  for _ in $(seq 40); do
+  stdbuf -oL redis-cli -p "$port" monitor >"$root/monitored" &
+  watches=$!
+  for _ in $(seq 1200); do
     [ "$(cli publish news hello)" -ge 1 ] && break
     sleep 0.05
   done
-  (timeout 1 redis-cli -p "$port" monitor >"$root/monitored") &
-  watches=$!
-  for _ in $(seq 40); do
+  for _ in $(seq 1200); do
     [ "$(cli client list | grep -c 'cmd=monitor')" -ge 1 ] && break
     sleep 0.05
   done
   cli set watched "by all" >/dev/null
-  wait "$hears" "$watches"
-  has "subscribe" "$(cat "$root/heard")" '^"message","news","hello"$'
-  has "monitor" "$(cat "$root/monitored")" '^[0-9.]+ \[0 127.0.0.1:[0-9]+\] "set" "watched" "by all"$'
+  heard "$root/heard" "$message"
+  heard "$root/monitored" "$watched"
+  kill "$hears" "$watches"
+  wait "$hears" "$watches" 2>/dev/null
+  has "subscribe" "$(cat "$root/heard")" "$message"
+  has "monitor" "$(cat "$root/monitored")" "$watched"
 }
 
 users() {
@@ -144,9 +173,10 @@ directives() {
   printf 'maxmemory 10mb\nhash-max-ziplist-value 32\nacl-pubsub-default allchannels\n' \
     >>"$root/some.conf"
   printf 'port %s\ndir %s\nuser al on nopass +ping\n' "$port" "$root/data" >>"$root/some.conf"
+  : >"$root/said" # what the server before this one said is no sign of readiness
   "$kith" redis-server "$root/some.conf" >"$root/said" 2>&1 &
   server=$!
-  for _ in $(seq 100); do grep -q 'Ready to accept' "$root/said" && break; sleep 0.05; done
+  for _ in $(seq 1200); do grep -q 'Ready to accept' "$root/said" && break; sleep 0.05; done
   has "what has no effect" "$(cat "$root/said")" \
     'ignored, without an effect here: appendfilename, repl-timeout, loadmodule$'
   has "what nobody knows" "$(cat "$root/said")" "the unknown directive 'no-such-thing' is ignored"
