@@ -226,7 +226,7 @@ public class Rows {
 
     static ConnectConfig as(String address, String password) {
         return ConnectConfig.builder().uri("http://" + address).username("root")
-            .password(password).connectTimeoutMs(5000).build();
+            .password(password).connectTimeoutMs(60000).build();
     }
 
     public static void main(String[] args) {
