@@ -345,13 +345,31 @@ static void test_many_quotes(void **state)
 {
     (void)state;
     static const char one[] = "\xe2\x80\x9e" "a\xe2\x80\x9d";
-    const size_t size = sizeof one - 1, count = 100000;
+    const size_t size = sizeof one - 1, count = 9000; /* below 64 KiB */
     char *text = malloc(size * count + 1);
     assert_non_null(text);
     for (size_t i = 0; i < count; i++) memcpy(text + i * size, one, size + 1);
     assert_true(agrees(text, text));
     assert_false(agrees(text, text + size));
     free(text);
+}
+
+/* Above 64 KiB only equal texts agree. */
+static void test_huge_texts(void **state)
+{
+    (void)state;
+    const size_t len = (64 << 10) + 1;
+    char *a = malloc(len), *b = malloc(len);
+    assert_true(a && b);
+    memset(a, ' ', len);
+    memset(b, ' ', len);
+    const struct kith_str left = {a, len}, right = {b, len};
+    assert_true(scache_guard_agrees(left, right));
+    b[0] = '\n';
+    assert_false(scache_guard_agrees(left, right));
+    assert_true(scache_guard_agrees((struct kith_str){a, len - 1}, (struct kith_str){b, len - 1}));
+    free(a);
+    free(b);
 }
 
 /* Any bytes: it ends, is symmetric, agrees with itself, and sees one more number. The copies are
@@ -390,6 +408,7 @@ int main(void)
         cmocka_unit_test(test_attacks),
         cmocka_unit_test(test_long_texts),
         cmocka_unit_test(test_many_quotes),
+        cmocka_unit_test(test_huge_texts),
         cmocka_unit_test(test_any_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
