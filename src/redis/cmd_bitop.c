@@ -15,6 +15,8 @@
 #include "redis/cmd_string.h"
 #include "redis/redis_internal.h"
 
+#define SOURCES_LONG 16u /* as many of the longest are read in a second or two */
+
 enum bit_operation { OP_AND, OP_OR, OP_XOR, OP_NOT, OP_DIFF, OP_DIFF1, OP_ANDOR, OP_ONE, OPS };
 
 struct combining {
@@ -39,18 +41,25 @@ static bool read_operation(struct redis_call *call, enum bit_operation *out)
     return !call->failed;
 }
 
-/* The longest source; false: one is no string, which was answered. */
+/* The longest source; false: one is no string, or they are too much (a long one named a thousand
+ * times), which was answered. */
 static bool measure(struct redis_call *call, size_t *out)
 {
+    const uint64_t most = (uint64_t)call->redis->settings.bulk_bytes_max * SOURCES_LONG;
     char scratch[ENTRY_TEXT_MAX];
+    uint64_t all = 0;
     *out = 0;
     for (size_t arg = 3; arg < call->argc; arg++) {
         const struct entry *entry = call_read(call, call->argv[arg], VALUE_STRING);
         if (call->failed) return false;
         const size_t len = entry ? entry_text(entry, scratch).len : 0;
         if (len > *out) *out = len;
+        all += len;
     }
-    return true;
+    if (all <= most || !call->session) return true;
+    call_errorf(call, "ERR the sources of BITOP have more than %u times proto-max-bulk-len bytes",
+                SOURCES_LONG);
+    return false;
 }
 
 static uint8_t byte_at(struct kith_str text, size_t at)
@@ -133,7 +142,7 @@ void run_bitop(struct redis_call *call)
         resp_integer(call->reply, 0);
         return;
     }
-    if (combine(call, &to)) store(call, &to);
+    if (call_may_grow(call, to.len) && combine(call, &to)) store(call, &to);
     mem_free(to.many);
     mem_free(to.out);
 }

@@ -266,6 +266,13 @@ static void test_far_offsets(void **state)
     EXPECT(s, "EXISTS k", ":0\r\n");
     EXPECT(s, "SETRANGE k 4000000 x", ":4000001\r\n");
     EXPECT(s, "SETBIT k 32000000 1", ":0\r\n");
+    EXPECT(s, "SETRANGE k 40000000 x", ":40000001\r\n");
+    EXPECT_HAS(s, "BITOP NOT d k", "-OOM command not allowed: it would add 40000001");
+    EXPECT(s, "CONFIG SET maxmemory 0", "+OK\r\n");
+    EXPECT(s, "CONFIG SET proto-max-bulk-len 40mb", "+OK\r\n");
+    EXPECT(s, "BITOP OR d k k k", ":40000001\r\n");
+    EXPECT(s, "BITOP OR d k k k k k k k k k k k k k k k k k",
+           "-ERR the sources of BITOP have more than 16 times proto-max-bulk-len bytes\r\n");
     session_close_local(s);
     redis_free(redis);
 }
