@@ -337,11 +337,13 @@ void conn_flush_soon(struct conn *conn)
 /* A connection that was closed meanwhile is not freed before its loop's turn ends. */
 void conn_flush_gathered(struct loop *loop)
 {
+    struct settled known = { 0 };
     while (loop->to_flush) {
         struct conn *conn = loop->to_flush;
         loop->to_flush = conn->next_to_flush;
         loop->to_flush_count--;
         conn->flush_waits = false;
+        stream_settle(conn, &known);
         conn_flush(conn);
         if (conn->proto == CONN_STREAM && !conn->closing) (void)stream_check_unsent(conn);
     }
@@ -394,7 +396,7 @@ static void tls_input(struct conn *conn, const uint8_t *data, size_t len)
     if (rc) conn_close(conn);
 }
 
-void conn_took(struct conn *conn, ptrdiff_t len)
+void conn_took(struct conn *conn, const uint8_t *data, ptrdiff_t len)
 {
     struct loop *loop = conn->loop;
     if (len == 0 && conn->proto == CONN_STREAM && !conn->close_after_write) {
@@ -407,8 +409,8 @@ void conn_took(struct conn *conn, ptrdiff_t len)
     }
     count_bytes(&loop->bytes_in, (uint64_t)len);
     if (conn->close_after_write) return;
-    if (conn->tls) tls_input(conn, loop->read_buffer, (size_t)len);
-    else conn_input(conn, loop->read_buffer, (size_t)len);
+    if (conn->tls) tls_input(conn, data, (size_t)len);
+    else conn_input(conn, data, (size_t)len);
     if (!conn->closing && conn->proto != CONN_STREAM) conn_flush(conn);
 }
 

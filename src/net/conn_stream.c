@@ -7,7 +7,9 @@
  *
  * States: OPEN (input flows), PAUSED (nothing is read), ENDING (close_after_write: what was
  * answered still goes out). The session is closed in conn_close, once. Output that has to wait for
- * a ticket is in the connection's buffer and the connection in the loop's list `held`.
+ * a ticket is in the connection's buffer. The door is asked to settle it when what the turn
+ * gathered is sent, once for all that is in it; one whose ticket is not good even then, or that
+ * does not gather, is in the loop's list `held`.
  */
 #include <string.h>
 
@@ -46,12 +48,12 @@ size_t stream_held(const struct stream *stream)
     return atomic_load_explicit(&conn_of_const(stream)->counted_bytes, memory_order_relaxed);
 }
 
-static void hold(struct stream *stream, uint64_t ticket)
+/* It has a ticket, and nobody else will ask about it. */
+static void hold(struct stream *stream)
 {
     struct loop *loop = conn_of(stream)->loop;
-    const bool listed = stream->ticket != 0;
-    stream->ticket = ticket;
-    if (listed) return;
+    if (stream->listed) return;
+    stream->listed = true;
     stream->prev_held = NULL;
     stream->next_held = loop->held;
     if (loop->held) loop->held->prev_held = stream;
@@ -61,8 +63,9 @@ static void hold(struct stream *stream, uint64_t ticket)
 static void let_go(struct stream *stream)
 {
     struct loop *loop = conn_of(stream)->loop;
-    if (!stream->ticket) return;
     stream->ticket = 0;
+    if (!stream->listed) return;
+    stream->listed = false;
     if (stream->prev_held) stream->prev_held->next_held = stream->next_held;
     else loop->held = stream->next_held;
     if (stream->next_held) stream->next_held->prev_held = stream->prev_held;
@@ -79,6 +82,18 @@ static void settle_door(struct loop *loop, const struct net_door *door)
         let_go(stream);
         conn_flush(conn);
     }
+}
+
+void stream_settle(struct conn *conn, struct settled *known)
+{
+    struct stream *stream = &conn->stream;
+    const struct net_door *door = conn->door;
+    if (!stream->ticket) return;
+    if (door != known->door)
+        *known = (struct settled){ door, door->stream->settle ? door->stream->settle(door->ctx)
+                                                              : 0 };
+    if (stream->ticket <= known->ticket) let_go(stream);
+    else hold(stream);
 }
 
 void streams_settle(struct loop *loop)
@@ -123,9 +138,10 @@ static bool send_output(struct conn *conn)
         return true;
     }
     const uint64_t ticket = ops->ticket && stream->session ? ops->ticket(stream->session) : 0;
-    if (ticket) hold(stream, ticket);
+    if (ticket) stream->ticket = ticket;
     if (conn->output.len - conn->output_sent <= NET_GATHER_BYTES) conn_flush_soon(conn);
     else conn_flush(conn);
+    if (stream->ticket && !conn->flush_waits) hold(stream);
     if (conn->closing) return false;
     return conn->flush_waits || stream_check_unsent(conn);
 }

@@ -220,7 +220,7 @@ int loop_init(struct loop *loop, struct net *net, struct kith_error *err)
 {
     loop->net = net;
     loop->poll = loop->bell = -1;
-    loop->read_buffer = mem_alloc(NET_READ_BYTES);
+    loop->read_buffer = mem_alloc((size_t)2 * NET_READ_BYTES);
     loop->listeners = mem_zalloc_array(net->opts.door_count, sizeof *loop->listeners);
     if (!loop->read_buffer || !loop->listeners || os_mutex_init(net->opts.os, &loop->post_lock))
         return error_set(err, KITH_ENOMEM, "starting a loop: no memory");

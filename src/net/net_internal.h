@@ -116,6 +116,12 @@ enum loop_order { /* what net_stop asks for, one after the other */
     LOOP_END    /* nothing runs any more: leave ready_run */
 };
 
+struct taken { /* what a read brought */
+    struct conn *conn;
+    const uint8_t *data;
+    ptrdiff_t len; /* as recv() said */
+};
+
 struct loop {
     struct net *net;
     uv_loop_t uv;
@@ -140,7 +146,10 @@ struct loop {
     bool stopping;
     struct conn *conns;      /* list */
     size_t listeners_open;
-    uint8_t *read_buffer;    /* owns: NET_READ_BYTES, of one read callback at a time */
+    uint8_t *read_buffer;    /* owns: twice NET_READ_BYTES */
+    struct taken taken[STREAM_INPUTS_MAX]; /* reads that wait for each other, in read_buffer */
+    unsigned taken_count;
+    size_t taken_bytes;
     struct buffer spare_outputs[NET_GATHERED]; /* own: for whoever writes next */
     unsigned spare_count;
     size_t spare_bytes;
@@ -155,8 +164,9 @@ enum conn_proto { CONN_SNIFF, CONN_H1, CONN_H2, CONN_STREAM };
 
 struct stream { /* what a connection of a stream door has besides */
     void *session;         /* the owner's; NULL: refused, or closed */
-    uint64_t ticket;       /* the output waits for it; 0: it does not, and is in no list */
+    uint64_t ticket;       /* the output waits for it; 0: it does not */
     bool paused, resuming;
+    bool listed;           /* in its loop's list of those held */
     bool close_now;        /* asked for inside a callback */
     bool awake;            /* guard: loop.post_lock; in its list */
     struct buffer pending; /* owns: input that the session left */
@@ -181,7 +191,7 @@ struct conn {
     bool writing;           /* an uv_write of `inflight` is under way */
     bool h1_waits;          /* its request is answered by much that is not written yet */
     bool h1_running;        /* a request is with its handler: the next one waits unread */
-    bool reading, unread, hung_up, listed; /* ready.c */
+    bool reading, unread, hung_up, listed, taken; /* ready.c */
     struct buffer output;   /* owns: not yet handed to the socket */
     size_t output_sent;
     _Atomic size_t counted_bytes; /* of output and inflight, in net->output_bytes; stream_held */
@@ -272,7 +282,7 @@ void conn_input(struct conn *conn, const uint8_t *data, size_t len);
 void conn_send_reply(struct conn *conn, struct exchange *exchange);
 
 /* Bytes in the loop's read_buffer; 0: the peer sends no more; negative: the connection broke. */
-void conn_took(struct conn *conn, ptrdiff_t len);
+void conn_took(struct conn *conn, const uint8_t *data, ptrdiff_t len);
 
 /* ready.c: one turn of a loop after the other */
 KITH_NODISCARD bool ready_init(struct loop *loop); /* the libuv loop is made; false: refused */
@@ -298,7 +308,13 @@ void stream_woken(struct conn *conn);
 /* What the socket did not take, after a flush. false: it was too much, and it is closed. */
 bool stream_check_unsent(struct conn *conn);
 void streams_wake(struct loop *loop);  /* all that other threads woke */
-void streams_settle(struct loop *loop); /* sends what waited long enough */
+struct settled { /* what a door answered in this round */
+    const struct net_door *door; /* NULL: none was asked */
+    uint64_t ticket;
+};
+/* Before its output is sent: frees it of its ticket, or puts it into the list of those held. */
+void stream_settle(struct conn *conn, struct settled *known);
+void streams_settle(struct loop *loop); /* sends what was held long enough */
 void stream_closed(struct conn *conn); /* in conn_close */
 void stream_release(struct conn *conn);
 

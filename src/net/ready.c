@@ -14,6 +14,10 @@
  * with more than a buffer full stands in the loop's list and goes on in the next turn, after the
  * others. A peer that closed (`hung_up`) sends no second edge: it is read to its end.
  *
+ * Reads of streams wait for each other: what their commands will look up lies in memory that nobody
+ * touched for long, and the doors fetch it for several at a time (stream_ops.expect). So two waits
+ * for memory a request become two for sixteen.
+ *
  * Replies wait for each other (conn_flush_soon), no longer than the turn: the first send wakes a
  * peer who sleeps, those that follow find it awake.
  *
@@ -96,14 +100,65 @@ void conn_read(struct conn *conn, bool on)
     if (on && conn->unread && !conn->closing) list(conn);
 }
 
+/* Those of one door, from `first` on; how many. */
+static unsigned announce(const struct loop *loop, unsigned first)
+{
+    struct stream_input inputs[STREAM_INPUTS_MAX];
+    const struct net_door *door = loop->taken[first].conn->door;
+    size_t count = 0;
+    unsigned at = first;
+    for (; at < loop->taken_count && loop->taken[at].conn->door == door; at++) {
+        const struct taken *taken = &loop->taken[at];
+        if (taken->len <= 0 || taken->conn->closing) continue;
+        inputs[count++] = (struct stream_input){ taken->conn->stream.session, taken->data,
+                                                 (size_t)taken->len };
+    }
+    if (count > 1) door->stream->expect(door->ctx, inputs, count);
+    return at - first;
+}
+
+/* What was read goes to its connections. */
+static void hand_out(struct loop *loop)
+{
+    const unsigned count = loop->taken_count;
+    for (unsigned at = 0; at < count;) at += announce(loop, at);
+    for (unsigned i = 0; i < count; i++) {
+        const struct taken *taken = &loop->taken[i];
+        struct conn *conn = taken->conn;
+        conn->taken = false;
+        if (!conn->closing) conn_took(conn, taken->data, taken->len);
+        if (conn->unread && conn->reading && !conn->closing) list(conn);
+    }
+    loop->taken_count = 0;
+    loop->taken_bytes = 0;
+}
+
+static bool gathers(const struct conn *conn)
+{
+    return conn->proto == CONN_STREAM && !conn->tls && conn->door->stream->expect &&
+           conn->stream.session;
+}
+
 static void read_some(struct conn *conn)
 {
-    const ssize_t len = recv(conn->fd, conn->loop->read_buffer, NET_READ_BYTES, 0);
+    struct loop *loop = conn->loop;
+    const bool full = loop->taken_count == STREAM_INPUTS_MAX || loop->taken_bytes > NET_READ_BYTES;
+    const bool gather = gathers(conn);
+    if (full || conn->taken || !gather) hand_out(loop);
+    if (!conn->reading || conn->closing) return;
+    uint8_t *room = loop->read_buffer + loop->taken_bytes;
+    const ssize_t len = recv(conn->fd, room, NET_READ_BYTES, 0);
     const bool later = len < 0 && (errno == EAGAIN || errno == EINTR);
     conn->unread = len == NET_READ_BYTES || (len < 0 && errno == EINTR) ||
                    (len > 0 && conn->hung_up);
-    if (!later) conn_took(conn, len);
-    if (conn->unread && conn->reading && !conn->closing) list(conn);
+    if (!later) {
+        loop->taken[loop->taken_count++] = (struct taken){ conn, room, len };
+        conn->taken = true;
+        if (len > 0) loop->taken_bytes += ((size_t)len + LINE_BYTES - 1) / LINE_BYTES * LINE_BYTES;
+        if (!gather) hand_out(loop);
+    } else if (conn->unread) {
+        list(conn);
+    }
 }
 
 static void on_event(struct conn *conn, uint32_t events)
@@ -189,6 +244,7 @@ static void take(struct loop *loop, const struct epoll_event *events, int count,
         else if (who == &loop->bell) hear_bell(loop);
         else on_event(who, events[i].events);
     }
+    hand_out(loop);
 }
 
 /* Where several loops share the processors with those who ask, the one who waits for this very

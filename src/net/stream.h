@@ -14,6 +14,13 @@
 
 struct stream;
 
+#define STREAM_INPUTS_MAX 16u
+struct stream_input {
+    void *session;
+    const uint8_t *data;
+    size_t len; /* not 0 */
+};
+
 struct stream_ops {
     /* A connection was taken. Returns the session; NULL refuses: what stands in stream_output() is
      * sent and the connection closed; close is not called then. */
@@ -21,6 +28,11 @@ struct stream_ops {
     /* Everything not consumed yet. Returns how many bytes were; the rest comes again with more
      * behind. `end`: the peer sends nothing more. Must not block. */
     size_t (*input)(void *session, const uint8_t *data, size_t len, bool end);
+    /* Nullable. Bytes came for several streams, STREAM_INPUTS_MAX at most; `input` follows for each
+     * in this order, with what it had left before in front of them. What those calls will look at
+     * can be asked for here, for all together, so that the ways from memory overlap. A hint: it
+     * changes nothing, and not every input is announced. */
+    void (*expect)(void *ctx, const struct stream_input *inputs, size_t count);
     /* After stream_wake, and after stream_timer ran out. */
     void (*wake)(void *session);
     /* The last call; no stream_* function may be called after it. */
@@ -29,10 +41,10 @@ struct stream_ops {
      * all connections hold together is bounded besides. */
     size_t (*output_max)(void *session);
     /* Output may have to wait: nobody may read what a crash takes back. `ticket` says what for,
-     * after each callback that wrote (0: nothing). At the end of the loop's turn, when all that
-     * came in was handled, `settle` is called once with the door's ctx and answers up to which
-     * ticket all is well; what waits for a later one is asked about again at the end of the next
-     * turn, or after net_settled(). Both nullable. settle must not wait for a disk. */
+     * after each callback that wrote (0: nothing). Before what a turn of the loop gathered is sent
+     * (64 connections at most), `settle` is called once with the door's ctx and answers up to which
+     * ticket all is well; what waits for a later one is asked about again at the end of this turn
+     * and the next, or after net_settled(). Both nullable. settle must not wait for a disk. */
     uint64_t (*ticket)(void *session);
     uint64_t (*settle)(void *ctx);
 };

@@ -30,7 +30,7 @@ struct service {
     _Atomic unsigned opened, closed;
     _Atomic bool refuse;
     _Atomic uint64_t written, settled; /* tickets */
-    _Atomic unsigned asked;
+    _Atomic unsigned asked, announced;
     char path[64];
 };
 
@@ -62,7 +62,8 @@ static void wait_for_wake(struct session *session)
 }
 
 /* One line. "pause" stops reading until woken, "timer" answers in 20 ms, "big" with 1 MB,
- * "kilo" with 1 KB, "bye" closes behind the answer, "now" before it; other lines come back. */
+ * "kilo" with 1 KB, "bye" closes behind the answer, "now" before it, "nap" keeps the loop for 5 ms;
+ * other lines come back. */
 static void on_line(struct session *session, const char *line, size_t len)
 {
     struct buffer *out = stream_output(session->stream);
@@ -79,6 +80,7 @@ static void on_line(struct session *session, const char *line, size_t len)
         if (room) memset(room, 'x', bytes);
     } else {
         buffer_put(out, line, len + 1);
+        if (len == 3 && memcmp(line, "nap", 3) == 0) os_sleep_us(os_real(), 5000);
         if (len == 3 && memcmp(line, "bye", 3) == 0) stream_close(session->stream, false);
         if (len == 3 && memcmp(line, "now", 3) == 0) stream_close(session->stream, true);
     }
@@ -96,6 +98,18 @@ static size_t input(void *ctx, const uint8_t *data, size_t len, bool end)
     }
     if (end) buffer_put(stream_output(session->stream), used < len ? "cut\n" : "end\n", 4);
     return used;
+}
+
+static void announced(void *ctx, const struct stream_input *inputs, size_t count)
+{
+    struct service *service = ctx;
+    bool good = count > 1 && count <= STREAM_INPUTS_MAX;
+    for (size_t i = 0; i < count; i++) {
+        const struct session *session = inputs[i].session;
+        good = good && session && session->service == service && inputs[i].len > 0;
+    }
+    if (!good) abort();
+    service->announced += (unsigned)count;
 }
 
 static void woken(void *ctx)
@@ -138,8 +152,8 @@ static uint64_t settle(void *ctx)
     return service->settled;
 }
 
-static const struct stream_ops ops = { open_session, input,  woken, close_session,
-                                       output_max,   ticket, settle };
+static const struct stream_ops ops = { open_session,  input,      announced, woken,
+                                       close_session, output_max, ticket,    settle };
 
 static void wake_sleeper(struct service *service)
 {
@@ -307,6 +321,66 @@ static void test_held_output(void **state)
     close(other);
 }
 
+enum { PEERS = 60, NAPPERS = 8, LONG_BYTES = 150000 };
+
+static bool sends_much(int peer) { return peer % 20 == 9; }
+
+static void fill_round(const int *fds, int round, char *lines)
+{
+    char text[32];
+    memset(lines, '\n', LONG_BYTES);
+    for (int i = 0; i < NAPPERS; i++) say(fds[i], "nap\n");
+    for (int i = NAPPERS; i < PEERS; i++) {
+        (void)snprintf(text, sizeof text, "%d of %d\nha", i, round);
+        if (sends_much(i)) assert_int_equal(send(fds[i], lines, LONG_BYTES, 0), LONG_BYTES);
+        else say(fds[i], text);
+    }
+    for (int i = NAPPERS; i < PEERS; i++) say(fds[i], "lf\n");
+}
+
+static void expect_round(const int *fds, int round, char *lines)
+{
+    char text[32];
+    for (int i = 0; i < NAPPERS; i++) expect(fds[i], "nap\n");
+    for (int i = NAPPERS; i < PEERS; i++) {
+        (void)snprintf(text, sizeof text, "%d of %d\nhalf\n", i, round);
+        if (sends_much(i))
+            assert_int_equal(recv(fds[i], lines, LONG_BYTES, MSG_WAITALL), LONG_BYTES);
+        expect(fds[i], sends_much(i) ? "lf\n" : text);
+    }
+}
+
+/* Who comes while the loop is busy is announced together with others, and answered alone: with long
+ * input, half a line, an end, and peers that are closed or wait. */
+static void test_announced(void **state)
+{
+    (void)state;
+    struct service service;
+    const uint16_t port = start(&service);
+    char *lines = malloc(LONG_BYTES);
+    int fds[PEERS];
+    for (int i = 0; i < PEERS; i++) fds[i] = dial(port);
+    for (int round = 0; round < 3; round++) {
+        fill_round(fds, round, lines);
+        expect_round(fds, round, lines);
+    }
+    assert_true(service.announced > 0);
+    for (int i = 0; i < NAPPERS; i++) say(fds[i], "nap\n");
+    say(fds[20], "now\n");
+    say(fds[21], "x\nbye\n");
+    say(fds[22], "y\npause\nz\n");
+    assert_int_equal(shutdown(fds[23], SHUT_WR), 0);
+    expect(fds[20], "");
+    expect(fds[21], "x\nbye\n");
+    expect(fds[22], "y\n");
+    wake_sleeper(&service);
+    expect(fds[22], "woken\nz\n");
+    expect(fds[23], "end\n");
+    for (int i = 0; i < PEERS; i++) close(fds[i]);
+    free(lines);
+    stop(&service);
+}
+
 /* Past the limit of output the connection goes, not the server. */
 static void test_not_reading(void **state)
 {
@@ -396,6 +470,7 @@ int main(void)
         cmocka_unit_test(test_lines),       cmocka_unit_test(test_pause_and_wake),
         cmocka_unit_test(test_refused),     cmocka_unit_test(test_not_reading),
         cmocka_unit_test(test_unix_path),   cmocka_unit_test(test_held_output),
+        cmocka_unit_test(test_announced),
         cmocka_unit_test(test_not_reading_short_ones), cmocka_unit_test(test_many_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
