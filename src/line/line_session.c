@@ -16,6 +16,7 @@
 #define QUEUE_WAIT_US 100000
 #define QUEUE_RETRY_US 5000
 #define COPY_BYTES_KEPT 16384u
+#define PEEK_BYTES 128u /* of a line: where its key is looked for */
 
 static int64_t now_us(const struct line_conn *conn) { return os_now_us(conn->line->opts.os); }
 
@@ -307,6 +308,39 @@ static size_t on_input(void *ctx, const uint8_t *data, size_t len, bool ended)
                             : run_here(conn, data, len, ended);
 }
 
+/* Where the key of a line stands that is written as nearly all are. */
+static bool peek_key(const uint8_t *data, size_t len, struct kith_str *key)
+{
+    const size_t most = len < PEEK_BYTES ? len : PEEK_BYTES;
+    const uint8_t *space = memchr(data, ' ', most);
+    if (!space) return false;
+    const uint8_t *from = space + 1, *end = from;
+    while (end < data + most && *end > ' ') end++;
+    *key = (struct kith_str){ (const char *)from, (size_t)(end - from) };
+    return end > from;
+}
+
+static void on_expect(void *ctx, const struct stream_input *inputs, size_t count)
+{
+    struct line *line = ctx;
+    struct redis_key keys[STREAM_INPUTS_MAX];
+    struct stream_input others[STREAM_INPUTS_MAX];
+    size_t found = 0, other_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct line_conn *conn = inputs[i].session;
+        if (conn->resp) {
+            others[other_count] = inputs[i];
+            others[other_count++].session = conn->resp;
+        } else if (conn->state == LINE_READING && conn->authenticated) {
+            if (conn->session) private_expect(conn->session);
+            keys[found].db = 0;
+            found += peek_key(inputs[i].data, inputs[i].len, &keys[found].name);
+        }
+    }
+    if (found > 1) redis_expect_keys(line->redis, keys, found);
+    if (other_count > 1) line->resp->expect(line->redis, others, other_count);
+}
+
 static void on_wake(void *ctx)
 {
     struct line_conn *conn = ctx;
@@ -357,6 +391,7 @@ static uint64_t on_settle(void *ctx)
 static const struct stream_ops ops = {
     .open = on_open,
     .input = on_input,
+    .expect = on_expect,
     .wake = on_wake,
     .close = on_close,
     .output_max = on_output_max,

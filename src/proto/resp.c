@@ -222,6 +222,23 @@ size_t resp_parse_short(const struct resp_limits *limits, const uint8_t *data, s
     return (size_t)(at - data);
 }
 
+bool resp_peek_key(const uint8_t *data, size_t len, struct kith_str *key)
+{
+    const uint8_t *const end = data + len, *at = data;
+    size_t words, bytes = 0;
+    if (len == 0 || *at != '*') return false;
+    at = read_short(at + 1, end, &words);
+    if (!at || words < 2) return false;
+    for (unsigned i = 0; i < 2; i++) {
+        if (i) at += bytes + 2;
+        if (at == end || *at != '$') return false;
+        at = read_short(at + 1, end, &bytes);
+        if (!at || (size_t)(end - at) < bytes + 2) return false;
+    }
+    *key = (struct kith_str){ (const char *)at, bytes };
+    return true;
+}
+
 /* ---- inline commands ---- */
 
 static inline bool is_blank(uint8_t c)

@@ -67,6 +67,9 @@ enum resp_result resp_parse(struct resp_parser *parser, const struct resp_limits
  * commands. */
 size_t resp_parse_short(const struct resp_limits *limits, const uint8_t *data, size_t len,
                         struct kith_str *out, size_t max, size_t *count);
+/* The second word of a short command, nearly always its key, if data begins with one; no promise
+ * that the rest of the command is there or good. */
+bool resp_peek_key(const uint8_t *data, size_t len, struct kith_str *key);
 /* Splits a line as an inline command is split (redis.conf uses the same words): RESP_COMMAND, with
  * args in the parser's own memory; RESP_ERROR for unbalanced quotes; RESP_ENOMEM. */
 enum resp_result resp_split(struct resp_parser *parser, const char *line, size_t len);

@@ -42,6 +42,13 @@ void redis_free(struct redis *redis); /* NULL is a no-op */
 /* For net_door.stream and .ctx (the struct redis). */
 const struct stream_ops *redis_stream_ops(void);
 struct cache *redis_cache(struct redis *redis);
+/* For stream_ops.expect: what look-ups of these keys will read is asked for, for all at a time.
+ * Takes the keyspace lock if it can be had within microseconds. */
+struct redis_key {
+    unsigned db;
+    struct kith_str name;
+};
+void redis_expect_keys(struct redis *redis, const struct redis_key *keys, size_t count);
 /* fn(ctx) is called, from any thread, when output that waits for the log may go: net_settled(). Set
  * it before the nets start, and NULL before they are freed. */
 void redis_set_settled(struct redis *redis, void (*fn)(void *ctx), void *ctx);

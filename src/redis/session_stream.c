@@ -226,6 +226,32 @@ static size_t on_input(void *ctx, const uint8_t *data, size_t len, bool ended)
     return at;
 }
 
+/* ---- ahead of it ---- */
+
+void redis_expect_keys(struct redis *redis, const struct redis_key *keys, size_t count)
+{
+    uint64_t hashes[STREAM_INPUTS_MAX];
+    if (count == 0 || count > STREAM_INPUTS_MAX || !cache_lock_soon(redis->cache)) return;
+    for (size_t i = 0; i < count; i++)
+        hashes[i] = cache_prefetch(redis->cache, keys[i].db, keys[i].name);
+    for (size_t i = 0; i < count; i++)
+        cache_prefetch_entry(redis->cache, keys[i].db, hashes[i]);
+    cache_unlock(redis->cache);
+}
+
+static void on_expect(void *ctx, const struct stream_input *inputs, size_t count)
+{
+    struct redis_key keys[STREAM_INPUTS_MAX];
+    size_t found = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct session *session = inputs[i].session;
+        if (session->waiting || session->parser.args_due) continue;
+        keys[found].db = session->db;
+        found += resp_peek_key(inputs[i].data, inputs[i].len, &keys[found].name);
+    }
+    if (found > 1) redis_expect_keys(ctx, keys, found);
+}
+
 /* ---- the rest ---- */
 
 static void on_wake(void *ctx)
@@ -273,6 +299,7 @@ static uint64_t on_settle(void *ctx) { return redis_settle_log(ctx); }
 static const struct stream_ops ops = {
     .open = on_open,
     .input = on_input,
+    .expect = on_expect,
     .wake = on_wake,
     .close = on_close,
     .output_max = on_output_max,
