@@ -38,15 +38,22 @@ static int replay(void *ctx, unsigned db, const struct kith_str *argv, size_t ar
 
 /* ---- into it ---- */
 
-static void take(void *ctx, const struct effect *effects, size_t count)
+static void take_many(struct redis *redis, const struct effect *effects, size_t count)
 {
-    struct redis *redis = ctx;
     struct keep_command few[16], *commands = few;
     if (count > 16) commands = arena_alloc_array(&redis->effect_words, count, sizeof *commands);
     for (size_t i = 0; commands && i < count; i++)
         commands[i] = (struct keep_command){ effects[i].db, effects[i].argv, effects[i].argc };
     if (commands) keep_append(redis->keep, commands, count);
     else redis_log(redis, 0, "no memory to log %zu changes", count);
+}
+
+static void take(void *ctx, const struct effect *effects, size_t count)
+{
+    struct redis *redis = ctx;
+    const struct keep_command one = { effects->db, effects->argv, effects->argc };
+    if (count == 1) keep_append(redis->keep, &one, 1);
+    else take_many(redis, effects, count);
 }
 
 static void settled(void *ctx)

@@ -20,6 +20,7 @@
 
 #define PENDING_KEPT (4u << 20)
 #define EVERY_US 1000000
+#define VARINT_MAX 10u /* bytes */
 
 void keep_say(const struct keep *keep, int level, const char *fmt, ...)
 {
@@ -50,16 +51,52 @@ static void tell(struct keep *keep)
 
 /* ---- appending ---- */
 
-static void put_str(struct buffer *out, struct kith_str text)
+static uint8_t *lay_varint(uint8_t *at, uint64_t v)
 {
-    buffer_put_bytes(out, text.data, text.len);
+    for (; v >= 0x80; v >>= 7) *at++ = (uint8_t)(v | 0x80);
+    *at++ = (uint8_t)v;
+    return at;
+}
+
+/* Of a command and all its words with their lengths, more than `room`; SIZE_MAX: no memory has as
+ * much. */
+static size_t with_command(size_t room, const struct keep_command *command)
+{
+    bool fits = size_add(room, 2 * VARINT_MAX, &room);
+    for (size_t i = 0; fits && i < command->argc; i++)
+        fits = size_add(room, command->argv[i].len, &room) && size_add(room, VARINT_MAX, &room);
+    return fits ? room : SIZE_MAX;
+}
+
+static uint8_t *lay_command(uint8_t *at, const struct keep_command *command)
+{
+    at = lay_varint(at, command->db);
+    at = lay_varint(at, command->argc);
+    for (size_t i = 0; i < command->argc; i++) {
+        const struct kith_str word = command->argv[i];
+        at = lay_varint(at, word.len);
+        if (word.len) memcpy(at, word.data, word.len);
+        at += word.len;
+    }
+    return at;
 }
 
 void keep_put_command(struct buffer *out, unsigned db, const struct kith_str *argv, size_t argc)
 {
-    buffer_put_varint(out, db);
-    buffer_put_varint(out, argc);
-    for (size_t i = 0; i < argc; i++) put_str(out, argv[i]);
+    const struct keep_command command = { db, argv, argc };
+    if (buffer_reserve(out, with_command(0, &command))) return;
+    out->len = (size_t)(lay_command(out->data + out->len, &command) - out->data);
+}
+
+/* Each change passes here: room is asked for once, then the words go to their places. */
+static void put_record(struct buffer *out, const struct keep_command *commands, size_t count)
+{
+    size_t room = VARINT_MAX;
+    for (size_t i = 0; i < count; i++) room = with_command(room, &commands[i]);
+    if (buffer_reserve(out, room)) return;
+    uint8_t *at = lay_varint(out->data + out->len, count);
+    for (size_t i = 0; i < count; i++) at = lay_command(at, &commands[i]);
+    out->len = (size_t)(at - out->data);
 }
 
 /* Under the lock. A record that is there in part must not be written, nor called good. */
@@ -87,11 +124,9 @@ void keep_append(struct keep *keep, const struct keep_command *commands, size_t 
     const bool idle = kept == 0, due = keep->sync_due;
     if (idle) (void)buffer_extend(pending, KEEP_GROUP_BYTES);
     const size_t before = pending->len;
-    buffer_put_varint(pending, count);
-    for (size_t i = 0; i < count; i++)
-        keep_put_command(pending, commands[i].db, commands[i].argv, commands[i].argc);
+    put_record(pending, commands, count);
     keep->appended += count;
-    keep->end += pending->len - before;
+    atomic_store_explicit(&keep->end, keep->end + (pending->len - before), memory_order_release);
     const bool failed = buffer_failed(pending);
     if (failed) lose_change(keep, kept);
     keep->sync_due = due || keep->policy == FSYNC_EVERYSEC;
