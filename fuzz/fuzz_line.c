@@ -36,6 +36,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     line_words_init(&words);
     while (at < len && line_find(data + at, len - at, &line_len, &used) == LINE_WHOLE) {
         struct line_request request;
+        const size_t words_before = words.count;
+        const size_t plain = line_read_plain(&words, data + at, len - at, &request);
+        if (plain && plain != used) abort();
+        words.count = words_before;
         if (used == 0 || used > len - at || line_len >= used) abort();
         const unsigned may = LINE_MAY_RUN | (line_len & 1 ? (unsigned)LINE_MAY_EXTEND : 0u);
         if (line_read(&words, data + at, line_len, may, &request)) abort();

@@ -197,6 +197,14 @@ static void run_flushall(struct redis_call *call, void *ctx)
 
 /* ---- reading ---- */
 
+static void put_line(struct buffer *out, struct kith_str text)
+{
+    uint8_t *room = buffer_extend(out, text.len + 1);
+    if (!room) return;
+    if (text.len) memcpy(room, text.data, text.len);
+    room[text.len] = '\n';
+}
+
 static void run_get(struct redis_call *call, void *ctx)
 {
     char scratch[ENTRY_TEXT_MAX];
@@ -209,6 +217,10 @@ static void run_get(struct redis_call *call, void *ctx)
         return;
     }
     const enum value_type type = entry_type(entry);
+    if (type == VALUE_STRING && !escapes) {
+        put_line(out, entry_text(entry, scratch));
+        return;
+    }
     if (type == VALUE_STRING) {
         line_put_text(out, entry_text(entry, scratch), escapes);
     } else if (type == VALUE_LIST) {

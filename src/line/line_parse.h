@@ -81,6 +81,12 @@ struct line_request {
 /* What a line asks for; `may` are bits of line_may. KITH_ENOMEM. */
 KITH_NODISCARD int line_read(struct line_words *words, const void *line, size_t len, unsigned may,
                              struct line_request *out);
+/* line_plain.c: both steps (line_find, line_read) in one look, of a peer that may run commands, for
+ * a line in front of data that is written as nearly all are. Returns the bytes it takes, its LF
+ * too; 0: it is something else, and nothing was done. The request has no fault. */
+#define LINE_PLAIN_BYTES 4096u
+size_t line_read_plain(struct line_words *words, const uint8_t *data, size_t len,
+                       struct line_request *out);
 /* "ERROR ...\n" of a fault; false: there is none. */
 struct buffer;
 bool line_fault_text(const struct line_request *request, struct buffer *out);

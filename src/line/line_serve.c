@@ -83,6 +83,15 @@ static size_t collect(struct line_conn *conn, struct batch *batch, const uint8_t
     const size_t most = conn->authenticated ? LINE_BYTES_MAX : UNKNOWN_LINE_MAX;
     size_t at = 0, line_len = 0, used;
     while (at < len && batch->count < BATCH_REQUESTS && batch->words.count < BATCH_WORDS) {
+        used = conn->authenticated ? line_read_plain(&batch->words, data + at, len - at,
+                                                     &batch->requests[batch->count])
+                                   : 0;
+        if (used) {
+            batch->count++;
+            batch->touches = batch->seen = true;
+            at += used;
+            continue;
+        }
         enum line_found found = line_find(data + at, len - at, &line_len, &used);
         if ((found == LINE_PARTIAL ? len - at : line_len) > most) found = LINE_TOO_LONG;
         if (found == LINE_TOO_LONG) batch->end = LINE_END_CLOSE;
@@ -158,7 +167,8 @@ static int execute(struct line_conn *conn, struct batch *batch, size_t bytes, bo
     else if (batch->touches) rc = private_begin(conn->session, out, bytes);
     if (rc) return rc;
     answer(conn, batch, out);
-    if (batch->touches) private_end(conn->session);
+    if (batch->touches) conn->active_us = private_end(conn->session) / 1000;
+    else if (batch->seen) conn->active_us = os_now_us(conn->line->opts.os);
     return 0;
 }
 
@@ -171,7 +181,7 @@ static void count(struct line *line, const struct batch *batch)
 
 /* One batch; *used stays 0 if it is not for this thread. */
 static enum line_end serve_batch(struct line_conn *conn, const uint8_t *data, size_t len, bool last,
-                                 bool quick, struct buffer *out, size_t *used, bool *seen)
+                                 bool quick, struct buffer *out, size_t *used)
 {
     struct batch batch;
     if (conn->session) private_expect(conn->session);
@@ -188,7 +198,6 @@ static enum line_end serve_batch(struct line_conn *conn, const uint8_t *data, si
     }
     if (rc) batch.end = LINE_END_CLOSE;
     count(conn->line, &batch);
-    *seen = *seen || batch.seen;
     return batch.end;
 }
 
@@ -196,16 +205,14 @@ static size_t serve(struct line_conn *conn, const uint8_t *data, size_t len, boo
                     struct buffer *out, enum line_end *end)
 {
     size_t at = 0, batches = 0;
-    bool seen = false;
     *end = LINE_END_MORE;
     while (at < len && *end == LINE_END_MORE) {
         size_t used = 0;
         if (quick && batches++ == QUICK_BATCHES) *end = LINE_END_POOL;
-        else *end = serve_batch(conn, data + at, len - at, last, quick, out, &used, &seen);
+        else *end = serve_batch(conn, data + at, len - at, last, quick, out, &used);
         at += used;
         if (used == 0) break;
     }
-    if (seen) conn->active_us = os_now_us(conn->line->opts.os);
     return at;
 }
 

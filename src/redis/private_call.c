@@ -72,11 +72,14 @@ int private_begin_soon(struct session *session, struct buffer *out, size_t bytes
     return cache_lock_soon(session->redis->cache) ? begin(session, out, bytes) : KITH_EBUSY;
 }
 
-void private_end(struct session *session)
+int64_t private_end(struct session *session)
 {
-    redis_share_end(session->redis);
+    struct redis *redis = session->redis;
+    redis_share_end(redis);
+    const int64_t now_ns = redis->now_ns;
     session->reply.out = &session->out;
-    cache_unlock(session->redis->cache);
+    cache_unlock(redis->cache);
+    return now_ns;
 }
 
 static const char *refusal(struct session *session, const struct command_entry *entry,
@@ -84,6 +87,7 @@ static const char *refusal(struct session *session, const struct command_entry *
 {
     struct redis *redis = session->redis;
     const bool writes = entry->flags & CMD_WRITE;
+    if (redis->calm && !writes) return NULL;
     if (redis->loading) return "LOADING the data set is being read";
     if (writes && redis->write_refusal && redis->settings.stop_on_save_error)
         return "MISCONF changes cannot be written to disk";

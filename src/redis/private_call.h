@@ -21,7 +21,7 @@ KITH_NODISCARD int private_open_soon(struct redis *redis, struct session **out);
 KITH_NODISCARD int private_begin(struct session *session, struct buffer *out, size_t bytes);
 /* The same if the lock can be had within microseconds; KITH_EBUSY. */
 KITH_NODISCARD int private_begin_soon(struct session *session, struct buffer *out, size_t bytes);
-void private_end(struct session *session);
+int64_t private_end(struct session *session); /* os_now_ns, as it was when its last command ended */
 /* private_begin is near: what it looks at is fetched meanwhile. No lock. */
 void private_expect(const struct session *session);
 

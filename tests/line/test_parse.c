@@ -199,11 +199,100 @@ static void without_memory(void **state)
     fail();
 }
 
+/* ---- in one look ---- */
+
+static bool same_words(const struct line_words *a, const struct line_request *of_a,
+                       const struct line_words *b, const struct line_request *of_b)
+{
+    if (of_a->count != of_b->count) return false;
+    for (size_t i = 0; i < of_a->count; i++) {
+        const struct kith_str one = a->at[of_a->first + i], other = b->at[of_b->first + i];
+        if (one.data != other.data || one.len != other.len) return false;
+    }
+    return true;
+}
+
+/* What one look takes, the two steps take in the same way. */
+static size_t compare_plain(const uint8_t *data, size_t len)
+{
+    struct line_words words, reference;
+    struct line_request request, want;
+    size_t line_len = 0, used = 0;
+    line_words_init(&words);
+    line_words_init(&reference);
+    const size_t took = line_read_plain(&words, data, len, &request);
+    if (took) {
+        assert_int_equal(line_find(data, len, &line_len, &used), LINE_WHOLE);
+        assert_int_equal(took, used);
+        assert_int_equal(line_read(&reference, data, line_len, LINE_MAY_RUN, &want), 0);
+        assert_int_equal(request.verb, want.verb);
+        assert_int_equal(request.only_new, want.only_new);
+        assert_int_equal(request.fault, want.fault);
+        assert_int_equal(request.ttl_s, want.ttl_s);
+        assert_true(same_words(&words, &request, &reference, &want));
+    } else {
+        assert_int_equal(words.count, 0);
+    }
+    line_words_release(&words);
+    line_words_release(&reference);
+    return took;
+}
+
+static void plain(void **state)
+{
+    static const char *const good[] = { "GET a\n", "set key v\r\nGET b\n",
+                                        "Del key:000000000001\n",
+                                        "SET k 0123456789abcdef0123456789abcdef0123456789\n",
+                                        "GET \xc3\xa4x\n", "SET k -t\n" };
+    static const char *const odd[] = { "", "\n", "GET a", "GET  a\n", "GET\n", "GET a b\n",
+                                       "SET k\n", "SET k a b\n", "GET \"a\"\n",
+                                       "GET a\r\r\n", " GET a\n",
+                                       "GET a \n", "GET\ta\n", "SETNX k v\n", "GET a\xc2\xa0\n",
+                                       "GET a\r", "KEYS\n", "PING\n", "G\x05T a\n" };
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        assert_true(compare_plain((const uint8_t *)good[i], strlen(good[i])) > 0);
+    for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++)
+        assert_int_equal(compare_plain((const uint8_t *)odd[i], strlen(odd[i])), 0);
+}
+
+/* Of pieces that matter, in memory of just their size: what reads beyond it is seen. */
+static void plain_random(void **state)
+{
+    static const char *const pieces[] = {
+        "GET", "SET", "del", "SETS", " ", " ", "  ", "\t", "\n", "\r\n", "\r", "\"", "'", "-t", "k",
+        "key:0123456789", "\xc2\xa0", "\xe3\x80\x80", "0123456789abcdef0123456789abcdef", "\\n"
+    };
+    struct rng rng;
+    size_t taken = 0;
+    (void)state;
+    rng_init(&rng, 20261);
+    for (unsigned round = 0; round < 60000; round++) {
+        char text[512];
+        size_t len = 0;
+        const bool likely = rng_below(&rng, 2);
+        const size_t count = 1 + (size_t)rng_below(&rng, 8);
+        for (size_t i = 0; i < count; i++) {
+            const char *piece = pieces[rng_below(&rng, sizeof pieces / sizeof pieces[0])];
+            if (likely && i % 2) piece = i + 1 == count ? "\n" : " ";
+            if (likely && i == 0) piece = pieces[rng_below(&rng, 3)];
+            memcpy(text + len, piece, strlen(piece));
+            len += strlen(piece);
+        }
+        uint8_t *data = mem_alloc(len);
+        memcpy(data, text, len);
+        taken += compare_plain(data, len) > 0;
+        mem_free(data);
+    }
+    assert_true(taken > 1000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows),    cmocka_unit_test(as_the_reference), cmocka_unit_test(ttls),
         cmocka_unit_test(joining), cmocka_unit_test(without_memory),
+        cmocka_unit_test(plain),   cmocka_unit_test(plain_random),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
