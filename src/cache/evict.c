@@ -23,6 +23,8 @@
 
 enum { LFU_START = 5, MARK_MS_LOG2 = 8, TRIES = 64, DRAWN_MAX = 128 };
 
+#define LEAVING_LEAST ((size_t)1 << 20) /* of what is about to be freed, taken as gone */
+
 static bool policy_is_lfu(enum eviction policy)
 {
     return policy == EVICT_ALL_LFU || policy == EVICT_VOLATILE_LFU;
@@ -394,10 +396,10 @@ static bool is_over(const struct cache *cache, size_t leaving_most)
 }
 
 /* A thread that frees may have to wait for a core, and meanwhile its share of the memory would be
- * given away a second time. */
+ * given away a second time; so only some of it is. */
 static bool over_limit(const struct cache *cache)
 {
-    return is_over(cache, cache->settings.memory_max / 32);
+    return is_over(cache, cache->settings.memory_max / 32 + LEAVING_LEAST);
 }
 
 /* How long one command may evict: 50 us a step of tenacity up to 10, then 15 % more each; 100:
