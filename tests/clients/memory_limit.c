@@ -125,18 +125,24 @@ static int dial(void)
     fail("the server did not start");
 }
 
-static void start(const char *kith, uint64_t limit)
+/* The socket never listens and stays open, so nobody else is given the port before the server has
+ * it, and the server may take it beside us. */
+static void choose_port(void)
 {
     struct sockaddr_in address = {.sin_family = AF_INET};
     socklen_t len = sizeof address;
-    char limit_text[32];
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, len) ||
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) ||
+        bind(fd, (struct sockaddr *)&address, len) ||
         getsockname(fd, (struct sockaddr *)&address, &len))
         fail("no port: %s", strerror(errno));
-    (void)close(fd);
     (void)snprintf(port_text, sizeof port_text, "%u", ntohs(address.sin_port));
+}
+
+static void start(const char *kith, uint64_t limit)
+{
+    char limit_text[32];
     (void)snprintf(limit_text, sizeof limit_text, "%llu", (unsigned long long)limit);
     server = fork();
     if (server < 0) fail("fork: %s", strerror(errno));
@@ -339,6 +345,7 @@ int main(int argc, char **argv)
     members = 100000 * (limit >> 20) / 256 + 1;
     (void)atexit(at_end);
     make_cgroup(limit + limit / 4);
+    choose_port();
     start(argv[1], limit);
     load(argc == 3 ? strtod(argv[2], NULL) : 0, limit);
     return 0;
