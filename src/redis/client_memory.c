@@ -11,6 +11,7 @@
 #include "net/stream.h"
 
 #define PROCESS_BYTES ((size_t)5 << 19) /* resident before the first key */
+#define SPARE_BYTES ((size_t)64 << 20)
 
 size_t client_memory_output(const struct session *session)
 {
@@ -71,18 +72,19 @@ void client_memory_changed(struct session *session)
     if (session->redis->client_bytes >= limit) close_largest(session->redis, limit);
 }
 
-/* Keys have what waiting input leaves of maxmemory, and what the process itself takes: its own
- * libraries and tables are a 26th of 64 MiB, and nobody who sets a limit cares whose they are. */
 size_t client_memory_process(const struct redis *redis)
 {
     const size_t all = (size_t)redis->settings.maxmemory;
     return all / 32 < PROCESS_BYTES ? all / 32 : PROCESS_BYTES;
 }
 
+/* Keys have what waiting input leaves of maxmemory but for a 32nd: that is for the process itself
+ * and for the allocator's holes. Nobody who sets a limit cares whose they are. */
 static void apply_query(struct redis *redis)
 {
     const size_t all = (size_t)redis->settings.maxmemory;
-    const size_t taken = redis->query_bytes + client_memory_process(redis);
+    const size_t spare = all / 32 < SPARE_BYTES ? all / 32 : SPARE_BYTES;
+    const size_t taken = redis->query_bytes + spare;
     cache_settings(redis->cache)->memory_max = !all ? 0 : all > taken ? all - taken : 1;
 }
 
