@@ -221,7 +221,7 @@ bool cache_mark(struct cache *cache, struct entry *entry);
  * more may go ("OOM"). Bounded work a call (tenacity). */
 bool cache_make_room(struct cache *cache);
 /* The anonymous resident memory of the process, told now and then. The allocator's holes are not
- * counted anywhere else: when it is above 1.12 of the limit, the limit goes down, by a tenth at
+ * counted anywhere else: when it is above 1.13 of the limit, the limit goes down, by a 15th at
  * most. */
 void cache_note_resident(struct cache *cache, size_t bytes);
 size_t cache_scattered_bytes(const struct cache *cache); /* of small pieces of memory; about */

@@ -371,11 +371,11 @@ static bool evict_one(struct cache *cache)
 void cache_note_resident(struct cache *cache, size_t bytes)
 {
     const size_t max = cache->settings.memory_max, used = heap_used(&cache->heap);
-    const size_t high = max + max / 100 * 12;
+    const size_t high = max + max / 100 * 13;
     cache->limit_less = 0;
     if (max == 0 || bytes <= high || bytes / 2 > used) return;
     const size_t less = (bytes - high) * 4;
-    cache->limit_less = less < max / 10 ? less : max / 10;
+    cache->limit_less = less < max / 15 ? less : max / 15;
 }
 
 size_t cache_scattered_bytes(const struct cache *cache)
