@@ -4,6 +4,9 @@
  * It sleeps until what is due next by the keyspace's word; when nothing is, it sleeps until it is
  * poked, and a write pokes it once. After a poke it stays awake for a tenth of a second at least,
  * so that a busy server without deadlines pays ten wake-ups a second and not one a write.
+ *
+ * Ten times a second at most it looks at the resident memory: above maxmemory the keyspace has less
+ * (cache_note_resident), and holes of the allocator go back to the system.
  */
 #include "redis/cron.h"
 
