@@ -12,7 +12,8 @@
  * An edge says that something came, once. So a connection remembers `unread` until a read found
  * less than it had room for, and while it may not be read (conn_read) the edge waits there. One
  * with more than a buffer full stands in the loop's list and goes on in the next turn, after the
- * others. A peer that closed (`hung_up`) sends no second edge: it is read to its end.
+ * others. A peer that closed (`hung_up`) sends no second edge: it is read to its end, and the end
+ * counts as unread for good: a stream that was busy then finds it when it goes on.
  *
  * Reads of streams wait for each other: what their commands will look up lies in memory that nobody
  * touched for long, and the doors fetch it for several at a time (stream_ops.expect). So two waits
@@ -149,7 +150,7 @@ static void read_some(struct conn *conn)
     uint8_t *room = loop->read_buffer + loop->taken_bytes;
     const ssize_t len = recv(conn->fd, room, NET_READ_BYTES, 0);
     const bool later = len < 0 && (errno == EAGAIN || errno == EINTR);
-    conn->unread = len == NET_READ_BYTES || (len < 0 && errno == EINTR) ||
+    conn->unread = len == NET_READ_BYTES || (len < 0 && errno == EINTR) || len == 0 ||
                    (len > 0 && conn->hung_up);
     if (!later) {
         loop->taken[loop->taken_count++] = (struct taken){ conn, room, len };
