@@ -54,14 +54,6 @@ int buffer_reserve(struct buffer *buf, size_t more)
     return KITH_ENOMEM;
 }
 
-uint8_t *buffer_extend(struct buffer *buf, size_t more)
-{
-    if (buffer_reserve(buf, more) != 0) return NULL;
-    uint8_t *room = buf->data + buf->len;
-    buf->len += more;
-    return room;
-}
-
 void buffer_put(struct buffer *buf, const void *data, size_t len)
 {
     if (len == 0) return;

@@ -27,7 +27,15 @@ void buffer_release(struct buffer *buf); /* accepts a zeroed struct */
 void buffer_clear(struct buffer *buf);   /* len = 0, keeps memory and clears the failure */
 static inline bool buffer_failed(const struct buffer *buf) { return buf->failed; }
 KITH_NODISCARD int buffer_reserve(struct buffer *buf, size_t more); /* 0 or KITH_ENOMEM */
-uint8_t *buffer_extend(struct buffer *buf, size_t more); /* uninitialised room; NULL when failed */
+/* Uninitialised room; NULL when failed. Here, because a short reply is little more than this. */
+static inline uint8_t *buffer_extend(struct buffer *buf, size_t more)
+{
+    const bool fits = buf->data && !buf->failed && more <= buf->cap - buf->len;
+    if (!fits && buffer_reserve(buf, more) != 0) return NULL;
+    uint8_t *room = buf->data + buf->len;
+    buf->len += more;
+    return room;
+}
 void buffer_put(struct buffer *buf, const void *data, size_t len);
 void buffer_put_u8(struct buffer *buf, uint8_t v);
 void buffer_put_u16(struct buffer *buf, uint16_t v);

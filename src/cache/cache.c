@@ -163,12 +163,17 @@ void cache_set_paused(struct cache *cache, bool paused)
 
 /* ---- looking up ---- */
 
-struct seat seat_find(const struct cache *cache, unsigned db, struct kith_str key)
+static inline struct seat find(const struct cache *cache, unsigned db, struct kith_str key)
 {
     const struct dict *keys = &cache->databases[db].keys;
     const bool expected = key.data == cache->expected.data && key.len == cache->expected.len;
     uint64_t hash = expected && key.data ? cache->expected.hash : dict_hash(keys, key);
     return (struct seat){hash, dict_find_by(keys, key, hash, entry_key_in_dict)};
+}
+
+struct seat seat_find(const struct cache *cache, unsigned db, struct kith_str key)
+{
+    return find(cache, db, key);
 }
 
 struct seat seat_of(const struct database *database, const struct entry *entry)
@@ -180,7 +185,7 @@ struct seat seat_of(const struct database *database, const struct entry *entry)
 /* The entry, unless its time has come. */
 static struct entry *look_up(struct cache *cache, unsigned db, struct kith_str key)
 {
-    struct seat seat = seat_find(cache, db, key);
+    struct seat seat = find(cache, db, key);
     if (!seat.place) return NULL;
     struct entry *entry = seat_entry(&seat);
     if (entry_is_due(cache, entry)) {

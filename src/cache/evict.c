@@ -78,7 +78,8 @@ void mark_touch(struct cache *cache, struct entry *entry, bool write)
     if (policy_is_lfu(policy)) {
         touch_lfu(cache, entry);
     } else if (write || (policy != EVICT_ALL_LRM && policy != EVICT_VOLATILE_LRM)) {
-        entry_set_mark(entry, time_mark(cache));
+        const uint32_t mark = time_mark(cache);
+        if (entry_mark(entry) != mark) entry_set_mark(entry, mark); /* else its line stays clean */
     }
 }
 

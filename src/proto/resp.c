@@ -202,15 +202,55 @@ static inline const uint8_t *read_short(const uint8_t *at, const uint8_t *end, s
     return behind_line(at + 3);
 }
 
-size_t resp_parse_short(const struct resp_limits *limits, const uint8_t *data, size_t len,
-                        struct kith_str *out, size_t max, size_t *count)
+#define HEAD_MIN 8u
+#define HEAD_MAX 24u
+
+static inline uint64_t eight_bytes(const uint8_t *at)
 {
-    const uint8_t *const end = data + len;
-    size_t due;
+    uint64_t word;
+    memcpy(&word, at, sizeof word);
+    return word;
+}
+
+static inline size_t middle_of(size_t head_len) { return head_len < 16 ? head_len - 8 : 8; }
+
+static inline bool begins_with(const uint8_t *data, size_t len, const struct resp_head *head)
+{
+    return head->len && len >= head->len && eight_bytes(data) == head->first &&
+           eight_bytes(data + middle_of(head->len)) == head->middle &&
+           eight_bytes(data + head->len - 8) == head->last;
+}
+
+/* Of a command that was read, with at least two words. */
+static inline void read_head(const uint8_t *data, struct kith_str name, struct resp_head *head)
+{
+    const size_t name_at = (size_t)((const uint8_t *)name.data - data);
+    const size_t len = name_at + name.len + 3;
+    if (len < HEAD_MIN || len > HEAD_MAX) return;
+    head->first = eight_bytes(data);
+    head->middle = eight_bytes(data + middle_of(len));
+    head->last = eight_bytes(data + len - 8);
+    head->len = (uint8_t)len;
+    head->name_at = (uint8_t)name_at;
+    head->name_len = (uint8_t)name.len;
+}
+
+size_t resp_parse_short(const struct resp_limits *limits, const uint8_t *data, size_t len,
+                        struct resp_head *head, struct kith_str *out, size_t max)
+{
+    const uint8_t *const end = data + len, *at;
+    size_t due, i = 0;
     if (len == 0 || data[0] != '*') return 0;
-    const uint8_t *at = read_short(data + 1, end, &due);
-    if (!at || due == 0 || due > max || due > limits->args_max) return 0;
-    for (size_t i = 0; i < due; i++) {
+    const bool alike = begins_with(data, len, head);
+    if (alike) {
+        out[i++] = (struct kith_str){ (const char *)data + head->name_at, head->name_len };
+        due = head->words;
+        at = data + head->len - 1;
+    } else {
+        at = read_short(data + 1, end, &due);
+        if (!at || due == 0 || due > max || due > limits->args_max) return 0;
+    }
+    for (; i < due; i++) {
         size_t bytes;
         if (at == end || *at != '$') return 0;
         at = read_short(at + 1, end, &bytes);
@@ -218,7 +258,12 @@ size_t resp_parse_short(const struct resp_limits *limits, const uint8_t *data, s
         out[i] = (struct kith_str){ (const char *)at, bytes };
         at += bytes + 2;
     }
-    *count = due;
+    head->alike = alike;
+    head->words = (uint32_t)due;
+    if (!alike) {
+        head->len = 0;
+        if (due > 1 && at < end) read_head(data, out[0], head);
+    }
     return (size_t)(at - data);
 }
 

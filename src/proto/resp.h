@@ -61,12 +61,22 @@ void resp_parser_release(struct resp_parser *parser); /* accepts a zeroed struct
  * RESP_COMMAND only. The arguments are good until the next call or until the bytes move. */
 enum resp_result resp_parse(struct resp_parser *parser, const struct resp_limits *limits,
                             const uint8_t *data, size_t len, size_t *used);
+/* A short command's first bytes, up to where its second word is announced:
+ * "*2\r\n$3\r\nGET\r\n$". Those that follow each other mostly begin alike, and are known by three
+ * comparisons. Zeroed at first. */
+struct resp_head {
+    uint64_t first, middle, last; /* its bytes, overlapping where it has less than 24 */
+    uint8_t len;                  /* 8 to 24; 0: nothing was read yet, or it was longer */
+    uint8_t name_at, name_len;
+    bool alike;     /* the last command that was read has the name and count of the one before */
+    uint32_t words; /* of the last command that was read */
+};
 /* A whole command of at most `max` arguments, each shorter than 1,000 bytes, as nearly all are:
- * read in one look, the arguments written to out. Returns the bytes it takes; 0: it is something
- * else, or not whole, or not allowed: ask resp_parse, which knows what to say. Only between
- * commands. */
+ * read in one look, the arguments (head->words of them) written to out. Limits and max must be the
+ * same for all that share a head. Returns the bytes it takes; 0: it is something else, or not
+ * whole, or not allowed: ask resp_parse, which knows what to say. Only between commands. */
 size_t resp_parse_short(const struct resp_limits *limits, const uint8_t *data, size_t len,
-                        struct kith_str *out, size_t max, size_t *count);
+                        struct resp_head *head, struct kith_str *out, size_t max);
 /* The second word of a short command, nearly always its key, if data begins with one; no promise
  * that the rest of the command is there or good. */
 bool resp_peek_key(const uint8_t *data, size_t len, struct kith_str *key);

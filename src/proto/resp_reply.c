@@ -57,7 +57,11 @@ static void put_text(struct resp *resp, const char *text)
     buffer_put(resp->out, text, strlen(text));
 }
 
-void resp_ok(struct resp *resp) { buffer_put(resp->out, "+OK\r\n", 5); }
+void resp_ok(struct resp *resp)
+{
+    uint8_t *room = buffer_extend(resp->out, 5);
+    if (room) memcpy(room, "+OK\r\n", 5);
+}
 
 /* A line that begins with kind and holds neither CR nor LF. */
 static void put_line(struct resp *resp, char kind, const char *text)

@@ -5,6 +5,9 @@
  * and redis->calm say so and are kept up to date by whoever changes what they depend on, so the
  * common path is a lookup, a test of the arity and two flags.
  *
+ * Neighbours of one batch that are the same command are admitted by the first of them and run in a
+ * loop of their own (run_alike): the way to the command is half of what a short one costs.
+ *
  * Time: the end of a command is the beginning of the next in its batch. Neighbours of one batch
  * that are the same command, of constant cost (CMD_FAST, CMD_BRIEF) and with few bytes, are
  * measured together and get equal shares: reading the clock would be a tenth of their work. Slower
@@ -165,13 +168,18 @@ void redis_share_end(struct redis *redis)
 
 /* ---- running ---- */
 
+/* Beforehand: nothing that it is takes long. */
+static bool is_short_kind(const struct redis *redis, const struct command_entry *entry, size_t argc)
+{
+    return redis->sharing && entry->flags & (CMD_FAST | CMD_BRIEF) && redis->depth <= 1 &&
+           redis->slow_ns >= SHARED_NS && argc <= SHORT_WORDS;
+}
+
 /* Afterwards: nothing that it did takes long. */
 static bool may_share(const struct redis *redis, const struct command_entry *entry,
                       const struct redis_call *call, size_t start)
 {
-    if (!redis->sharing || !(entry->flags & (CMD_FAST | CMD_BRIEF)) || redis->depth > 1 ||
-        redis->slow_ns < SHARED_NS || call->reply->out->len - start > SHORT_BYTES ||
-        call->argc > SHORT_WORDS)
+    if (!is_short_kind(redis, entry, call->argc) || call->reply->out->len - start > SHORT_BYTES)
         return false;
     for (size_t i = 1; i < call->argc; i++)
         if (call->argv[i].len > SHORT_BYTES) return false;
@@ -206,22 +214,38 @@ static void plain_run(struct redis_call *call, void *ctx)
     call->command->run(call);
 }
 
-void redis_call_finish(struct redis *redis, struct session *session, struct command_entry *entry,
-                       struct redis_call *call, void (*fn)(struct redis_call *call, void *ctx),
-                       void *ctx)
+struct outer { /* whose call it is, around this one */
+    struct session *session;
+    struct command_entry *entry;
+};
+
+static inline struct outer enter(struct redis *redis, struct session *session,
+                                 struct command_entry *entry)
 {
-    struct session *outer = redis->current;
-    struct command_entry *outer_entry = redis->running;
-    const size_t start = call->reply->out->len;
+    const struct outer outer = {redis->current, redis->running};
     redis->current = session;
     redis->running = entry;
     redis->depth++;
     if (redis->shared != entry) count_shared(redis);
-    fn(call, ctx);
+    return outer;
+}
+
+static inline void leave(struct redis *redis, struct outer outer)
+{
+    redis->depth--;
+    redis->running = outer.entry;
+    redis->current = outer.session;
+}
+
+/* A command that has just run: its errors, its time, and the log. */
+static inline void conclude(struct redis *redis, struct session *session,
+                            struct command_entry *entry, const struct redis_call *call,
+                            size_t start, bool share)
+{
     const bool raw = entry->flags & CMD_RAW_REPLY;
-    entry->stats.failed += (!raw && is_error(redis, call->reply->out, start)) || call->failed;
+    if ((!raw && is_error(redis, call->reply->out, start)) || call->failed) entry->stats.failed++;
     redis->shared_calls++;
-    if (may_share(redis, entry, call, start)) {
+    if (share) {
         redis->shared = entry;
     } else {
         const int64_t ns = count_calls(redis, entry, redis->shared_calls);
@@ -229,9 +253,17 @@ void redis_call_finish(struct redis *redis, struct session *session, struct comm
         if (ns >= redis->slow_ns) note_slow(redis, session, entry, call, ns);
     }
     if (call->changes) log_call(redis, call);
-    redis->depth--;
-    redis->running = outer_entry;
-    redis->current = outer;
+}
+
+void redis_call_finish(struct redis *redis, struct session *session, struct command_entry *entry,
+                       struct redis_call *call, void (*fn)(struct redis_call *call, void *ctx),
+                       void *ctx)
+{
+    const size_t start = call->reply->out->len;
+    const struct outer outer = enter(redis, session, entry);
+    fn(call, ctx);
+    conclude(redis, session, entry, call, start, may_share(redis, entry, call, start));
+    leave(redis, outer);
 }
 
 void redis_call_run(struct redis *redis, struct session *session, struct command_entry *entry,
@@ -240,6 +272,11 @@ void redis_call_run(struct redis *redis, struct session *session, struct command
     redis_call_finish(redis, session, entry, call, plain_run, NULL);
     if (session && session->tracking.on && (entry->flags & CMD_READ) && !call->failed)
         tracking_remember(session, entry, call->argv, call->argc);
+}
+
+static inline bool is_unsettled(const struct redis *redis)
+{
+    return redis->flushed || redis->scache_gone.len || redis->effect_count || redis->ready_first;
 }
 
 void redis_settle(struct redis *redis)
@@ -268,19 +305,25 @@ RARE static void move_messages(struct session *session)
     buffer_clear(&session->out);
 }
 
+static struct redis_call call_of(struct session *session, const struct command_entry *entry,
+                                 const struct kith_str *argv, size_t argc)
+{
+    return (struct redis_call){.redis = session->redis,
+                               .cache = session->redis->cache,
+                               .session = session,
+                               .command = entry->command,
+                               .db = session->db,
+                               .argv = argv,
+                               .argc = argc,
+                               .reply = &session->reply};
+}
+
 static void run(struct session *session, struct command_entry *entry, const struct kith_str *argv,
                 size_t argc)
 {
     struct redis *redis = session->redis;
     const size_t start = session->reply.out->len;
-    struct redis_call call = {.redis = redis,
-                              .cache = redis->cache,
-                              .session = session,
-                              .command = entry->command,
-                              .db = session->db,
-                              .argv = argv,
-                              .argc = argc,
-                              .reply = &session->reply};
+    struct redis_call call = call_of(session, entry, argv, argc);
     session->last = entry;
     session->commands++;
     redis_call_run(redis, session, entry, &call);
@@ -416,26 +459,37 @@ RARE static void refuse_words(struct session *session, const struct kith_str *ar
     else refuse_unknown(session, argv, argc);
 }
 
-void session_execute(struct session *session, const struct kith_str *argv, size_t argc)
+/* Returns what ran; NULL: it was refused, put off or queued. */
+static struct command_entry *execute(struct session *session, const struct kith_str *argv,
+                                     size_t argc)
 {
     struct redis *redis = session->redis;
     struct command_entry *entry = registry_again(&redis->registry, argv, argc);
     if (!entry) {
         refuse_words(session, argv, argc);
-        return;
+        return NULL;
     }
     if (!command_arity_fits(entry->command, argc) || !entry->command->run) {
         refuse_arity(session, entry);
-        return;
+        return NULL;
     }
     uint32_t flags = entry->flags;
     if (!(session->plain && redis->calm)) {
-        if (!admit(session, entry, argv, argc)) return;
+        if (!admit(session, entry, argv, argc)) return NULL;
         if (session->in_multi && !strcmp(entry->name, "exec")) flags |= session->queue_flags;
     }
-    if (flags & CMD_DENY_OOM && redis->settings.maxmemory && !has_room(session, entry)) return;
-    if (session->in_multi && !runs_in_multi(entry)) queue(session, entry, argv, argc);
-    else run(session, entry, argv, argc);
+    if (flags & CMD_DENY_OOM && redis->settings.maxmemory && !has_room(session, entry)) return NULL;
+    if (session->in_multi && !runs_in_multi(entry)) {
+        queue(session, entry, argv, argc);
+        return NULL;
+    }
+    run(session, entry, argv, argc);
+    return entry;
+}
+
+void session_execute(struct session *session, const struct kith_str *argv, size_t argc)
+{
+    (void)execute(session, argv, argc);
 }
 
 /* A queue of commands touches as many keys, each some cache misses away: those of the next commands
@@ -453,19 +507,74 @@ static void warm(const struct session *session, struct batch *batch)
         if (items[i].words > 1) cache_prefetch_entry(cache, session->db, items[i].hash);
 }
 
-void session_run_batch(struct session *session, struct batch *batch)
+/* A command that ran: whether one that is alike needs to be asked about by nothing. A subcommand is
+ * another's neighbour by its second word, so containers are left out (registry_anew). */
+static bool leads(const struct session *session, const struct command_entry *entry, size_t argc)
+{
+    const struct redis *redis = session->redis;
+    return entry && entry == redis->registry.last.entry && is_short_kind(redis, entry, argc) &&
+           session->reply_mode == REPLY_ON && !session->tracking.on &&
+           !(entry->flags & CMD_DENY_OOM && redis->settings.maxmemory);
+}
+
+static bool goes_on(const struct session *session)
+{
+    return session->state == SESSION_RUNNING && !session->closing;
+}
+
+static const struct kith_str *next_words(const struct session *session, const struct batch *batch)
+{
+    const struct kith_str *argv = &batch->words[batch->done_words];
+    const struct batch_item *item = &batch->items[batch->done];
+    if (item->words > 1) cache_expect(session->redis->cache, argv[1], item->hash);
+    return argv;
+}
+
+/* Those behind a command that led (leads), up to the next that must be warmed. Words and replies
+ * are few enough to share the time if their bytes are. */
+static void run_alike(struct session *session, struct command_entry *entry, struct batch *batch)
 {
     struct redis *redis = session->redis;
-    redis_share_begin(redis);
-    while (batch->done < batch->count && session->state == SESSION_RUNNING && !session->closing) {
-        if (batch->done % WARM == 0) warm(session, batch);
-        const struct kith_str *argv = &batch->words[batch->done_words];
-        const struct batch_item *item = &batch->items[batch->done];
-        if (item->words > 1) cache_expect(redis->cache, argv[1], item->hash);
-        session_execute(session, argv, item->words);
-        if (session->state == SESSION_PUT_OFF) break; /* it comes again */
+    const struct buffer *out = session->reply.out;
+    const struct batch_item *item = &batch->items[batch->done];
+    const size_t before = batch->done;
+    struct redis_call call = call_of(session, entry, NULL, item[-1].words);
+    struct outer outer = enter(redis, session, entry);
+    for (; batch->done < batch->count && item->alike && batch->done % WARM; item++) {
+        if (!goes_on(session) || !(session->plain && redis->calm)) break;
+        const size_t start = out->len, bytes = item->end - item[-1].end;
+        call.argv = next_words(session, batch);
+        call.db = session->db;
+        call.failed = call.log_replaced = false;
+        call.changes = 0;
+        entry->command->run(&call);
+        conclude(redis, session, entry, &call, start,
+                 bytes <= SHORT_BYTES && out->len - start <= SHORT_BYTES);
+        if (is_unsettled(redis)) { /* whoever is served now runs calls of their own */
+            leave(redis, outer);
+            redis_settle(redis);
+            outer = enter(redis, session, entry);
+        }
+        if (session->out.len) move_messages(session);
         batch->done++;
         batch->done_words += item->words;
     }
-    redis_share_end(redis);
+    leave(redis, outer);
+    session->commands += batch->done - before;
+}
+
+void session_run_batch(struct session *session, struct batch *batch)
+{
+    redis_share_begin(session->redis);
+    while (batch->done < batch->count && goes_on(session)) {
+        if (batch->done % WARM == 0) warm(session, batch);
+        const struct kith_str *argv = next_words(session, batch);
+        const size_t argc = batch->items[batch->done].words;
+        struct command_entry *ran = execute(session, argv, argc);
+        if (session->state == SESSION_PUT_OFF) break; /* it comes again */
+        batch->done++;
+        batch->done_words += argc;
+        if (leads(session, ran, argc)) run_alike(session, ran, batch);
+    }
+    redis_share_end(session->redis);
 }

@@ -45,8 +45,9 @@ struct words { /* a command that is kept: one allocation */
 };
 
 struct batch_item {
-    size_t words; /* of this command */
-    size_t end;   /* of its bytes, from where the batch began */
+    uint32_t words; /* of this command */
+    bool alike;     /* the same command, with as many words, as the one before it */
+    size_t end;     /* of its bytes, from where the batch began */
     uint64_t hash; /* of its second word, while it is warm: session_run_batch */
 };
 
@@ -58,6 +59,7 @@ struct batch {
     struct batch_item *items; /* first_items, or owns */
     size_t count, cap;
     size_t done, done_words;
+    struct resp_head head; /* of the last command */
     struct kith_str first_words[BATCH_WORDS_FIRST];
     struct batch_item first_items[BATCH_ITEMS_FIRST];
 };

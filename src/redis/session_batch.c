@@ -21,6 +21,7 @@ void batch_init(struct batch *batch)
     batch->items = batch->first_items;
     batch->cap = BATCH_ITEMS_FIRST;
     batch->word_count = batch->count = batch->done = batch->done_words = 0;
+    batch->head = (struct resp_head){0};
 }
 
 void batch_release(struct batch *batch)
@@ -66,7 +67,8 @@ static bool add(struct batch *batch, const struct kith_str *args, size_t count, 
     if (!has_words(batch, count) || !has_item(batch)) return false;
     memcpy(&batch->words[batch->word_count], args, count * sizeof *args);
     batch->word_count += count;
-    batch->items[batch->count++] = (struct batch_item){count, end, 0};
+    batch->items[batch->count++] = (struct batch_item){.words = (uint32_t)count, .end = end};
+    batch->head.len = 0;
     return true;
 }
 
@@ -75,14 +77,14 @@ static size_t add_short(const struct session *session, struct batch *batch,
                         const struct resp_limits *limits, const uint8_t *data, size_t len,
                         size_t before)
 {
-    size_t count;
+    struct resp_head *head = &batch->head;
     if (session->parser.args_due || session->parser.looked) return 0;
     if (!has_words(batch, SHORT_WORDS_MAX) || !has_item(batch)) return 0;
-    const size_t took = resp_parse_short(limits, data, len, &batch->words[batch->word_count],
-                                         SHORT_WORDS_MAX, &count);
+    const size_t took = resp_parse_short(limits, data, len, head, &batch->words[batch->word_count],
+                                         SHORT_WORDS_MAX);
     if (took == 0) return 0;
-    batch->word_count += count;
-    batch->items[batch->count++] = (struct batch_item){count, before + took, 0};
+    batch->word_count += head->words;
+    batch->items[batch->count++] = (struct batch_item){head->words, head->alike, before + took, 0};
     return took;
 }
 
