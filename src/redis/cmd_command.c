@@ -139,7 +139,9 @@ static void put_entry(struct redis_call *call, const struct command_entry *entry
     put_categories(reply, entry->categories);
     resp_set(reply, 0);
     put_key_specs(reply, entry);
-    resp_array(reply, count_subcommands(entry));
+    const size_t subs = count_subcommands(entry);
+    if (subs) resp_array(reply, subs);
+    else resp_set(reply, 0);
     for (const struct command *sub = command->subcommands; sub && sub->name; sub++)
         put_entry(call, registry_sub(&call->redis->registry, entry, str_of(sub->name)));
 }

@@ -100,7 +100,7 @@ static bool read_greeting(struct redis_call *call, struct greeting *out)
         } else if (call_is(call, i, "setname") && i + 1 < call->argc) {
             out->name = &call->argv[++i];
         } else {
-            call_errorf(call, "ERR syntax error in HELLO option '%.*s'",
+            call_errorf(call, "ERR Syntax error in HELLO option '%.*s'",
                         (int)(call->argv[i].len < 128 ? call->argv[i].len : 128),
                         call->argv[i].data);
             return false;

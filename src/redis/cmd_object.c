@@ -144,17 +144,30 @@ struct restore {
     int64_t number;
 };
 
+/* IDLETIME and FREQ tell of a cache that was: here the key is new, and they are only checked. */
+static bool restore_age(struct redis_call *call, size_t i)
+{
+    int64_t age;
+    const bool idle = call_is(call, i, "IDLETIME");
+    if (!call_integer(call, i + 1, &age)) return false;
+    if (age >= 0 && (idle || age <= 255)) return true;
+    call_error(call, idle ? "ERR Invalid IDLETIME value, must be >= 0"
+                          : "ERR Invalid FREQ value, must be >= 0 and <= 255");
+    return false;
+}
+
 static bool restore_take(struct redis_call *call, struct restore *out)
 {
+    bool aged = false;
     for (size_t i = 4; i < call->argc; i++) {
-        int64_t ignored; /* IDLETIME and FREQ: of a cache that was; here the key is new */
         if (call_is(call, i, "REPLACE")) {
             out->replace = true;
         } else if (call_is(call, i, "ABSTTL")) {
             out->absolute = true;
         } else if ((call_is(call, i, "IDLETIME") || call_is(call, i, "FREQ")) &&
-                   i + 1 < call->argc) {
-            if (!call_integer(call, ++i, &ignored)) return false;
+                   i + 1 < call->argc && !aged) {
+            if (!restore_age(call, i++)) return false;
+            aged = true; /* of the two there may be one */
         } else {
             call_syntax_error(call);
             return false;

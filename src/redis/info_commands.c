@@ -52,13 +52,17 @@ static double percentile(const struct command_stats *stats, double share)
 void info_latencystats(struct info *info)
 {
     const struct registry *registry = &info->redis->registry;
+    const char *text = info->redis->settings.latency_percentiles, *why;
+    double percents[PERCENTS_MAX];
+    const size_t count = settings_percents(str_of(text ? text : ""), percents, &why);
     for (size_t i = 0; i < registry->count; i++) {
         const struct command_entry *entry = &registry->entries[i];
         if (!entry->stats.histogram || !entry->stats.calls) continue;
-        buffer_printf(info->out,
-                      "latency_percentiles_usec_%s:p50=%.3f,p99=%.3f,p99.9=%.3f\r\n", entry->name,
-                      percentile(&entry->stats, 0.5), percentile(&entry->stats, 0.99),
-                      percentile(&entry->stats, 0.999));
+        buffer_printf(info->out, "latency_percentiles_usec_%s:", entry->name);
+        for (size_t k = 0; k < count; k++)
+            buffer_printf(info->out, "%sp%.10g=%.3f", k ? "," : "", percents[k],
+                          percentile(&entry->stats, percents[k] / 100));
+        buffer_put(info->out, "\r\n", 2);
     }
 }
 

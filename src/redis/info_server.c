@@ -16,7 +16,7 @@ void info_server(struct info *info)
 {
     const struct redis *redis = info->redis;
     const int64_t up = (os_now_us(redis->os) - redis->opened_us) / 1000000;
-    const int64_t now = os_wall_ms(redis->os);
+    const int64_t now = os_wall_ms(redis->os), hz = redis->settings.hz;
     info_line(info, "redis_version", "%s", KITH_REDIS_VERSION);
     info_line(info, "kith_version", "%s", kith_version());
     info_line(info, "redis_git_sha1", "00000000");
@@ -35,8 +35,8 @@ void info_server(struct info *info)
     info_line(info, "server_time_usec", "%lld", (long long)now * 1000);
     info_line(info, "uptime_in_seconds", "%lld", (long long)up);
     info_line(info, "uptime_in_days", "%lld", (long long)(up / SECONDS_A_DAY));
-    info_line(info, "hz", "%lld", (long long)redis->settings.hz);
-    info_line(info, "configured_hz", "%lld", (long long)redis->settings.hz);
+    info_line(info, "hz", "%lld", (long long)(hz < 1 ? 1 : hz > 500 ? 500 : hz));
+    info_line(info, "configured_hz", "%lld", (long long)hz);
     info_line(info, "lru_clock", "%llu", wide((uint64_t)(now / 1000) & 0xffffff));
     info_line(info, "executable", "kith");
     info_line(info, "config_file", "%s", redis->config_file ? redis->config_file : "");

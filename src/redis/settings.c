@@ -154,6 +154,30 @@ static const char *set_text(const struct redis_settings *settings, struct redis_
     return NULL;
 }
 
+size_t settings_percents(struct kith_str text, double out[PERCENTS_MAX], const char **why)
+{
+    struct kith_str words[WORDS_MAX];
+    const size_t count = split(text, words);
+    *why = count > PERCENTS_MAX ? "Invalid latency-tracking-info-percentiles parameters" : NULL;
+    for (size_t i = 0; !*why && i < count; i++) {
+        if (!text_double(words[i], &out[i]))
+            *why = "Invalid latency-tracking-info-percentiles parameters";
+        else if (!(out[i] >= 0 && out[i] <= 100))
+            *why = "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]";
+    }
+    return *why ? 0 : count;
+}
+
+static const char *set_percents(const struct redis_settings *settings,
+                                struct redis_settings *trial, const struct parameter *parameter,
+                                struct kith_str value)
+{
+    double numbers[PERCENTS_MAX];
+    const char *why;
+    (void)settings_percents(value, numbers, &why);
+    return why ? why : set_text(settings, trial, parameter, value);
+}
+
 static const char *set_saves(struct redis_settings *trial, struct kith_str value)
 {
     static const char wrong[] = "Invalid save parameters";
@@ -217,7 +241,10 @@ const char *settings_set(const struct redis_settings *settings, struct redis_set
     case PARAMETER_OCTAL: return set_number(trial, parameter, value, error);
     case PARAMETER_YES_NO: return set_yes_no(trial, parameter, value);
     case PARAMETER_CHOICE: return set_choice(trial, parameter, value, error);
-    case PARAMETER_TEXT: return set_text(settings, trial, parameter, value);
+    case PARAMETER_TEXT:
+        return parameter->flags & PARAMETER_PERCENTS
+                   ? set_percents(settings, trial, parameter, value)
+                   : set_text(settings, trial, parameter, value);
     case PARAMETER_SAVE: return set_saves(trial, value);
     case PARAMETER_OUTPUT: return set_output(trial, value);
     case PARAMETER_NOTIFY: return set_notify(trial, value);

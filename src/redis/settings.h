@@ -13,6 +13,7 @@
 #define SAVE_POINTS_MAX 64u
 #define OUTPUT_CLASSES 3u /* normal, slave, pubsub */
 #define SETTING_ERROR_MAX 256u
+#define PERCENTS_MAX 16u
 
 struct save_point {
     int64_t seconds, changes;
@@ -80,7 +81,8 @@ enum parameter_flag {
     PARAMETER_ALIAS = 2,  /* an old name of the one before it */
     PARAMETER_SECRET = 4, /* shown as (redacted) in logs */
     PARAMETER_PROTECTED = 8, /* fixed unless enable-protected-configs */
-    PARAMETER_IDLE = 16     /* kept and shown, without an effect: a redis.conf is told so */
+    PARAMETER_IDLE = 16,    /* kept and shown, without an effect: a redis.conf is told so */
+    PARAMETER_PERCENTS = 32 /* a text of numbers from 0 to 100 */
 };
 
 struct parameter {
@@ -110,6 +112,8 @@ const char *settings_set(const struct redis_settings *settings, struct redis_set
                          char error[SETTING_ERROR_MAX]);
 void settings_print(const struct redis_settings *settings, const struct parameter *parameter,
                     struct buffer *out);
+/* "50 99.9": how many; NULL or why not in `why`. */
+size_t settings_percents(struct kith_str text, double out[PERCENTS_MAX], const char **why);
 /* "64mb": false when it is none. */
 bool settings_memory(struct kith_str text, int64_t *out);
 

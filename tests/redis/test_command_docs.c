@@ -74,6 +74,7 @@ static void test_arguments(void **state)
     EXPECT_HAS(session, "COMMAND DOCS config|set", "$10\r\nconfig|set\r\n");
     EXPECT(session, "COMMAND DOCS nosuch", "%0\r\n");
     EXPECT(session, "COMMAND INFO nosuch", "*1\r\n_\r\n");
+    EXPECT_HAS(session, "COMMAND INFO get", "$5\r\nlimit\r\n:0\r\n~0\r\n"); /* no subcommands */
     session_close_local(session);
     redis_free(redis);
 }

@@ -19,6 +19,7 @@ static void test_connection(void **state)
     EXPECT(session, "select x", "-ERR value is not an integer or out of range\r\n");
     EXPECT(session, "*0\r\n\r\n", "");
     EXPECT(session, "HELLO 4", "-NOPROTO unsupported protocol version\r\n");
+    EXPECT(session, "HELLO 3 SETNAME", "-ERR Syntax error in HELLO option 'SETNAME'\r\n");
     EXPECT(session, "HELLO x", "-ERR Protocol version is not an integer or out of range\r\n");
     EXPECT_HAS(session, "HELLO 3", "%7\r\n$6\r\nserver\r\n$5\r\nredis\r\n");
     session_close_local(session);

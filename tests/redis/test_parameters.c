@@ -51,8 +51,14 @@ static void test_config_errors(void **state)
     EXPECT(s, "CONFIG SET nix 1",
            "-ERR Unknown option or number of arguments for CONFIG SET - 'nix'\r\n");
     EXPECT(s, "CONFIG SET maxmemory x", FAILED("maxmemory", "argument must be a memory value"));
-    EXPECT(s, "CONFIG SET hz 0",
-           FAILED("hz", "argument must be between 1 and 500 inclusive"));
+    EXPECT(s, "CONFIG SET hz -1",
+           FAILED("hz", "argument must be between 0 and 2147483647 inclusive"));
+    EXPECT(s, "CONFIG SET latency-tracking-info-percentiles \"50 101\"",
+           FAILED("latency-tracking-info-percentiles",
+                  "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]"));
+    EXPECT(s, "CONFIG SET latency-tracking-info-percentiles x",
+           FAILED("latency-tracking-info-percentiles",
+                  "Invalid latency-tracking-info-percentiles parameters"));
     EXPECT(s, "CONFIG SET hz x", FAILED("hz", "argument couldn't be parsed into an integer"));
     EXPECT(s, "CONFIG SET protected-mode maybe",
            FAILED("protected-mode", "argument must be 'yes' or 'no'"));
@@ -137,6 +143,10 @@ static void test_server(void **state)
     EXPECT_HAS(s, "NOPE\r\nINFO errorstats", "errorstat_ERR:count=1\r\n");
     EXPECT_HAS(s, "INFO commandstats", "cmdstat_set:calls=1,usec=");
     EXPECT_HAS(s, "INFO latencystats", "latency_percentiles_usec_set:p50=");
+    EXPECT(s, "CONFIG SET latency-tracking-info-percentiles \"7.5 100\" hz 0", "+OK\r\n");
+    EXPECT_HAS(s, "INFO latencystats", "latency_percentiles_usec_set:p7.5=");
+    EXPECT_HAS(s, "INFO latencystats", ",p100=");
+    EXPECT_HAS(s, "INFO server", "\r\nhz:1\r\nconfigured_hz:0\r\n");
     EXPECT(s, "ROLE", "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n");
     EXPECT(s, "WAIT 0 0", ":0\r\n");
     EXPECT(s, "CLUSTER INFO", "-ERR This instance has cluster support disabled\r\n");

@@ -208,6 +208,10 @@ static void a_dump_is_restored(void **state)
     buffer_clear(&out);
     assert_int_equal(session_run(f.session, words, 4, &out), 0);
     assert_memory_equal(out.data, "-BUSYKEY", 8);
+    EXPECT(f.session, "RESTORE r 0 x IDLETIME -1", "-ERR Invalid IDLETIME value, must be >= 0\r\n");
+    EXPECT(f.session, "RESTORE r 0 x FREQ 256",
+           "-ERR Invalid FREQ value, must be >= 0 and <= 255\r\n");
+    EXPECT(f.session, "RESTORE r 0 x FREQ 1 IDLETIME 1", "-ERR syntax error\r\n");
     for (size_t i = 0; i < bytes.len; i++) { /* a bit of damage anywhere is seen */
         dump.data[header + i] ^= 4;
         words[1] = (struct kith_str){"bad", 3};
