@@ -162,7 +162,9 @@ int cmd_serve(int argc, char **argv)
     spec.options = options;
     spec.option_count = fill_options(options);
     if (!cmd_begin(&spec, argc, argv, &flags, &exit_code)) return exit_code;
-    if (gather(&config, &flags, &err)) exit_code = cmd_usage("serve", "%s", err.text);
+    int rc = gather(&config, &flags, &err);
+    if (rc == 0 && flags.check) rc = serve_check(os_real(), &config, &err);
+    if (rc) exit_code = cmd_usage("serve", "%s", err.text);
     else if (flags.check) exit_code = print_config(&config);
     else exit_code = run(&config, &flags, start_us);
     config_release(&config);

@@ -175,6 +175,15 @@ static uint64_t redis_port(const struct serve *serve)
     return preset ? (uint64_t)serve->redis.settings.port : port;
 }
 
+int serve_check(const struct os *os, struct server_config *config, struct kith_error *err)
+{
+    struct serve serve = {.os = os, .config = config};
+    const int rc = gather_redis(&serve, err);
+    if (rc == 0) config->redis_port = redis_port(&serve);
+    redis_door_close(&serve.redis);
+    return rc;
+}
+
 static const int deflate_levels[] = { 6, 1, 9 }; /* by compression.level */
 
 static size_t deflate_from(const struct server_config *config)

@@ -40,6 +40,9 @@ struct serve {
     atomic_bool log_access;
 };
 
+/* Whether serve_open could read a redis.conf that is named; its port becomes that of config. */
+KITH_NODISCARD int serve_check(const struct os *os, struct server_config *config,
+                               struct kith_error *err);
 /* On error, close what there is. */
 KITH_NODISCARD int serve_open(struct serve *serve, const struct os *os,
                               struct server_config *config, struct kith_error *err);

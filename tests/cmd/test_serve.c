@@ -185,6 +185,23 @@ static void test_check_config(void **state)
     read_err(text, sizeof text);
     assert_non_null(strstr(text, "line 2: there is no setting 'milvus.prot'; did you mean "
                                  "'milvus.port'?"));
+    unsetenv("KITH_REDIS_PORT"); /* it would stand for the one of a redis.conf, which is read, too */
+    write_file(file, "port 1235\n");
+    char redis[] = "--redis-config";
+    argv[2] = redis;
+    spawn(&child, argv);
+    len = 0;
+    for (ssize_t got; (got = read(child.out, text + len, sizeof text - 1 - len)) > 0;)
+        len += (size_t)got;
+    text[len] = 0;
+    assert_int_equal(reap(&child), 0);
+    assert_non_null(strstr(text, "redis:\n  port: 1235\n"));
+    write_file(file, "port 1235\nmaxmemory x\n");
+    spawn(&child, argv);
+    assert_int_equal(reap(&child), 2);
+    read_err(text, sizeof text);
+    assert_non_null(strstr(text, ", line 2: argument must be a memory value"));
+    setenv("KITH_REDIS_PORT", "0", 1);
 }
 
 /* A port that is taken is an error of the run, and it says whose. */
