@@ -41,6 +41,7 @@ port=''
 start --appendonly yes
 run 16
 held=$(cli llen mylist)
+has "a list to be kept" "$held" '^[1-9]'
 stop
 start --appendonly yes
 is "after a restart" "$(cli llen mylist)" "$held"

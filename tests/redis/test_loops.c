@@ -12,6 +12,7 @@
 #include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -30,6 +31,7 @@ struct server {
     char dir[64];
     unsigned steps;
     _Atomic uint64_t increments, pushed, popped, pop_sum, push_sum;
+    _Atomic uint64_t dialled, lost, killed, heard; /* connections; messages */
     _Atomic bool done;
 };
 
@@ -50,6 +52,7 @@ static bool dial(struct client *client)
     const struct timeval patience = { .tv_sec = 60 };
     client->fd = socket(AF_INET, SOCK_STREAM, 0);
     client->len = 0;
+    client->server->dialled++;
     (void)setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     return connect(client->fd, (const struct sockaddr *)&address, sizeof address) == 0;
 }
@@ -70,7 +73,14 @@ static size_t reply_end(const struct client *client, size_t at)
     return next;
 }
 
-/* Sends and waits for the whole reply; NULL: the connection is gone. Good until the next call. */
+static void drop(struct client *client, size_t len)
+{
+    client->len -= len;
+    memmove(client->text, client->text + len, client->len);
+}
+
+/* Sends and waits for the whole reply; NULL: the connection is gone. Good until the next call.
+ * A reply that does not come while the connection stands is none that a kill explains. */
 static const char *ask(struct client *client, const char *command)
 {
     static _Thread_local char reply[65536];
@@ -80,13 +90,13 @@ static const char *ask(struct client *client, const char *command)
     while ((end = reply_end(client, 0)) == 0) {
         const ssize_t got = recv(client->fd, client->text + client->len,
                                  sizeof client->text - client->len, 0);
+        if (got < 0 && errno == EAGAIN) fail_msg("no reply to %s", command);
         if (got <= 0) return NULL;
         client->len += (size_t)got;
     }
     memcpy(reply, client->text, end);
     reply[end] = 0;
-    client->len -= end;
-    memmove(client->text, client->text + end, client->len);
+    drop(client, end);
     return reply;
 }
 
@@ -176,7 +186,12 @@ static bool anything(struct client *client, struct rng *rng)
 /* One of the others, or this one itself, is cut off; whoever is, comes again. */
 static bool kill_one(struct client *client, struct rng *rng)
 {
-    return askf(client, "CLIENT KILL ID %u SKIPME no\r\n", (unsigned)rng_below(rng, 60) + 1);
+    const uint64_t newest = client->server->dialled; /* numbers are those of connections, about */
+    const uint64_t back = rng_below(rng, 3 * CLIENTS);
+    const char *reply = askf(client, "CLIENT KILL ID %llu SKIPME no\r\n",
+                             (unsigned long long)(newest > back ? newest - back : 1));
+    if (reply && !strcmp(reply, ":1\r\n")) client->server->killed++;
+    return reply != NULL;
 }
 
 static void run_client(void *ctx)
@@ -198,6 +213,7 @@ static void run_client(void *ctx)
                            : what < 51 ? kill_one(client, &rng)
                                        : anything(client, &rng);
         if (there) continue;
+        server->lost++;
         close(client->fd);
         assert_true(dial(client));
     }
@@ -205,12 +221,25 @@ static void run_client(void *ctx)
     free(client);
 }
 
-/* Listens until all is done; messages come whole and in order of their bytes. */
+/* Nothing but whole messages of the channel comes. */
+static void take_messages(struct client *client)
+{
+    static const char subscribed[] = "*3\r\n$9\r\nsubscribe\r\n$7\r\nchannel\r\n:1\r\n";
+    static const char message[] = "*3\r\n$7\r\nmessage\r\n$7\r\nchannel\r\n$";
+    for (size_t end; (end = reply_end(client, 0)); drop(client, end)) {
+        const bool heard = end >= sizeof message &&
+                           !memcmp(client->text, message, sizeof message - 1);
+        if (heard) client->server->heard++;
+        else if (end != sizeof subscribed - 1 || memcmp(client->text, subscribed, end))
+            fail_msg("a listener was told %.*s", (int)end, client->text);
+    }
+}
+
+/* Listens until all is done, now and then on a new connection. */
 static void run_listener(void *ctx)
 {
     struct server *server = ctx;
     struct client *client = calloc(1, sizeof *client);
-    char byte[4096];
     assert_non_null(client);
     client->server = server;
     while (!server->done) {
@@ -218,7 +247,13 @@ static void run_listener(void *ctx)
         assert_true(dial(client));
         (void)setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
         (void)!send(client->fd, "SUBSCRIBE channel\r\n", 19, MSG_NOSIGNAL);
-        for (int i = 0; i < 20 && !server->done; i++) (void)!recv(client->fd, byte, 4096, 0);
+        for (int i = 0; i < 20 && !server->done; i++) {
+            const ssize_t got = recv(client->fd, client->text + client->len,
+                                     sizeof client->text - client->len, 0);
+            if (got == 0 || (got < 0 && errno != EAGAIN)) break; /* it was killed */
+            if (got > 0) client->len += (size_t)got;
+            take_messages(client);
+        }
         close(client->fd);
     }
     free(client);
@@ -266,6 +301,19 @@ static uint64_t sum_of_counts(struct session *session)
     return sum;
 }
 
+static uint64_t sum_of_queue(struct session *session, long long count)
+{
+    uint64_t sum = 0;
+    for (long long i = 0; i < count; i++) {
+        char command[48];
+        unsigned value = 0;
+        (void)snprintf(command, sizeof command, "LINDEX queue %lld", i);
+        assert_int_equal(sscanf(door_reply(session, command), "$%*d\r\n%u", &value), 1);
+        sum += value;
+    }
+    return sum;
+}
+
 /* What every reply promised holds, in memory and after a new start. */
 static void check(struct server *server)
 {
@@ -273,10 +321,13 @@ static void check(struct server *server)
     const uint64_t counted = sum_of_counts(session);
     long long left = 0;
     /* A client that was killed may not have seen the reply of its last command. */
-    assert_true(counted >= server->increments);
-    assert_true(counted <= server->increments + 2 * CLIENTS * server->steps / 50);
-    (void)sscanf(door_reply(session, "LLEN queue"), ":%lld", &left);
-    assert_true((uint64_t)left + server->popped >= server->pushed - CLIENTS * server->steps / 50);
+    assert_in_range(counted, server->increments, server->increments + server->lost);
+    assert_int_equal(sscanf(door_reply(session, "LLEN queue"), ":%lld", &left), 1);
+    const uint64_t rest = sum_of_queue(session, left);
+    assert_true((uint64_t)left + server->popped + server->lost >= server->pushed);
+    assert_true((uint64_t)left + server->popped <= server->pushed + server->lost);
+    assert_true(rest + server->pop_sum + 1000 * server->lost >= server->push_sum);
+    assert_true(rest + server->pop_sum <= server->push_sum + 1000 * server->lost);
     session_close_local(session);
 }
 
@@ -308,6 +359,8 @@ static void crowd(const char *const *directives, size_t count, bool evicts)
     server.done = true;
     os_thread_join(listener);
     assert_true(server.increments > server.steps / 2);
+    assert_true(server.killed > 0);
+    assert_true(server.heard > 0);
     if (!evicts) check(&server);
     stop(&server);
     start(&server, directives, count);
