@@ -5,7 +5,7 @@
  *     0      1        type (3 bits), how a string is kept (2), size of the deadline (2), is it live
  *     1      1        bytes of the key's length (2 bits), of the string's (1), of the integer (2),
  *                     "raw" (1), seen by the snapshot (1; cache_mark)
- *     2      3        the access mark: time or frequency (entry_mark.h)
+ *     2      3        the access mark: time or frequency (evict.h)
  *     5      1|2|4    length of the key
  *            1|2      length of the string, if it stands in the entry
  *            0|6|8    deadline, Unix ms

@@ -22,7 +22,7 @@ void monitor_feed(struct redis *redis, const struct session *session,
                   const struct command_entry *entry, const struct kith_str *argv, size_t argc);
 void monitor_end(struct session *session);
 
-/* ---- latency.c ---- */
+/* ---- cmd_latency.c ---- */
 KITH_NODISCARD int latency_init(struct redis *redis);
 void latency_release(struct redis *redis);
 void latency_add(struct redis *redis, const char *event, int64_t ms);

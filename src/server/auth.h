@@ -7,8 +7,8 @@
  * a call; the memory is emptied when that user changes. Comparisons take constant time, a wrong
  * password costs its caller a delay that grows per user and peer.
  *
- * Rules (roles admin and public, grants of both generations, privilege groups): section 15 of the
- * protocol notes in docs/milvus.md. Threads: any; readers do not wait for each other.
+ * Rules (roles admin and public, grants of both generations, privilege groups) for users: "Who may
+ * connect" in docs/serve.md. Threads: any; readers do not wait for each other.
  */
 #ifndef KITH_SERVER_AUTH_H
 #define KITH_SERVER_AUTH_H
