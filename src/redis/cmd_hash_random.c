@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/map.h"
 #include "redis/cmd_hash.h"
 #include "redis/member_args.h"
+#include "redis/member_draw.h"
 
 #define FLOAT_TEXT_MAX 5200u /* 2^16383 has 4,933 digits */
 
@@ -20,99 +20,52 @@ static const struct hash *hash_seen(const struct entry *entry) { return entry_va
 
 /* ---- at random ---- */
 
-static void reply_field(struct redis_call *call, const struct hash_field *field, bool values)
-{
-    if (values && call->reply->version == 3) resp_array(call->reply, 2);
-    resp_str(call->reply, field->name);
-    if (values) resp_str(call->reply, field->value);
-}
-
-static void open_fields(struct redis_call *call, uint64_t count, bool values)
-{
-    resp_array(call->reply, (size_t)(values && call->reply->version == 2 ? count * 2 : count));
-}
-
-static void random_by_passing(struct redis_call *call, const struct hash *hash, uint64_t count,
-                              bool values)
-{
-    struct hash_iter it = { 0 };
+struct hash_draw {
+    struct redis_call *call;
+    const struct hash *hash;
+    bool values;
+    struct hash_iter it;
     struct hash_field field;
-    uint64_t left = hash_count(hash);
-    for (; count > 0 && hash_next(hash, &it, &field); left--) {
-        if (!sample_takes(cache_rng(call->cache), left, count)) continue;
-        reply_field(call, &field, values);
-        count--;
-    }
+};
+
+static struct kith_str random_field(void *ctx)
+{
+    struct hash_draw *draw = ctx;
+    hash_random(draw->hash, cache_rng(draw->call->cache), &draw->field);
+    return draw->field.name;
 }
 
-static void random_by_drawing(struct redis_call *call, const struct hash *hash, uint64_t count,
-                              bool values)
+static bool next_field(void *ctx)
 {
-    struct map seen;
-    struct hash_field field;
-    map_init(&seen);
-    while (seen.count < count) {
-        hash_random(hash, cache_rng(call->cache), &field);
-        if (map_get(&seen, field.name.data, field.name.len, NULL)) continue;
-        if (map_put(&seen, field.name.data, field.name.len, 0) != 0) break;
-        reply_field(call, &field, values);
-    }
-    if (seen.count < count) random_by_passing(call, hash, count - seen.count, values);
-    map_release(&seen);
+    struct hash_draw *draw = ctx;
+    return hash_next(draw->hash, &draw->it, &draw->field);
 }
 
-static void random_many(struct redis_call *call, const struct hash *hash, int64_t wanted,
-                        bool values)
+static void reply_field(void *ctx)
 {
-    const uint64_t size = hash_count(hash);
-    if (wanted < 0) {
-        struct hash_field field;
-        const size_t before = call->reply->out->len;
-        open_fields(call, (uint64_t)-wanted, values);
-        for (int64_t i = wanted; i < 0 && call_draw_fits(call, before); i++) {
-            hash_random(hash, cache_rng(call->cache), &field);
-            reply_field(call, &field, values);
-        }
-        return;
-    }
-    const uint64_t count = (uint64_t)wanted < size ? (uint64_t)wanted : size;
-    open_fields(call, count, values);
-    if (count < size / 4) random_by_drawing(call, hash, count, values);
-    else random_by_passing(call, hash, count, values);
+    const struct hash_draw *draw = ctx;
+    struct resp *reply = draw->call->reply;
+    if (draw->values && reply->version == 3) resp_array(reply, 2);
+    resp_str(reply, draw->field.name);
+    if (draw->values) resp_str(reply, draw->field.value);
 }
 
 void run_hrandfield(struct redis_call *call)
 {
-    int64_t wanted = 1;
-    const bool counted = call->argc > 2, values = call->argc == 4;
-    if (counted && !call_range(call, 2, -INT64_MAX, INT64_MAX, &wanted,
-                               "ERR value is out of range, value must between "
-                               "-9223372036854775807 and 9223372036854775807")) {
-        return;
-    }
-    if (call->argc > 4 || (values && !call_is(call, 3, "WITHVALUES"))) {
-        call_syntax_error(call);
-        return;
-    }
-    if (values && (wanted < -INT64_MAX / 2 || wanted > INT64_MAX / 2)) {
-        call_error(call, "ERR value is out of range");
-        return;
-    }
+    struct draw_args args;
+    if (!call_draw_args(call, "WITHVALUES", &args)) return;
     struct entry *entry = call_read(call, call->argv[1], VALUE_HASH);
     if (call->failed) return;
-    if (!counted) {
-        struct hash_field field;
-        if (!entry) {
-            resp_null(call->reply);
-            return;
-        }
-        hash_random(hash_seen(entry), cache_rng(call->cache), &field);
-        resp_str(call->reply, field.name);
-    } else if (entry) {
-        random_many(call, hash_seen(entry), wanted, values);
-    } else {
-        resp_array(call->reply, 0);
+    if (!entry) {
+        if (args.counted) resp_array(call->reply, 0);
+        else resp_null(call->reply);
+        return;
     }
+    struct hash_draw draw = { .call = call, .hash = hash_seen(entry), .values = args.with };
+    const struct draw_source source = { &draw, hash_count(draw.hash), random_field, next_field,
+                                        reply_field };
+    if (args.counted) call_draw(call, &source, &args);
+    else resp_str(call->reply, random_field(&draw));
 }
 
 /* ---- scans ---- */

@@ -6,8 +6,8 @@
 #include "redis/cmd_set.h"
 
 #include "base/alloc.h"
-#include "base/map.h"
 #include "redis/member_args.h"
+#include "redis/member_draw.h"
 
 #define LOG_WORDS 512u /* of one SREM in the log */
 
@@ -185,79 +185,49 @@ static void run_sscan(struct redis_call *call)
 
 /* ---- at random ---- */
 
-static void random_with_repeats(struct redis_call *call, const struct set *set, uint64_t count)
-{
-    struct pack_item scratch;
-    const size_t before = call->reply->out->len;
-    resp_array(call->reply, (size_t)count);
-    for (uint64_t i = 0; i < count && call_draw_fits(call, before); i++) {
-        resp_str(call->reply, set_random(set, cache_rng(call->cache), &scratch));
-    }
-}
-
-static void random_by_passing(struct redis_call *call, const struct set *set, uint64_t count)
-{
-    struct set_iter it = { 0 };
+struct set_draw {
+    struct redis_call *call;
+    const struct set *set;
+    struct set_iter it;
     struct kith_str member;
-    uint64_t left = set_count(set);
-    for (; count > 0 && set_next(set, &it, &member); left--) {
-        if (!sample_takes(cache_rng(call->cache), left, count)) continue;
-        resp_str(call->reply, member);
-        count--;
-    }
-}
-
-/* A few of many: draws until so many different ones came. */
-static void random_by_drawing(struct redis_call *call, const struct set *set, uint64_t count)
-{
-    struct map seen;
     struct pack_item scratch;
-    map_init(&seen);
-    while (seen.count < count) {
-        const struct kith_str member = set_random(set, cache_rng(call->cache), &scratch);
-        if (map_get(&seen, member.data, member.len, NULL)) continue;
-        if (map_put(&seen, member.data, member.len, 0) != 0) break;
-        resp_str(call->reply, member);
-    }
-    if (seen.count < count) random_by_passing(call, set, count - seen.count);
-    map_release(&seen);
+};
+
+static struct kith_str random_member(void *ctx)
+{
+    struct set_draw *draw = ctx;
+    draw->member = set_random(draw->set, cache_rng(draw->call->cache), &draw->scratch);
+    return draw->member;
 }
 
-static void random_many(struct redis_call *call, const struct set *set, int64_t wanted)
+static bool next_member(void *ctx)
 {
-    const uint64_t size = set_count(set);
-    if (wanted < 0) {
-        random_with_repeats(call, set, (uint64_t)-wanted);
-        return;
-    }
-    const uint64_t count = (uint64_t)wanted < size ? (uint64_t)wanted : size;
-    resp_array(call->reply, count);
-    if (count < size / 4) random_by_drawing(call, set, count);
-    else random_by_passing(call, set, count);
+    struct set_draw *draw = ctx;
+    return set_next(draw->set, &draw->it, &draw->member);
+}
+
+static void reply_member(void *ctx)
+{
+    const struct set_draw *draw = ctx;
+    resp_str(draw->call->reply, draw->member);
 }
 
 static void run_srandmember(struct redis_call *call)
 {
-    int64_t wanted = 1;
-    if (call->argc > 3) {
-        call_syntax_error(call);
-        return;
-    }
-    if (call->argc == 3 && !call_range(call, 2, -INT64_MAX, INT64_MAX, &wanted,
-                                       "ERR value is out of range, value must between "
-                                       "-9223372036854775807 and 9223372036854775807")) {
-        return;
-    }
+    struct draw_args args;
+    if (!call_draw_args(call, NULL, &args)) return;
     struct entry *entry = call_read(call, call->argv[1], VALUE_SET);
     if (call->failed) return;
-    if (call->argc == 3) {
-        if (entry) random_many(call, set_seen(entry), wanted);
-        else resp_array(call->reply, 0);
+    if (!entry) {
+        if (args.counted) resp_array(call->reply, 0);
+        else resp_null(call->reply);
         return;
     }
-    struct pack_item scratch;
-    if (entry) resp_str(call->reply, set_random(set_seen(entry), cache_rng(call->cache), &scratch));
-    else resp_null(call->reply);
+    struct set_draw draw = { .call = call, .set = set_seen(entry) };
+    const struct draw_source source = { &draw, set_count(draw.set), random_member, next_member,
+                                        reply_member };
+    if (args.counted) call_draw(call, &source, &args);
+    else resp_str(call->reply, random_member(&draw));
 }
 
 /* ---- SPOP ---- */

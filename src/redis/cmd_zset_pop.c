@@ -3,9 +3,9 @@
  *
  * What waited is logged as ZPOPMIN or ZPOPMAX with a count.
  */
-#include "base/map.h"
 #include "redis/cmd_zset.h"
 #include "redis/member_args.h"
+#include "redis/member_draw.h"
 
 static const struct zset *zset_seen(const struct entry *entry) { return entry_value(entry); }
 
@@ -116,85 +116,48 @@ void run_bzmpop(struct redis_call *call)
 
 /* ---- ZRANDMEMBER ---- */
 
-static void random_by_passing(struct redis_call *call, const struct zset *zset, uint64_t count,
-                              bool scores)
-{
+struct zset_draw {
+    struct redis_call *call;
+    const struct zset *zset;
+    bool scores;
     struct zset_walk walk;
     struct zset_member member;
-    uint64_t left = zset_count(zset);
-    zset_walk_from(&walk, zset, 0, false);
-    for (; count > 0 && zset_walk_next(&walk, &member); left--) {
-        if (!sample_takes(cache_rng(call->cache), left, count)) continue;
-        zset_reply_member(call, &member, scores);
-        count--;
-    }
+};
+
+static struct kith_str random_member(void *ctx)
+{
+    struct zset_draw *draw = ctx;
+    zset_random(draw->zset, cache_rng(draw->call->cache), &draw->member);
+    return draw->member.name;
 }
 
-static void random_by_drawing(struct redis_call *call, const struct zset *zset, uint64_t count,
-                              bool scores)
+static bool next_member(void *ctx)
 {
-    struct map seen;
-    struct zset_member member;
-    map_init(&seen);
-    while (seen.count < count) {
-        zset_random(zset, cache_rng(call->cache), &member);
-        if (map_get(&seen, member.name.data, member.name.len, NULL)) continue;
-        if (map_put(&seen, member.name.data, member.name.len, 0) != 0) break;
-        zset_reply_member(call, &member, scores);
-    }
-    if (seen.count < count) random_by_passing(call, zset, count - seen.count, scores);
-    map_release(&seen);
+    struct zset_draw *draw = ctx;
+    return zset_walk_next(&draw->walk, &draw->member);
 }
 
-static void random_many(struct redis_call *call, const struct zset *zset, int64_t wanted,
-                        bool scores)
+static void reply_member(void *ctx)
 {
-    const uint64_t size = zset_count(zset);
-    if (wanted < 0) {
-        struct zset_member member;
-        const size_t before = call->reply->out->len;
-        zset_reply_open(call, (uint64_t)-wanted, scores);
-        for (int64_t i = wanted; i < 0 && call_draw_fits(call, before); i++) {
-            zset_random(zset, cache_rng(call->cache), &member);
-            zset_reply_member(call, &member, scores);
-        }
-        return;
-    }
-    const uint64_t count = (uint64_t)wanted < size ? (uint64_t)wanted : size;
-    zset_reply_open(call, count, scores);
-    if (count < size / 4) random_by_drawing(call, zset, count, scores);
-    else random_by_passing(call, zset, count, scores);
+    const struct zset_draw *draw = ctx;
+    zset_reply_member(draw->call, &draw->member, draw->scores);
 }
 
 void run_zrandmember(struct redis_call *call)
 {
-    int64_t wanted = 1;
-    const bool counted = call->argc > 2, scores = call->argc == 4;
-    if (counted && !call_range(call, 2, -INT64_MAX, INT64_MAX, &wanted,
-                               "ERR value is out of range, value must between "
-                               "-9223372036854775807 and 9223372036854775807")) {
-        return;
-    }
-    if (call->argc > 4 || (scores && !call_is(call, 3, "WITHSCORES"))) {
-        call_syntax_error(call);
-        return;
-    }
-    if (scores && (wanted < -INT64_MAX / 2 || wanted > INT64_MAX / 2)) {
-        call_error(call, "ERR value is out of range");
-        return;
-    }
+    struct draw_args args;
+    if (!call_draw_args(call, "WITHSCORES", &args)) return;
     struct entry *entry = call_read(call, call->argv[1], VALUE_ZSET);
     if (call->failed) return;
-    if (counted) {
-        if (entry) random_many(call, zset_seen(entry), wanted, scores);
-        else resp_array(call->reply, 0);
-        return;
-    }
-    struct zset_member member;
     if (!entry) {
-        resp_null(call->reply);
+        if (args.counted) resp_array(call->reply, 0);
+        else resp_null(call->reply);
         return;
     }
-    zset_random(zset_seen(entry), cache_rng(call->cache), &member);
-    resp_str(call->reply, member.name);
+    struct zset_draw draw = { .call = call, .zset = zset_seen(entry), .scores = args.with };
+    const struct draw_source source = { &draw, zset_count(draw.zset), random_member, next_member,
+                                        reply_member };
+    zset_walk_from(&draw.walk, draw.zset, 0, false);
+    if (args.counted) call_draw(call, &source, &args);
+    else resp_str(call->reply, random_member(&draw));
 }
