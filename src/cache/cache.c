@@ -238,20 +238,35 @@ void cache_expect(struct cache *cache, struct kith_str key, uint64_t hash)
 }
 
 /* Blocks of 64 bytes begin at any multiple of 16: most lie in two lines. */
-static void prefetch_small(const void *entry)
+DICT_PREFETCH void prefetch_small(const void *entry)
 {
     __builtin_prefetch(entry);
     __builtin_prefetch((const char *)entry + 63);
 }
 
-void cache_prefetch_entry(struct cache *cache, unsigned db, uint64_t hash)
+DICT_PREFETCH void prefetch_entry(const struct dict *keys, uint64_t hash)
 {
-    const struct dict *keys = &cache->databases[db].keys;
     if (keys->count == 0) return;
     const struct dict_bucket *bucket = dict_bucket(keys, dict_index(keys, hash));
     unsigned hits = dict_matches(bucket, dict_tag(hash));
     for (; hits; hits &= hits - 1) prefetch_small(bucket->slots[__builtin_ctz(hits)]);
     if (bucket->state & DICT_CHAINED) __builtin_prefetch(bucket->slots[DICT_SLOTS - 1]);
+}
+
+void cache_prefetch_entry(struct cache *cache, unsigned db, uint64_t hash)
+{
+    prefetch_entry(&cache->databases[db].keys, hash);
+}
+
+void cache_prefetch_row(struct cache *cache, unsigned db, const struct kith_str *keys,
+                        size_t stride, size_t count, uint64_t *hashes)
+{
+    const struct dict *dict = &cache->databases[db].keys;
+    for (size_t i = 0; i < count; i++) {
+        hashes[i] = dict_hash(dict, keys[i * stride]);
+        dict_prefetch(dict, hashes[i]);
+    }
+    for (size_t i = 0; i < count; i++) prefetch_entry(dict, hashes[i]);
 }
 
 /* ---- figures ---- */

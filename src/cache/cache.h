@@ -130,6 +130,9 @@ struct entry *cache_write(struct cache *cache, unsigned db, struct kith_str key)
  * all keys of a batch, then the second for all, then look up. */
 uint64_t cache_prefetch(struct cache *cache, unsigned db, struct kith_str key); /* the key's hash */
 void cache_prefetch_entry(struct cache *cache, unsigned db, uint64_t hash);
+/* Both stages for keys that lie `stride` apart; their hashes. */
+void cache_prefetch_row(struct cache *cache, unsigned db, const struct kith_str *keys,
+                        size_t stride, size_t count, uint64_t *hashes);
 /* The key that is looked up next, and its hash: until another is named or the lock is let go. The
  * bytes at key.data must stay what they are so long. */
 void cache_expect(struct cache *cache, struct kith_str key, uint64_t hash);

@@ -273,14 +273,14 @@ static size_t parent_of(size_t index)
     return index & ((SIZE_MAX >> 1) >> __builtin_clzll((uint64_t)index));
 }
 
-static void prefetch_elements(const struct dict_bucket *bucket)
+DICT_PREFETCH void prefetch_elements(const struct dict_bucket *bucket)
 {
     unsigned taken = bucket->state & DICT_PRESENT;
     for (; taken; taken &= taken - 1) __builtin_prefetch(bucket->slots[__builtin_ctz(taken)]);
     if (bucket->state & DICT_CHAINED) __builtin_prefetch(bucket->slots[DICT_SLOTS - 1]);
 }
 
-static void prefetch_next_split(const struct dict *dict)
+DICT_PREFETCH void prefetch_next_split(const struct dict *dict)
 {
     size_t parent = parent_of(dict->buckets);
     prefetch_elements(dict_bucket(dict, parent));

@@ -115,6 +115,8 @@ static inline size_t entry_deadline_width(const struct entry *entry)
 }
 static inline size_t entry_key_at(const struct entry *entry)
 {
+    if (entry->kind == 0) /* as most: a string that stands in it, and nothing else */
+        return entry_key_width(entry) + 1 + (entry->form >> 2 & 1);
     size_t fields = entry_type_of(entry) == VALUE_HASH ? 6 : 0;
     return entry_deadline_at(entry) + entry_deadline_width(entry) + fields;
 }

@@ -140,7 +140,7 @@ static void draw_entry(const struct cache *cache, struct drawn *drawn, struct en
     if (eligible && drawn->count < DRAWN_MAX) drawn->entries[drawn->count++] = entry;
 }
 
-static void prefetch_chain(const struct dict_bucket *bucket)
+DICT_PREFETCH void prefetch_chain(const struct dict_bucket *bucket)
 {
     unsigned taken = bucket->state & DICT_PRESENT;
     for (; taken; taken &= taken - 1) __builtin_prefetch(bucket->slots[__builtin_ctz(taken)]);

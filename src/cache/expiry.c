@@ -35,7 +35,7 @@ static size_t bucket_step(const struct dict *keys)
     return keys->buckets > (size_t)1 << 24 ? (size_t)1 << 24 : SIZE_MAX / 2;
 }
 
-static void prefetch_record(const struct dict *keys, uint32_t record)
+DICT_PREFETCH void prefetch_record(const struct dict *keys, uint32_t record)
 {
     if (keys->count == 0) return;
     for (size_t i = first_bucket(keys, record); i < keys->buckets; i += bucket_step(keys))
