@@ -15,7 +15,7 @@
 static void check(struct line_words *words, const struct line_request *request)
 {
     uint64_t sum = 0;
-    for (size_t i = 0; i < request->count; i++) {
+    for (size_t i = 0; i < request->count * request->times; i++) {
         const struct kith_str word = words->at[request->first + i];
         if (word.len == 0) abort();
         sum = hash64(word.data, word.len, sum);
@@ -37,8 +37,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     while (at < len && line_find(data + at, len - at, &line_len, &used) == LINE_WHOLE) {
         struct line_request request;
         const size_t words_before = words.count;
-        const size_t plain = line_read_plain(&words, data + at, len - at, &request);
-        if (plain && plain != used) abort();
+        const size_t row = line_read_row(&words, data + at, len - at, SIZE_MAX, &request);
+        if (row > len - at) abort();
+        if (row) check(&words, &request);
+        words.count = words_before;
+        const size_t plain = line_read_row(&words, data + at, len - at, 1, &request);
+        if ((plain && plain != used) || plain > row) abort();
         words.count = words_before;
         if (used == 0 || used > len - at || line_len >= used) abort();
         const unsigned may = LINE_MAY_RUN | (line_len & 1 ? (unsigned)LINE_MAY_EXTEND : 0u);

@@ -49,11 +49,6 @@ void line_commands_release(struct line_commands *commands)
 
 /* ---- replies ---- */
 
-void line_say(const struct redis_call *call, const char *text)
-{
-    buffer_put(call->reply->out, text, strlen(text));
-}
-
 void line_say_no_memory(struct redis_call *call)
 {
     call->failed = true;
@@ -267,30 +262,39 @@ static void run_keys(struct redis_call *call, void *ctx)
 
 /* ---- from requests ---- */
 
-/* RESP's form of it, in the request's own words; argc 0: no memory. */
+/* What runs a request, and RESP's form of it: the name, and no more words than these. */
+struct form {
+    void (*run)(struct redis_call *call, void *ctx);
+    struct kith_str name;
+    size_t words_max;
+};
+static const struct form forms[] = {
+    [LINE_GET] = { run_get, { "GET", 3 }, 2 },
+    [LINE_SET] = { run_set, { "SET", 3 }, 3 },
+    [LINE_SETS] = { run_sets, { "RPUSH", 5 }, SIZE_MAX },
+    [LINE_SETX] = { run_setx, { "HSET", 4 }, SIZE_MAX },
+    [LINE_DEL] = { run_del, { "DEL", 3 }, 2 },
+    [LINE_KEYS] = { run_keys, { "KEYS", 4 }, 2 },
+    [LINE_FLUSHALL] = { run_flushall, { "FLUSHDB", 7 }, 1 },
+    [LINE_TTL] = { line_run_ttl, { "TTL", 3 }, 2 },
+    [LINE_EXPIRE] = { line_run_expire, { "PEXPIREAT", 9 }, SIZE_MAX },
+    [LINE_PERSIST] = { line_run_persist, { "PERSIST", 7 }, 2 },
+    [LINE_EXISTS] = { line_run_exists, { "EXISTS", 6 }, 2 },
+    [LINE_INCR] = { line_run_incr, { "INCRBY", 6 }, SIZE_MAX },
+    [LINE_MGET] = { line_run_mget, { "MGET", 4 }, SIZE_MAX },
+    [LINE_UNLOCK] = { line_run_unlock, { "DEL", 3 }, SIZE_MAX },
+};
+
+/* In the request's own words; how many they are then. 0: no memory. */
 static size_t arguments(const struct line_request *request, struct line_words *words,
                         struct kith_str *argv)
 {
-    static const struct kith_str names[] = {
-        { "GET", 3 },       { "SET", 3 },     { "RPUSH", 5 },  { "HSET", 4 },   { "DEL", 3 },
-        { "KEYS", 4 },      { "FLUSHDB", 7 }, { "TTL", 3 },    { "PEXPIREAT", 9 },
-        { "PERSIST", 7 },   { "EXISTS", 6 },  { "INCRBY", 6 }, { "MGET", 4 },   { "DEL", 3 }
-    };
-    argv[0] = names[request->verb];
-    switch (request->verb) {
-    case LINE_GET:
-    case LINE_TTL:
-    case LINE_PERSIST:
-    case LINE_EXISTS:
-    case LINE_DEL: return 2;
-    case LINE_KEYS: return request->count > 1 ? 2 : 1;
-    case LINE_FLUSHALL: return 1;
-    case LINE_SET: break;
-    default: return request->count;
-    }
-    if (request->count == 3) return 3;
-    argv[2] = line_join(words, request->first + 2, request->count - 2);
-    return argv[2].data ? 3 : 0;
+    const struct form *form = &forms[request->verb];
+    for (size_t i = 0; i < request->times; i++) argv[i * request->count] = form->name;
+    if (request->count <= form->words_max) return request->count;
+    if (request->verb == LINE_SET) argv[2] = line_join(words, request->first + 2,
+                                                       request->count - 2);
+    return request->verb == LINE_SET && !argv[2].data ? 0 : form->words_max;
 }
 
 static void put_refusal(struct buffer *out, const char *why)
@@ -300,25 +304,23 @@ static void put_refusal(struct buffer *out, const char *why)
 
 void line_command_run(struct line_commands *commands, struct session *session,
                       const struct line_request *request, struct line_words *words,
-                      struct buffer *out)
+                      const uint64_t *hashes, struct buffer *out)
 {
-    static void (*const functions[])(struct redis_call *, void *) = {
-        [LINE_GET] = run_get, [LINE_SET] = run_set,   [LINE_SETS] = run_sets,
-        [LINE_SETX] = run_setx, [LINE_DEL] = run_del, [LINE_KEYS] = run_keys,
-        [LINE_FLUSHALL] = run_flushall,    [LINE_TTL] = line_run_ttl,
-        [LINE_EXPIRE] = line_run_expire,   [LINE_PERSIST] = line_run_persist,
-        [LINE_EXISTS] = line_run_exists,   [LINE_INCR] = line_run_incr,
-        [LINE_MGET] = line_run_mget,       [LINE_UNLOCK] = line_run_unlock,
-    };
     struct kith_str *argv = words->at + request->first;
     struct line_task task = { .request = request,
                               .escape_newlines = commands->escape_newlines };
-    const size_t argc = arguments(request, words, argv);
-    if (argc == 0) {
+    struct private_row row = { .argv = argv,
+                               .argc = arguments(request, words, argv),
+                               .stride = request->count,
+                               .count = request->times,
+                               .hashes = hashes,
+                               .fn = forms[request->verb].run,
+                               .ctx = &task };
+    if (row.argc == 0) {
         buffer_printf(out, "ERROR out of memory\n");
         return;
     }
-    const char *why = private_run(session, &commands->entries[request->verb], argv, argc,
-                                  functions[request->verb], &task);
-    if (why) put_refusal(out, why);
+    for (const char *why; (why = private_run_row(session, &commands->entries[request->verb], &row));
+         private_skip(&row))
+        put_refusal(out, why);
 }

@@ -22,7 +22,11 @@
 #include "os/thread.h"
 
 struct line_counters {
-    atomic_uint_fast64_t connections, active, requests, responses, rejected, attacks, on_loops;
+    atomic_uint_fast64_t connections, active, rejected, attacks;
+    /* Lines answered: those that touch keys, others, and AUTH with a password, which is said when
+     * it was checked. keyed and on_loops: written under the keyspace lock. */
+    atomic_uint_fast64_t keyed, others, passwords, said;
+    atomic_uint_fast64_t on_loops; /* batches */
 };
 
 struct line {
@@ -67,13 +71,11 @@ struct line_conn {
 };
 
 /* line_serve.c: executes the whole lines of data; with `last` also what has no end. Returns how
- * much was done. Any thread, one at a time. */
-size_t line_serve(struct line_conn *conn, const uint8_t *data, size_t len, bool last,
+ * much was done. Any thread, one at a time. With `quick` as long as it is quick: no command that
+ * looks at all keys, nothing large, and nobody has the keyspace lock for long; else
+ * LINE_END_POOL. */
+size_t line_serve(struct line_conn *conn, const uint8_t *data, size_t len, bool last, bool quick,
                   struct buffer *out, enum line_end *end);
-/* The same as long as it is quick: no command that looks at all keys, nothing large, and nobody has
- * the keyspace lock for long; else LINE_END_POOL. */
-size_t line_serve_quick(struct line_conn *conn, const uint8_t *data, size_t len, bool last,
-                        struct buffer *out, enum line_end *end);
 void line_conn_free(struct line_conn *conn);
 void line_write_info(void *line, struct buffer *out); /* line_stats.c */
 void line_write_json(struct line *line, struct buffer *out); /* one line of JSON */

@@ -13,15 +13,7 @@
 
 /* ---- words ---- */
 
-void line_words_init(struct line_words *words)
-{
-    words->at = words->few;
-    words->count = 0;
-    words->cap = LINE_FEW_WORDS;
-    arena_init(&words->text);
-}
-
-void line_words_release(struct line_words *words)
+void line_words_free(struct line_words *words)
 {
     if (words->at != words->few) mem_free(words->at);
     arena_release(&words->text);
@@ -366,7 +358,7 @@ static enum line_fault count_fault(const struct line_request *request)
 int line_read(struct line_words *words, const void *line, size_t len, unsigned may,
               struct line_request *out)
 {
-    *out = (struct line_request){ .verb = LINE_UNKNOWN, .first = words->count };
+    *out = (struct line_request){ .verb = LINE_UNKNOWN, .first = words->count, .times = 1 };
     const int rc = line_split(words, line, len);
     if (rc) return rc;
     out->count = words->count - out->first;

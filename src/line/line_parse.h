@@ -32,8 +32,18 @@ struct line_words {
     struct arena text; /* of tokens that had quotes, and of joined values */
     struct kith_str few[LINE_FEW_WORDS];
 };
-void line_words_init(struct line_words *words);
-void line_words_release(struct line_words *words);
+static inline void line_words_init(struct line_words *words)
+{
+    words->at = words->few;
+    words->count = 0;
+    words->cap = LINE_FEW_WORDS;
+    words->text = (struct arena){ NULL, 0 };
+}
+void line_words_free(struct line_words *words); /* what it has beyond `few` */
+static inline void line_words_release(struct line_words *words)
+{
+    if (words->at != words->few || words->text.head) line_words_free(words);
+}
 
 /* Appends the tokens of a line (without its end). KITH_ENOMEM. */
 KITH_NODISCARD int line_split(struct line_words *words, const void *line, size_t len);
@@ -75,6 +85,7 @@ struct line_request {
     bool only_new; /* the NX forms */
     enum line_fault fault;
     size_t first, count;  /* of its words; the TTL pair is gone */
+    size_t times;         /* that many ask for the same, the words of each behind the last's */
     int64_t ttl_s;        /* 0: none; also what EXPIRE says */
     struct kith_str detail; /* of a bad TTL */
 };
@@ -82,11 +93,14 @@ struct line_request {
 KITH_NODISCARD int line_read(struct line_words *words, const void *line, size_t len, unsigned may,
                              struct line_request *out);
 /* line_plain.c: both steps (line_find, line_read) in one look, of a peer that may run commands, for
- * a line in front of data that is written as nearly all are. Returns the bytes it takes, its LF
- * too; 0: it is something else, and nothing was done. The request has no fault. */
+ * the lines in front of data that are written as nearly all are and begin with the same name: at
+ * most so many, as one request without a fault. Returns the bytes they take, their LFs too; 0: the
+ * first is something else, and nothing was done. */
 #define LINE_PLAIN_BYTES 4096u
-size_t line_read_plain(struct line_words *words, const uint8_t *data, size_t len,
-                       struct line_request *out);
+size_t line_read_row(struct line_words *words, const uint8_t *data, size_t len, size_t most,
+                     struct line_request *out);
+/* The second word of data if it begins with a name of three letters, as nearly all lines do. */
+bool line_peek_key(const uint8_t *data, size_t len, struct kith_str *key);
 /* "ERROR ...\n" of a fault; false: there is none. */
 struct buffer;
 bool line_fault_text(const struct line_request *request, struct buffer *out);

@@ -1,8 +1,9 @@
 /*
  * Lines as nearly all are, in one look: GET, DEL or SET with their words apart by single blanks.
  *
- * One pass finds the words and the end of the line together: of sixteen bytes at a time it learns
- * which are blanks, control bytes or quotes, and only those are looked at singly. Whatever is
+ * A client that sends many lines at once sends neighbours that ask for the same. They are read as a
+ * row: of each line after the first, the name is one comparison with the name of the first, and
+ * only the ends of its key and its value are looked for, of sixteen bytes at a time. Whatever is
  * unusual (quotes, tabs, two blanks, a value of several words, a line that is not whole) is left to
  * line_find and line_read, which say what it means. What is taken here, they take in the same way.
  */
@@ -14,6 +15,7 @@
 #include "line/line_parse.h"
 
 #define PLAIN_WORDS 3u
+#define NAME_BYTES 4u /* of a name, with its blank */
 #define CHUNK 16u
 
 static bool is_stop(uint8_t c) { return c <= ' ' || c == '"' || c == '\''; }
@@ -35,95 +37,107 @@ static unsigned stops(const uint8_t *data)
 #endif
 }
 
-/* The same of what is left from `at` on, if that is fewer. */
-static unsigned last_stops(const uint8_t *data, size_t len, size_t at)
+/* The first stop of less than a chunk; len: there is none. */
+static size_t short_end(const uint8_t *data, size_t len, size_t at)
 {
-    const size_t left = len - at;
-    unsigned found = 0;
-    if (left >= CHUNK) return stops(data + at);
-    if (len >= CHUNK) return stops(data + len - CHUNK) >> (CHUNK - left);
-    for (size_t i = 0; i < left; i++) found |= (unsigned)is_stop(data[at + i]) << i;
-    return found;
+    while (at < len && !is_stop(data[at])) at++;
+    return at;
 }
 
-/* Of the next two chunks. */
-static inline uint32_t next_stops(const uint8_t *data, size_t len, size_t at)
+/* Where the first stop is, from `at` on; len: there is none. The last chunk is looked at once more
+ * for what is left of it. */
+static inline size_t word_end(const uint8_t *data, size_t len, size_t at)
 {
-    if (len - at >= 2 * CHUNK)
-        return stops(data + at) | (uint32_t)stops(data + at + CHUNK) << CHUNK;
-    const uint32_t first = last_stops(data, len, at);
-    return len - at > CHUNK ? first | (uint32_t)last_stops(data, len, at + CHUNK) << CHUNK : first;
-}
-
-struct walk {
-    const uint8_t *data;
-    size_t len, start; /* where the present word begins */
-    struct kith_str *words;
-    size_t count;
-};
-
-enum step { STEP_ON, STEP_END, STEP_ODD };
-
-/* The next stop stands at `at`. */
-static enum step take_stop(struct walk *walk, size_t at)
-{
-    const uint8_t c = walk->data[at];
-    if (at == walk->start || walk->count == PLAIN_WORDS) return STEP_ODD;
-    walk->words[walk->count++] =
-        (struct kith_str){ (const char *)walk->data + walk->start, at - walk->start };
-    walk->start = at + 1;
-    if (c == ' ') return STEP_ON;
-    if (c == '\n') return STEP_END;
-    if (c != '\r' || at + 1 == walk->len || walk->data[at + 1] != '\n') return STEP_ODD;
-    walk->start++;
-    return STEP_END;
-}
-
-/* The words of the line in front; walk->start is behind its end then. */
-static bool walk_line(struct walk *walk)
-{
-    for (size_t at = 0; at < walk->len; at += 2 * CHUNK) {
-        for (uint32_t found = next_stops(walk->data, walk->len, at); found; found &= found - 1) {
-            const enum step step = take_stop(walk, at + (unsigned)__builtin_ctz(found));
-            if (step != STEP_ON) return step == STEP_END;
-        }
+    unsigned found;
+    for (; at + CHUNK <= len; at += CHUNK) {
+        found = stops(data + at);
+        if (found) return at + (unsigned)__builtin_ctz(found);
     }
-    return false;
+    if (len < CHUNK) return short_end(data, len, at);
+    found = stops(data + len - CHUNK) >> (at + CHUNK - len);
+    return found ? at + (unsigned)__builtin_ctz(found) : len;
 }
 
-static bool is_name(struct kith_str word, const char *upper)
+/* Four bytes: a name and its blank. */
+static uint32_t name_at(const uint8_t *data)
 {
-    if (word.len != 3) return false;
-    for (unsigned i = 0; i < 3; i++)
-        if ((word.data[i] & ~0x20) != upper[i]) return false;
-    return true;
+    uint32_t name;
+    memcpy(&name, data, sizeof name);
+    return name;
 }
 
-static enum line_verb plain_verb(const struct walk *walk)
+/* In either case: the bit that makes letters small stands in the blank, too. */
+static bool is_name(uint32_t name, const char *small)
 {
-    if (walk->count == 2 && is_name(walk->words[0], "GET")) return LINE_GET;
-    if (walk->count == 3 && is_name(walk->words[0], "SET")) return LINE_SET;
-    if (walk->count == 2 && is_name(walk->words[0], "DEL")) return LINE_DEL;
-    return LINE_UNKNOWN;
+    const char blanks[NAME_BYTES + 1] = "    ";
+    return (name | name_at((const uint8_t *)blanks)) == name_at((const uint8_t *)small);
 }
 
-/* Bytes beyond ASCII may be a blank, which is cut off at the end of a line. */
-static bool ends_plainly(struct kith_str word)
+static enum line_verb plain_verb(const uint8_t *data)
 {
-    const uint8_t last = (uint8_t)word.data[word.len - 1];
-    return last < 0x7f;
+    const uint32_t name = name_at(data);
+    if (data[NAME_BYTES - 1] != ' ') return LINE_UNKNOWN;
+    if (is_name(name, "get ")) return LINE_GET;
+    if (is_name(name, "set ")) return LINE_SET;
+    return is_name(name, "del ") ? LINE_DEL : LINE_UNKNOWN;
 }
 
-size_t line_read_plain(struct line_words *words, const uint8_t *data, size_t len,
-                       struct line_request *out)
+/* Behind the line whose last word ends here; 0: it does not end, or not plainly: bytes beyond ASCII
+ * may be a blank, which is cut off at the end of a line. */
+static inline size_t line_end(const uint8_t *data, size_t len, size_t at)
 {
-    struct walk walk = { .data = data,
-                         .len = len < LINE_PLAIN_BYTES ? len : LINE_PLAIN_BYTES,
-                         .words = words->at + words->count };
-    if (words->cap - words->count < PLAIN_WORDS || !walk_line(&walk)) return 0;
-    const enum line_verb verb = plain_verb(&walk);
-    if (verb == LINE_UNKNOWN || !ends_plainly(walk.words[walk.count - 1])) return 0;
-    *out = (struct line_request){ .verb = verb, .first = words->count, .count = walk.count };
-    words->count += walk.count;
-    return walk.start;
+    if (at == len || data[at - 1] >= 0x7f) return 0;
+    if (data[at] == '\n') return at + 1;
+    return data[at] == '\r' && at + 1 < len && data[at + 1] == '\n' ? at + 2 : 0;
+}
+
+/* A word from `at` on; where it ends, or 0: it is empty. */
+static inline size_t take_word(const uint8_t *data, size_t len, size_t at, struct kith_str *word)
+{
+    const size_t end = word_end(data, len, at);
+    *word = (struct kith_str){ (const char *)data + at, end - at };
+    return end == at ? 0 : end;
+}
+
+/* The line at `from`, whose name is known, as `count` words; behind it, or 0. */
+static inline size_t take_line(const uint8_t *data, size_t len, size_t from, size_t count,
+                               struct kith_str *words)
+{
+    words[0] = (struct kith_str){ (const char *)data + from, NAME_BYTES - 1 };
+    size_t at = take_word(data, len, from + NAME_BYTES, &words[1]);
+    if (at && count == PLAIN_WORDS)
+        at = at < len && data[at] == ' ' ? take_word(data, len, at + 1, &words[2]) : 0;
+    return at ? line_end(data, len, at) : 0;
+}
+
+size_t line_read_row(struct line_words *words, const uint8_t *data, size_t len, size_t most,
+                     struct line_request *out)
+{
+    const enum line_verb verb = len > NAME_BYTES ? plain_verb(data) : LINE_UNKNOWN;
+    if (verb == LINE_UNKNOWN) return 0;
+    const uint32_t name = name_at(data);
+    const size_t count = verb == LINE_SET ? PLAIN_WORDS : PLAIN_WORDS - 1;
+    size_t used = 0, times = 0, place = words->count;
+    while (times < most && place + count <= words->cap && len - used > NAME_BYTES) {
+        const size_t reach = len - used < LINE_PLAIN_BYTES ? len : used + LINE_PLAIN_BYTES;
+        if (name_at(data + used) != name) break;
+        const size_t end = take_line(data, reach, used, count, words->at + place);
+        if (end == 0) break;
+        used = end;
+        place += count;
+        times++;
+    }
+    if (times == 0) return 0;
+    *out = (struct line_request){
+        .verb = verb, .first = words->count, .count = count, .times = times
+    };
+    words->count = place;
+    return used;
+}
+
+bool line_peek_key(const uint8_t *data, size_t len, struct kith_str *key)
+{
+    if (len <= NAME_BYTES || data[NAME_BYTES - 1] != ' ') return false;
+    const size_t reach = len < LINE_PLAIN_BYTES ? len : LINE_PLAIN_BYTES;
+    return take_word(data, reach, NAME_BYTES, key) != 0;
 }

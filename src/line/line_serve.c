@@ -1,6 +1,7 @@
 /*
  * From bytes to replies: lines are read into a batch without any lock, then the keyspace lock is
- * taken once for all of them, and their replies go straight to the output.
+ * taken once for all of them, and their replies go straight to the output. Neighbours that ask for
+ * the same are one request of the batch, from the parser to the keyspace.
  *
  * A batch lies on the stack of who serves it; only lines with very many words or with quotes need
  * other memory, which goes with the batch.
@@ -9,7 +10,7 @@
 
 #include "line/line_internal.h"
 
-#define BATCH_REQUESTS 64u
+#define BATCH_LINES 64u
 #define BATCH_WORDS 192u
 #define QUICK_BYTES 65536u /* of a line */
 #define QUICK_BATCHES 16u  /* at a time, on a loop */
@@ -17,8 +18,10 @@
 
 struct batch {
     struct line_words words;
-    struct line_request requests[BATCH_REQUESTS];
+    struct line_request requests[BATCH_LINES];
     size_t count;
+    size_t lines; /* of all requests; each has a hash in `hashes` */
+    uint64_t hashes[BATCH_LINES];
     bool touches; /* one of them needs the keyspace */
     bool slow;    /* one of them takes long */
     bool seen;    /* there was a line that is not empty */
@@ -37,13 +40,19 @@ static bool runs_unterminated(const struct line_conn *conn, const struct line_re
     }
 }
 
+static void drop_last(struct batch *batch)
+{
+    batch->count--;
+    batch->lines--;
+}
+
 /* A password to be checked ends the batch. */
 static void take_password(struct line_conn *conn, struct batch *batch,
                           const struct line_request *request)
 {
     const struct kith_str *words = batch->words.at + request->first;
     if (!conn->line->auth || request->count != 2) return;
-    batch->count--;
+    drop_last(batch);
     buffer_clear(&conn->password);
     buffer_put(&conn->password, words[1].data, words[1].len);
     batch->end = buffer_failed(&conn->password) ? LINE_END_CLOSE : LINE_END_AUTH;
@@ -63,8 +72,9 @@ static bool take_line(struct line_conn *conn, struct batch *batch, const uint8_t
     }
     if (!whole && !runs_unterminated(conn, request)) return true;
     batch->count++;
+    batch->lines++;
     if (request->verb == LINE_HTTP) {
-        batch->count--;
+        drop_last(batch);
         batch->end = LINE_END_ATTACK;
     } else if (request->verb == LINE_AUTH && request->fault == LINE_FINE) {
         take_password(conn, batch, request);
@@ -76,22 +86,31 @@ static bool take_line(struct line_conn *conn, struct batch *batch, const uint8_t
     return batch->end == LINE_END_MORE;
 }
 
+/* A row of lines, if they are written as nearly all are. Returns the bytes it takes. */
+static size_t take_row(const struct line_conn *conn, struct batch *batch, const uint8_t *data,
+                       size_t len)
+{
+    struct line_request *request = &batch->requests[batch->count];
+    if (!conn->authenticated) return 0;
+    const size_t used =
+        line_read_row(&batch->words, data, len, BATCH_LINES - batch->lines, request);
+    if (used == 0) return 0;
+    batch->count++;
+    batch->lines += request->times;
+    batch->touches = batch->seen = true;
+    return used;
+}
+
 /* Lines until the batch is full or there are no more. Returns the bytes they took. */
 static size_t collect(struct line_conn *conn, struct batch *batch, const uint8_t *data, size_t len,
                       bool last)
 {
     const size_t most = conn->authenticated ? LINE_BYTES_MAX : UNKNOWN_LINE_MAX;
     size_t at = 0, line_len = 0, used;
-    while (at < len && batch->count < BATCH_REQUESTS && batch->words.count < BATCH_WORDS) {
-        used = conn->authenticated ? line_read_plain(&batch->words, data + at, len - at,
-                                                     &batch->requests[batch->count])
-                                   : 0;
-        if (used) {
-            batch->count++;
-            batch->touches = batch->seen = true;
-            at += used;
-            continue;
-        }
+    while (at < len && batch->lines < BATCH_LINES && batch->words.count < BATCH_WORDS) {
+        used = take_row(conn, batch, data + at, len - at);
+        at += used;
+        if (used) continue;
         enum line_found found = line_find(data + at, len - at, &line_len, &used);
         if ((found == LINE_PARTIAL ? len - at : line_len) > most) found = LINE_TOO_LONG;
         if (found == LINE_TOO_LONG) batch->end = LINE_END_CLOSE;
@@ -118,33 +137,37 @@ static bool has_key(const struct line_request *request)
 
 /* What the lookups of a batch will read is fetched for all of them at a time. Their hashes are
  * kept: the commands need them again. */
-static void prefetch(const struct line_conn *conn, const struct batch *batch,
-                     uint64_t hashes[BATCH_REQUESTS])
+static void prefetch(struct cache *cache, struct batch *batch)
 {
-    struct cache *cache = redis_cache(conn->line->redis);
-    for (size_t i = 0; i < batch->count; i++) {
+    uint64_t *hashes = batch->hashes;
+    for (size_t i = 0; i < batch->count; hashes += batch->requests[i++].times) {
         const struct line_request *request = &batch->requests[i];
         if (has_key(request))
-            hashes[i] = cache_prefetch(cache, 0, batch->words.at[request->first + 1]);
+            cache_prefetch_row(cache, 0, batch->words.at + request->first + 1, request->count,
+                               request->times, hashes);
     }
-    for (size_t i = 0; i < batch->count && batch->count > 1; i++)
-        if (has_key(&batch->requests[i])) cache_prefetch_entry(cache, 0, hashes[i]);
+}
+
+static void answer_one(struct line_conn *conn, struct batch *batch,
+                       const struct line_request *request, const uint64_t *hashes,
+                       struct buffer *out)
+{
+    if (request->fault != LINE_FINE && line_fault_text(request, out)) return;
+    if (request->verb == LINE_AUTH) answer_auth(conn, out);
+    else if (request->verb == LINE_PING) buffer_put(out, "PONG\n", 5);
+    else if (request->verb == LINE_STATS) line_write_json(conn->line, out);
+    else line_command_run(&conn->line->commands, conn->session, request, &batch->words,
+                          hashes && has_key(request) ? hashes : NULL, out);
 }
 
 static void answer(struct line_conn *conn, struct batch *batch, struct buffer *out)
 {
-    uint64_t hashes[BATCH_REQUESTS];
-    struct cache *cache = redis_cache(conn->line->redis);
-    if (batch->touches) prefetch(conn, batch, hashes);
+    const bool warm = batch->touches && batch->lines > 1; /* one alone comes as soon as its key */
+    const uint64_t *hashes = warm ? batch->hashes : NULL;
+    if (warm) prefetch(redis_cache(conn->line->redis), batch);
     for (size_t i = 0; i < batch->count; i++) {
-        const struct line_request *request = &batch->requests[i];
-        if (request->fault != LINE_FINE && line_fault_text(request, out)) continue;
-        if (has_key(request))
-            cache_expect(cache, batch->words.at[request->first + 1], hashes[i]);
-        if (request->verb == LINE_AUTH) answer_auth(conn, out);
-        else if (request->verb == LINE_PING) buffer_put(out, "PONG\n", 5);
-        else if (request->verb == LINE_STATS) line_write_json(conn->line, out);
-        else line_command_run(&conn->line->commands, conn->session, request, &batch->words, out);
+        answer_one(conn, batch, &batch->requests[i], hashes, out);
+        if (hashes) hashes += batch->requests[i].times;
     }
 }
 
@@ -153,6 +176,30 @@ static int open_session(struct line_conn *conn, bool quick)
     if (quick) return private_open_soon(conn->line->redis, &conn->session);
     conn->session = session_open_local(conn->line->redis);
     return conn->session ? 0 : KITH_ENOMEM;
+}
+
+static void add(atomic_uint_fast64_t *counter, uint64_t more)
+{
+    atomic_fetch_add_explicit(counter, more, memory_order_relaxed);
+}
+
+/* With one writer at a time it need not be one step. */
+static void add_locked(atomic_uint_fast64_t *counter, uint64_t more)
+{
+    const uint64_t before = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, before + more, memory_order_relaxed);
+}
+
+/* Those that touch keys have the keyspace lock, and need no more. */
+static void count(struct line_counters *counters, const struct batch *batch, bool quick)
+{
+    if (batch->touches) {
+        add_locked(&counters->keyed, batch->lines);
+        if (quick) add_locked(&counters->on_loops, 1);
+    } else {
+        add(&counters->others, batch->lines);
+    }
+    if (batch->end == LINE_END_AUTH) add(&counters->passwords, 1);
 }
 
 /* KITH_ECLOSED: the session was killed. KITH_EBUSY: it is not for a loop, and nothing was done. */
@@ -167,63 +214,44 @@ static int execute(struct line_conn *conn, struct batch *batch, size_t bytes, bo
     else if (batch->touches) rc = private_begin(conn->session, out, bytes);
     if (rc) return rc;
     answer(conn, batch, out);
+    count(&conn->line->counters, batch, quick);
     if (batch->touches) conn->active_us = private_end(conn->session) / 1000;
     else if (batch->seen) conn->active_us = os_now_us(conn->line->opts.os);
     return 0;
 }
 
-static void count(struct line *line, const struct batch *batch)
-{
-    const size_t requests = batch->count + (batch->end == LINE_END_AUTH);
-    atomic_fetch_add_explicit(&line->counters.requests, requests, memory_order_relaxed);
-    atomic_fetch_add_explicit(&line->counters.responses, batch->count, memory_order_relaxed);
-}
-
 /* One batch; *used stays 0 if it is not for this thread. */
-static enum line_end serve_batch(struct line_conn *conn, const uint8_t *data, size_t len, bool last,
-                                 bool quick, struct buffer *out, size_t *used)
+static enum line_end serve_batch(struct line_conn *conn, struct batch *batch, const uint8_t *data,
+                                 size_t len, bool last, bool quick, struct buffer *out,
+                                 size_t *used)
 {
-    struct batch batch;
-    if (conn->session) private_expect(conn->session);
-    line_words_init(&batch.words);
-    batch.count = 0;
-    batch.touches = batch.slow = batch.seen = false;
-    batch.end = LINE_END_MORE;
-    *used = collect(conn, &batch, data, len, last);
-    const int rc = execute(conn, &batch, *used, quick, out);
-    line_words_release(&batch.words);
+    line_words_init(&batch->words);
+    batch->count = batch->lines = 0;
+    batch->touches = batch->slow = batch->seen = false;
+    batch->end = LINE_END_MORE;
+    *used = collect(conn, batch, data, len, last);
+    const int rc = execute(conn, batch, *used, quick, out);
+    line_words_release(&batch->words);
     if (rc == KITH_EBUSY) {
         *used = 0;
         return LINE_END_POOL;
     }
-    if (rc) batch.end = LINE_END_CLOSE;
-    count(conn->line, &batch);
-    return batch.end;
+    if (rc) batch->end = LINE_END_CLOSE;
+    return batch->end;
 }
 
-static size_t serve(struct line_conn *conn, const uint8_t *data, size_t len, bool last, bool quick,
-                    struct buffer *out, enum line_end *end)
+size_t line_serve(struct line_conn *conn, const uint8_t *data, size_t len, bool last, bool quick,
+                  struct buffer *out, enum line_end *end)
 {
+    struct batch batch;
     size_t at = 0, batches = 0;
     *end = LINE_END_MORE;
     while (at < len && *end == LINE_END_MORE) {
         size_t used = 0;
         if (quick && batches++ == QUICK_BATCHES) *end = LINE_END_POOL;
-        else *end = serve_batch(conn, data + at, len - at, last, quick, out, &used);
+        else *end = serve_batch(conn, &batch, data + at, len - at, last, quick, out, &used);
         at += used;
         if (used == 0) break;
     }
     return at;
-}
-
-size_t line_serve(struct line_conn *conn, const uint8_t *data, size_t len, bool last,
-                  struct buffer *out, enum line_end *end)
-{
-    return serve(conn, data, len, last, false, out, end);
-}
-
-size_t line_serve_quick(struct line_conn *conn, const uint8_t *data, size_t len, bool last,
-                        struct buffer *out, enum line_end *end)
-{
-    return serve(conn, data, len, last, true, out, end);
 }

@@ -16,14 +16,13 @@
 #define QUEUE_WAIT_US 100000
 #define QUEUE_RETRY_US 5000
 #define COPY_BYTES_KEPT 16384u
-#define PEEK_BYTES 128u /* of a line: where its key is looked for */
 
 static int64_t now_us(const struct line_conn *conn) { return os_now_us(conn->line->opts.os); }
 
 static void say(struct line_conn *conn, const char *text)
 {
     buffer_put(stream_output(conn->stream), text, strlen(text));
-    atomic_fetch_add_explicit(&conn->line->counters.responses, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&conn->line->counters.said, 1, memory_order_relaxed);
 }
 
 /* ---- life ---- */
@@ -113,8 +112,8 @@ static void run_job(void *arg)
 {
     struct line_conn *conn = arg;
     struct line_job *job = &conn->job;
-    const size_t used = line_serve(conn, job->input.data, job->input.len, job->last, &job->output,
-                                   &job->end);
+    const size_t used = line_serve(conn, job->input.data, job->input.len, job->last, false,
+                                   &job->output, &job->end);
     memmove(job->input.data, job->input.data + used, job->input.len - used);
     job->input.len -= used;
     hand_back(conn);
@@ -235,7 +234,8 @@ static void obey(struct line_conn *conn, enum line_end end)
 static size_t run_here(struct line_conn *conn, const uint8_t *data, size_t len, bool last)
 {
     enum line_end end;
-    const size_t used = line_serve(conn, data, len, last, stream_output(conn->stream), &end);
+    struct buffer *out = stream_output(conn->stream);
+    const size_t used = line_serve(conn, data, len, last, false, out, &end);
     obey(conn, end);
     return end == LINE_END_CLOSE || end == LINE_END_ATTACK ? len : used;
 }
@@ -265,8 +265,8 @@ static size_t hand_over(struct line_conn *conn, const uint8_t *data, size_t len,
 static size_t run_pooled(struct line_conn *conn, const uint8_t *data, size_t len, bool last)
 {
     enum line_end end;
-    const size_t used = line_serve_quick(conn, data, len, last, stream_output(conn->stream), &end);
-    if (used) atomic_fetch_add_explicit(&conn->line->counters.on_loops, 1, memory_order_relaxed);
+    struct buffer *out = stream_output(conn->stream);
+    const size_t used = line_serve(conn, data, len, last, true, out, &end);
     if (end == LINE_END_POOL) return used + hand_over(conn, data + used, len - used, last);
     obey(conn, end);
     return end == LINE_END_CLOSE || end == LINE_END_ATTACK ? len : used;
@@ -308,18 +308,6 @@ static size_t on_input(void *ctx, const uint8_t *data, size_t len, bool ended)
                             : run_here(conn, data, len, ended);
 }
 
-/* Where the key of a line stands that is written as nearly all are. */
-static bool peek_key(const uint8_t *data, size_t len, struct kith_str *key)
-{
-    const size_t most = len < PEEK_BYTES ? len : PEEK_BYTES;
-    const uint8_t *space = memchr(data, ' ', most);
-    if (!space) return false;
-    const uint8_t *from = space + 1, *end = from;
-    while (end < data + most && *end > ' ') end++;
-    *key = (struct kith_str){ (const char *)from, (size_t)(end - from) };
-    return end > from;
-}
-
 static void on_expect(void *ctx, const struct stream_input *inputs, size_t count)
 {
     struct line *line = ctx;
@@ -334,7 +322,7 @@ static void on_expect(void *ctx, const struct stream_input *inputs, size_t count
         } else if (conn->state == LINE_READING && conn->authenticated) {
             if (conn->session) private_expect(conn->session);
             keys[found].db = 0;
-            found += peek_key(inputs[i].data, inputs[i].len, &keys[found].name);
+            found += line_peek_key(inputs[i].data, inputs[i].len, &keys[found].name);
         }
     }
     if (found > 1) redis_expect_keys(line->redis, keys, found);

@@ -23,14 +23,16 @@ static uint64_t load(const atomic_uint_fast64_t *counter)
 static void gather(struct line *line, struct figure *out)
 {
     const struct line_counters *counters = &line->counters;
+    const uint64_t batched = load(&counters->keyed) + load(&counters->others);
     struct line_pool_stats pool = { 0 };
     if (line->pool) line_pool_stats_get(line->pool, &pool);
     const struct figure figures[FIGURES] = {
         { "total_connections", "Connections taken.", METRIC_COUNTER, load(&counters->connections) },
         { "active_connections", "Connections that are open.", METRIC_GAUGE,
           load(&counters->active) },
-        { "requests", "Lines that were not empty.", METRIC_COUNTER, load(&counters->requests) },
-        { "responses", "Lines answered.", METRIC_COUNTER, load(&counters->responses) },
+        { "requests", "Lines that were not empty.", METRIC_COUNTER,
+          batched + load(&counters->passwords) },
+        { "responses", "Lines answered.", METRIC_COUNTER, batched + load(&counters->said) },
         { "rejected", "Connections and batches refused.", METRIC_COUNTER,
           load(&counters->rejected) },
         { "attacks", "Connections that spoke HTTP.", METRIC_COUNTER, load(&counters->attacks) },

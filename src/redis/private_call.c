@@ -1,5 +1,11 @@
 /*
  * Commands of other doors: see private_call.h.
+ *
+ * A row is one call for the dispatcher, which is told how many there were. So what neighbours share
+ * is done once: they are measured together, and what they change is logged together (where a record
+ * of the log ends is seen by nobody but a crash, which then takes all of them or none). A row ends
+ * early when something follows from a command that the next must find done, and behind a long
+ * reply: who was slow is the last.
  */
 #include "redis/private_call.h"
 
@@ -13,6 +19,9 @@
 #include "redis/slowlog.h"
 
 #define LINE_BYTES 64u /* of the processor's cache */
+#define LOGGED_TOGETHER 16u
+#define SHORT_REPLY 1024u
+#define SHARED_NS 1000000 /* who wants to know of shorter times gets each measured */
 
 void private_entry_init(struct command_entry *entry, const struct command *command)
 {
@@ -97,31 +106,119 @@ static const char *refusal(struct session *session, const struct command_entry *
     return writes ? search_guard_refusal(redis, session->db, argv, argc) : NULL;
 }
 
+/* Why the first of a row must not run; NULL: it may. */
+static const char *admit(struct session *session, struct command_entry *entry,
+                         const struct private_row *row)
+{
+    struct redis *redis = session->redis;
+    const char *why = refusal(session, entry, row->argv, row->argc);
+    if (why) entry->stats.rejected++;
+    else if (redis->monitor_count) monitor_feed(redis, session, entry, row->argv, row->argc);
+    return why;
+}
+
+struct run { /* of a row */
+    struct session *session;
+    struct command_entry *entry;
+    struct private_row *row;
+    const char *why; /* its next must not run */
+    size_t effect_count;
+    struct effect effects[LOGGED_TOGETHER]; /* not logged yet */
+};
+
+static void log_effects(const struct redis *redis, struct run *run)
+{
+    if (run->effect_count) redis->sink.take(redis->sink.ctx, run->effects, run->effect_count);
+    run->effect_count = 0;
+}
+
+/* After a command, which leaves the call as it found it. If it logged something itself, or keys
+ * went because of it, the dispatcher logs it: behind those before it, and it is the last. */
+static void note(const struct redis *redis, struct run *run, struct redis_call *call)
+{
+    if (call->failed) run->entry->stats.failed++;
+    call->failed = false;
+    if (call->changes == 0 || !redis->sink.take) return;
+    if (run->effect_count == LOGGED_TOGETHER) log_effects(redis, run);
+    if (redis->effect_count || call->log_replaced) return;
+    run->effects[run->effect_count++] = (struct effect){ call->db, call->argv, call->argc };
+    call->changes = 0;
+}
+
+/* Something follows from a command that ran. */
+static bool is_unsettled(const struct redis *redis)
+{
+    return redis->flushed || redis->scache_gone.len || redis->effect_count || redis->ready_first;
+}
+
+/* Neighbours may be measured together. */
+static bool is_brief(const struct redis *redis, const struct command_entry *entry)
+{
+    return entry->flags & (CMD_FAST | CMD_BRIEF) && redis->slow_ns >= SHARED_NS;
+}
+
+/* A row's first, and as many of the others as may be part of the same call. */
+static void run_part(struct redis_call *call, void *ctx)
+{
+    struct run *run = ctx;
+    struct private_row *row = run->row;
+    const struct redis *redis = call->redis;
+    const struct buffer *out = call->reply->out;
+    const size_t most = is_brief(redis, run->entry) ? row->count : 1;
+    size_t ran = 0, start;
+    do {
+        start = out->len;
+        call->argv = row->argv;
+        if (row->hashes) cache_expect(call->cache, row->argv[1], *row->hashes);
+        row->fn(call, row->ctx);
+        note(redis, run, call);
+        private_skip(row);
+    } while (++ran < most && out->len - start <= SHORT_REPLY && !is_unsettled(redis) &&
+             !call->log_replaced && !(run->why = admit(run->session, run->entry, row)));
+    log_effects(redis, run);
+    run->session->commands += ran;
+    call->redis->shared_calls += (unsigned)ran - 1; /* the dispatcher counts one */
+}
+
+const char *private_run_row(struct session *session, struct command_entry *entry,
+                            struct private_row *row)
+{
+    struct redis *redis = session->redis;
+    const struct buffer *out = session->reply.out;
+    const size_t before = out->len;
+    struct run run;
+    run.session = session;
+    run.entry = entry;
+    run.row = row;
+    run.why = NULL;
+    run.effect_count = 0;
+    while (row->count && !run.why && !(run.why = admit(session, entry, row))) {
+        struct redis_call call = { .redis = redis,
+                                   .cache = redis->cache,
+                                   .session = session,
+                                   .command = entry->command,
+                                   .db = session->db,
+                                   .argv = row->argv,
+                                   .argc = row->argc,
+                                   .reply = &session->reply };
+        redis_call_finish(redis, session, entry, &call, run_part, &run);
+        if (is_unsettled(redis)) redis_settle(redis);
+    }
+    redis->counters.bytes_out += out->len - before;
+    return run.why;
+}
+
 const char *private_run(struct session *session, struct command_entry *entry,
                         const struct kith_str *argv, size_t argc,
                         void (*fn)(struct redis_call *call, void *ctx), void *ctx)
 {
-    struct redis *redis = session->redis;
-    const char *why = refusal(session, entry, argv, argc);
-    if (why) {
-        entry->stats.rejected++;
-        return why;
-    }
-    if (redis->monitor_count) monitor_feed(redis, session, entry, argv, argc);
-    struct redis_call call = { .redis = redis,
-                               .cache = redis->cache,
-                               .session = session,
-                               .command = entry->command,
-                               .db = session->db,
-                               .argv = argv,
+    struct private_row row = { .argv = argv,
                                .argc = argc,
-                               .reply = &session->reply };
-    const size_t before = session->reply.out->len;
-    session->commands++;
-    redis_call_finish(redis, session, entry, &call, fn, ctx);
-    redis->counters.bytes_out += session->reply.out->len - before;
-    redis_settle(redis);
-    return NULL;
+                               .stride = argc,
+                               .count = 1,
+                               .fn = fn,
+                               .ctx = ctx };
+    return private_run_row(session, entry, &row);
 }
 
 void private_flushed(struct redis_call *call)

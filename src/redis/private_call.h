@@ -25,8 +25,26 @@ int64_t private_end(struct session *session); /* os_now_ns, as it was when its l
 /* private_begin is near: what it looks at is fetched meanwhile. No lock. */
 void private_expect(const struct session *session);
 
-/* fn(call, ctx) does the work; argv is the command as a client of RESP would have given it: that is
- * what is logged, unless fn says otherwise (call_log). NULL, or why it did not run: "OOM ...". */
+/* Neighbours of a batch that are the same command: their words lie `stride` apart. */
+struct private_row {
+    const struct kith_str *argv; /* borrows: of the first that did not run yet */
+    size_t argc, stride, count;
+    const uint64_t *hashes; /* borrows: of their keys, argv[1] (cache_prefetch); NULL: not known */
+    void (*fn)(struct redis_call *call, void *ctx);
+    void *ctx;
+};
+/* fn(call, ctx) does the work of each; argv is the command as a client of RESP would have given it:
+ * that is what is logged, unless fn says otherwise (call_log). The row goes forward with what ran.
+ * NULL: all of it did; else why the first of the rest did not run: "OOM ...". */
+const char *private_run_row(struct session *session, struct command_entry *entry,
+                            struct private_row *row);
+static inline void private_skip(struct private_row *row) /* its first */
+{
+    row->argv += row->stride;
+    row->count--;
+    if (row->hashes) row->hashes++;
+}
+/* A row of one. */
 const char *private_run(struct session *session, struct command_entry *entry,
                         const struct kith_str *argv, size_t argc,
                         void (*fn)(struct redis_call *call, void *ctx), void *ctx);

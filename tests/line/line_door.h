@@ -50,7 +50,7 @@ static inline void line_expect_bytes(struct line_door *door, const char *sent, s
     struct buffer out;
     enum line_end got;
     buffer_init(&out);
-    (void)line_serve(door->conn, (const uint8_t *)sent, sent_len, last, &out, &got);
+    (void)line_serve(door->conn, (const uint8_t *)sent, sent_len, last, false, &out, &got);
     if (out.len != strlen(want) || (out.len && memcmp(out.data, want, out.len) != 0))
         fail_msg("'%s'\n  gave: %.*s\n  want: %s", sent, (int)out.len, (const char *)out.data,
                  want);

@@ -82,7 +82,7 @@ static void say_line(struct pair *pair, const char *verb, const char *ttl, struc
     }
     buffer_printf(&line, below(pair, 2) ? "\n" : "\r\n");
     buffer_clear(out);
-    const size_t used = line_serve(pair->door.conn, line.data, line.len, false, out, &end);
+    const size_t used = line_serve(pair->door.conn, line.data, line.len, false, false, out, &end);
     assert_int_equal(used, line.len);
     assert_int_equal(end, LINE_END_MORE);
     buffer_put_u8(out, 0);

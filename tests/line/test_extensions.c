@@ -63,7 +63,7 @@ static void extensions(void **state)
     deadlines(&door);
     values(&door);
     buffer_init(&out);
-    (void)line_serve(door.conn, (const uint8_t *)"STATS\n", 6, false, &out, &end);
+    (void)line_serve(door.conn, (const uint8_t *)"STATS\n", 6, false, false, &out, &end);
     assert_memory_equal(out.data, "{\"mode\":\"single\",\"total_connections\":", 37);
     assert_memory_equal(out.data + out.len - 2, "}\n", 2);
     buffer_release(&out);

@@ -201,41 +201,50 @@ static void without_memory(void **state)
 
 /* ---- in one look ---- */
 
-static bool same_words(const struct line_words *a, const struct line_request *of_a,
-                       const struct line_words *b, const struct line_request *of_b)
+static bool same_words(const struct kith_str *a, const struct kith_str *b, size_t count)
 {
-    if (of_a->count != of_b->count) return false;
-    for (size_t i = 0; i < of_a->count; i++) {
-        const struct kith_str one = a->at[of_a->first + i], other = b->at[of_b->first + i];
-        if (one.data != other.data || one.len != other.len) return false;
-    }
+    for (size_t i = 0; i < count; i++)
+        if (a[i].data != b[i].data || a[i].len != b[i].len) return false;
     return true;
 }
 
-/* What one look takes, the two steps take in the same way. */
-static size_t compare_plain(const uint8_t *data, size_t len)
+/* One line of a row: what one look takes, the two steps take in the same way. Its bytes. */
+static size_t compare_line(const uint8_t *data, size_t len, const struct line_request *row,
+                           const struct kith_str *at)
 {
-    struct line_words words, reference;
-    struct line_request request, want;
+    struct line_words reference;
+    struct line_request want;
     size_t line_len = 0, used = 0;
-    line_words_init(&words);
     line_words_init(&reference);
-    const size_t took = line_read_plain(&words, data, len, &request);
-    if (took) {
-        assert_int_equal(line_find(data, len, &line_len, &used), LINE_WHOLE);
-        assert_int_equal(took, used);
-        assert_int_equal(line_read(&reference, data, line_len, LINE_MAY_RUN, &want), 0);
-        assert_int_equal(request.verb, want.verb);
-        assert_int_equal(request.only_new, want.only_new);
-        assert_int_equal(request.fault, want.fault);
-        assert_int_equal(request.ttl_s, want.ttl_s);
-        assert_true(same_words(&words, &request, &reference, &want));
-    } else {
-        assert_int_equal(words.count, 0);
-    }
-    line_words_release(&words);
+    assert_int_equal(line_find(data, len, &line_len, &used), LINE_WHOLE);
+    assert_int_equal(line_read(&reference, data, line_len, LINE_MAY_RUN, &want), 0);
+    assert_int_equal(row->verb, want.verb);
+    assert_int_equal(row->only_new, want.only_new);
+    assert_int_equal(row->fault, want.fault);
+    assert_int_equal(row->ttl_s, want.ttl_s);
+    assert_int_equal(row->count, want.count);
+    assert_int_equal(want.times, 1);
+    assert_true(same_words(at, reference.at + want.first, want.count));
     line_words_release(&reference);
-    return took;
+    return used;
+}
+
+/* How many lines are taken in one look. */
+static size_t compare_row(const uint8_t *data, size_t len, size_t most)
+{
+    struct line_words words;
+    struct line_request row = { .times = 0 };
+    size_t used = 0;
+    line_words_init(&words);
+    const size_t took = line_read_row(&words, data, len, most, &row);
+    assert_int_equal(took == 0, row.times == 0);
+    assert_true(row.times <= most);
+    for (size_t i = 0; i < row.times; i++)
+        used += compare_line(data + used, len - used, &row, words.at + row.first + i * row.count);
+    assert_int_equal(took, used);
+    assert_int_equal(words.count, row.times * row.count);
+    line_words_release(&words);
+    return row.times;
 }
 
 static void plain(void **state)
@@ -251,9 +260,31 @@ static void plain(void **state)
                                        "GET a\r", "KEYS\n", "PING\n", "G\x05T a\n" };
     (void)state;
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
-        assert_true(compare_plain((const uint8_t *)good[i], strlen(good[i])) > 0);
+        assert_int_equal(compare_row((const uint8_t *)good[i], strlen(good[i]), 1), 1);
     for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++)
-        assert_int_equal(compare_plain((const uint8_t *)odd[i], strlen(odd[i])), 0);
+        assert_int_equal(compare_row((const uint8_t *)odd[i], strlen(odd[i]), 1), 0);
+}
+
+static void rows_of_lines(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t most, times;
+    } cases[] = {
+        { "GET a\nGET b\r\nGET c\n", 9, 3 }, { "GET a\nGET b\nGET c\n", 2, 2 },
+        { "GET a\nget b\n", 9, 1 },          { "GET a\nSET b c\n", 9, 1 },
+        { "SET a b\nSET c d\nSET e", 9, 2 },  { "SET a b\nSET c d e\n", 9, 1 },
+        { "DEL a\nDEL b\nDEL \"c\"\n", 9, 2 }, { "GET a\n\nGET b\n", 9, 1 },
+        { "GET a\nGET b\n", 0, 0 },          { "GET a\nGET", 9, 1 },
+    };
+    char many[6 * (LINE_FEW_WORDS + 1) + 1] = "";
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_int_equal(compare_row((const uint8_t *)cases[i].text, strlen(cases[i].text),
+                                     cases[i].most), cases[i].times);
+    for (size_t i = 0; i <= LINE_FEW_WORDS; i++) memcpy(many + 6 * i, "DEL k\n", 7);
+    assert_int_equal(compare_row((const uint8_t *)many, strlen(many), SIZE_MAX),
+                     LINE_FEW_WORDS / 2); /* as many as there is room for */
 }
 
 /* Of pieces that matter, in memory of just their size: what reads beyond it is seen. */
@@ -271,17 +302,19 @@ static void plain_random(void **state)
         char text[512];
         size_t len = 0;
         const bool likely = rng_below(&rng, 2);
-        const size_t count = 1 + (size_t)rng_below(&rng, 8);
+        const char *name = pieces[rng_below(&rng, 3)];
+        const size_t words = name[0] == 'S' ? 6 : 4; /* of a likely line, with what is between */
+        const size_t count = 1 + (size_t)rng_below(&rng, 12);
         for (size_t i = 0; i < count; i++) {
             const char *piece = pieces[rng_below(&rng, sizeof pieces / sizeof pieces[0])];
-            if (likely && i % 2) piece = i + 1 == count ? "\n" : " ";
-            if (likely && i == 0) piece = pieces[rng_below(&rng, 3)];
+            if (likely && i % 2) piece = (i + 1) % words == 0 ? "\n" : " ";
+            if (likely && i % words == 0) piece = name;
             memcpy(text + len, piece, strlen(piece));
             len += strlen(piece);
         }
         uint8_t *data = mem_alloc(len);
         memcpy(data, text, len);
-        taken += compare_plain(data, len) > 0;
+        taken += compare_row(data, len, 1 + (size_t)rng_below(&rng, 4));
         mem_free(data);
     }
     assert_true(taken > 1000);
@@ -292,7 +325,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows),    cmocka_unit_test(as_the_reference), cmocka_unit_test(ttls),
         cmocka_unit_test(joining), cmocka_unit_test(without_memory),
-        cmocka_unit_test(plain),   cmocka_unit_test(plain_random),
+        cmocka_unit_test(plain),   cmocka_unit_test(rows_of_lines),
+        cmocka_unit_test(plain_random),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
