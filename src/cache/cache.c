@@ -14,6 +14,7 @@
 #include "os/thread_try.h"
 
 #define LOCK_TRIES 32u
+#define ROW_KEYS 16u /* whose ways from memory overlap */
 #define LOCK_PAUSES 64u /* empty turns: some tens of nanoseconds */
 
 void cache_settings_init(struct cache_settings *settings)
@@ -244,10 +245,8 @@ DICT_PREFETCH void prefetch_small(const void *entry)
     __builtin_prefetch((const char *)entry + 63);
 }
 
-DICT_PREFETCH void prefetch_entry(const struct dict *keys, uint64_t hash)
+DICT_PREFETCH void prefetch_slots(const struct dict_bucket *bucket, uint64_t hash)
 {
-    if (keys->count == 0) return;
-    const struct dict_bucket *bucket = dict_bucket(keys, dict_index(keys, hash));
     unsigned hits = dict_matches(bucket, dict_tag(hash));
     for (; hits; hits &= hits - 1) prefetch_small(bucket->slots[__builtin_ctz(hits)]);
     if (bucket->state & DICT_CHAINED) __builtin_prefetch(bucket->slots[DICT_SLOTS - 1]);
@@ -255,18 +254,32 @@ DICT_PREFETCH void prefetch_entry(const struct dict *keys, uint64_t hash)
 
 void cache_prefetch_entry(struct cache *cache, unsigned db, uint64_t hash)
 {
-    prefetch_entry(&cache->databases[db].keys, hash);
+    const struct dict *keys = &cache->databases[db].keys;
+    if (keys->count) prefetch_slots(dict_bucket(keys, dict_index(keys, hash)), hash);
+}
+
+/* Both stages of at most ROW_KEYS. */
+static void prefetch_keys(const struct dict *dict, const struct kith_str *keys, size_t stride,
+                          size_t count, uint64_t *hashes)
+{
+    const struct dict_bucket *buckets[ROW_KEYS];
+    for (size_t i = 0; i < count; i++) {
+        hashes[i] = dict_hash(dict, keys[i * stride]);
+        if (dict->count == 0) continue;
+        buckets[i] = dict_bucket(dict, dict_index(dict, hashes[i]));
+        __builtin_prefetch(buckets[i]);
+    }
+    for (size_t i = 0; i < count && dict->count; i++) prefetch_slots(buckets[i], hashes[i]);
 }
 
 void cache_prefetch_row(struct cache *cache, unsigned db, const struct kith_str *keys,
                         size_t stride, size_t count, uint64_t *hashes)
 {
     const struct dict *dict = &cache->databases[db].keys;
-    for (size_t i = 0; i < count; i++) {
-        hashes[i] = dict_hash(dict, keys[i * stride]);
-        dict_prefetch(dict, hashes[i]);
+    for (size_t at = 0, n; at < count; at += n) {
+        n = count - at < ROW_KEYS ? count - at : ROW_KEYS;
+        prefetch_keys(dict, keys + at * stride, stride, n, hashes + at);
     }
-    for (size_t i = 0; i < count; i++) prefetch_entry(dict, hashes[i]);
 }
 
 /* ---- figures ---- */

@@ -99,13 +99,13 @@ static inline size_t take_word(const uint8_t *data, size_t len, size_t at, struc
     return end == at ? 0 : end;
 }
 
-/* The line at `from`, whose name is known, as `count` words; behind it, or 0. */
-static inline size_t take_line(const uint8_t *data, size_t len, size_t from, size_t count,
+/* The words of the line at `from`, whose name is known; what is behind it, or 0. */
+static inline size_t take_line(const uint8_t *data, size_t len, size_t from, bool has_value,
                                struct kith_str *words)
 {
     words[0] = (struct kith_str){ (const char *)data + from, NAME_BYTES - 1 };
     size_t at = take_word(data, len, from + NAME_BYTES, &words[1]);
-    if (at && count == PLAIN_WORDS)
+    if (at && has_value)
         at = at < len && data[at] == ' ' ? take_word(data, len, at + 1, &words[2]) : 0;
     return at ? line_end(data, len, at) : 0;
 }
@@ -117,21 +117,25 @@ size_t line_read_row(struct line_words *words, const uint8_t *data, size_t len, 
     if (verb == LINE_UNKNOWN) return 0;
     const uint32_t name = name_at(data);
     const size_t count = verb == LINE_SET ? PLAIN_WORDS : PLAIN_WORDS - 1;
-    size_t used = 0, times = 0, place = words->count;
-    while (times < most && place + count <= words->cap && len - used > NAME_BYTES) {
+    struct kith_str *at = words->at + words->count;
+    const struct kith_str *const full = words->at + words->cap - PLAIN_WORDS;
+    size_t used = 0, times = 0;
+    for (; times < most && at <= full && len - used > NAME_BYTES; times++, at += count) {
         const size_t reach = len - used < LINE_PLAIN_BYTES ? len : used + LINE_PLAIN_BYTES;
         if (name_at(data + used) != name) break;
-        const size_t end = take_line(data, reach, used, count, words->at + place);
+        const size_t end = take_line(data, reach, used, verb == LINE_SET, at);
         if (end == 0) break;
         used = end;
-        place += count;
-        times++;
     }
     if (times == 0) return 0;
-    *out = (struct line_request){
-        .verb = verb, .first = words->count, .count = count, .times = times
-    };
-    words->count = place;
+    out->verb = verb;
+    out->only_new = false;
+    out->fault = LINE_FINE;
+    out->first = words->count;
+    out->count = count;
+    out->times = times;
+    out->ttl_s = 0;
+    words->count += times * count;
     return used;
 }
 

@@ -101,24 +101,33 @@ static size_t take_row(const struct line_conn *conn, struct batch *batch, const 
     return used;
 }
 
+/* One line, whatever it is; *used: its bytes. false: the batch ends here. */
+static bool take_any(struct line_conn *conn, struct batch *batch, const uint8_t *data, size_t len,
+                     bool last, size_t *used)
+{
+    const size_t most = conn->authenticated ? LINE_BYTES_MAX : UNKNOWN_LINE_MAX;
+    size_t line_len = 0;
+    enum line_found found = line_find(data, len, &line_len, used);
+    if ((found == LINE_PARTIAL ? len : line_len) > most) found = LINE_TOO_LONG;
+    if (found == LINE_TOO_LONG) batch->end = LINE_END_CLOSE;
+    if (found == LINE_PARTIAL && last) line_len = *used = len;
+    if (found != LINE_WHOLE && !(found == LINE_PARTIAL && last)) {
+        *used = 0;
+        return false;
+    }
+    return line_len == 0 || take_line(conn, batch, data, line_len, found == LINE_WHOLE);
+}
+
 /* Lines until the batch is full or there are no more. Returns the bytes they took. */
 static size_t collect(struct line_conn *conn, struct batch *batch, const uint8_t *data, size_t len,
                       bool last)
 {
-    const size_t most = conn->authenticated ? LINE_BYTES_MAX : UNKNOWN_LINE_MAX;
-    size_t at = 0, line_len = 0, used;
-    while (at < len && batch->lines < BATCH_LINES && batch->words.count < BATCH_WORDS) {
-        used = take_row(conn, batch, data + at, len - at);
+    size_t at = 0;
+    bool more = true;
+    while (more && at < len && batch->lines < BATCH_LINES && batch->words.count < BATCH_WORDS) {
+        size_t used = take_row(conn, batch, data + at, len - at);
+        if (used == 0) more = take_any(conn, batch, data + at, len - at, last, &used);
         at += used;
-        if (used) continue;
-        enum line_found found = line_find(data + at, len - at, &line_len, &used);
-        if ((found == LINE_PARTIAL ? len - at : line_len) > most) found = LINE_TOO_LONG;
-        if (found == LINE_TOO_LONG) batch->end = LINE_END_CLOSE;
-        if (found == LINE_PARTIAL && last) line_len = used = len - at;
-        if (found == LINE_TOO_LONG || (found == LINE_PARTIAL && !last)) break;
-        const uint8_t *line = data + at;
-        at += used;
-        if (line_len && !take_line(conn, batch, line, line_len, found == LINE_WHOLE)) break;
     }
     return at;
 }

@@ -118,7 +118,6 @@ static const char *admit(struct session *session, struct command_entry *entry,
 }
 
 struct run { /* of a row */
-    struct session *session;
     struct command_entry *entry;
     struct private_row *row;
     const char *why; /* its next must not run */
@@ -174,10 +173,30 @@ static void run_part(struct redis_call *call, void *ctx)
         note(redis, run, call);
         private_skip(row);
     } while (++ran < most && out->len - start <= SHORT_REPLY && !is_unsettled(redis) &&
-             !call->log_replaced && !(run->why = admit(run->session, run->entry, row)));
+             !call->log_replaced && !(run->why = admit(call->session, run->entry, row)));
     log_effects(redis, run);
-    run->session->commands += ran;
+    call->session->commands += ran - 1;
     call->redis->shared_calls += (unsigned)ran - 1; /* the dispatcher counts one */
+}
+
+static __attribute__((noinline)) const char *run_many(struct redis_call *call,
+                                                      struct command_entry *entry,
+                                                      struct private_row *row)
+{
+    struct run run;
+    run.entry = entry;
+    run.row = row;
+    run.why = NULL;
+    run.effect_count = 0;
+    redis_call_finish(call->redis, call->session, entry, call, run_part, &run);
+    return run.why;
+}
+
+static void run_one(struct redis_call *call, struct command_entry *entry, struct private_row *row)
+{
+    if (row->hashes) cache_expect(call->cache, row->argv[1], *row->hashes);
+    redis_call_finish(call->redis, call->session, entry, call, row->fn, row->ctx);
+    private_skip(row);
 }
 
 const char *private_run_row(struct session *session, struct command_entry *entry,
@@ -186,13 +205,8 @@ const char *private_run_row(struct session *session, struct command_entry *entry
     struct redis *redis = session->redis;
     const struct buffer *out = session->reply.out;
     const size_t before = out->len;
-    struct run run;
-    run.session = session;
-    run.entry = entry;
-    run.row = row;
-    run.why = NULL;
-    run.effect_count = 0;
-    while (row->count && !run.why && !(run.why = admit(session, entry, row))) {
+    const char *why = NULL;
+    while (row->count && !why && !(why = admit(session, entry, row))) {
         struct redis_call call = { .redis = redis,
                                    .cache = redis->cache,
                                    .session = session,
@@ -201,11 +215,13 @@ const char *private_run_row(struct session *session, struct command_entry *entry
                                    .argv = row->argv,
                                    .argc = row->argc,
                                    .reply = &session->reply };
-        redis_call_finish(redis, session, entry, &call, run_part, &run);
+        session->commands++;
+        if (row->count == 1) run_one(&call, entry, row);
+        else why = run_many(&call, entry, row);
         if (is_unsettled(redis)) redis_settle(redis);
     }
     redis->counters.bytes_out += out->len - before;
-    return run.why;
+    return why;
 }
 
 const char *private_run(struct session *session, struct command_entry *entry,
