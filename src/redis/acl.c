@@ -63,7 +63,7 @@ int acl_set_default_password(struct acl *acl, struct kith_str password)
     }
     mem_free(user->passwords);
     user->passwords = fresh;
-    user->password_count = fresh != NULL;
+    user->password_count = user->password_cap = fresh != NULL;
     user->nopass = fresh == NULL;
     return 0;
 }
@@ -75,17 +75,19 @@ bool acl_default_is_open(const struct acl *acl)
 
 /* ---- selectors and users ---- */
 
-static void free_patterns(struct acl_pattern *patterns, size_t count)
+void acl_patterns_release(struct acl_patterns *patterns)
 {
-    for (size_t i = 0; i < count; i++) mem_free(patterns[i].text);
-    mem_free(patterns);
+    for (size_t i = 0; i < patterns->count; i++) mem_free(patterns->items[i].text);
+    mem_free(patterns->items);
+    map_release(&patterns->places);
+    *patterns = (struct acl_patterns){0};
 }
 
 void acl_selector_free(struct acl_selector *selector)
 {
     if (!selector) return;
-    free_patterns(selector->keys, selector->key_count);
-    free_patterns(selector->channels, selector->channel_count);
+    acl_patterns_release(&selector->keys);
+    acl_patterns_release(&selector->channels);
     buffer_release(&selector->rules);
     mem_free(selector);
 }
@@ -118,6 +120,7 @@ static void release_user(struct acl_user *user)
     for (size_t i = 0; i < user->selector_count; i++) acl_selector_free(user->selectors[i]);
     mem_free(user->selectors);
     mem_free(user->passwords);
+    map_release(&user->password_places);
 }
 
 void acl_user_free(struct acl_user *user)
@@ -141,18 +144,17 @@ struct acl_user *acl_user_new(struct kith_str name)
     return NULL;
 }
 
-static int copy_patterns(struct acl_pattern **to, size_t *count, const struct acl_pattern *from,
-                         size_t from_count)
+static int copy_patterns(struct acl_patterns *to, const struct acl_patterns *from)
 {
-    *to = from_count ? mem_zalloc_array(from_count, sizeof **to) : NULL;
-    if (from_count && !*to) return KITH_ENOMEM;
-    *count = from_count;
-    for (size_t i = 0; i < from_count; i++) {
-        (*to)[i] = from[i];
-        (*to)[i].text = mem_strndup(from[i].text, from[i].len);
-        if ((*to)[i].text) continue;
-        *count = i;
-        return KITH_ENOMEM;
+    *to = (struct acl_patterns){0};
+    if (!from->count) return 0;
+    to->items = mem_alloc_array(from->count, sizeof *to->items);
+    if (!to->items) return KITH_ENOMEM;
+    for (to->cap = from->count; to->count < from->count; to->count++) {
+        struct acl_pattern *item = &to->items[to->count];
+        *item = from->items[to->count];
+        item->text = mem_strndup(item->text, item->len);
+        if (!item->text) return KITH_ENOMEM;
     }
     return 0;
 }
@@ -162,15 +164,12 @@ static struct acl_selector *copy_selector(const struct acl_selector *from)
     struct acl_selector *to = mem_zalloc(sizeof *to);
     if (!to) return NULL;
     *to = *from;
-    to->keys = to->channels = NULL;
-    to->key_count = to->channel_count = 0;
+    to->keys = to->channels = (struct acl_patterns){0};
     buffer_init(&to->rules);
     buffer_put(&to->rules, from->rules.data, from->rules.len);
     int rc = buffer_failed(&to->rules) ? KITH_ENOMEM : 0;
-    if (rc == 0) rc = copy_patterns(&to->keys, &to->key_count, from->keys, from->key_count);
-    if (rc == 0)
-        rc = copy_patterns(&to->channels, &to->channel_count, from->channels,
-                           from->channel_count);
+    if (rc == 0) rc = copy_patterns(&to->keys, &from->keys);
+    if (rc == 0) rc = copy_patterns(&to->channels, &from->channels);
     if (rc == 0) return to;
     acl_selector_free(to);
     return NULL;
@@ -184,6 +183,8 @@ int acl_user_copy(struct acl_user *to, const struct acl_user *from)
     fresh.selectors = NULL;
     fresh.selector_count = 0;
     fresh.passwords = NULL;
+    fresh.password_cap = from->password_count;
+    map_init(&fresh.password_places);
     int rc = 0;
     if (from->password_count) {
         fresh.passwords = mem_alloc_array(from->password_count, sizeof *fresh.passwords);

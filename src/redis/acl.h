@@ -25,11 +25,16 @@ struct acl_pattern {
     bool read, write; /* of keys */
 };
 
+struct acl_patterns { /* in the order that they came in, no text twice */
+    struct acl_pattern *items; /* owns */
+    size_t count, cap;
+    struct map places; /* by text, while modifiers of a long list are applied: acl_rules.c */
+};
+
 struct acl_selector {
     bool all_keys, all_channels, all_commands; /* the last: also commands yet to come */
     uint64_t commands[COMMANDS_MAX / 64];
-    struct acl_pattern *keys, *channels; /* own */
-    size_t key_count, channel_count;
+    struct acl_patterns keys, channels;
     struct buffer rules; /* "-@all +@read -get": how `commands` came about */
 };
 
@@ -38,7 +43,8 @@ struct acl_user {
     size_t name_len;
     bool on, nopass, unlimited;
     uint8_t (*passwords)[ACL_HASH_BYTES]; /* owns */
-    size_t password_count;
+    size_t password_count, password_cap;
+    struct map password_places; /* by hash, while many modifiers are applied: acl_user.c */
     struct acl_selector **selectors; /* owns all; the first is the user's own */
     size_t selector_count;
 };

@@ -20,8 +20,8 @@ static bool key_fits(const struct acl_selector *selector, struct kith_str key, b
                      bool write)
 {
     if (selector->all_keys) return true;
-    for (size_t i = 0; i < selector->key_count; i++) {
-        const struct acl_pattern *pattern = &selector->keys[i];
+    for (size_t i = 0; i < selector->keys.count; i++) {
+        const struct acl_pattern *pattern = &selector->keys.items[i];
         if ((read && !pattern->read) || (write && !pattern->write)) continue;
         if (text_matches(text_of(pattern), key, false)) return true;
     }
@@ -33,8 +33,8 @@ static bool channel_fits(const struct acl_selector *selector, struct kith_str ch
                          bool literal)
 {
     if (selector->all_channels) return true;
-    for (size_t i = 0; i < selector->channel_count; i++) {
-        const struct kith_str own = text_of(&selector->channels[i]);
+    for (size_t i = 0; i < selector->channels.count; i++) {
+        const struct kith_str own = text_of(&selector->channels.items[i]);
         if (literal ? str_same(own, channel) : text_matches(own, channel, false)) return true;
     }
     return false;
@@ -144,8 +144,8 @@ bool acl_may_use_prefix(const struct acl_user *user, struct kith_str prefix, boo
     for (size_t i = 0; i < user->selector_count; i++) {
         const struct acl_selector *selector = user->selectors[i];
         if (selector->all_keys) return true;
-        for (size_t k = 0; k < selector->key_count; k++) {
-            const struct acl_pattern *pattern = &selector->keys[k];
+        for (size_t k = 0; k < selector->keys.count; k++) {
+            const struct acl_pattern *pattern = &selector->keys.items[k];
             if ((read && !pattern->read) || (write && !pattern->write)) continue;
             if (covers(pattern, prefix)) return true;
         }

@@ -130,34 +130,61 @@ static const char *set_command_rule(const struct redis *redis, struct acl_select
 
 /* ---- patterns ---- */
 
-static void drop_patterns(struct acl_pattern **patterns, size_t *count)
+/* Places by text, for a list that may be long. */
+static bool index_patterns(struct acl_patterns *patterns)
 {
-    for (size_t i = 0; i < *count; i++) mem_free((*patterns)[i].text);
-    mem_free(*patterns);
-    *patterns = NULL;
-    *count = 0;
+    for (size_t i = patterns->places.count; i < patterns->count; i++)
+        if (map_put(&patterns->places, patterns->items[i].text, patterns->items[i].len, i) != 0)
+            return false;
+    return true;
 }
 
-static const char *add_pattern(struct acl_pattern **patterns, size_t *count, struct kith_str text,
-                               bool read, bool write)
+/* A list of n patterns takes n look-ups, not n * n / 2 comparisons. */
+static const char *find_pattern(struct acl_patterns *patterns, struct kith_str text,
+                                struct acl_pattern **out)
 {
-    for (size_t i = 0; i < text.len; i++)
-        if (text.data[i] == ' ' || text.data[i] == 0) return SYNTAX;
-    for (size_t i = 0; i < *count; i++) {
-        struct acl_pattern *old = &(*patterns)[i];
-        if (!str_same((struct kith_str){old->text, old->len}, text)) continue;
-        old->read = old->read || read;
-        old->write = old->write || write;
+    uintptr_t place;
+    *out = NULL;
+    if (patterns->count > ACL_FEW) {
+        if (!index_patterns(patterns)) return NO_MEMORY;
+        if (map_get(&patterns->places, text.data, text.len, &place)) *out = &patterns->items[place];
         return NULL;
     }
-    size_t bytes;
-    if (!size_mul(*count + 1, sizeof **patterns, &bytes)) return NO_MEMORY;
-    struct acl_pattern *fresh = mem_realloc(*patterns, bytes);
-    if (!fresh) return NO_MEMORY;
-    *patterns = fresh;
+    for (size_t i = 0; i < patterns->count && !*out; i++)
+        if (str_same((struct kith_str){patterns->items[i].text, patterns->items[i].len}, text))
+            *out = &patterns->items[i];
+    return NULL;
+}
+
+static const char *append_pattern(struct acl_patterns *patterns, struct kith_str text, bool read,
+                                  bool write)
+{
+    if (patterns->count == patterns->cap) {
+        size_t bytes, cap;
+        if (!size_mul(patterns->cap, 2, &cap) ||
+            !size_mul(cap ? cap : 1, sizeof *patterns->items, &bytes))
+            return NO_MEMORY;
+        struct acl_pattern *fresh = mem_realloc(patterns->items, bytes);
+        if (!fresh) return NO_MEMORY;
+        patterns->items = fresh;
+        patterns->cap = cap ? cap : 1;
+    }
     char *copy = mem_strndup(text.data ? text.data : "", text.len);
     if (!copy) return NO_MEMORY;
-    fresh[(*count)++] = (struct acl_pattern){copy, text.len, read, write};
+    patterns->items[patterns->count++] = (struct acl_pattern){copy, text.len, read, write};
+    return NULL;
+}
+
+static const char *add_pattern(struct acl_patterns *patterns, struct kith_str text, bool read,
+                               bool write)
+{
+    struct acl_pattern *old;
+    for (size_t i = 0; i < text.len; i++)
+        if (text.data[i] == ' ' || text.data[i] == 0) return SYNTAX;
+    const char *error = find_pattern(patterns, text, &old);
+    if (error || !old) return error ? error : append_pattern(patterns, text, read, write);
+    old->read = old->read || read;
+    old->write = old->write || write;
     return NULL;
 }
 
@@ -168,11 +195,11 @@ static const char *add_key(struct acl_selector *selector, struct kith_str text, 
         return "Adding a pattern after the * pattern (or the 'allkeys' flag) is not valid and does "
                "not have any effect. Try 'resetkeys' to start with an empty list of patterns";
     if (str_is(text, "*") && read && write) {
-        drop_patterns(&selector->keys, &selector->key_count);
+        acl_patterns_release(&selector->keys);
         selector->all_keys = true;
         return NULL;
     }
-    return add_pattern(&selector->keys, &selector->key_count, text, read, write);
+    return add_pattern(&selector->keys, text, read, write);
 }
 
 static const char *add_channel(struct acl_selector *selector, struct kith_str text)
@@ -182,11 +209,11 @@ static const char *add_channel(struct acl_selector *selector, struct kith_str te
                "does not have any effect. Try 'resetchannels' to start with an empty list of "
                "channels";
     if (str_is(text, "*")) {
-        drop_patterns(&selector->channels, &selector->channel_count);
+        acl_patterns_release(&selector->channels);
         selector->all_channels = true;
         return NULL;
     }
-    return add_pattern(&selector->channels, &selector->channel_count, text, true, true);
+    return add_pattern(&selector->channels, text, true, true);
 }
 
 /* "%RW~glob" */
@@ -206,13 +233,13 @@ static const char *add_marked_key(struct acl_selector *selector, struct kith_str
 
 static void reset_keys(struct acl_selector *selector)
 {
-    drop_patterns(&selector->keys, &selector->key_count);
+    acl_patterns_release(&selector->keys);
     selector->all_keys = false;
 }
 
 static void reset_channels(struct acl_selector *selector)
 {
-    drop_patterns(&selector->channels, &selector->channel_count);
+    acl_patterns_release(&selector->channels);
     selector->all_channels = false;
 }
 

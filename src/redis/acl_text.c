@@ -26,8 +26,8 @@ void acl_describe_keys(const struct acl_selector *selector, struct buffer *out)
 {
     const size_t from = out->len;
     if (selector->all_keys) put(out, from, "~*");
-    for (size_t i = 0; i < selector->key_count; i++) {
-        const struct acl_pattern *key = &selector->keys[i];
+    for (size_t i = 0; i < selector->keys.count; i++) {
+        const struct acl_pattern *key = &selector->keys.items[i];
         put(out, from, key->read && key->write ? "~" : key->read ? "%R~" : "%W~");
         buffer_put(out, key->text, key->len);
     }
@@ -38,9 +38,9 @@ void acl_describe_channels(const struct acl_selector *selector, struct buffer *o
     const size_t from = out->len;
     if (list && !selector->all_channels) put(out, from, "resetchannels");
     if (selector->all_channels) put(out, from, "&*");
-    for (size_t i = 0; i < selector->channel_count; i++) {
+    for (size_t i = 0; i < selector->channels.count; i++) {
         put(out, from, "&");
-        buffer_put(out, selector->channels[i].text, selector->channels[i].len);
+        buffer_put(out, selector->channels.items[i].text, selector->channels.items[i].len);
     }
 }
 

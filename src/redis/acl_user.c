@@ -11,31 +11,84 @@
 #define NO_MEMORY "Out of memory"
 #define HASH_TEXT (2u * ACL_HASH_BYTES)
 
+/* A long list is looked up by hash. One that was taken out leaves a hole, which is an entry that
+ * the map does not know, or knows elsewhere. */
+static bool index_passwords(struct acl_user *user)
+{
+    if (user->password_count <= ACL_FEW || user->password_places.cap) return true;
+    for (size_t i = 0; i < user->password_count; i++)
+        if (map_put(&user->password_places, user->passwords[i], ACL_HASH_BYTES, i) != 0) {
+            map_release(&user->password_places);
+            return false;
+        }
+    return true;
+}
+
 static size_t find_password(const struct acl_user *user, const uint8_t hash[ACL_HASH_BYTES])
 {
+    uintptr_t place;
     size_t i = 0;
+    if (user->password_places.cap)
+        return map_get(&user->password_places, hash, ACL_HASH_BYTES, &place)
+                   ? place : user->password_count;
     while (i < user->password_count && memcmp(user->passwords[i], hash, ACL_HASH_BYTES) != 0) i++;
     return i;
+}
+
+/* Closes the holes. */
+static void settle_passwords(struct acl_user *user)
+{
+    size_t kept = 0;
+    if (!user->password_places.cap) return;
+    for (size_t i = 0; i < user->password_count; i++)
+        if (find_password(user, user->passwords[i]) == i)
+            memmove(user->passwords[kept++], user->passwords[i], ACL_HASH_BYTES);
+    user->password_count = kept;
+    map_release(&user->password_places);
+}
+
+static void drop_passwords(struct acl_user *user)
+{
+    user->password_count = 0;
+    map_release(&user->password_places);
+}
+
+static bool make_password_room(struct acl_user *user)
+{
+    size_t bytes;
+    if (user->password_count < user->password_cap) return true;
+    const size_t cap = user->password_count * 2 + 1;
+    if (!size_mul(cap, ACL_HASH_BYTES, &bytes)) return false;
+    uint8_t(*fresh)[ACL_HASH_BYTES] = mem_realloc(user->passwords, bytes);
+    if (!fresh) return false;
+    user->passwords = fresh;
+    user->password_cap = cap;
+    return true;
 }
 
 static const char *add_password(struct acl_user *user, const uint8_t hash[ACL_HASH_BYTES])
 {
     user->nopass = false;
+    if (!index_passwords(user)) return NO_MEMORY;
     if (find_password(user, hash) < user->password_count) return NULL;
-    size_t bytes;
-    if (!size_mul(user->password_count + 1, ACL_HASH_BYTES, &bytes)) return NO_MEMORY;
-    uint8_t(*fresh)[ACL_HASH_BYTES] = mem_realloc(user->passwords, bytes);
-    if (!fresh) return NO_MEMORY;
-    user->passwords = fresh;
+    if (!make_password_room(user)) return NO_MEMORY;
+    if (user->password_places.cap &&
+        map_put(&user->password_places, hash, ACL_HASH_BYTES, user->password_count) != 0)
+        return NO_MEMORY;
     memcpy(user->passwords[user->password_count++], hash, ACL_HASH_BYTES);
     return NULL;
 }
 
 static const char *remove_password(struct acl_user *user, const uint8_t hash[ACL_HASH_BYTES])
 {
+    if (!index_passwords(user)) return NO_MEMORY;
     const size_t at = find_password(user, hash);
     if (at == user->password_count)
         return "The password you are trying to remove from the user does not exist";
+    if (user->password_places.cap) {
+        (void)map_remove(&user->password_places, hash, ACL_HASH_BYTES);
+        return NULL;
+    }
     user->password_count--;
     memmove(user->passwords[at], user->passwords[at + 1],
             (user->password_count - at) * ACL_HASH_BYTES);
@@ -96,12 +149,12 @@ const char *acl_set_user(const struct redis *redis, struct acl_user *user, struc
     if (str_is(rule, "sanitize-payload") || str_is(rule, "skip-sanitize-payload")) return NULL;
     if (str_is(rule, "nopass")) {
         user->nopass = true;
-        user->password_count = 0;
+        drop_passwords(user);
         return NULL;
     }
     if (str_is(rule, "resetpass")) {
         user->nopass = false;
-        user->password_count = 0;
+        drop_passwords(user);
         return NULL;
     }
     if (str_is(rule, "clearselectors")) return clear_selectors(user), NULL;
@@ -162,6 +215,7 @@ int acl_set_all(const struct redis *redis, struct acl_user *user, const struct k
         const char *why = rc == 0 ? acl_set(redis, fresh, rule) : NULL;
         if (why) rc = refuse(error, rule, why);
     }
+    settle_passwords(fresh);
     if (rc == 0) rc = acl_user_copy(user, fresh);
     buffer_release(&joined);
     acl_user_free(fresh);
