@@ -16,7 +16,7 @@ bool search_params(struct redis_call *call, size_t at, struct query_param *param
                    size_t *next);
 /* The user may use every key that the index may hold; false: answered. */
 bool search_allowed(struct redis_call *call, const struct search_index *index, bool write);
-/* How long a scan may keep everybody waiting that says no TIMEOUT; what FT.CONFIG tells. */
+/* How long a search may take that says no TIMEOUT; what FT.CONFIG tells. */
 #define SEARCH_PATIENCE_MS 5000
 #define SEARCH_TIMEOUT_MS_MAX (INT64_C(86400) * 1000)
 /* TIMEOUT ms at argv[at]; 0: no limit. False: answered. */
@@ -25,7 +25,7 @@ void search_set_timeout(struct search_query *query, int64_t ms); /* from now on 
 /* The same for a call whose options are read after the query has run: a TIMEOUT from argv[first]
  * on. */
 void search_find_timeout(const struct redis_call *call, size_t first, struct search_query *query);
-/* Answers KITH_ETIMEDOUT or KITH_ENOMEM. */
+/* Answers KITH_ETIMEDOUT, KITH_ENOTFOUND (the index went) or KITH_ENOMEM. */
 void search_failed(struct redis_call *call, int rc);
 /* Parses and answers what is wrong; options are nullable. Release the query in every case. */
 bool search_parse(struct redis_call *call, const struct search_index *index, struct kith_str text,
@@ -43,10 +43,9 @@ int search_each_field(struct redis_call *call, const struct search_index *index,
                       void (*fn)(void *ctx, struct kith_str name, struct kith_str value),
                       void *ctx);
 
-/* FT.SEARCH, FT.AGGREGATE and FT.INFO over an index that is ready. found: what its collection has
- * found of the KNN query; NULL: nothing was asked yet. */
-void search_in(struct redis_call *call, const struct search_index *index,
-               const struct search_found *found);
+/* FT.SEARCH, FT.AGGREGATE and FT.INFO over an index that is ready, or a view of one. scan: its
+ * collection is not asked. */
+void search_in(struct redis_call *call, const struct search_index *index, bool scan);
 void aggregate_in(struct redis_call *call, struct search_index *index);
 void search_put_info(struct redis_call *call, const struct search_index *index);
 
@@ -56,9 +55,10 @@ void search_put_info(struct redis_call *call, const struct search_index *index);
 void search_create(struct redis_call *call, struct search_index *index);
 /* The index goes, with its collection; answers. */
 void search_drop(struct redis_call *call, struct search_index *index);
-/* True: the collection is asked on a worker; the answer follows. */
-bool search_walk(struct redis_call *call, const struct search_index *index,
-                 const struct search_query *query);
+/* A KNN query by the collection of its index, without the lock where that is possible. KITH_EBUSY:
+ * it has to be scanned. */
+KITH_NODISCARD int search_walk(struct redis *redis, struct search_query *query,
+                               struct search_hits *out);
 
 /* ---- collections of other doors: cmd_search_collection.c ---- */
 

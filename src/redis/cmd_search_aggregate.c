@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "redis/search_steps.h"
+#include "redis/search_turn.h"
 
 #define CURSOR_ROWS 1000
 #define CURSOR_IDLE_MS 300000 /* MAXIDLE, and the most that it can be */
@@ -134,7 +135,10 @@ static bool run_group(struct aggregation *run, size_t *at)
         if (count == SEARCH_COLUMNS_MAX / 2) return done(run, KITH_ELIMIT);
         if (!read_reducer(run, at, &reducers[count++])) return false;
     }
-    return done(run, search_table_group(&run->table, keys, key_count, reducers, count));
+    search_let_go(run->table.query->index);
+    const int rc = search_table_group(&run->table, keys, key_count, reducers, count);
+    search_take_back(run->table.query->index);
+    return done(run, rc);
 }
 
 static bool run_sort(struct aggregation *run, size_t *at)
@@ -332,11 +336,13 @@ static struct search_cursor *write_rows(struct aggregation *run, struct search_i
         return NULL;
     }
     struct resp reply = {&cursor->rows, run->call->reply->version};
+    search_let_go(index);
     for (size_t i = 0; i < table->count; i++) {
         put_row(&reply, table, i);
         cursor->ends[i] = cursor->rows.len;
     }
-    cursor->index = index->rows ? NULL : index; /* that one is gone with the call */
+    search_take_back(index);
+    cursor->index = index->rows ? NULL : search_home(index); /* the former is gone with the call */
     if (index->rows) cursor->name = mem_strdup(index->name);
     cursor->version = reply.version;
     cursor->count = table->count;
@@ -463,7 +469,7 @@ static void aggregate(struct aggregation *run, struct search_index *index)
         return;
     }
     search_find_timeout(call, run->first_step, &query);
-    int rc = search_query_run(&query, NULL, NULL, &hits);
+    int rc = search_query_run(&query, NULL, &hits);
     if (rc == 0) rc = search_table_init(&run->table, &query, &hits, count_columns(call));
     bool ok = done(run, rc);
     for (size_t at = run->first_step; ok && at < call->argc;) ok = search_step(run, &at);
@@ -475,9 +481,7 @@ static void aggregate(struct aggregation *run, struct search_index *index)
 
 void run_ft_aggregate(struct redis_call *call)
 {
-    if (search_elsewhere(call, SEARCH_ASK_AGGREGATE)) return;
-    struct search_index *index = search_ready(call, call->argv[1]);
-    if (index) aggregate_in(call, index);
+    if (!search_elsewhere(call, SEARCH_ASK_AGGREGATE)) search_begin(call, aggregate_in);
 }
 
 void aggregate_in(struct redis_call *call, struct search_index *index)

@@ -142,7 +142,7 @@ static void answer(struct redis_call *call, struct search_job *job)
         return;
     }
     switch (job->ask) {
-    case SEARCH_ASK_SEARCH: search_in(call, index, NULL); break;
+    case SEARCH_ASK_SEARCH: search_in(call, index, false); break;
     case SEARCH_ASK_AGGREGATE: aggregate_in(call, index); break;
     case SEARCH_ASK_INFO: search_put_info(call, index); break;
     case SEARCH_ASK_DROP:

@@ -1,6 +1,6 @@
 /*
  * FT.CREATE, FT.DROPINDEX and KNN queries of FT.SEARCH where an index is a collection: what the
- * engine does is done on a worker, without the keyspace lock.
+ * engine does is done on a worker, without the keyspace lock (a query's turn: search_turn.h).
  *
  * A KNN query whose filter can be translated asks the collection for more than k rows (as many more
  * as there are newer changes) and looks at the newer documents itself; under the lock again every
@@ -16,6 +16,7 @@
 #include "redis/search_derived.h"
 #include "redis/search_lexicon.h"
 #include "redis/search_translate.h"
+#include "redis/search_turn.h"
 
 /* ---- FT.CREATE ---- */
 
@@ -232,17 +233,15 @@ struct walk_job {
     struct search_derived *derived; /* owns a reference */
     struct kith_collection *handle; /* of derived */
     struct search_filter filter;
-    char *field;   /* owns */
-    float *vector; /* owns */
+    char *field;         /* owns */
+    const float *vector; /* of the query */
     uint64_t k, asked, since, epoch;
     uint32_t ef;
     struct kith_result *result; /* owns */
-    int rc;
 };
 
-static void walk(void *ctx)
+static int walk(struct walk_job *job)
 {
-    struct walk_job *job = ctx;
     struct kith_search_opts opts = KITH_SEARCH_OPTS_INIT;
     opts.field = job->field;
     opts.queries = job->vector;
@@ -252,35 +251,15 @@ static void walk(void *ctx)
     opts.ef = job->ef;
     if (job->filter.text.len > 1) opts.filter = (const char *)job->filter.text.data;
     if (job->filter.params.len > 1) opts.filter_params = (const char *)job->filter.params.data;
-    job->rc = kith_search(job->handle, &opts, NULL, &job->result, NULL);
+    return kith_search(job->handle, &opts, NULL, &job->result, NULL);
 }
 
-static void free_walk(struct walk_job *job)
+static void release_walk(struct walk_job *job)
 {
     kith_result_free(job->result);
     search_filter_release(&job->filter);
     search_derived_unref(job->derived);
     mem_free(job->field);
-    mem_free(job->vector);
-    mem_free(job);
-}
-
-/* Under the lock: the index may be another one by now. */
-static void finish_walk(struct redis_call *call, void *ctx)
-{
-    struct walk_job *job = ctx;
-    const struct search_index *index = search_ready(call, call->argv[1]);
-    if (index) {
-        const bool same = job->rc == 0 && job->result->complete && index->derived == job->derived &&
-                          job->epoch == job->derived->epoch;
-        const struct search_found found = {
-            .keys = same ? job->result->columns[0].data : NULL,
-            .count = same ? job->result->rows : 0,
-            .all = same && job->result->rows < job->asked,
-            .since = job->since};
-        search_in(call, index, &found); /* without keys: by a scan */
-    }
-    free_walk(job);
 }
 
 static size_t newer_changes(const struct search_derived *derived)
@@ -290,13 +269,11 @@ static size_t newer_changes(const struct search_derived *derived)
     return count;
 }
 
-static struct walk_job *plan_walk(const struct search_index *index,
-                                  const struct search_query *query)
+/* False: it has to be scanned. */
+static bool plan_walk(const struct search_index *index, const struct search_query *query,
+                      struct walk_job *job)
 {
-    struct walk_job *job = mem_zalloc(sizeof *job);
-    const size_t bytes = query->knn->dim * sizeof *query->vector;
-    if (!job) return NULL;
-    job->derived = index->derived;
+    *job = (struct walk_job){.derived = index->derived};
     job->derived->refs++;
     job->handle = job->derived->handle;
     job->since = job->derived->synced;
@@ -305,24 +282,42 @@ static struct walk_job *plan_walk(const struct search_index *index,
     job->ef = search_query_ef(query, index->count);
     job->asked = job->k + newer_changes(job->derived);
     job->field = mem_strndup(query->knn->name.data, query->knn->name.len);
-    job->vector = mem_alloc(bytes);
-    if (job->vector) memcpy(job->vector, query->vector, bytes);
-    const bool fits = job->asked <= LIMIT_SEARCH_K;
-    if (fits && job->field && job->vector && search_translate(query, &job->filter) == 0 &&
-        !job->filter.nothing && !job->filter.range)
-        return job;
-    free_walk(job);
-    return NULL;
+    job->vector = query->vector;
+    return job->asked <= LIMIT_SEARCH_K && job->field &&
+           search_translate(query, &job->filter) == 0 && !job->filter.nothing && !job->filter.range;
 }
 
-bool search_walk(struct redis_call *call, const struct search_index *index,
-                 const struct search_query *query)
+/* Under the lock again, with what the walk has found. */
+static int take_found(struct redis *redis, struct search_query *query, const struct walk_job *job,
+                      struct search_hits *out)
 {
+    struct search_index *home = search_home(query->index);
+    if (!home || home->rebuild || search_catch_up(redis, home) != 0) return KITH_EBUSY;
+    if (!job->result->complete || home->derived != job->derived ||
+        job->epoch != job->derived->epoch)
+        return KITH_EBUSY;
+    const struct search_found found = {.keys = job->result->columns[0].data,
+                                       .count = job->result->rows,
+                                       .all = job->result->rows < job->asked,
+                                       .since = job->since};
+    return found.keys ? search_query_run_found(query, home, &found, out) : KITH_EBUSY;
+}
+
+int search_walk(struct redis *redis, struct search_query *query, struct search_hits *out)
+{
+    const struct search_index *index = query->index;
+    struct walk_job job;
     if (!query->knn || query->k == 0 || index->count < SEARCH_WALK_FROM ||
         !search_derived_serves(index))
-        return false;
-    struct walk_job *job = plan_walk(index, query);
-    if (!job) return false;
-    if (!call_offload(call, walk, finish_walk, job)) free_walk(job);
-    return true;
+        return KITH_EBUSY;
+    int rc = KITH_EBUSY;
+    if (plan_walk(index, query, &job)) {
+        search_let_go(index);
+        const int walked = walk(&job);
+        search_take_back(index);
+        if (walked == 0) rc = take_found(redis, query, &job, out);
+        search_of(redis)->walks += rc == 0;
+    }
+    release_walk(&job);
+    return rc;
 }

@@ -18,6 +18,7 @@
 
 #include "base/alloc.h"
 #include "redis/search_steps.h"
+#include "redis/search_turn.h"
 
 #define SHOWN 10u /* without LIMIT and GROUPBY */
 
@@ -378,9 +379,13 @@ static void search_both(struct hybrid *hybrid, const struct search_index *index)
         search_find_timeout(call, hybrid->tail, &texts);
         ok = parse_nearest(hybrid, index, &near);
         if (ok) search_find_timeout(call, hybrid->tail, &near);
-        int rc = ok ? search_query_run(&texts, NULL, NULL, &words) : 0;
-        if (ok && rc == 0) rc = search_query_run(&near, NULL, NULL, &vectors);
-        if (ok && rc == 0) rc = combine(hybrid, &near, &words, &vectors);
+        int rc = ok ? search_query_run(&texts, NULL, &words) : 0;
+        if (ok && rc == 0) rc = search_query_run(&near, NULL, &vectors);
+        if (ok && rc == 0) {
+            search_let_go(index);
+            rc = combine(hybrid, &near, &words, &vectors);
+            search_take_back(index);
+        }
         if (rc) search_failed(call, rc);
         else if (ok) show(hybrid, &texts, began);
         search_query_release(&near);
@@ -390,12 +395,11 @@ static void search_both(struct hybrid *hybrid, const struct search_index *index)
     search_query_release(&texts);
 }
 
-void run_ft_hybrid(struct redis_call *call)
+static void hybrid_in(struct redis_call *call, struct search_index *index)
 {
-    const struct search_index *index = search_ready(call, call->argv[1]);
-    struct hybrid *hybrid = index ? mem_zalloc(sizeof *hybrid) : NULL;
+    struct hybrid *hybrid = mem_zalloc(sizeof *hybrid);
     if (!hybrid) {
-        if (index) call_no_memory(call);
+        call_no_memory(call);
         return;
     }
     hybrid->call = hybrid->run.call = call;
@@ -408,3 +412,5 @@ void run_ft_hybrid(struct redis_call *call)
     map_release(&hybrid->seen);
     mem_free(hybrid);
 }
+
+void run_ft_hybrid(struct redis_call *call) { search_begin(call, hybrid_in); }

@@ -1,6 +1,5 @@
 /*
- * FT.PROFILE: an FT.SEARCH or FT.AGGREGATE with its time. It always looks at every document, so
- * that what is measured is measured here, under the lock.
+ * FT.PROFILE: an FT.SEARCH or FT.AGGREGATE with its time. It always looks at every document.
  *
  * FT.CONFIG: what is set in other servers has one value here, which can be read, and set to itself.
  */
@@ -8,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "redis/cmd_search.h"
+#include "redis/search_turn.h"
 
 /* ---- FT.PROFILE ---- */
 
@@ -83,16 +83,14 @@ static struct kith_str *inner_words(const struct redis_call *call, const struct 
     return words;
 }
 
-void run_ft_profile(struct redis_call *call)
+static void profile_in(struct redis_call *call, struct search_index *index)
 {
-    static const struct search_found scan = {.keys = NULL};
     struct profile profile;
     size_t count;
     if (!read_profile(call, &profile)) return;
-    struct search_index *index = search_ready(call, call->argv[1]);
-    struct kith_str *words = index ? inner_words(call, &profile, &count) : NULL;
+    struct kith_str *words = inner_words(call, &profile, &count);
     if (!words) {
-        if (index) call_no_memory(call);
+        call_no_memory(call);
         return;
     }
     profile.index = index;
@@ -110,7 +108,7 @@ void run_ft_profile(struct redis_call *call)
     }
     const size_t answer = out->len;
     const int64_t began = os_now_ns(call->redis->os);
-    if (profile.search) search_in(&inner, index, &scan);
+    if (profile.search) search_in(&inner, index, true);
     else aggregate_in(&inner, index);
     const double ms = (double)(os_now_ns(call->redis->os) - began) / 1e6;
     call->failed = inner.failed;
@@ -122,6 +120,12 @@ void run_ft_profile(struct redis_call *call)
         put_profile(call, &profile, ms);
     }
     mem_free(words);
+}
+
+void run_ft_profile(struct redis_call *call)
+{
+    struct profile profile;
+    if (read_profile(call, &profile)) search_begin(call, profile_in);
 }
 
 /* ---- FT.CONFIG ---- */

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "cache/hash.h"
 #include "redis/search_request.h"
+#include "redis/search_turn.h"
 
 /* ---- values ---- */
 
@@ -281,6 +282,7 @@ static void answer(struct redis_call *call, const struct search_query *query,
         resp_integer(call->reply, (int64_t)total);
     }
     for (size_t i = first; i < first + shown; i++) {
+        search_breathe(query->index);
         if (search_query_is_late(query, i)) { /* thousands of fields of thousands of documents */
             call->reply->out->len = start;
             search_failed(call, KITH_ETIMEDOUT);
@@ -321,27 +323,21 @@ bool search_parse(struct redis_call *call, const struct search_index *index, str
 void search_failed(struct redis_call *call, int rc)
 {
     if (rc == KITH_ETIMEDOUT) call_error(call, "Timeout limit was reached");
+    else if (rc == KITH_ENOTFOUND) call_error(call, "The index was dropped, or made anew, meanwhile");
     else call_no_memory(call);
 }
 
-/* Nothing was asked of the index's collection yet, and it can be asked. */
-static bool walks(struct redis_call *call, const struct search_request *request,
-                  const struct search_query *query, const struct search_found *found)
+static int run(struct redis *redis, struct search_query *query, struct search_request *request,
+               bool scan, struct search_hits *hits)
 {
-    return !found && !request->by_keys && !query->index->rows &&
-           search_walk(call, query->index, query);
-}
-
-static int run(struct search *search, struct search_query *query, struct search_request *request,
-               const struct search_found *found, struct search_hits *hits)
-{
-    const int rc = found && found->keys ? search_query_run_found(query, found, hits) : KITH_EBUSY;
-    search->walks += rc == 0;
-    return rc == KITH_EBUSY ? search_query_run(query, is_asked, request, hits) : rc;
+    const struct search_accept accept = {is_asked, request};
+    int rc = KITH_EBUSY;
+    if (!scan && !request->by_keys && !query->index->rows) rc = search_walk(redis, query, hits);
+    return rc == KITH_EBUSY ? search_query_run(query, &accept, hits) : rc;
 }
 
 static void search_with(struct redis_call *call, const struct search_index *index,
-                        struct search_request *request, const struct search_found *found)
+                        struct search_request *request, bool scan)
 {
     struct search_query query;
     struct search_hits hits = {0};
@@ -349,13 +345,8 @@ static void search_with(struct redis_call *call, const struct search_index *inde
     if (!search_wording_settle(call, index, &request->wording)) return;
     if (search_parse(call, index, call->argv[2], request->params, request->param_count,
                      &request->wording.options, &query)) {
-        if (walks(call, request, &query, found)) {
-            search_query_release(&query);
-            search_wording_release(&request->wording);
-            return;
-        }
         if (request->has_timeout) search_set_timeout(&query, request->timeout_ms);
-        rc = run(search_of(call->redis), &query, request, found, &hits);
+        rc = run(call->redis, &query, request, scan, &hits);
         if (rc == 0 && request->sorted && !hits.paged)
             rc = search_sort_hits(call, &query, request, &hits);
         if (rc == 0) answer(call, &query, request, &hits);
@@ -366,12 +357,11 @@ static void search_with(struct redis_call *call, const struct search_index *inde
     search_wording_release(&request->wording);
 }
 
-void search_in(struct redis_call *call, const struct search_index *index,
-               const struct search_found *found)
+void search_in(struct redis_call *call, const struct search_index *index, bool scan)
 {
     struct search_request *request = mem_zalloc(sizeof *request);
     if (!request) call_no_memory(call);
-    else if (search_request_read(call, 3, request)) search_with(call, index, request, found);
+    else if (search_request_read(call, 3, request)) search_with(call, index, request, scan);
     mem_free(request);
 }
 
@@ -407,9 +397,12 @@ bool search_wish_read(struct redis_call *call, struct search_wish_block *block)
     return true;
 }
 
+static void search_index_in(struct redis_call *call, struct search_index *index)
+{
+    search_in(call, index, false);
+}
+
 void run_ft_search(struct redis_call *call)
 {
-    if (search_elsewhere(call, SEARCH_ASK_SEARCH)) return;
-    const struct search_index *index = search_ready(call, call->argv[1]);
-    if (index) search_in(call, index, NULL);
+    if (!search_elsewhere(call, SEARCH_ASK_SEARCH)) search_begin(call, search_index_in);
 }

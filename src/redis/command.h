@@ -167,6 +167,8 @@ bool call_block(struct redis_call *call, const struct kith_str *keys, size_t cou
  * answered. In MULTI and in a replay both run at once. */
 bool call_offload(struct redis_call *call, void (*fn)(void *ctx),
                   void (*done)(struct redis_call *call, void *ctx), void *ctx);
+/* It would not: the lock is free while fn runs. */
+bool call_may_offload(const struct redis_call *call);
 
 /* ---- the tables; each ends with a NULL name ---- */
 

@@ -84,12 +84,17 @@ static struct job *new_job(const struct redis_call *call)
     return NULL;
 }
 
+bool call_may_offload(const struct redis_call *call)
+{
+    const bool alone = call->session && call->session->stream && !call->in_multi && !call->again;
+    return alone && pool_threads(call->redis->pool) > 0;
+}
+
 bool call_offload(struct redis_call *call, void (*fn)(void *ctx),
                   void (*done)(struct redis_call *call, void *ctx), void *ctx)
 {
     struct redis *redis = call->redis;
-    const bool alone = call->session && call->session->stream && !call->in_multi && !call->again;
-    if (!alone || pool_threads(redis->pool) == 0) {
+    if (!call_may_offload(call)) {
         fn(ctx);
         done(call, ctx);
         return true;

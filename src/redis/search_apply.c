@@ -4,6 +4,7 @@
 #include "redis/cmd_search.h"
 #include "redis/search_expr.h"
 #include "redis/search_table.h"
+#include "redis/search_turn.h"
 
 struct search_formula {
     struct expr expr;
@@ -75,11 +76,13 @@ int search_table_apply(struct search_table *table, struct redis_call *call, stru
     size_t column;
     int rc = prepare(table, call, text, &formula);
     if (rc == 0) rc = search_table_make_column(table, name, &column);
+    search_let_go(table->query->index);
     for (size_t i = 0; rc == 0 && i < table->count; i++) {
         struct expr_value value;
         rc = eval_row(table, call, &formula, i, &value);
         if (rc == 0) rc = put_value(table, &value, &table->rows[i]->cells[column]);
     }
+    search_take_back(table->query->index);
     return rc;
 }
 
@@ -88,11 +91,13 @@ int search_table_filter(struct search_table *table, struct redis_call *call, str
     struct search_formula formula;
     size_t kept = 0;
     int rc = prepare(table, call, text, &formula);
+    search_let_go(table->query->index);
     for (size_t i = 0; rc == 0 && i < table->count; i++) {
         struct expr_value value;
         rc = eval_row(table, call, &formula, i, &value);
         if (rc == 0 && expr_is_true(&value)) table->rows[kept++] = table->rows[i];
     }
+    search_take_back(table->query->index);
     if (rc == 0) table->count = kept;
     return rc;
 }

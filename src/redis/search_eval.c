@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "redis/search_collection.h"
+#include "redis/search_turn.h"
 
 #define FUZZY_BYTES_MAX 64u
 
@@ -323,13 +324,13 @@ static bool test(const struct search_query *query, struct query_pace *pace,
 
 bool search_query_is_late(const struct search_query *query, size_t i)
 {
-    return i % 16 == 0 && query->deadline_ns && os_now_ns(query->os) > query->deadline_ns;
+    return i % 16 == 0 && ((query->deadline_ns && os_now_ns(query->os) > query->deadline_ns) ||
+                           search_must_end(query->index));
 }
 
-int search_query_run_found(struct search_query *query, const struct search_found *found,
-                           struct search_hits *out)
+int search_query_run_found(struct search_query *query, const struct search_index *index,
+                           const struct search_found *found, struct search_hits *out)
 {
-    const struct search_index *index = query->index;
     struct query_pace pace = {.query = query};
     struct search_hits hits = {0};
     uintptr_t value;
@@ -360,33 +361,78 @@ int search_query_run_found(struct search_query *query, const struct search_found
     return 0;
 }
 
-int search_query_run(struct search_query *query,
-                     bool (*accept)(void *ctx, const struct search_doc *doc), void *ctx,
+static void sort_hits(const struct search_query *query, struct search_hits *hits)
+{
+    qsort(hits->items, hits->count, sizeof *hits->items, query->knn ? by_distance : by_score);
+}
+
+/* Every document of the index or view is looked at. */
+static int scan(struct search_query *query, const struct search_accept *accept,
+                struct search_hits *hits)
+{
+    const struct search_index *index = query->index;
+    struct query_pace pace = {.query = query};
+    hits->items = mem_alloc_array(index->count + 1, sizeof *hits->items);
+    if (!hits->items) return KITH_ENOMEM;
+    for (size_t i = 0; i < index->count && !pace.late; i++) {
+        const struct search_doc *doc = index->docs[i];
+        pace.late = search_query_is_late(query, i);
+        if (accept && !accept->fn(accept->ctx, doc)) continue;
+        hits->count += test(query, &pace, doc, &hits->items[hits->count]);
+    }
+    if (query_score(query, &pace, hits) != 0) return KITH_ETIMEDOUT;
+    sort_hits(query, hits);
+    return 0;
+}
+
+/* A hit as its document is now. False: it is gone, or matches no longer. */
+static bool is_still_hit(const struct search_query *query, struct query_pace *pace,
+                         const struct search_accept *accept, struct search_hit *hit)
+{
+    const struct search_index *home = search_home(query->index);
+    const double score = hit->score;
+    uintptr_t value;
+    if (!hit->doc->gone || !home) return true; /* another definition: the hit as it was */
+    if (!map_get(&home->by_key, hit->doc->key, hit->doc->key_len, &value)) return false;
+    const struct search_doc *doc = (const struct search_doc *)value;
+    if ((accept && !accept->fn(accept->ctx, doc)) || !test(query, pace, doc, hit)) return false;
+    hit->score = score;
+    return true;
+}
+
+/* The scan was of documents as they were when it began: those that changed since are tested as they
+ * are now. */
+static int follow(const struct search_query *query, const struct search_accept *accept,
+                  struct search_hits *hits)
+{
+    struct query_pace pace = {.query = query};
+    size_t kept = 0;
+    if (!search_has_changed(query->index)) return 0;
+    for (size_t i = 0; i < hits->count && !pace.late; i++) {
+        if (i % 64 == 0) search_breathe(query->index);
+        if (is_still_hit(query, &pace, accept, &hits->items[i])) hits->items[kept++] = hits->items[i];
+    }
+    hits->count = kept;
+    if (query->knn) sort_hits(query, hits);
+    return pace.late ? KITH_ETIMEDOUT : 0;
+}
+
+int search_query_run(struct search_query *query, const struct search_accept *accept,
                      struct search_hits *out)
 {
     const struct search_index *index = query->index;
+    struct search_hits hits = {0};
     if (index->rows) return search_rows_hits(query, out);
-    struct search_hits hits = {.items = mem_alloc_array(index->count + 1, sizeof *hits.items)};
-    if (!hits.items) return KITH_ENOMEM;
-    const size_t knn = query->knn ? (size_t)(query->knn - index->fields) : 0;
-    struct query_pace pace = {.query = query};
-    for (size_t i = 0; i < index->count && !pace.late; i++) {
-        const struct search_doc *doc = index->docs[i];
-        struct search_hit hit = {.doc = doc, .distances = {0, NAN, NAN, NAN}};
-        const struct run run = {index, &hit, &pace};
-        pace.late = search_query_is_late(query, i);
-        if (query->knn && !doc->values[knn].there) continue;
-        if ((accept && !accept(ctx, doc)) || !matches(&run, query->root, doc)) continue;
-        if (query->knn)
-            hit.distances[0] =
-                search_vector_distance(query->knn, query->vector, doc->values[knn].vector);
-        hits.items[hits.count++] = hit;
-    }
-    if (query_score(query, &pace, &hits) != 0) {
+    int rc = search_keep(index);
+    if (rc) return rc;
+    search_let_go(index);
+    rc = scan(query, accept, &hits);
+    search_take_back(index);
+    if (rc == 0) rc = follow(query, accept, &hits);
+    if (rc) {
         search_hits_release(&hits);
-        return KITH_ETIMEDOUT;
+        return rc;
     }
-    qsort(hits.items, hits.count, sizeof *hits.items, query->knn ? by_distance : by_score);
     if (query->knn && hits.count > (size_t)query->k) hits.count = (size_t)query->k;
     *out = hits;
     return 0;

@@ -10,6 +10,7 @@
 #include "redis/search_guard.h"
 #include "redis/search_lexicon.h"
 #include "redis/search_text.h"
+#include "redis/search_turn.h"
 
 #define SCAN_ROUNDS 64   /* of one piece of a rebuild */
 #define PENDING_ROUND 512 /* keys of one piece of catching up */
@@ -40,7 +41,7 @@ static void remove_doc(struct search_index *index, struct kith_str key)
     map_remove(&index->by_key, key.data, key.len);
     search_derived_note(index, doc, NULL);
     search_doc_weigh(index, doc, -1, &index->sizes);
-    search_doc_free(index, doc);
+    search_bury(index, doc);
     count_tables(index);
 }
 
@@ -68,7 +69,7 @@ static int put_doc(struct search_index *index, struct search_doc *doc)
     search_derived_note(index, old, doc);
     if (old) search_doc_weigh(index, old, -1, &index->sizes);
     search_doc_weigh(index, doc, 1, &index->sizes);
-    search_doc_free(index, old);
+    search_bury(index, old);
     count_tables(index);
     return 0;
 }
@@ -92,7 +93,7 @@ static int update(struct redis *redis, struct search_index *index, struct kith_s
 
 static void clear_docs(struct search_index *index)
 {
-    for (size_t i = 0; i < index->count; i++) search_doc_free(index, index->docs[i]);
+    for (size_t i = 0; i < index->count; i++) search_bury(index, index->docs[i]);
     index->count = 0;
     index->stale_ms = INT64_MAX;
     map_release(&index->by_key);
@@ -336,7 +337,9 @@ void search_index_free(struct search_index *index)
     clear_docs(index);
     if (index->derived) index->derived->dropped = true; /* for who writes to it just now */
     search_derived_unref(index->derived);
+    index->derived = NULL;
     map_release(&index->by_key);
+    if (search_pins_orphan(index)) return;
     for (size_t i = 0; i < index->field_count; i++) mem_free(index->fields[i].path);
     search_stemmer_free(index->stemmer);
     search_lexicon_free(&index->synonyms);
@@ -379,6 +382,7 @@ void search_redefine(struct search_index *index, struct search_index *fresh)
     SWAP(languages);
     SWAP(filter_text);
     SWAP(score);
+    SWAP(pins);
     index->rebuild = true;
     index->scanning = false;
     search_index_free(fresh);

@@ -7,7 +7,9 @@
  * the keyspace when it is made, after a flush, and when too many changes wait. Nothing of it is on
  * disk but the command that made it.
  *
- * A search looks at every document: exact, whatever the declared algorithm, and never lossy.
+ * A search looks at every document: exact, whatever the declared algorithm, and never lossy. What
+ * takes long is done without the lock, on a view: search_turn.h. For that a document that is in an
+ * index is not changed but for its links and marks, and goes by search_bury only.
  *
  * Guard of everything: the keyspace lock.
  */
@@ -71,6 +73,7 @@ struct search_doc {
     struct search_doc *before, *after;
     uint64_t seq;
     bool misfit; /* no row can hold it */
+    bool gone;   /* buried: search_turn.h; `after` and `seq` are those of the grave then */
     struct search_value values[]; /* one a field */
 };
 
@@ -113,6 +116,8 @@ struct search_index {
     struct search_derived *derived; /* owns a reference; NULL: it is no collection */
     struct search_doc *oldest, *newest; /* by last change */
     struct search_lexicon *synonyms; /* owns; search_lexicon.h */
+    struct search_pins *pins; /* owns; NULL: nobody looked without the lock yet; search_turn.h */
+    struct search_turn *turn; /* of a view only */
     struct search_rows *rows; /* borrows; NULL but for a collection of another door */
 };
 

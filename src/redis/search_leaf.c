@@ -166,6 +166,8 @@ static int add_synonyms(struct query_reader *in, struct kith_str word, struct qu
         while (map_next(&group->words, &it, &data, &other.text.len, &value)) {
             other.text.data = data;
             if (str_same(other.text, word)) continue;
+            other.text.data = arena_strndup(&in->query->arena, data, other.text.len);
+            if (!other.text.data) return KITH_ENOMEM;
             struct query_node *node = query_node_new(in, QUERY_WORD);
             if (!any && (any = query_node_new(in, QUERY_OR))) {
                 any->first = *out;

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "redis/search_request.h"
+#include "redis/search_turn.h"
 
 struct sort_key {
     struct search_hit hit;
@@ -65,9 +66,11 @@ int search_sort_hits(struct redis_call *call, const struct search_query *query,
     int rc = keys ? 0 : KITH_ENOMEM;
     size_t made = 0;
     for (; rc == 0 && made < hits->count; made++) {
+        search_breathe(query->index);
         keys[made].hit = hits->items[made];
         rc = make_key(call, query, request->sort_by, &keys[made]);
     }
+    search_let_go(query->index);
     if (rc == 0)
         qsort(keys, made, sizeof *keys, request->descending ? descending : ascending);
     for (size_t i = 0; i < made; i++) {
@@ -76,5 +79,6 @@ int search_sort_hits(struct redis_call *call, const struct search_query *query,
         buffer_release(&text);
     }
     mem_free(keys);
+    search_take_back(query->index);
     return rc;
 }

@@ -139,16 +139,22 @@ struct search_hits {
     bool paged;     /* they are one page of `total`, in the order that was asked for */
     uint64_t total; /* paged only */
 };
-/* Everybody waits meanwhile: true after the deadline. The clock is read at every 16th i, for that
- * is as dear as a small document. */
+/* True after the deadline, and when the server stops. The clock is read at every 16th i, for that is
+ * as dear as a small document. */
 bool search_query_is_late(const struct search_query *query, size_t i);
+struct search_accept { /* which documents may be looked at; called without the lock */
+    bool (*fn)(void *ctx, const struct search_doc *doc);
+    void *ctx;
+};
 /* Everything that matches; of a KNN query the k nearest, nearest first; otherwise by score, best
- * first, then by key. accept is nullable. */
-KITH_NODISCARD int search_query_run(struct search_query *query,
-                              bool (*accept)(void *ctx, const struct search_doc *doc), void *ctx,
-                              struct search_hits *out);
-/* The same of a KNN query, by candidates: KITH_EBUSY when they are too few. */
+ * first, then by key. accept is nullable. In a turn (search_turn.h) the lock is free meanwhile:
+ * KITH_ENOTFOUND when the index went. */
+KITH_NODISCARD int search_query_run(struct search_query *query, const struct search_accept *accept,
+                                    struct search_hits *out);
+/* The same of a KNN query, by candidates in the index, under the lock: KITH_EBUSY when they are too
+ * few. */
 KITH_NODISCARD int search_query_run_found(struct search_query *query,
+                                          const struct search_index *index,
                                           const struct search_found *found,
                                           struct search_hits *out);
 void search_hits_release(struct search_hits *hits);

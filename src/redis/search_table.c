@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "redis/cmd_search.h"
+#include "redis/search_turn.h"
 
 struct search_row *search_row_new(struct search_table *table, const struct search_hit *hit)
 {
@@ -81,6 +82,7 @@ int search_table_column(struct search_table *table, struct redis_call *call, str
     for (size_t i = 0; rc == 0 && i < table->count; i++) {
         struct search_row *row = table->rows[i];
         struct buffer text;
+        search_breathe(table->query->index);
         if (search_query_is_late(table->query, i)) return KITH_ETIMEDOUT;
         if (!row->hit) continue;
         buffer_init(&text);
@@ -124,6 +126,7 @@ int search_table_load_all(struct search_table *table, struct redis_call *call)
     struct loading loading = {.table = table};
     for (size_t i = 0; loading.rc == 0 && i < table->count; i++) {
         loading.row = table->rows[i];
+        search_breathe(table->query->index);
         if (search_query_is_late(table->query, i)) return KITH_ETIMEDOUT;
         if (!loading.row->hit) continue;
         const int rc = search_each_field(call, table->query->index, loading.row->hit, load_field,
@@ -176,6 +179,8 @@ int search_table_sort(struct search_table *table, const size_t *columns, const b
                       size_t count)
 {
     struct sort_order by = {table->query, columns, down, count, 0, false};
+    search_let_go(table->query->index);
     qsort_r(table->rows, table->count, sizeof *table->rows, compare_rows, &by);
+    search_take_back(table->query->index);
     return by.late ? KITH_ETIMEDOUT : 0;
 }
