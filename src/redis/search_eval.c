@@ -62,6 +62,7 @@ static bool stands_at(const struct query_node *node, const struct search_words *
 bool query_step(struct query_pace *pace, size_t words)
 {
     pace->steps += words + 1;
+    pace->looked += words + 1;
     if (pace->steps < PACE_STEPS) return pace->late;
     pace->steps = 0;
     pace->late = pace->late || search_query_is_late(pace->query, 0);
@@ -109,28 +110,34 @@ bool query_is_text(const struct query_node *node)
     return true;
 }
 
-size_t query_next_place(const struct search_index *index, const struct query_node *node,
+/* Does the text node stand at this place of the field? */
+static bool node_stands_at(struct query_pace *pace, const struct query_node *node,
+                           const struct search_words *words, size_t field, size_t at)
+{
+    if (query_step(pace, 0)) return false;
+    if (node->kind == QUERY_OR) {
+        for (const struct query_node *one = node->first; one; one = one->next)
+            if (node_stands_at(pace, one, words, field, at)) return true;
+        return false;
+    }
+    return asks_field(pace->query->index, node, field) && at + node->word_count <= words->count &&
+           stands_at(node, words, at);
+}
+
+/* Place by place, also of an OR: who goes on from what was found looks at no place twice. */
+size_t query_next_place(struct query_pace *pace, const struct query_node *node,
                         const struct search_doc *doc, size_t field, size_t from)
 {
-    const struct search_words *words = doc->values[field].words;
-    size_t best = SIZE_MAX;
-    if (node->kind == QUERY_OR) {
-        for (const struct query_node *at = node->first; at; at = at->next) {
-            const size_t place = query_next_place(index, at, doc, field, from);
-            if (place < best) best = place;
-        }
-        return best;
-    }
-    if (!asks_field(index, node, field) || !words) return SIZE_MAX;
-    for (size_t i = from; i + node->word_count <= words->count; i++)
-        if (stands_at(node, words, i)) return i;
+    const struct search_words *words =
+        pace->query->index->fields[field].type == SEARCH_TEXT ? doc->values[field].words : NULL;
+    for (size_t i = from; words && i < words->count && !pace->late; i++)
+        if (node_stands_at(pace, node, words, field, i)) return i;
     return SIZE_MAX;
 }
 
 /* ---- near each other: SLOP and INORDER ---- */
 
 struct near { /* the text children of an AND, in one field of one document */
-    const struct search_index *index;
     const struct search_doc *doc;
     struct query_pace *pace;
     const struct query_node *nodes[QUERY_NEAR_MAX];
@@ -146,7 +153,7 @@ static size_t width(const struct query_node *node)
 
 static size_t next_place(const struct near *near, size_t i, size_t from)
 {
-    return query_next_place(near->index, near->nodes[i], near->doc, near->field, from);
+    return query_next_place(near->pace, near->nodes[i], near->doc, near->field, from);
 }
 
 /* Few enough words stand between the first and the last. */
@@ -162,18 +169,22 @@ static bool is_close(const struct near *near)
     return near->slop < 0 || span <= near->words || span - near->words <= (size_t)near->slop;
 }
 
-/* From each place of the first, the others at the nearest places that follow. */
+/* From each place of the first, the others at the nearest places that follow. Those only move on:
+ * one that still follows stays the nearest, so each place is looked at once by each node. */
 static bool near_in_order(struct near *near)
 {
-    for (size_t from = 0;; from = near->places[0] + 1) {
-        if (query_step(near->pace, PACE_WORDS)) return false;
+    memset(near->places, 0, sizeof near->places);
+    for (size_t from = 0; !query_step(near->pace, near->count); from = near->places[0] + 1) {
         for (size_t i = 0; i < near->count; i++) {
-            near->places[i] =
-                next_place(near, i, i ? near->places[i - 1] + width(near->nodes[i - 1]) : from);
+            const size_t after =
+                i ? near->places[i - 1] + width(near->nodes[i - 1]) : from;
+            if (from && near->places[i] >= after) continue;
+            near->places[i] = next_place(near, i, after);
             if (near->places[i] == SIZE_MAX) return false;
         }
         if (is_close(near)) return true;
     }
+    return false;
 }
 
 /* The one that stands first moves on until all are close. */
@@ -185,7 +196,7 @@ static bool near_in_any_order(struct near *near)
     }
     while (!is_close(near)) {
         size_t first = 0;
-        if (query_step(near->pace, PACE_WORDS)) return false;
+        if (query_step(near->pace, near->count)) return false;
         for (size_t i = 1; i < near->count; i++)
             if (near->places[i] < near->places[first]) first = i;
         near->places[first] = next_place(near, first, near->places[first] + 1);
@@ -198,7 +209,7 @@ static bool is_near_enough(struct query_pace *pace, const struct query_node *nod
                            const struct search_doc *doc)
 {
     const struct search_index *index = pace->query->index;
-    struct near near = {.index = index, .doc = doc, .pace = pace, .slop = node->slop};
+    struct near near = {.doc = doc, .pace = pace, .slop = node->slop};
     for (const struct query_node *at = node->first; at; at = at->next)
         if (query_is_text(at) && near.count < QUERY_NEAR_MAX) {
             near.nodes[near.count++] = at;
@@ -380,7 +391,9 @@ static int scan(struct search_query *query, const struct search_accept *accept,
         if (accept && !accept->fn(accept->ctx, doc)) continue;
         hits->count += test(query, &pace, doc, &hits->items[hits->count]);
     }
-    if (query_score(query, &pace, hits) != 0) return KITH_ETIMEDOUT;
+    const int rc = query_score(query, &pace, hits);
+    query->looked += pace.looked;
+    if (rc) return rc;
     sort_hits(query, hits);
     return 0;
 }

@@ -99,6 +99,7 @@ struct search_query {
     double tanh_factor;
     const struct os *os;
     int64_t deadline_ns; /* when it is given up; 0: never */
+    uint64_t looked;     /* words that were looked at, so far; query_step */
     char error[256]; /* why parsing failed; empty: no memory */
 };
 
@@ -165,7 +166,8 @@ void search_hits_release(struct search_hits *hits);
  * clock is read now and then. Who is late gives any answer soon; it is thrown away. */
 struct query_pace {
     const struct search_query *query; /* borrows */
-    size_t steps;
+    size_t steps; /* since the clock was read */
+    uint64_t looked;
     bool late;
 };
 bool query_step(struct query_pace *pace, size_t words); /* looked at; true: it is late */
@@ -174,7 +176,7 @@ double query_count_text(struct query_pace *pace, const struct query_node *node,
                         const struct search_doc *doc);
 bool query_is_text(const struct query_node *node); /* WORD, PHRASE, or an OR of such */
 /* The first place in the field, from `from` on, where a text node stands; SIZE_MAX: none. */
-size_t query_next_place(const struct search_index *index, const struct query_node *node,
+size_t query_next_place(struct query_pace *pace, const struct query_node *node,
                         const struct search_doc *doc, size_t field, size_t from);
 /* Fills the scores of the hits. KITH_ETIMEDOUT. */
 KITH_NODISCARD int query_score(struct search_query *query, struct query_pace *pace,

@@ -116,13 +116,13 @@ static double distance(const struct scoring *run, const struct query_node *a,
 {
     double best = 100;
     for (size_t field = 0; field < run->index->field_count; field++) {
-        size_t x = query_next_place(run->index, a, run->doc, field, 0);
-        size_t y = query_next_place(run->index, b, run->doc, field, 0);
+        size_t x = query_next_place(run->pace, a, run->doc, field, 0);
+        size_t y = query_next_place(run->pace, b, run->doc, field, 0);
         while (x != SIZE_MAX && y != SIZE_MAX && best > 1) {
             const double apart = x > y ? (double)(x - y) : (double)(y - x);
             if (apart < best) best = apart;
-            if (y > x) x = query_next_place(run->index, a, run->doc, field, x + 1);
-            else y = query_next_place(run->index, b, run->doc, field, y + 1);
+            if (y > x) x = query_next_place(run->pace, a, run->doc, field, x + 1);
+            else y = query_next_place(run->pace, b, run->doc, field, y + 1);
         }
     }
     return best;

@@ -223,8 +223,12 @@ int search_keep(const struct search_index *index)
 
 bool search_has_changed(const struct search_index *index)
 {
-    const struct search_turn *turn = index->turn;
-    return turn && turn->pins->clock != turn->pin.since;
+    struct search_turn *turn = index->turn;
+    if (!turn) return false;
+    if (turn->pins->home) catch_up(turn, turn->pins->home);
+    if (turn->pins->home && search_catch_up(turn->call.redis, turn->pins->home) != 0)
+        return true; /* without memory: what is known is better than nothing */
+    return turn->pins->clock != turn->pin.since;
 }
 
 /* ---- a turn ---- */

@@ -39,7 +39,7 @@ struct search_index *search_home(const struct search_index *index);
 /* Before a scan, under the lock: the view has a list of its own, caught up. KITH_ENOTFOUND: see
  * search_home. */
 KITH_NODISCARD int search_keep(const struct search_index *index);
-/* After it, under the lock: something went or was replaced meanwhile. */
+/* After it, under the lock, the index caught up: something went or was replaced meanwhile. */
 bool search_has_changed(const struct search_index *index);
 
 /* ---- for search_index.c ---- */

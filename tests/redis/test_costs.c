@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "redis/acl.h"
 #include "redis/redis_internal.h"
+#include "redis/search_query.h"
 
 /* ---- ACL SETUSER with many modifiers ---- */
 
@@ -124,12 +125,76 @@ static void passwords_keep_their_order(void **state)
     redis_free(redis);
 }
 
+/* ---- SLOP and INORDER ---- */
+
+#define WORDS 20000u
+
+/* How many looks at a word the query takes, over one document; *found: whether it matches. */
+static uint64_t looks(struct redis *redis, const char *text, int64_t slop, bool in_order,
+                      size_t *found)
+{
+    const struct query_options options = {.slop = slop, .in_order = in_order};
+    struct search_query query;
+    struct search_hits hits = {0};
+    const struct search_index *index = search_find(redis, str_of("ix"));
+    assert_non_null(index);
+    assert_int_equal(
+        search_query_parse_with(index, str_of(text), NULL, 0, &options, &query), 0);
+    assert_int_equal(search_query_run(&query, NULL, &hits), 0);
+    const uint64_t looked = query.looked;
+    *found = hits.count;
+    search_hits_release(&hits);
+    search_query_release(&query);
+    return looked;
+}
+
+/* "a a a ... x x x ... b": from each a the next b is far. */
+static void nearness_is_linear(void **state)
+{
+    static const struct {
+        const char *query;
+        int64_t slop;
+        bool in_order;
+        size_t found;
+    } cases[] = {
+        {"a b", 0, true, 0},         {"a b", WORDS / 2 - 1, true, 0}, {"a b", WORDS / 2, true, 1},
+        {"b a", 0, true, 0},         {"b a", WORDS / 2, false, 1},    {"a b", 0, false, 0},
+        {"a (b|nix)", 0, true, 0},   {"(a|b) (nix|b)", 3, false, 1},  {"a x b", WORDS / 2 - 1, true, 1},
+        {"a x b", WORDS / 2 - 2, true, 0}, {"a \"x b\"", 3, true, 0},
+    };
+    struct redis *redis;
+    struct session *session = door_open_one(&redis);
+    struct buffer sent, reply;
+    (void)state;
+    buffer_init(&sent);
+    buffer_init(&reply);
+    EXPECT(session, "FT.CREATE ix PREFIX 1 d: STOPWORDS 0 SCHEMA t TEXT", "+OK\r\n");
+    buffer_printf(&sent, "*4\r\n$4\r\nHSET\r\n$3\r\nd:1\r\n$1\r\nt\r\n$%u\r\n", 2 * WORDS + 1);
+    for (unsigned i = 0; i < WORDS; i++) buffer_put(&sent, i < WORDS / 2 ? "a " : "x ", 2);
+    buffer_put(&sent, "b\r\n", 3);
+    feed(session, &sent, &reply);
+    assert_string_equal((const char *)reply.data, ":1\r\n");
+    EXPECT_HAS(session, "FT.SEARCH ix a NOCONTENT", ":1");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t found;
+        const uint64_t looked =
+            looks(redis, cases[i].query, cases[i].slop, cases[i].in_order, &found);
+        if (found != cases[i].found) fail_msg("%s: %zu", cases[i].query, found);
+        if (looked > 24 * WORDS)
+            fail_msg("%s: %llu looks", cases[i].query, (unsigned long long)looked);
+    }
+    buffer_release(&sent);
+    buffer_release(&reply);
+    door_close_one(redis, session);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(many_patterns_of_a_user),
         cmocka_unit_test(long_lists_are_looked_up),
         cmocka_unit_test(passwords_keep_their_order),
+        cmocka_unit_test(nearness_is_linear),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
