@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "redis/acl.h"
+#include "redis/glob.h"
 #include "redis/pubsub.h"
 #include "redis/server_commands.h"
 
@@ -105,14 +106,21 @@ static void list_channels(struct redis_call *call, enum pubsub_kind kind)
     const struct map *map = pubsub_map(call->redis, kind);
     size_t it = 0, len, count = 0;
     const void *name;
+    struct glob glob = {0};
+    if (call->argc == 3 && glob_init(&glob, call->argv[2], false) != 0) {
+        call_no_memory(call);
+        glob_release(&glob);
+        return;
+    }
     const size_t place = resp_open(call->reply);
     while (map_next(map, &it, &name, &len, NULL)) {
         const struct kith_str channel = {name, len};
-        if (call->argc == 3 && !text_matches(call->argv[2], channel, false)) continue;
+        if (call->argc == 3 && !glob_matches(&glob, channel)) continue;
         resp_str(call->reply, channel);
         count++;
     }
     resp_close(call->reply, place, '*', count);
+    glob_release(&glob);
 }
 
 static void count_channels(struct redis_call *call, enum pubsub_kind kind)

@@ -2,6 +2,7 @@
  * Commands over a whole database: KEYS, SCAN, RANDOMKEY, DBSIZE, FLUSHDB, FLUSHALL, SWAPDB.
  */
 #include "redis/cmd_key.h"
+#include "redis/glob.h"
 #include "redis/member_args.h"
 #include "redis/redis_internal.h"
 #include "redis/search_index.h"
@@ -14,6 +15,7 @@ enum {
 struct walk {
     struct redis_call *call;
     struct kith_str match; /* data NULL: all */
+    struct glob glob;      /* of match */
     struct kith_str type;  /* data NULL: all */
     uint64_t seen;
     size_t written;
@@ -24,21 +26,32 @@ static void visit(void *ctx, struct entry *entry)
     struct walk *walk = ctx;
     struct kith_str key = entry_key(entry);
     walk->seen++;
-    if (walk->match.data && !text_matches(walk->match, key, false)) return;
+    if (walk->match.data && !glob_matches(&walk->glob, key)) return;
     if (walk->type.data && !str_is(walk->type, entry_type_name(entry))) return;
     resp_str(walk->call->reply, key);
     walk->written++;
 }
 
+/* False: answered. */
+static bool begin_walk(struct walk *walk)
+{
+    if (!walk->match.data || glob_init(&walk->glob, walk->match, false) == 0) return true;
+    call_no_memory(walk->call);
+    return false;
+}
+
 void run_keys(struct redis_call *call)
 {
     struct walk walk = {.call = call, .match = call->argv[1]};
-    size_t place = resp_open(call->reply);
-    uint64_t cursor = 0;
-    do {
-        cursor = cache_scan(call->cache, call->db, cursor, visit, &walk);
-    } while (cursor);
-    resp_close(call->reply, place, '*', walk.written);
+    if (begin_walk(&walk)) {
+        size_t place = resp_open(call->reply);
+        uint64_t cursor = 0;
+        do {
+            cursor = cache_scan(call->cache, call->db, cursor, visit, &walk);
+        } while (cursor);
+        resp_close(call->reply, place, '*', walk.written);
+    }
+    glob_release(&walk.glob);
 }
 
 static bool read_cursor(struct kith_str text, uint64_t *out)
@@ -89,11 +102,14 @@ void run_scan(struct redis_call *call)
     if (!scan_options(call, &walk, &count)) return;
     uint64_t steps = (uint64_t)count;
     if (steps < UINT64_MAX / SCAN_STEPS_PER_KEY) steps *= SCAN_STEPS_PER_KEY;
-    size_t place = scan_begin(call);
-    do {
-        cursor = cache_scan(call->cache, call->db, cursor, visit, &walk);
-    } while (cursor && walk.seen < (uint64_t)count && --steps);
-    scan_end(call, place, cursor, walk.written);
+    if (begin_walk(&walk)) {
+        size_t place = scan_begin(call);
+        do {
+            cursor = cache_scan(call->cache, call->db, cursor, visit, &walk);
+        } while (cursor && walk.seen < (uint64_t)count && --steps);
+        scan_end(call, place, cursor, walk.written);
+    }
+    glob_release(&walk.glob);
 }
 
 void run_randomkey(struct redis_call *call)

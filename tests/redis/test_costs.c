@@ -5,7 +5,9 @@
 #include <stdlib.h>
 
 #include "base/buffer.h"
+#include "base/rng.h"
 #include "redis/acl.h"
+#include "redis/glob.h"
 #include "redis/redis_internal.h"
 #include "redis/search_query.h"
 
@@ -188,6 +190,77 @@ static void nearness_is_linear(void **state)
     door_close_one(redis, session);
 }
 
+/* ---- patterns of KEYS ---- */
+
+static bool globs(const char *pattern, struct kith_str text, bool fold_case)
+{
+    struct glob glob;
+    assert_int_equal(glob_init(&glob, str_of(pattern), fold_case), 0);
+    const bool matches = glob_matches(&glob, text);
+    glob_release(&glob);
+    return matches;
+}
+
+/* Random patterns of few letters: read once or each time, they say the same. */
+static void patterns_mean_the_same(void **state)
+{
+    static const char letters[] = "aBb]-[^\\*?Zz";
+    struct rng rng;
+    size_t matched = 0;
+    (void)state;
+    rng_init(&rng, 7);
+    for (int round = 0; round < 200000; round++) {
+        char pattern[12] = "", text[8] = "";
+        const size_t pattern_len = (size_t)rng_below(&rng, sizeof pattern);
+        const size_t text_len = (size_t)rng_below(&rng, sizeof text);
+        for (size_t i = 0; i < pattern_len; i++)
+            pattern[i] = letters[rng_below(&rng, sizeof letters - 1)];
+        for (size_t i = 0; i < text_len; i++)
+            text[i] = letters[rng_below(&rng, sizeof letters - 1)];
+        const struct kith_str what = {text, text_len};
+        for (int fold = 0; fold < 2; fold++) {
+            const bool want = text_matches(str_of(pattern), what, fold);
+            matched += want;
+            if (globs(pattern, what, fold) != want)
+                fail_msg("'%s' and '%.*s', %d", pattern, (int)text_len, text, fold);
+        }
+    }
+    assert_true(matched > 1000);
+}
+
+/* A class of many bytes is one look a byte; more classes than a text has bytes are none. */
+static void classes_are_one_look(void **state)
+{
+    struct buffer pattern;
+    struct glob glob;
+    const struct kith_str key = str_of("key:1234567890");
+    (void)state;
+    buffer_init(&pattern);
+    buffer_put(&pattern, "*[", 2);
+    for (int i = 0; i < 100000; i++) buffer_put_u8(&pattern, (uint8_t)('a' + i % 26));
+    buffer_put(&pattern, "]x", 3);
+    assert_false(buffer_failed(&pattern));
+    assert_int_equal(glob_init(&glob, str_of((const char *)pattern.data), false), 0);
+    assert_false(glob_matches(&glob, key));
+    assert_true(glob.looked <= 4 * key.len);
+    glob_release(&glob);
+    buffer_clear(&pattern);
+    for (int i = 0; i < 100000; i++) buffer_put(&pattern, "[^x]", 4);
+    buffer_put_u8(&pattern, 0);
+    assert_int_equal(glob_init(&glob, str_of((const char *)pattern.data), false), 0);
+    assert_false(glob_matches(&glob, key));
+    assert_int_equal(glob.looked, 0);
+    assert_true(glob.elements.len <= GLOB_ELEMENTS_MAX * sizeof(uint32_t));
+    char *text = calloc(1, 100001);
+    assert_non_null(text);
+    memset(text, 'y', 100000);
+    assert_true(glob_matches(&glob, (struct kith_str){text, 100000}));
+    assert_false(glob_matches(&glob, (struct kith_str){text, 99999}));
+    free(text);
+    glob_release(&glob);
+    buffer_release(&pattern);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -195,6 +268,8 @@ int main(void)
         cmocka_unit_test(long_lists_are_looked_up),
         cmocka_unit_test(passwords_keep_their_order),
         cmocka_unit_test(nearness_is_linear),
+        cmocka_unit_test(patterns_mean_the_same),
+        cmocka_unit_test(classes_are_one_look),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
