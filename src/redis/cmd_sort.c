@@ -6,6 +6,11 @@
  * All texts are copied into an arena first, because looking other keys up may remove some that are
  * due. What compares equal is ordered by its bytes, so a result is always the same and the command
  * can be logged as it was typed.
+ *
+ * Everybody waits meanwhile, so a million members cost little each: weights are numbers read once,
+ * where they lie; what lies behind sixteen keys is fetched from memory at a time; and numbers and
+ * beginnings of texts are ordered without comparisons (sort_places.h). Only what is alike by those
+ * is compared.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -20,6 +25,7 @@
 #include "redis/acl.h"
 #include "redis/member_args.h"
 #include "redis/redis_internal.h"
+#include "redis/sort_places.h"
 
 struct sort_item {
     struct kith_str text;
@@ -39,7 +45,9 @@ struct sort {
     size_t get_count;
     struct kith_str *gets;   /* arena */
     struct sort_item *items; /* arena */
-    size_t count, first, end; /* items[first ... end) are the result */
+    struct sort_place *order; /* arena; NULL: as they are */
+    size_t count, first, end; /* order[first ... end) are the result */
+    struct buffer key;       /* a name that a pattern gave; of sixteen members while weighing */
     size_t taken;            /* bytes that patterns gave */
     bool full;               /* they were too many */
 };
@@ -219,37 +227,80 @@ static void look_up_failed(struct sort *sort)
     else call_no_memory(sort->call);
 }
 
+/* A pattern with a star, and what it is made of. */
+struct sort_pattern {
+    struct kith_str before, after; /* of the star, in the name */
+    struct kith_str field;         /* data NULL: none */
+};
+
+static struct sort_pattern read_pattern(struct kith_str pattern)
+{
+    const char *star = memchr(pattern.data, '*', pattern.len);
+    const size_t at = (size_t)(star - pattern.data), arrow = arrow_of(pattern, at);
+    struct sort_pattern out = { { pattern.data, at }, { star + 1, arrow - at - 1 }, { NULL, 0 } };
+    if (arrow < pattern.len)
+        out.field = (struct kith_str){ pattern.data + arrow + 2, pattern.len - arrow - 2 };
+    return out;
+}
+
+static void begin_names(struct sort *sort)
+{
+    buffer_clear(&sort->key);
+    buffer_put_u8(&sort->key, 0); /* so that there are bytes */
+}
+
+/* The name of a member's key goes to the end of `sort->key`. */
+static bool put_name(struct sort *sort, const struct sort_pattern *pattern, struct kith_str member)
+{
+    buffer_put(&sort->key, pattern->before.data, pattern->before.len);
+    buffer_put(&sort->key, member.data, member.len);
+    buffer_put(&sort->key, pattern->after.data, pattern->after.len);
+    return !buffer_failed(&sort->key);
+}
+
+static struct kith_str some(struct kith_str text)
+{
+    return (struct kith_str){ text.data ? text.data : "", text.len };
+}
+
+struct sort_scratch { /* where small numbers are texts */
+    char text[ENTRY_TEXT_MAX];
+    struct hash_field field;
+};
+
+/* The text of what the pattern names, where it lies: until the next look-up, in the keyspace or in
+ * scratch. data NULL: nothing. */
+static struct kith_str value_of(struct sort *sort, const struct sort_pattern *pattern,
+                                struct kith_str name, struct sort_scratch *scratch)
+{
+    const struct kith_str nothing = { NULL, 0 };
+    const struct entry *entry = cache_read(sort->call->cache, sort->call->db, name, 0);
+    if (!entry) return nothing;
+    if (!pattern->field.data)
+        return entry_type(entry) == VALUE_STRING ? some(entry_text(entry, scratch->text)) : nothing;
+    if (entry_type(entry) != VALUE_HASH ||
+        !hash_get(entry_value(entry), pattern->field, &scratch->field))
+        return nothing;
+    return some(scratch->field.value);
+}
+
 /* What a pattern names for a member. out->data NULL: nothing. false: no memory, or too much. */
 static bool look_up(struct sort *sort, struct kith_str pattern, struct kith_str member,
                     struct kith_str *out)
 {
+    struct sort_scratch scratch;
     *out = (struct kith_str){ NULL, 0 };
     if (pattern.len == 1 && pattern.data[0] == '#') {
         *out = member;
         return true;
     }
     if (!has_star(pattern)) return true;
-    const size_t star = (size_t)((const char *)memchr(pattern.data, '*', pattern.len) -
-                                 pattern.data);
-    const size_t arrow = arrow_of(pattern, star), rest = arrow - star - 1;
-    char *key = arena_alloc(&sort->arena, arrow + member.len);
-    if (!key) return false;
-    memcpy(key, pattern.data, star);
-    if (member.len) memcpy(key + star, member.data, member.len);
-    memcpy(key + star + member.len, pattern.data + star + 1, rest);
-    const struct kith_str name = { key, star + member.len + rest };
-    const struct entry *entry = cache_read(sort->call->cache, sort->call->db, name, 0);
-    if (!entry) return true;
-    if (arrow < pattern.len) {
-        struct hash_field field;
-        const struct kith_str wanted = { pattern.data + arrow + 2, pattern.len - arrow - 2 };
-        if (entry_type(entry) != VALUE_HASH) return true;
-        return !hash_get(entry_value(entry), wanted, &field) ||
-               take_text(sort, field.value, out);
-    }
-    char scratch[ENTRY_TEXT_MAX];
-    return entry_type(entry) != VALUE_STRING ||
-           take_text(sort, entry_text(entry, scratch), out);
+    const struct sort_pattern read = read_pattern(pattern);
+    begin_names(sort);
+    if (!put_name(sort, &read, member)) return false;
+    const struct kith_str name = { (const char *)sort->key.data + 1, sort->key.len - 1 };
+    const struct kith_str value = value_of(sort, &read, name, &scratch);
+    return !value.data || take_text(sort, value, out);
 }
 
 /* ---- order ---- */
@@ -262,30 +313,186 @@ static int compare_by(const struct sort_item *a, const struct sort_item *b)
     return text_compare(a->by, b->by);
 }
 
-static int compare_items(const void *left, const void *right)
+static int compare_items(const struct sort_item *a, const struct sort_item *b)
 {
-    const struct sort_item *a = left, *b = right;
-    int order = compare_by(a, b);
-    if (order == 0) order = text_compare(a->text, b->text);
-    return a->sort->descending ? -order : order;
+    const int order = compare_by(a, b);
+    return order ? order : text_compare(a->text, b->text);
+}
+
+#define EXACT (INT64_C(1) << 53) /* integers up to here are doubles */
+
+/* Nothing counts 0. false: answered. */
+static bool read_weight(struct sort *sort, struct kith_str text, double *out)
+{
+    int64_t number;
+    *out = 0;
+    if (text.len == 0) return true;
+    if (text_integer(text, &number) && number <= EXACT && number >= -EXACT) {
+        *out = (double)number;
+        return true;
+    }
+    if (text_double(text, out)) return true;
+    call_error(sort->call, "ERR One or more scores can't be converted into double");
+    return false;
+}
+
+#define TOGETHER 16u /* keys whose ways from memory overlap */
+
+/* The values of some members, found together. false: answered. */
+static bool weigh_some(struct sort *sort, const struct sort_pattern *pattern, size_t from,
+                       size_t count)
+{
+    struct cache *cache = sort->call->cache;
+    size_t ends[TOGETHER + 1] = { 0 };
+    uint64_t hashes[TOGETHER];
+    struct sort_scratch scratch;
+    begin_names(sort);
+    ends[0] = 1;
+    for (size_t i = 0; i < count; i++) {
+        if (!put_name(sort, pattern, sort->items[from + i].text)) {
+            call_no_memory(sort->call);
+            return false;
+        }
+        ends[i + 1] = sort->key.len;
+    }
+    const char *names = (const char *)sort->key.data;
+    for (size_t i = 0; i < count; i++)
+        hashes[i] = cache_prefetch(cache, sort->call->db,
+                                   (struct kith_str){ names + ends[i], ends[i + 1] - ends[i] });
+    for (size_t i = 0; i < count; i++) cache_prefetch_entry(cache, sort->call->db, hashes[i]);
+    for (size_t i = 0; i < count; i++) {
+        struct sort_item *item = &sort->items[from + i];
+        const struct kith_str name = { names + ends[i], ends[i + 1] - ends[i] };
+        const struct kith_str value = value_of(sort, pattern, name, &scratch);
+        if (!sort->alpha && !read_weight(sort, value, &item->score)) return false;
+        if (sort->alpha && value.data && !take_text(sort, value, &item->by)) {
+            look_up_failed(sort);
+            return false;
+        }
+    }
+    return true;
 }
 
 /* false: answered. */
 static bool weigh_items(struct sort *sort)
 {
-    for (size_t i = 0; i < sort->count; i++) {
-        struct sort_item *item = &sort->items[i];
-        if (sort->by.data && !look_up(sort, sort->by, item->text, &item->by)) {
-            look_up_failed(sort);
-            return false;
-        }
-        if (sort->alpha) continue;
-        const struct kith_str text = sort->by.data ? item->by : item->text;
-        if (text.len == 0 || text_double(text, &item->score)) continue; /* nothing counts 0 */
-        call_error(sort->call, "ERR One or more scores can't be converted into double");
-        return false;
+    if (!sort->by.data) {
+        for (size_t i = 0; !sort->alpha && i < sort->count; i++)
+            if (!read_weight(sort, sort->items[i].text, &sort->items[i].score)) return false;
+        return true;
+    }
+    const struct sort_pattern pattern = read_pattern(sort->by); /* with a star: not unsorted */
+    for (size_t i = 0; i < sort->count; i += TOGETHER) {
+        const size_t left = sort->count - i;
+        if (!weigh_some(sort, &pattern, i, left < TOGETHER ? left : TOGETHER)) return false;
     }
     return true;
+}
+
+/* In the order of compare_by, as far as it goes: texts by what follows their common beginning. */
+static uint64_t first_key(const struct sort_item *item, size_t common)
+{
+    const struct sort *sort = item->sort;
+    if (!sort->alpha) return sort_key_of_number(item->score);
+    if (!sort->by.data) return sort_key_of_text(item->text, common);
+    return item->by.data ? sort_key_of_text(item->by, common) >> 1 | UINT64_C(1) << 63 : 0;
+}
+
+static size_t common_of(struct kith_str a, struct kith_str b, size_t most)
+{
+    if (a.len < most) most = a.len;
+    if (b.len < most) most = b.len;
+    size_t same = 0;
+    while (same < most && a.data[same] == b.data[same]) same++;
+    return same;
+}
+
+/* How many bytes all of them begin with: "member:0000..." says nothing in its first eight. */
+static size_t common_text(const struct sort *sort, const struct sort_place *run, size_t count)
+{
+    const struct kith_str first = sort->items[run[0].item].text;
+    size_t most = first.len;
+    for (size_t i = 1; most && i < count; i++)
+        most = common_of(first, sort->items[run[i].item].text, most);
+    return most;
+}
+
+static size_t common_by(const struct sort *sort)
+{
+    struct kith_str first = { NULL, 0 };
+    size_t most = SIZE_MAX;
+    for (size_t i = 0; most && i < sort->count; i++) {
+        const struct kith_str by = sort->items[i].by;
+        if (!by.data) continue;
+        if (!first.data) first = by;
+        most = common_of(first, by, most);
+    }
+    return most;
+}
+
+static int compare_places(const void *left, const void *right, void *ctx)
+{
+    const struct sort *sort = ctx;
+    const struct sort_place *a = left, *b = right;
+    return compare_items(&sort->items[a->item], &sort->items[b->item]);
+}
+
+/* Those with the same weight, by the beginnings of their own texts; what is alike by those, too, is
+ * compared. */
+static void order_run(struct sort *sort, struct sort_place *run, struct sort_place *spare,
+                      size_t count)
+{
+    if (sort->alpha) {
+        qsort_r(run, count, sizeof *run, compare_places, sort);
+        return;
+    }
+    const size_t common = common_text(sort, run, count);
+    for (size_t i = 0; i < count; i++)
+        run[i].key = sort_key_of_text(sort->items[run[i].item].text, common);
+    sort_places(run, spare, count);
+    for (size_t i = 0, end; i < count; i = end) {
+        for (end = i + 1; end < count && run[end].key == run[i].key; end++) continue;
+        if (end - i > 1) qsort_r(run + i, end - i, sizeof *run, compare_places, sort);
+    }
+}
+
+static void turn_around(struct sort_place *order, size_t count)
+{
+    for (size_t i = 0; i < count / 2; i++) {
+        const struct sort_place swap = order[i];
+        order[i] = order[count - 1 - i];
+        order[count - 1 - i] = swap;
+    }
+}
+
+/* false: answered. */
+static bool order_items(struct sort *sort)
+{
+    const size_t count = sort->count;
+    struct sort_place *order = arena_alloc_array(&sort->arena, count + 1, sizeof *order);
+    struct sort_place *spare = arena_alloc_array(&sort->arena, count + 1, sizeof *spare);
+    if (!order || !spare) {
+        call_no_memory(sort->call);
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) order[i].item = i;
+    const size_t common = !sort->alpha || count == 0 ? 0
+                          : sort->by.data            ? common_by(sort)
+                                                     : common_text(sort, order, count);
+    for (size_t i = 0; i < count; i++) order[i].key = first_key(&sort->items[i], common);
+    sort_places(order, spare, count);
+    for (size_t i = 0, end; i < count; i = end) {
+        for (end = i + 1; end < count && order[end].key == order[i].key; end++) continue;
+        if (end - i > 1) order_run(sort, order + i, spare, end - i);
+    }
+    if (sort->descending) turn_around(order, count);
+    sort->order = order;
+    return true;
+}
+
+static struct kith_str result_of(const struct sort *sort, size_t i)
+{
+    return sort->items[sort->order ? sort->order[i].item : i].text;
 }
 
 static void sort_limits(struct sort *sort)
@@ -306,10 +513,10 @@ static void sort_reply(struct sort *sort)
     const size_t start = reply->out->len;
     resp_array(reply, (sort->end - sort->first) * (sort->get_count ? sort->get_count : 1));
     for (size_t i = sort->first; i < sort->end; i++) {
-        if (sort->get_count == 0) resp_str(reply, sort->items[i].text);
+        if (sort->get_count == 0) resp_str(reply, result_of(sort, i));
         for (size_t j = 0; j < sort->get_count; j++) {
             struct kith_str value = { NULL, 0 };
-            if (!look_up(sort, sort->gets[j], sort->items[i].text, &value)) {
+            if (!look_up(sort, sort->gets[j], result_of(sort, i), &value)) {
                 reply->out->len = start;
                 look_up_failed(sort);
                 return;
@@ -325,10 +532,10 @@ static int push_results(struct sort *sort, struct list *list)
     const struct cache_settings *settings = cache_settings(sort->call->cache);
     int rc = 0;
     for (size_t i = sort->first; i < sort->end && rc == 0; i++) {
-        if (sort->get_count == 0) rc = list_push(list, settings, true, sort->items[i].text);
+        if (sort->get_count == 0) rc = list_push(list, settings, true, result_of(sort, i));
         for (size_t j = 0; j < sort->get_count && rc == 0; j++) {
             struct kith_str value;
-            if (!look_up(sort, sort->gets[j], sort->items[i].text, &value)) return KITH_ENOMEM;
+            if (!look_up(sort, sort->gets[j], result_of(sort, i), &value)) return KITH_ENOMEM;
             if (!value.data) value = (struct kith_str){ "", 0 };
             if (!call_may_grow(sort->call, value.len)) return KITH_ELIMIT;
             rc = list_push(list, settings, true, value);
@@ -352,15 +559,14 @@ static void run(struct redis_call *call, bool may_store)
 {
     struct sort sort = { .call = call, .limit = -1 };
     arena_init(&sort.arena);
+    buffer_init(&sort.key);
     if (sort_options(&sort, may_store) && sort_members(&sort) &&
-        (sort.unsorted || weigh_items(&sort))) {
-        if (!sort.unsorted && sort.count > 1) {
-            qsort(sort.items, sort.count, sizeof *sort.items, compare_items);
-        }
+        (sort.unsorted || (weigh_items(&sort) && order_items(&sort)))) {
         sort_limits(&sort);
         if (sort.store.data) sort_store(&sort);
         else sort_reply(&sort);
     }
+    buffer_release(&sort.key);
     arena_release(&sort.arena);
 }
 

@@ -1,6 +1,7 @@
 /* What one request can cost: work is counted, never timed. */
 #include "redis/door.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -10,6 +11,7 @@
 #include "redis/glob.h"
 #include "redis/redis_internal.h"
 #include "redis/search_query.h"
+#include "redis/sort_places.h"
 
 /* ---- ACL SETUSER with many modifiers ---- */
 
@@ -261,6 +263,110 @@ static void classes_are_one_look(void **state)
     buffer_release(&pattern);
 }
 
+/* ---- SORT ---- */
+
+static void places_are_dealt(void **state)
+{
+    enum { COUNT = 5000 };
+    static struct sort_place places[COUNT], spare[COUNT];
+    static const double numbers[] = {-INFINITY, -1e300, -2, -1.5, -1e-300, 0, 1e-300, 1, 1.5, 9e15,
+                                     1e300, INFINITY};
+    struct rng rng;
+    (void)state;
+    rng_init(&rng, 11);
+    for (unsigned round = 0; round < 12; round++) {
+        const size_t count = round < 6 ? round * 20 : COUNT;
+        const uint64_t mask = round % 3 == 0 ? 7 : round % 3 == 1 ? UINT64_MAX : 0xff00ff00;
+        for (size_t i = 0; i < count; i++)
+            places[i] = (struct sort_place){rng_below(&rng, UINT64_MAX) & mask, i};
+        const uint64_t moved = sort_places(places, spare, count);
+        assert_true(moved <= (count > 100 ? 8 * count : count * count / 2)); /* no comparisons */
+        for (size_t i = 1; i < count; i++) {
+            assert_true(places[i - 1].key <= places[i].key);
+            if (places[i - 1].key == places[i].key)
+                assert_true(places[i - 1].item < places[i].item);
+        }
+    }
+    for (size_t i = 1; i < sizeof numbers / sizeof *numbers; i++)
+        assert_true(sort_key_of_number(numbers[i - 1]) < sort_key_of_number(numbers[i]));
+    assert_true(sort_key_of_number(-0.0) == sort_key_of_number(0));
+}
+
+enum { SORTED = 400 };
+
+/* Member i is "m:<i>" with the weight weights[i % 9]; the last is of no key at all. */
+static const char *const weights[] = {"3", "-3", "2.5", "-0", "0", "1e3", "common:b", "common:a",
+                                      NULL};
+
+static const char *weight_of(unsigned member, bool alpha)
+{
+    const char *weight = weights[member % 9];
+    if (!alpha && weight && weight[0] == 'c') return "7";
+    return weight;
+}
+
+static int order_of(unsigned a, unsigned b, bool alpha)
+{
+    const char *x = weight_of(a, alpha), *y = weight_of(b, alpha);
+    char left[16], right[16];
+    int order = 0;
+    if (alpha) order = x && y ? strcmp(x, y) : (x != NULL) - (y != NULL);
+    else order = (x ? atof(x) : 0) < (y ? atof(y) : 0) ? -1 : (x ? atof(x) : 0) > (y ? atof(y) : 0);
+    if (order) return order;
+    (void)snprintf(left, sizeof left, "m:%u", a);
+    (void)snprintf(right, sizeof right, "m:%u", b);
+    return strcmp(left, right);
+}
+
+static void expect_order(struct session *session, const char *command, bool alpha, bool down)
+{
+    unsigned members[SORTED], count = 0;
+    const char *reply = door_reply(session, command);
+    for (const char *at = strstr(reply, "m:"); at && count < SORTED; at = strstr(at + 1, "m:"))
+        members[count++] = (unsigned)strtoul(at + 2, NULL, 10);
+    assert_int_equal(count, SORTED);
+    for (unsigned i = 1; i < count; i++) {
+        const int order = order_of(members[i - 1], members[i], alpha);
+        if (down ? order <= 0 : order >= 0)
+            fail_msg("%s: %u before %u", command, members[i - 1], members[i]);
+    }
+}
+
+static void members_are_sorted(void **state)
+{
+    struct redis *redis;
+    struct session *session = door_open_one(&redis);
+    char line[64];
+    (void)state;
+    for (int alpha = 0; alpha < 2; alpha++) {
+        for (unsigned i = 0; i < SORTED; i++) {
+            const unsigned member = i * 7 % SORTED;
+            const char *weight = weight_of(member, alpha);
+            (void)snprintf(line, sizeof line, "RPUSH l%d m:%u", alpha, member);
+            (void)door_reply(session, line);
+            if (!weight) continue;
+            (void)snprintf(line, sizeof line, "SET w%d_m:%u %s", alpha, member, weight);
+            EXPECT(session, line, "+OK\r\n");
+            (void)snprintf(line, sizeof line, "HSET h%d_m:%u f %s", alpha, member, weight);
+            EXPECT(session, line, ":1\r\n");
+        }
+    }
+    expect_order(session, "SORT l0 BY w0_*", false, false);
+    expect_order(session, "SORT l0 BY h0_*->f DESC", false, true);
+    expect_order(session, "SORT l1 BY w1_* ALPHA DESC", true, true);
+    expect_order(session, "SORT l1 BY h1_*->f ALPHA", true, false);
+    EXPECT(session, "SORT l0 BY w1_*",
+           "-ERR One or more scores can't be converted into double\r\n");
+    EXPECT(session, "SORT l0 ALPHA LIMIT 0 2", "*2\r\n$3\r\nm:0\r\n$3\r\nm:1\r\n");
+    EXPECT(session, "SORT l0 ALPHA DESC LIMIT 0 1 GET # GET w0_*",
+           "*2\r\n$4\r\nm:99\r\n$1\r\n3\r\n");
+    EXPECT(session, "SET w0_m:399 \"\"", "+OK\r\n");
+    EXPECT(session, "SORT l0 BY nothing_* DESC LIMIT 0 1 GET w0_*", "*1\r\n$1\r\n3\r\n");
+    EXPECT(session, "RPUSH one 399", ":1\r\n");
+    EXPECT(session, "SORT one GET w0_m:*", "*1\r\n$0\r\n\r\n");
+    door_close_one(redis, session);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +376,8 @@ int main(void)
         cmocka_unit_test(nearness_is_linear),
         cmocka_unit_test(patterns_mean_the_same),
         cmocka_unit_test(classes_are_one_look),
+        cmocka_unit_test(places_are_dealt),
+        cmocka_unit_test(members_are_sorted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
