@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size > 4096) return 0;
     if (search_query_parse(&index, (struct kith_str){(const char *)data, size}, params, 2,
                            &query) == 0 &&
-        search_query_run(&query, NULL, NULL, &hits) == 0)
+        search_query_run(&query, NULL, &hits) == 0)
         search_hits_release(&hits);
     search_query_release(&query);
     return 0;

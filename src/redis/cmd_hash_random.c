@@ -72,7 +72,7 @@ void run_hrandfield(struct redis_call *call)
 
 struct hscan {
     struct redis_call *call;
-    const struct scan_options *options;
+    struct scan_options *options;
     size_t seen, written;
 };
 
@@ -100,6 +100,7 @@ void run_hscan(struct redis_call *call)
         cursor = hash_scan(hash_seen(entry), cursor, scan_field, &scan);
     } while (cursor != 0 && scan.seen < options.count && --steps > 0);
     scan_end(call, place, cursor, scan.written);
+    scan_release(&options);
 }
 
 /* ---- HINCRBYFLOAT ---- */

@@ -156,7 +156,7 @@ static void run_smembers(struct redis_call *call)
 
 struct sscan {
     struct redis_call *call;
-    const struct scan_options *options;
+    struct scan_options *options;
     size_t seen, written;
 };
 
@@ -181,6 +181,7 @@ static void run_sscan(struct redis_call *call)
         cursor = set_scan(set_seen(entry), cursor, scan_member, &scan);
     } while (cursor != 0 && scan.seen < options.count && --steps > 0);
     scan_end(call, place, cursor, scan.written);
+    scan_release(&options);
 }
 
 /* ---- at random ---- */

@@ -259,7 +259,7 @@ static void run_zrevrank(struct redis_call *call) { rank(call, true); }
 
 struct zscan {
     struct redis_call *call;
-    const struct scan_options *options;
+    struct scan_options *options;
     size_t seen, written;
 };
 
@@ -286,6 +286,7 @@ static void run_zscan(struct redis_call *call)
         cursor = zset_scan(zset_seen(entry), cursor, scan_member, &scan);
     } while (cursor != 0 && scan.seen < options.count && --steps > 0);
     scan_end(call, place, cursor, scan.written);
+    scan_release(&options);
 }
 
 /* ---- the table ---- */

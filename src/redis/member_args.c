@@ -150,13 +150,19 @@ struct entry *call_scan_begin(struct redis_call *call, enum value_type type, boo
         scan_nothing(call);
         return NULL;
     }
-    return read_scan_options(call, allow_no_values, out) ? entry : NULL;
+    if (!read_scan_options(call, allow_no_values, out)) return NULL;
+    if (!out->match.data || glob_init(&out->glob, out->match, false) == 0) return entry;
+    scan_release(out);
+    call_no_memory(call);
+    return NULL;
 }
 
-bool scan_takes(const struct scan_options *options, struct kith_str name)
+bool scan_takes(struct scan_options *options, struct kith_str name)
 {
-    return !options->match.data || text_matches(options->match, name, false);
+    return !options->match.data || glob_matches(&options->glob, name);
 }
+
+void scan_release(struct scan_options *options) { glob_release(&options->glob); }
 
 uint64_t scan_steps(const struct scan_options *options)
 {

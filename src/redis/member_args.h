@@ -7,6 +7,7 @@
 #define KITH_REDIS_MEMBER_ARGS_H
 
 #include "redis/command.h"
+#include "redis/glob.h"
 
 /* A count >= 0; anything else answers "value is out of range, must be positive". */
 bool call_positive(struct redis_call *call, size_t arg, int64_t *out);
@@ -29,6 +30,7 @@ int keys_stored_numbered(const struct kith_str *argv, size_t argc, size_t *place
 struct scan_options {
     uint64_t cursor;
     struct kith_str match; /* data NULL: all */
+    struct glob glob;      /* of match; scan_release */
     uint64_t count;
     bool no_values;        /* HSCAN */
 };
@@ -36,7 +38,8 @@ struct scan_options {
  * a key that is not there the options are not looked at. NULL: it was answered. */
 struct entry *call_scan_begin(struct redis_call *call, enum value_type type, bool allow_no_values,
                               struct scan_options *out);
-bool scan_takes(const struct scan_options *options, struct kith_str name);
+bool scan_takes(struct scan_options *options, struct kith_str name);
+void scan_release(struct scan_options *options); /* after call_scan_begin gave a value */
 /* How many buckets one call may look at: empty ones must not make it long. */
 uint64_t scan_steps(const struct scan_options *options);
 /* The reply of a scan: after scan_begin come the elements, `written` of them. */

@@ -61,12 +61,14 @@ static int64_t watched_clock(const struct os *os)
 static struct os_ops watching_ops;
 static const struct os watching = {&watching_ops};
 
-static void start(struct server *server)
+static void start_with(struct server *server, unsigned workers)
 {
     struct kith_error err = {0};
     watching_ops = *os_real()->ops;
     watching_ops.now_ns = watched_clock;
-    *server = (struct server){.redis = door_open_on(&watching, NULL, 0)};
+    const struct redis_opts opts = {.os = &watching, .port = 6379, .workers = workers};
+    *server = (struct server){0};
+    if (redis_new(&opts, &server->redis, &err)) fail_msg("%s", err.text);
     server->other = session_open_local(server->redis);
     server->door = (struct net_door){.name = "redis", .bind = "127.0.0.1", .fd = -1,
                                      .stream = redis_stream_ops(), .ctx = server->redis};
@@ -82,6 +84,8 @@ static void start(struct server *server)
         EXPECT(server->other, line, ":3\r\n");
     }
 }
+
+static void start(struct server *server) { start_with(server, 1); }
 
 static void stop(struct server *server)
 {
@@ -186,6 +190,46 @@ static void clients_may_go(void **state)
     watched.server = NULL;
 }
 
+/* Several searches at once, of one index that others change, define anew and drop meanwhile: each
+ * has the documents that it began with until it ends. */
+static void searches_overlap(void **state)
+{
+    static const char *const searches[] = {
+        "FT.SEARCH ix fox LIMIT 0 1\r\n",
+        "FT.AGGREGATE ix dog GROUPBY 1 @g REDUCE COUNT 0 AS c SORTBY 1 @c\r\n",
+        "FT.SEARCH ix \"(red fox)=>{$inorder: true; $slop: 0}\" SORTBY n NOCONTENT LIMIT 0 1\r\n",
+    };
+    enum { CLIENTS = 3 };
+    struct server server;
+    int fds[CLIENTS];
+    char reply[65536], line[96];
+    (void)state;
+    start_with(&server, 3);
+    for (size_t i = 0; i < CLIENTS; i++) fds[i] = hostile_dial(net_port(server.net, 0));
+    for (unsigned round = 0; round < 60; round++) {
+        for (size_t i = 0; i < CLIENTS; i++) assert_true(hostile_say(fds[i], searches[i]));
+        for (unsigned i = 0; i < 200; i++) {
+            (void)snprintf(line, sizeof line, "HSET d:%u t \"red fox\" n %u", i * 13 % DOCUMENTS,
+                           round);
+            (void)door_reply(server.other, line);
+        }
+        EXPECT_HAS(server.other, "FT.SEARCH ix fox LIMIT 0 0", ":");
+        if (round % 8 == 5) (void)door_reply(server.other, "FT.DROPINDEX ix");
+        if (round % 8 == 5)
+            EXPECT(server.other, "FT.CREATE ix PREFIX 1 d: SCHEMA t TEXT n NUMERIC g TAG",
+                   "+OK\r\n");
+        if (round % 16 == 3) EXPECT(server.other, "FT.ALTER ix SCHEMA ADD m NUMERIC", "+OK\r\n");
+        for (size_t i = 0; i < CLIENTS; i++) {
+            assert_true(hostile_hear(fds[i], reply, sizeof reply, "\r\n"));
+            assert_true(hostile_say(fds[i], "PING\r\n"));
+            if (!strstr(reply, "PONG"))
+                assert_true(hostile_hear(fds[i], reply, sizeof reply, "PONG"));
+        }
+    }
+    for (size_t i = 0; i < CLIENTS; i++) close(fds[i]);
+    stop(&server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -193,6 +237,7 @@ int main(void)
         cmocka_unit_test(changes_are_followed),
         cmocka_unit_test(definitions_may_go),
         cmocka_unit_test(clients_may_go),
+        cmocka_unit_test(searches_overlap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
