@@ -323,7 +323,8 @@ bool search_parse(struct redis_call *call, const struct search_index *index, str
 void search_failed(struct redis_call *call, int rc)
 {
     if (rc == KITH_ETIMEDOUT) call_error(call, "Timeout limit was reached");
-    else if (rc == KITH_ENOTFOUND) call_error(call, "The index was dropped, or made anew, meanwhile");
+    else if (rc == KITH_ENOTFOUND)
+        call_error(call, "The index was dropped, or made anew, meanwhile");
     else call_no_memory(call);
 }
 

@@ -1,6 +1,6 @@
 /*
- * A pattern that many texts are compared with (KEYS, SCAN), read once: a class in brackets becomes a
- * set of 256 bits, so a byte of a text is one look, however long the class is; and a text that is
+ * A pattern that many texts are compared with (KEYS, SCAN), read once: a class in brackets becomes
+ * a set of 256 bits, so a byte of a text is one look, however long the class is; and a text that is
  * shorter than what the pattern needs is not looked at. What matches is what text_matches says.
  */
 #ifndef KITH_REDIS_GLOB_H
@@ -17,7 +17,7 @@ struct glob {
     struct buffer elements; /* of uint32_t: a byte, GLOB_ANY, GLOB_STAR, or a class */
     struct buffer sets;     /* of classes */
     size_t needs;           /* bytes that a text has at least */
-    bool whole;             /* all of the pattern is in elements; else long texts take text_matches */
+    bool whole;             /* all is in elements; else long texts take text_matches */
     uint64_t looked;        /* elements that texts were compared with */
 };
 

@@ -423,7 +423,8 @@ static int follow(const struct search_query *query, const struct search_accept *
     if (!search_has_changed(query->index)) return 0;
     for (size_t i = 0; i < hits->count && !pace.late; i++) {
         if (i % 64 == 0) search_breathe(query->index);
-        if (is_still_hit(query, &pace, accept, &hits->items[i])) hits->items[kept++] = hits->items[i];
+        struct search_hit *hit = &hits->items[i];
+        if (is_still_hit(query, &pace, accept, hit)) hits->items[kept++] = *hit;
     }
     hits->count = kept;
     if (query->knn) sort_hits(query, hits);

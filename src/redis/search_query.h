@@ -140,8 +140,8 @@ struct search_hits {
     bool paged;     /* they are one page of `total`, in the order that was asked for */
     uint64_t total; /* paged only */
 };
-/* True after the deadline, and when the server stops. The clock is read at every 16th i, for that is
- * as dear as a small document. */
+/* True after the deadline, and when the server stops. The clock is read at every 16th i, for that
+ * is as dear as a small document. */
 bool search_query_is_late(const struct search_query *query, size_t i);
 struct search_accept { /* which documents may be looked at; called without the lock */
     bool (*fn)(void *ctx, const struct search_doc *doc);

@@ -5,14 +5,14 @@
  * A turn runs the command's own code with a call of its own, whose reply is kept until the end. It
  * looks at a view: a copy of the index as it is when the search begins, which the turn pins. While
  * an index is pinned, documents that go are buried instead of freed, and a definition that goes
- * (FT.DROPINDEX, FT.ALTER) waits, so what the view points to stays. A document in the index is never
- * changed, only replaced; so a scan over a copy of the list of documents needs no lock.
+ * (FT.DROPINDEX, FT.ALTER) waits, so what the view points to stays. A document in the index is
+ * never changed, only replaced; so a scan over a copy of the list of documents needs no lock.
  *
  *     lock, catch up, parse, copy the list   [let go: scan, score, sort]   take back: what changed
  *     meanwhile is tested anew, keys are read in slices of a millisecond, the reply is written
  *
- * Where nobody may wait (MULTI, a replay, a session without a stream) and for small work there is no
- * turn: the lock is held throughout, and all functions here do nothing.
+ * Where nobody may wait (MULTI, a replay, a session without a stream) and for small work there is
+ * no turn: the lock is held throughout, and all functions here do nothing.
  */
 #ifndef KITH_REDIS_SEARCH_TURN_H
 #define KITH_REDIS_SEARCH_TURN_H

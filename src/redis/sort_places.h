@@ -1,7 +1,7 @@
 /*
- * Order by keys of 64 bits: what SORT compares becomes a number first, so that a million members are
- * ordered by a few passes over 16 bytes each instead of twenty million comparisons. A radix sort
- * from the last byte on (Seward 1954; Knuth 5.2.5), which leaves out bytes that are the same
+ * Order by keys of 64 bits: what SORT compares becomes a number first, so that a million members
+ * are ordered by a few passes over 16 bytes each instead of twenty million comparisons. A radix
+ * sort from the last byte on (Seward 1954; Knuth 5.2.5), which leaves out bytes that are the same
  * everywhere; few keys are put in by hand.
  */
 #ifndef KITH_REDIS_SORT_PLACES_H

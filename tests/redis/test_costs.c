@@ -163,8 +163,8 @@ static void nearness_is_linear(void **state)
     } cases[] = {
         {"a b", 0, true, 0},         {"a b", WORDS / 2 - 1, true, 0}, {"a b", WORDS / 2, true, 1},
         {"b a", 0, true, 0},         {"b a", WORDS / 2, false, 1},    {"a b", 0, false, 0},
-        {"a (b|nix)", 0, true, 0},   {"(a|b) (nix|b)", 3, false, 1},  {"a x b", WORDS / 2 - 1, true, 1},
-        {"a x b", WORDS / 2 - 2, true, 0}, {"a \"x b\"", 3, true, 0},
+        {"a (b|nix)", 0, true, 0},   {"(a|b) (nix|b)", 3, false, 1},  {"a \"x b\"", 3, true, 0},
+        {"a x b", WORDS / 2 - 1, true, 1}, {"a x b", WORDS / 2 - 2, true, 0},
     };
     struct redis *redis;
     struct session *session = door_open_one(&redis);

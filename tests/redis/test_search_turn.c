@@ -1,6 +1,6 @@
 /*
- * Searches that take long, on a worker: the keyspace lock is free while documents are looked at, and
- * what happens to the index meanwhile is seen or does no harm. The clock is ours: whenever the
+ * Searches that take long, on a worker: the keyspace lock is free while documents are looked at,
+ * and what happens to the index meanwhile is seen or does no harm. The clock is ours: whenever the
  * worker reads it, we see whether the lock could be had, and can run commands of another client
  * there and then. Nothing is timed.
  */
