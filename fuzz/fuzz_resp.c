@@ -1,5 +1,6 @@
 /*
- * Any bytes as RESP commands, whole and a piece at a time: both ways see the same commands.
+ * Any bytes as RESP commands, whole, a piece at a time, and short ones in one look: all ways see the
+ * same commands.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -41,8 +42,31 @@ static uint64_t run(const uint8_t *data, size_t len, size_t step)
     return sum * 8 + (uint64_t)got;
 }
 
+/* Short commands as a batch reads them: each is what the long way makes of the same bytes. */
+static void check_short(const uint8_t *data, size_t len)
+{
+    const struct resp_limits limits = { INT32_MAX, RESP_BULK_BYTES_MAX, true };
+    struct kith_str words[16];
+    struct resp_head head = { 0 };
+    for (size_t at = 0, used = 0; at < len; at += used) {
+        struct resp_parser parser;
+        resp_parser_init(&parser);
+        const size_t took = resp_parse_short(&limits, data + at, len - at, &head, words, 16);
+        const enum resp_result got = resp_parse(&parser, &limits, data + at, len - at, &used);
+        bool same = !took || (got == RESP_COMMAND && took == used &&
+                              head.words == parser.arg_count);
+        for (size_t i = 0; took && same && i < head.words; i++)
+            same = words[i].data == parser.args[i].data && words[i].len == parser.args[i].len;
+        if (!took) head.len = 0;
+        resp_parser_release(&parser);
+        if (!same) abort();
+        if (got != RESP_COMMAND) break;
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     if (run(data, len, SIZE_MAX / 2) != run(data, len, 1 + len % 7)) abort();
+    check_short(data, len);
     return 0;
 }
