@@ -36,7 +36,6 @@
 #define SHORT_BYTES 1024u /* of a reply, of a word */
 #define SHORT_WORDS 8u
 #define CALENDAR_NS 100000000 /* how long a reading of the calendar is good for */
-#define SHARED_NS 1000000 /* who wants to know of shorter times gets each measured */
 
 void redis_refresh(struct redis *redis)
 {
@@ -532,7 +531,8 @@ static const struct kith_str *next_words(const struct session *session, const st
 
 /* Those behind a command that led (leads), up to the next that must be warmed. Words and replies
  * are few enough to share the time if their bytes are. */
-static void run_alike(struct session *session, struct command_entry *entry, struct batch *batch)
+APART static void run_alike(struct session *session, struct command_entry *entry,
+                            struct batch *batch)
 {
     struct redis *redis = session->redis;
     const struct buffer *out = session->reply.out;
@@ -574,7 +574,8 @@ void session_run_batch(struct session *session, struct batch *batch)
         if (session->state == SESSION_PUT_OFF) break; /* it comes again */
         batch->done++;
         batch->done_words += argc;
-        if (leads(session, ran, argc)) run_alike(session, ran, batch);
+        const bool follows = batch->done < batch->count && batch->items[batch->done].alike;
+        if (follows && leads(session, ran, argc)) run_alike(session, ran, batch);
     }
     redis_share_end(session->redis);
 }

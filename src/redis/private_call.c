@@ -21,7 +21,6 @@
 #define LINE_BYTES 64u /* of the processor's cache */
 #define LOGGED_TOGETHER 16u
 #define SHORT_REPLY 1024u
-#define SHARED_NS 1000000 /* who wants to know of shorter times gets each measured */
 
 void private_entry_init(struct command_entry *entry, const struct command *command)
 {

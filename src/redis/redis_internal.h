@@ -183,6 +183,7 @@ void redis_apply_settings(struct redis *redis);
 /* When the keyspace lock was taken: the clocks of this turn. */
 void redis_read_time(struct redis *redis);
 /* Around the commands of one batch: quick neighbours may be measured together. */
+#define SHARED_NS 1000000 /* who wants to know of shorter times (slow_ns) gets each measured */
 void redis_share_begin(struct redis *redis);
 void redis_share_end(struct redis *redis);
 /* Runs a command that was admitted; its words and its reply are the caller's. */

@@ -14,8 +14,8 @@
 
 #include "base/rng.h"
 
-#define COMMANDS 4000u
-#define RUN_MAX 40u
+#define COMMANDS 16000u
+#define RUN_MAX 20u
 
 static const char *const forms[] = { /* capitals alone are drawn */
     "GET K", "SET K V", "set K V", "INCR N", "INCR K", "GET K", "SET K V", "DEL K", "LPUSH L V",
@@ -146,7 +146,8 @@ static void test_alone_and_together(void **state)
     rng_init(&rng, seed);
     buffer_init(&all);
     while (count < COMMANDS) {
-        const char *form = forms[rng_below(&rng, FORMS)];
+        const bool speak = rng_below(&rng, 3) == 0; /* after CLIENT REPLY OFF */
+        const char *form = speak ? "CLIENT REPLY ON" : forms[rng_below(&rng, FORMS)];
         const size_t length = 1 + rng_below(&rng, RUN_MAX);
         for (size_t i = 0; i < length && count < COMMANDS; i++) {
             put_command(&all, &rng, form);
