@@ -8,8 +8,8 @@ JOBS ?= 2
 PREFIX ?= /usr/local
 export JOBS
 
-# What `make check` runs under the thread sanitizer: the rooms that start threads.
-THREADED ?= ^(os|index|log|storage|query|engine|cmd|stress)\.|^redis\.(loops|keep|door)$$|^net\.(net|stream)$$
+# What `make check` builds and runs under the thread sanitizer: what starts threads.
+THREADED ?= ^(os|index|log|storage|query|engine|cmd|stress)\.|^redis\.(loops|keep|door|search_turn)$$|^net\.(net|stream)$$|^line\.sockets$$
 
 # gcc 12's thread sanitizer does not start where the kernel randomizes addresses over 28 bits.
 FIXED_ADDRESSES = $$(setarch -R true 2>/dev/null && echo setarch -R)
@@ -38,7 +38,7 @@ check-asan: setup
 	    tests/run.sh build-asan
 
 check-tsan: setup
-	@cmake --preset tsan >/dev/null
+	@cmake --preset tsan -DKITH_TESTS='$(THREADED)' >/dev/null
 	@ninja -C build-tsan -j$(JOBS)
 	@# Not stress.follow: it forks with threads running, which ThreadSanitizer cannot follow.
 	@TSAN_OPTIONS=halt_on_error=1 $(FIXED_ADDRESSES) tests/run.sh build-tsan -R '$(THREADED)' \
