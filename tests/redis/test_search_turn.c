@@ -28,32 +28,33 @@ struct server {
 };
 
 static struct {
-    struct server *server;
-    const char *const *commands; /* that others run in the middle; ends with NULL */
-    atomic_uint free, held;      /* reads of the clock by the worker; could others go on? */
-    bool busy;
-} watched; /* used by the worker alone while a search runs */
+    struct server *_Atomic server; /* while a search runs; set when the rest is */
+    const char *const *commands;   /* that others run in the middle; ends with NULL */
+    atomic_uint free, held;        /* reads of the clock by the worker; could others go on? */
+} watched;
+static _Thread_local bool looking; /* at the clock: what is done there reads it, too */
 
-static void others_go_on(void)
+static void others_go_on(const struct server *server)
 {
     for (const char *const *at = watched.commands; at && *at; at++)
-        (void)door_reply(watched.server->other, *at);
+        (void)door_reply(server->other, *at);
 }
 
 static int64_t watched_clock(const struct os *os)
 {
     char name[32] = "";
+    struct server *server = watched.server;
     (void)os;
     (void)prctl(PR_GET_NAME, name);
-    if (watched.server && !watched.busy && !strncmp(name, "redis", 5)) {
-        watched.busy = true;
-        if (cache_lock_soon(watched.server->redis->cache)) {
-            cache_unlock(watched.server->redis->cache);
-            if (++watched.free == MIDDLE) others_go_on();
+    if (server && !looking && !strncmp(name, "redis", 5)) {
+        looking = true;
+        if (cache_lock_soon(server->redis->cache)) {
+            cache_unlock(server->redis->cache);
+            if (++watched.free == MIDDLE) others_go_on(server);
         } else {
             watched.held++;
         }
-        watched.busy = false;
+        looking = false;
     }
     return os_now_ns(os_real());
 }
